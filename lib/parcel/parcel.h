@@ -1,0 +1,143 @@
+/*
+ * parcel: what the shipper hands over, sealed for one peer.
+ *
+ *   parcel  = magic version | sender origin | recipient origin | nonce |
+ *             XChaCha20-Poly1305( codec | [raw size] | sections )
+ *   section = type | varint length | bytes            (docs/format.md, Parcel)
+ *
+ * The key comes from both static keys (X25519, then BLAKE2b over the shared
+ * secret and both public keys, sender first), so that sender and recipient are
+ * proven and a parcel cannot be turned round; the clear header is
+ * authenticated too. Order when opening, never another: size cap, header,
+ * addressed to us, sender known, authenticate and decrypt, bounded
+ * decompress, parse. A parcel is opened whole or not at all.
+ *
+ * Bodies of any size travel in pieces, so a parcel is bounded.
+ */
+#ifndef PB_PARCEL_H
+#define PB_PARCEL_H
+
+#include "hash.h"
+#include "ident.h"
+#include "key.h"
+#include "mem.h"
+
+#define PARCEL_RAW_MAX (16u << 20)    /* bytes of sections, uncompressed */
+#define PARCEL_SEALED_MAX (PARCEL_RAW_MAX + 65536u)
+#define PARCEL_ACCOUNT_MAX 255u
+
+enum parcel_level {
+	PARCEL_FAST = 3,  /* zstd level for a fast link */
+	PARCEL_SLOW = 19  /* with a 4 MiB window, for a slow one */
+};
+
+/*
+ * Seal sections (the concatenation made by parcel_add_*) for a peer; append
+ * the parcel to ret. Stored uncompressed where zstd does not gain.
+ * Errors: ERR_LIMIT (over PARCEL_RAW_MAX).
+ */
+int parcel_seal(struct os *os, const struct key_pair *self,
+	const struct key_public *peer, const void *sections, size_t len,
+	int level, struct buf *ret, struct err *err);
+
+/* What the clear header says; nothing in it is proven. */
+struct parcel_header {
+	uint64_t sender, recipient;
+};
+/* Errors: ERR_TORN, ERR_CORRUPT (not a parcel), ERR_LIMIT (newer version). */
+int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
+	struct err *err);
+
+/*
+ * Open a parcel of exactly len bytes from one of the known peers.
+ * Returns 0, the sender's index in peers, and the sections appended to ret.
+ * Errors: ERR_AUTH: not for us ("sealed for another site"), unknown sender
+ * ("sealed by an unknown key"), or not authentic; ERR_CORRUPT; ERR_LIMIT.
+ */
+int parcel_open(const struct key_pair *self, const struct key_public *peers,
+	size_t peer_count, const void *data, size_t len, size_t *ret_peer,
+	struct buf *ret, struct err *err);
+
+/* ---- sections ---- */
+
+enum parcel_section_type {
+	PARCEL_CHANGES = 1,
+	PARCEL_BODY = 2,
+	PARCEL_ACK = 3
+};
+
+/*
+ * Changes of one log from one position to another: whoever knows the log at
+ * least up to `from` and has applied this knows it up to `to`.
+ */
+struct parcel_changes {
+	const char *account;
+	struct position from, to; /* same log; chain values at both ends */
+	uint64_t base_ms;         /* stamps inside are relative to it */
+	uint64_t first_lsn;       /* context of the coding */
+	const uint8_t *payload;   /* lib/change columns */
+	size_t len;
+};
+
+/* A piece of a body. */
+struct parcel_body {
+	struct hash hash;
+	uint64_t size;   /* of the whole body */
+	uint64_t offset; /* of this piece */
+	const uint8_t *data;
+	size_t len;
+};
+
+/*
+ * What the sender of the parcel knows and lacks, for one account. Ordered by
+ * (incarnation, count) of the one who acknowledges: an older one is ignored.
+ */
+struct parcel_ack_entry {
+	struct position durable; /* known and durable */
+	uint64_t applied;        /* lsn up to which it is in the mail store */
+};
+struct parcel_want {
+	struct hash hash;
+	uint64_t offset; /* "from where" */
+};
+struct parcel_ack {
+	const char *account;
+	uint64_t incarnation; /* of the acknowledging account state */
+	uint64_t count;
+	struct parcel_ack_entry *entries;
+	size_t entry_count;
+	struct parcel_want *wants;
+	size_t want_count;
+};
+
+struct parcel_section {
+	enum parcel_section_type type;
+	union {
+		struct parcel_changes changes;
+		struct parcel_body body;
+		struct parcel_ack ack;
+	};
+};
+
+/*
+ * Append a section. `sender` is the sealing site's origin: log ids of its own
+ * are written short.
+ */
+void parcel_add_changes(struct buf *b, uint64_t sender,
+	const struct parcel_changes *c);
+void parcel_add_body(struct buf *b, const struct parcel_body *body);
+void parcel_add_ack(struct buf *b, uint64_t sender,
+	const struct parcel_ack *ack);
+
+struct parcel_sections {
+	struct parcel_section *items;
+	size_t count;
+	struct arena arena; /* account names, ack entries; payloads and body
+			       pieces point into the data given */
+};
+/* Parse all sections, everything checked. Errors: ERR_CORRUPT, ERR_LIMIT. */
+int parcel_parse(uint64_t sender, const void *data, size_t len,
+	struct parcel_sections *ret, struct err *err);
+void parcel_sections_free(struct parcel_sections *s);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * config: the configuration file, checked, as plain structs.
+ *
+ * libConfuse parses; its laxness is closed here: duplicate keys and titles,
+ * a missing brace, an unset ${VARIABLE}, an unknown key are errors that name
+ * file and line. Account patterns are expanded against the file system when
+ * asked for (config_accounts).
+ */
+#ifndef PB_CONFIG_H
+#define PB_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mem.h"
+
+struct err;
+struct os;
+
+enum config_layout { LAYOUT_AUTO, LAYOUT_MAILDIRPP, LAYOUT_FS };
+
+struct config_account {
+	const char *name;     /* title; for `accounts`, filled per match */
+	const char *maildir;  /* path; `accounts`: pattern with %d %n %u */
+	const char *control;  /* NULL: with the mail */
+	const char *index;    /* NULL; named only so that it can be checked */
+	const char *inbox;    /* NULL: the root */
+	enum config_layout layout;
+	bool pattern;
+	uid_t uid;            /* owner of the Maildir (config_accounts) */
+	gid_t gid;
+	unsigned guard_percent; /* 50: expunges of more of a folder wait */
+	unsigned guard_least;   /* 100: in folders of more messages than this */
+};
+
+struct config_link {
+	const char *name;     /* "" for a bare via */
+	const char *via;
+	int level;            /* zstd: compression = "fast" (3), "slow" (19) */
+};
+
+struct config_peer {
+	const char *name;
+	const char *key;      /* key line */
+	bool oneway;          /* advances on hand-over, no acknowledgements */
+	int64_t late_ms;      /* -1: never (strict standby); default 15 min */
+	struct config_link *links;
+	size_t link_count;
+};
+
+struct config {
+	const char *path;     /* of the file */
+	const char *site;     /* name */
+	const char *state;    /* directory */
+	bool syslog;
+	int64_t trash_age_s;     /* default 30 days */
+	uint64_t trash_size;     /* bytes, default 1 GiB */
+	unsigned log_cap_percent;/* default 10 */
+	unsigned reserve_percent;/* default 5 */
+	struct config_account *accounts; /* as written, patterns included */
+	size_t account_count;
+	struct config_peer *peers;
+	size_t peer_count;
+	struct arena arena;
+};
+
+/*
+ * Find the file: `given` (-c) or $PACKETBOAT_CONF,
+ * ~/.config/packetboat/packetboat.conf, /etc/packetboat/packetboat.conf.
+ * Errors: ERR_USAGE names all places looked at.
+ */
+int config_find(const char *given, char **ret, struct err *err);
+/* Errors: ERR_USAGE, "FILE:LINE: what is wrong (what to do)". */
+int config_load(const char *path, struct config *ret, struct err *err);
+void config_free(struct config *c);
+/* What is in force, defaults included, as a configuration file. */
+void config_print(const struct config *c, struct buf *ret);
+
+/*
+ * The accounts that there are now: those named, and all that match patterns,
+ * each once, sorted by name, uid and gid from the Maildir's owner.
+ * An account that is named but has no Maildir is listed all the same.
+ * Errors: ERR_USAGE (two patterns give one name to two Maildirs), ERR_IO.
+ */
+int config_accounts(const struct config *c, struct arena *arena,
+	struct config_account **ret, size_t *ret_count, struct err *err);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * segment: one log file, and a log as a chain of them.
+ *
+ *   segment file = header | frame | frame | ...            (docs/format.md)
+ *   frame        = kind+codec, count, sizes, chain, payload
+ *
+ * A segment is only appended to, then sealed by the start of the next. What
+ * the records inside a frame mean is not known here: a frame carries `count`
+ * records numbered lsn .. lsn+count-1 as opaque payload. The end of every
+ * frame is a flush point: a place where the log may be cut.
+ *
+ * A frame is valid if and only if (1) its header parses and its sizes are
+ * within the limits below, (2) its chain value is XXH3-64 over header and
+ * payload as written, seeded with the chain value before it, and (3) its
+ * payload decompresses to exactly the size it states.
+ *
+ * Where a log ends is not decided here but by the replica state (its durable
+ * end): what lies beyond it does not exist and is cut away before appending;
+ * what lies below it and is not valid is damage (ERR_CORRUPT), also when the
+ * file is shorter than the durable end.
+ *
+ * One process appends at a time (the account lock); any number may read.
+ */
+#ifndef PB_SEGMENT_H
+#define PB_SEGMENT_H
+
+#include "ident.h"
+#include "mem.h"
+#include "os.h"
+
+struct err;
+
+#define SEGMENT_ACCOUNT_MAX 255           /* bytes of an account name */
+#define SEGMENT_PAYLOAD_MAX (8u << 20)    /* uncompressed bytes in a frame */
+#define SEGMENT_COUNT_MAX (1u << 20)      /* records in a frame */
+#define SEGMENT_ROTATE_SIZE (4u << 20)    /* a new file is begun past this */
+
+enum frame_kind {
+	FRAME_CHANGES = 1,  /* records of lib/change */
+	FRAME_STATEMENT = 2 /* a flush point's statement; count 0, no lsn */
+};
+
+struct segment_header {
+	struct log_id log;
+	char account[SEGMENT_ACCOUNT_MAX + 1];
+	uint64_t first_lsn;    /* lsn of the first record in this file */
+	uint64_t base_ms;      /* stamps inside are relative to it */
+	uint64_t chain_before; /* chain value at the end of the file before */
+	uint32_t required;     /* feature bits a reader must know */
+	uint32_t optional;     /* feature bits a reader may ignore */
+};
+
+struct frame {
+	enum frame_kind kind;
+	uint64_t first_lsn;      /* of its first record; next lsn if count 0 */
+	uint32_t count;
+	uint64_t chain;          /* chain value after this frame */
+	int64_t at;              /* offset of the frame in its file */
+	uint32_t size;           /* bytes on disk, header included */
+	uint64_t base_ms;        /* of the segment it lies in */
+	struct buf payload;      /* uncompressed; owned by the frame */
+};
+
+void frame_free(struct frame *frame);
+
+/*
+ * The end of a log as the replica state records it.
+ * All zero: the log has no file yet.
+ */
+struct log_end {
+	uint64_t file_lsn; /* first lsn of the last file (part of its name) */
+	uint64_t lsn;      /* last lsn; 0 none */
+	uint64_t chain;    /* chain value there */
+	int64_t size;      /* bytes of the last file up to there */
+};
+
+/* ---- one file (segment.c, frame.c) ---- */
+
+/* Encode a header; append it to ret. Source: docs/format.md, Segment. */
+void segment_header_encode(const struct segment_header *h, struct buf *ret);
+
+/*
+ * Decode the header at the start of data.
+ * Returns 0 and the header's length on disk in ret_size.
+ * Errors: ERR_TORN (too short), ERR_CORRUPT (magic, checksum; the text says
+ * so when a text-mode transfer mangled it), ERR_LIMIT (unknown version or
+ * required feature: "made by a newer packetboat").
+ */
+int segment_header_decode(const void *data, size_t len,
+	struct segment_header *ret, size_t *ret_size, struct err *err);
+
+/*
+ * Encode one frame; append it to ret. The codec is chosen here: stored, or
+ * zstd at `level` when that is smaller. Returns the new chain value.
+ */
+uint64_t frame_encode(enum frame_kind kind, uint32_t count,
+	const void *payload, size_t len, int level, uint64_t chain_before,
+	struct buf *ret);
+
+/*
+ * Decode the frame at the start of data.
+ * Returns 0, with payload and size filled (first_lsn, at, base_ms are the
+ * caller's to fill).
+ * Errors: ERR_TORN (data ends inside the frame), ERR_CORRUPT, ERR_LIMIT.
+ */
+int frame_decode(const void *data, size_t len, uint64_t chain_before,
+	struct frame *ret, struct err *err);
+
+struct segment_reader {
+	struct os *os;
+	char *path;
+	int fd;
+	int64_t at, limit;
+	struct segment_header header;
+	uint64_t lsn;   /* of the next record */
+	uint64_t chain; /* at `at` */
+	struct buf window;
+	int64_t window_at;
+};
+
+/*
+ * Open a segment file for reading up to limit bytes (-1: to its end).
+ * The file must be at least limit long: ERR_CORRUPT otherwise.
+ */
+int segment_reader_open(struct segment_reader *r, struct os *os,
+	const char *path, int64_t limit, struct err *err);
+/* Returns 1 with a frame, 0 at the end. Errors: as frame_decode, ERR_IO. */
+int segment_reader_next(struct segment_reader *r, struct frame *ret,
+	struct err *err);
+void segment_reader_close(struct segment_reader *r);
+
+/* ---- a whole log (log.c) ---- */
+
+/*
+ * Name of a segment file below a log's directory, without the directory:
+ * "<incarnation, 16 hex>-<first lsn, 16 hex>.changes".
+ */
+void segment_file_name(uint64_t incarnation, uint64_t first_lsn,
+	char ret[48]);
+
+struct log_writer {
+	struct os *os;
+	char *dir;              /* created (durably) at the first append */
+	struct segment_header header; /* of the current file */
+	struct log_end end;     /* where the next frame goes */
+	int fd;                 /* -1: no file open */
+	bool failed;            /* a failed write or fsync: see log_writer_sync */
+};
+
+/*
+ * Prepare to append to a log whose durable end is *end. Nothing is written
+ * yet, except that a last file longer than end->size is cut back to it.
+ * Parameters: dir holds this log's files; header gives log and account
+ * (first_lsn, base_ms and chain_before are set here as files are begun).
+ * Errors: ERR_CORRUPT if the last file is missing or shorter than the durable
+ * end (the caller quarantines the log); ERR_IO.
+ */
+int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
+	const struct segment_header *header, const struct log_end *end,
+	struct err *err);
+
+/*
+ * Make sure a file is open to append to, beginning a new one where there is
+ * none or the last is past SEGMENT_ROTATE_SIZE; then w->header.base_ms is
+ * what the next frame's stamps are relative to.
+ * A new file is complete and durable (header written, fsynced, directory
+ * fsynced) before this returns.
+ * Parameters: now_ms becomes base_ms of a new file.
+ */
+int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err);
+
+/*
+ * Append one frame (after log_writer_begin). Not durable before
+ * log_writer_sync. Advances w->end.
+ */
+int log_writer_append(struct log_writer *w, enum frame_kind kind,
+	uint32_t count, const void *payload, size_t len, struct err *err);
+
+/*
+ * fdatasync. When it returns 0, all that was appended is durable, and w->end
+ * is what the replica state may record. A failure is final (on ext4 the next
+ * fsync would report success with the data lost): the writer is `failed`,
+ * refuses everything, and the caller opens a new one from the last durable
+ * end, which begins a new file: pass `abandon` to log_writer_open_after.
+ */
+int log_writer_sync(struct log_writer *w, struct err *err);
+void log_writer_close(struct log_writer *w);
+
+/*
+ * As log_writer_open, but never appends to the last file: its fsync failed,
+ * so its tail cannot be trusted. The next begin starts a new file at the
+ * durable end.
+ */
+int log_writer_open_after(struct log_writer *w, struct os *os,
+	const char *dir, const struct segment_header *header,
+	const struct log_end *end, struct err *err);
+
+/*
+ * Read a log's frames from the one that holds from_lsn up to its durable end.
+ */
+struct log_reader {
+	struct os *os;
+	char *dir;
+	uint64_t incarnation;
+	struct log_end end;
+	uint64_t *files; /* first lsns, ascending */
+	size_t file_count, file_next;
+	struct segment_reader seg;
+	bool open;
+};
+
+/*
+ * Returns 0. Errors: ERR_ABSENT: the files do not reach back to from_lsn
+ * (truncated: the caller writes the changes out from the state);
+ * ERR_CORRUPT: a file in the middle is missing or damaged.
+ */
+int log_reader_open(struct log_reader *r, struct os *os, const char *dir,
+	uint64_t incarnation, const struct log_end *end, uint64_t from_lsn,
+	struct err *err);
+/*
+ * Returns 1 with a frame (the first may begin before from_lsn), 0 at the
+ * durable end. Errors name file and frame: "…/x.changes: frame at 1234: …".
+ */
+int log_reader_next(struct log_reader *r, struct frame *ret, struct err *err);
+void log_reader_close(struct log_reader *r);
+
+/*
+ * Verify every byte of a log up to its durable end: headers, chain from file
+ * to file, sizes, payloads. Returns 0 or the first error found.
+ */
+int log_verify(struct os *os, const char *dir, uint64_t incarnation,
+	const struct log_end *end, struct err *err);
+
+#endif

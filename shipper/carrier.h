@@ -1,0 +1,94 @@
+/*
+ * carrier: a way to move bundles. One small interface; a carrier is one file
+ * and one row in the table of carrier.c.
+ *
+ * `dir:PATH` (carrier_dir.c): a directory that both sites can reach, or that
+ * is carried: USB stick, network file system, CD. It needs a marker that
+ * `packetboat media init DIR` wrote; without it the carrier is absent. Names
+ * are ones that FAT and exFAT take:
+ *
+ *   <PATH>/packetboat.id                                   the marker
+ *   <PATH>/pb/<recipient>/<sender>-<sequence>.pb           a bundle
+ *   <PATH>/pb/<recipient>/<sender>-<sequence>.ok           its manifest
+ *
+ * A bundle exists if and only if its manifest does and agrees in size (and,
+ * before it is used, in hash). Order: data under a temporary name, fsync,
+ * rename, fsync of the directory, read back and compare, manifest the same
+ * way last. A stick pulled out at any moment leaves whole bundles and
+ * leftovers that the next run of their sender removes.
+ */
+#ifndef PB_CARRIER_H
+#define PB_CARRIER_H
+
+#include <stdbool.h>
+
+#include "hash.h"
+#include "ident.h"
+#include "mem.h"
+#include "os.h"
+
+struct err;
+struct carrier;
+
+/* A bundle that lies on the carrier. */
+struct carrier_item {
+	uint64_t sender, recipient;
+	uint64_t sequence;
+	uint64_t size;
+	struct hash hash; /* as its manifest says */
+};
+struct carrier_list {
+	struct carrier_item *items; /* by sender, then sequence */
+	size_t count;
+	size_t damaged;             /* manifests or bundles not usable */
+};
+void carrier_list_free(struct carrier_list *list);
+
+struct carrier_ops {
+	const char *scheme; /* "dir" */
+	/*
+	 * Errors: ERR_ABSENT: not there now (exit code 4), with the remedy;
+	 * ERR_USAGE: the address is malformed.
+	 */
+	int (*open)(struct os *os, const char *address, uint64_t self,
+		struct carrier **ret, struct err *err);
+	void (*close)(struct carrier *c);
+	/* Id of the medium: several sticks may serve one link in turn. */
+	struct id128 (*medium)(struct carrier *c);
+	bool (*read_only)(struct carrier *c);
+	/* Bundles for a recipient. */
+	int (*list)(struct carrier *c, uint64_t recipient,
+		struct carrier_list *ret, struct err *err);
+	/*
+	 * Begin handing over a bundle; returns an fd to write it to. After
+	 * writing: put_commit (durable, read back, visible) or put_abort.
+	 * expect: bytes that will be needed, 0 unknown; ERR_IO ENOSPC before
+	 * anything is written when they do not fit.
+	 */
+	int (*put_begin)(struct carrier *c, uint64_t recipient,
+		uint64_t sequence, uint64_t expect, int *ret_fd,
+		struct err *err);
+	int (*put_commit)(struct carrier *c, uint64_t size,
+		const struct hash *hash, struct err *err);
+	void (*put_abort)(struct carrier *c);
+	/* Open a listed bundle for reading; the caller closes the fd. */
+	int (*get)(struct carrier *c, const struct carrier_item *item,
+		int *ret_fd, struct err *err);
+	/* Remove a bundle (collected, or superseded). Read-only: done. */
+	int (*remove)(struct carrier *c, const struct carrier_item *item,
+		struct err *err);
+};
+
+struct carrier {
+	const struct carrier_ops *ops;
+};
+
+/* Open the carrier that `via` ("dir:/media/usb") names.
+   Errors: ERR_USAGE: unknown scheme, or one that is not yet built. */
+int carrier_open(struct os *os, const char *via, uint64_t self,
+	struct carrier **ret, struct err *err);
+
+/* Write the marker into a directory. Returns 1 if it already was one. */
+int carrier_media_init(struct os *os, const char *dir, struct err *err);
+
+#endif
