@@ -11,8 +11,9 @@
  *
  * A frame is valid if and only if (1) its header parses and its sizes are
  * within the limits below, (2) its chain value is XXH3-64 over header and
- * payload as written, seeded with the chain value before it, and (3) its
- * payload decompresses to exactly the size it states.
+ * payload as written, seeded with the chain value before it, (3) its kind and
+ * codec are known, and (4) its payload decompresses to exactly the size it
+ * states. They are checked in this order.
  *
  * Where a log ends is not decided here but by the replica state (its durable
  * end): what lies beyond it does not exist and is cut away before appending;
@@ -54,6 +55,7 @@ struct frame {
 	enum frame_kind kind;
 	uint64_t first_lsn;      /* of its first record; next lsn if count 0 */
 	uint32_t count;
+	uint64_t chain_before;   /* chain value before this frame */
 	uint64_t chain;          /* chain value after this frame */
 	int64_t at;              /* offset of the frame in its file */
 	uint32_t size;           /* bytes on disk, header included */
@@ -61,6 +63,7 @@ struct frame {
 	struct buf payload;      /* uncompressed; owned by the frame */
 };
 
+/* All zero is a valid frame to read into; the payload's memory is reused. */
 void frame_free(struct frame *frame);
 
 /*
@@ -92,16 +95,20 @@ int segment_header_decode(const void *data, size_t len,
 /*
  * Encode one frame; append it to ret. The codec is chosen here: stored, or
  * zstd at `level` when that is smaller. Returns the new chain value.
+ * Parameters: count and len within the limits above; count 0 if and only if
+ * kind is FRAME_STATEMENT. Source: docs/format.md, Frame.
  */
 uint64_t frame_encode(enum frame_kind kind, uint32_t count,
 	const void *payload, size_t len, int level, uint64_t chain_before,
 	struct buf *ret);
 
 /*
- * Decode the frame at the start of data.
+ * Decode the frame at the start of data, which may go on behind it.
+ * Parameters: *ret zeroed, or a frame decoded before.
  * Returns 0, with payload and size filled (first_lsn, at, base_ms are the
  * caller's to fill).
- * Errors: ERR_TORN (data ends inside the frame), ERR_CORRUPT, ERR_LIMIT.
+ * Errors: ERR_TORN (data ends inside the frame), ERR_CORRUPT, ERR_LIMIT (a
+ * size over its limit; a kind or codec unknown here).
  */
 int frame_decode(const void *data, size_t len, uint64_t chain_before,
 	struct frame *ret, struct err *err);
@@ -121,15 +128,20 @@ struct segment_reader {
 /*
  * Open a segment file for reading up to limit bytes (-1: to its end).
  * The file must be at least limit long: ERR_CORRUPT otherwise.
+ * Errors: ERR_ABSENT, ERR_IO, as segment_header_decode. On failure there is
+ * nothing to close.
  */
 int segment_reader_open(struct segment_reader *r, struct os *os,
 	const char *path, int64_t limit, struct err *err);
-/* Returns 1 with a frame, 0 at the end. Errors: as frame_decode, ERR_IO. */
+/*
+ * Returns 1 with a frame (*ret zeroed or read before), 0 at the limit.
+ * Errors: as frame_decode (ERR_TORN: the limit lies inside a frame), ERR_IO.
+ */
 int segment_reader_next(struct segment_reader *r, struct frame *ret,
 	struct err *err);
 void segment_reader_close(struct segment_reader *r);
 
-/* ---- a whole log (log.c) ---- */
+/* ---- a whole log (log_files.c, log_writer.c, log_reader.c) ---- */
 
 /*
  * Name of a segment file below a log's directory, without the directory:
@@ -149,11 +161,14 @@ struct log_writer {
 
 /*
  * Prepare to append to a log whose durable end is *end. Nothing is written
- * yet, except that a last file longer than end->size is cut back to it.
+ * yet, except that what lies beyond the durable end goes, durably: a last file
+ * longer than end->size is cut back to it, files begun after it and ".tmp"
+ * files are removed.
  * Parameters: dir holds this log's files; header gives log and account
  * (first_lsn, base_ms and chain_before are set here as files are begun).
- * Errors: ERR_CORRUPT if the last file is missing or shorter than the durable
- * end (the caller quarantines the log); ERR_IO.
+ * Errors: ERR_CORRUPT if the last file is missing, shorter than the durable
+ * end or another log's (the caller quarantines the log); ERR_LIMIT if a newer
+ * packetboat began it; ERR_IO. On failure there is nothing to close.
  */
 int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
 	const struct segment_header *header, const struct log_end *end,
@@ -164,14 +179,20 @@ int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
  * none or the last is past SEGMENT_ROTATE_SIZE; then w->header.base_ms is
  * what the next frame's stamps are relative to.
  * A new file is complete and durable (header written, fsynced, directory
- * fsynced) before this returns.
+ * fsynced) before this returns, and so is all that was appended to the one
+ * before.
  * Parameters: now_ms becomes base_ms of a new file.
+ * Errors: ERR_IO; the writer is then `failed`, as after a failed sync.
  */
 int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err);
 
 /*
  * Append one frame (after log_writer_begin). Not durable before
  * log_writer_sync. Advances w->end.
+ * Parameters: count 0 if and only if kind is FRAME_STATEMENT.
+ * Errors: ERR_LIMIT (too large for a frame; nothing written); ERR_IO: the
+ * writer is `failed`, and the caller opens a new one from the last durable
+ * end, which cuts off what was written.
  */
 int log_writer_append(struct log_writer *w, enum frame_kind kind,
 	uint32_t count, const void *payload, size_t len, struct err *err);
@@ -203,23 +224,31 @@ struct log_reader {
 	char *dir;
 	uint64_t incarnation;
 	struct log_end end;
+	uint64_t from_lsn;
 	uint64_t *files; /* first lsns, ascending */
 	size_t file_count, file_next;
-	struct segment_reader seg;
-	bool open;
+	struct segment_reader seg;  /* the file that is read */
+	struct segment_reader next; /* the one after: its header limits seg */
+	bool open, next_open;
 };
 
 /*
  * Returns 0. Errors: ERR_ABSENT: the files do not reach back to from_lsn
  * (truncated: the caller writes the changes out from the state);
- * ERR_CORRUPT: a file in the middle is missing or damaged.
+ * ERR_CORRUPT: a file in the middle is missing or damaged. On failure there
+ * is nothing to close.
  */
 int log_reader_open(struct log_reader *r, struct os *os, const char *dir,
 	uint64_t incarnation, const struct log_end *end, uint64_t from_lsn,
 	struct err *err);
 /*
- * Returns 1 with a frame (the first may begin before from_lsn), 0 at the
- * durable end. Errors name file and frame: "…/x.changes: frame at 1234: …".
+ * Returns 1 with a frame (*ret zeroed or read before), 0 at the durable end.
+ * The first frame may begin before from_lsn. Statements between the records
+ * from_lsn - 1 and from_lsn are returned too: whoever knows the log up to
+ * from_lsn - 1 finds the chain value it has in chain_before of one of the
+ * frames up to the one that holds from_lsn.
+ * Errors, as log_reader_open, name file and frame: "…/x.changes: frame at
+ * 1234: …".
  */
 int log_reader_next(struct log_reader *r, struct frame *ret, struct err *err);
 void log_reader_close(struct log_reader *r);
@@ -230,5 +259,12 @@ void log_reader_close(struct log_reader *r);
  */
 int log_verify(struct os *os, const char *dir, uint64_t incarnation,
 	const struct log_end *end, struct err *err);
+
+/*
+ * Remove the files whose records are all below lsn, oldest first, durably;
+ * the last file always stays.
+ */
+int log_remove_before(struct os *os, const char *dir, uint64_t incarnation,
+	const struct log_end *end, uint64_t lsn, struct err *err);
 
 #endif
