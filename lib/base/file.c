@@ -8,6 +8,7 @@
 #include "os.h"
 #include "err.h"
 #include "mem.h"
+#include "wire.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,30 @@
 #include <sys/stat.h>
 
 #define READ_CHUNK ((size_t)64 * 1024)
+#define OS_ENTRY_HEAD ((size_t)9) /* type and inode of a list entry */
+
+bool os_list_next(const struct buf *list, size_t *at, struct os_entry *ret)
+{
+	const uint8_t *p;
+	struct wire w;
+
+	if (*at >= list->len)
+		return false;
+	p = list->data + *at;
+	w = wire_over(p, OS_ENTRY_HEAD);
+	ret->type = wire_u8(&w);
+	ret->ino = wire_u64(&w);
+	ret->name = (const char *)p + OS_ENTRY_HEAD;
+	*at += OS_ENTRY_HEAD + strlen(ret->name) + 1;
+	return true;
+}
+
+void os_list_add(struct buf *list, uint8_t type, uint64_t ino, const char *name)
+{
+	buf_add_byte(list, type);
+	wire_add_u64(list, ino);
+	buf_add(list, name, strlen(name) + 1);
+}
 
 int os_write_all(struct os *os, int fd, const void *from, size_t len,
 	int64_t at, const char *path, struct err *err)
@@ -215,17 +240,17 @@ int dir_make(struct os *os, const char *path, mode_t mode, struct err *err)
 static int remove_children(struct os *os, const char *path, struct err *err)
 {
 	AUTO_BUF struct buf names = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
 	int r = os->ops->list(os, path, &names);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return err_set_os(err, -r, "list %s", path);
-	for (size_t at = 0; at < names.len;) {
-		const char *name = (const char *)names.data + at + 1;
-		AUTO_FREE char *child = mem_printf("%s/%s", path, name);
+	while (os_list_next(&names, &at, &entry)) {
+		AUTO_FREE char *child = mem_printf("%s/%s", path, entry.name);
 
-		at += 1 + strlen(name) + 1;
 		r = dir_remove(os, child, err);
 		if (r < 0)
 			return r;

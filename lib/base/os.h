@@ -61,9 +61,10 @@ struct os_ops {
 	int (*fchmod)(struct os *os, int fd, mode_t mode);
 	/*
 	 * The whole directory in one getdents64 call (design.md section 3:
-	 * two calls may miss or repeat names): NUL-terminated entries
-	 * appended to ret, each preceded by one byte DT_* type; "." and ".."
-	 * left out. Order is whatever the file system gives.
+	 * two calls may miss or repeat names), appended to ret: entries of
+	 * one byte DT_* type, 8 bytes inode (little-endian), NUL-terminated
+	 * name; "." and ".." left out. Order is whatever the file system
+	 * gives. Walk it with os_list_next.
 	 */
 	int (*list)(struct os *os, const char *path, struct buf *ret);
 	/*
@@ -101,6 +102,22 @@ struct os {
 struct os *os_real(void);
 
 /* ---- whole-file helpers over the seam (file.c) ---- */
+
+/* An entry of what ops->list gave. */
+struct os_entry {
+	uint8_t type;     /* DT_*; DT_UNKNOWN on some file systems */
+	uint64_t ino;
+	const char *name; /* points into the list */
+};
+
+/*
+ * The entry at *at (0 at first) of a list, and move *at behind it.
+ * Returns: false at the end.
+ */
+bool os_list_next(const struct buf *list, size_t *at, struct os_entry *ret);
+/* Add an entry as ops->list does: for those that implement it. */
+void os_list_add(struct buf *list, uint8_t type, uint64_t ino,
+	const char *name);
 
 /*
  * Write len bytes at offset at, however many calls it takes.

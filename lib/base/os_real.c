@@ -284,23 +284,30 @@ static int get_directory(int fd, struct buf *raw)
 	}
 }
 
+/*
+ * A struct dirent64 is longer than our entry of the same name: the room is
+ * known before, and large directories are not moved while they are added.
+ */
 static void add_entries(struct buf *to, const struct buf *raw)
 {
 	size_t at = 0;
 
+	buf_room(to, raw->len);
 	while (at < raw->len) {
 		const uint8_t *p = raw->data + at;
 		const char *name =
 			(const char *)p + offsetof(struct dirent64, d_name);
 		uint16_t reclen;
+		uint64_t ino;
 
+		memcpy(&ino, p + offsetof(struct dirent64, d_ino), sizeof(ino));
 		memcpy(&reclen, p + offsetof(struct dirent64, d_reclen),
 			sizeof(reclen));
 		at += reclen;
 		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 			continue;
-		buf_add_byte(to, p[offsetof(struct dirent64, d_type)]);
-		buf_add(to, name, strlen(name) + 1);
+		os_list_add(
+			to, p[offsetof(struct dirent64, d_type)], ino, name);
 	}
 }
 

@@ -72,13 +72,9 @@ int log_dir_list(
 
 const char *log_dir_next(const struct buf *names, size_t *at)
 {
-	const char *name;
+	struct os_entry entry;
 
-	if (*at >= names->len)
-		return NULL;
-	name = (const char *)names->data + *at + 1; /* behind its DT_ type */
-	*at += 1 + strlen(name) + 1;
-	return name;
+	return os_list_next(names, at, &entry) ? entry.name : NULL;
 }
 
 static int compare_lsns(const void *a, const void *b)
