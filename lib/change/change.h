@@ -50,12 +50,17 @@ enum change_kind {
 #define CHANGE_NAME_MAX 1024u  /* base name, path, extra */
 #define CHANGE_KEYWORDS_MAX 256u /* keywords in one change */
 #define CHANGE_KEYWORD_MAX 128u  /* bytes of one keyword */
+#define CHANGE_LSN_MAX ((UINT64_C(1) << 62) - 1)
+/* Bytes of strings in a batch, counted wherever a change points at them. */
+#define CHANGE_STRINGS_MAX (1u << 30)
+#define STATEMENT_VECTOR_MAX 65536u
 
 /*
  * A set of flags: letters as in a Maildir file name ("FRS", sorted, unknown
  * letters kept; letters a-z are never in here), and keywords by name,
- * separated by one space, sorted, e.g. "$Forwarded work". Never NULL; "" is
- * none. Points into the batch's arena.
+ * separated by one space, sorted without regard to (ASCII) case, none twice,
+ * e.g. "$Forwarded work". Never NULL; "" is none. Points into the batch's
+ * arena.
  */
 struct flag_set {
 	const char *letters;
@@ -118,7 +123,18 @@ struct change *change_copy(struct change_batch *batch,
 	const struct change *change);
 
 /*
+ * Can this change be coded? Kind known and in the log where it belongs,
+ * lsns within limits, strings as docs/format.md (Changes) allows them.
+ * Whoever makes changes out of file names asks before the change is encoded;
+ * change_decode asks for every change.
+ * Errors: ERR_CORRUPT, ERR_LIMIT (too long, too many).
+ */
+int change_check(const struct change *change, struct err *err);
+
+/*
  * Encode count changes as columns, appended to ret.
+ * Every change passes change_check, and lsns ascend within each log: else the
+ * bytes cannot be decoded. Fields that a kind does not have are not written.
  * Source: docs/format.md, Changes.
  */
 void change_encode(const struct change_context *ctx,
