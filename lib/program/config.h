@@ -22,43 +22,43 @@ struct os;
 enum config_layout { LAYOUT_AUTO, LAYOUT_MAILDIRPP, LAYOUT_FS };
 
 struct config_account {
-	const char *name;     /* title; for `accounts`, filled per match */
-	const char *maildir;  /* path; `accounts`: pattern with %d %n %u */
-	const char *control;  /* NULL: with the mail */
-	const char *index;    /* NULL; named only so that it can be checked */
-	const char *inbox;    /* NULL: the root */
+	const char *name;    /* title; for `accounts`, filled per match */
+	const char *maildir; /* path; `accounts`: pattern with %d %n %u */
+	const char *control; /* NULL: with the mail */
+	const char *index;   /* NULL; named only so that it can be checked */
+	const char *inbox;   /* NULL: the root */
 	enum config_layout layout;
 	bool pattern;
-	uid_t uid;            /* owner of the Maildir (config_accounts) */
+	uid_t uid; /* owner of the Maildir (config_accounts) */
 	gid_t gid;
 	unsigned guard_percent; /* 50: expunges of more of a folder wait */
-	unsigned guard_least;   /* 100: in folders of more messages than this */
+	unsigned guard_least;	/* 100: in folders of more messages than this */
 };
 
 struct config_link {
-	const char *name;     /* "" for a bare via */
+	const char *name; /* "" for a bare via */
 	const char *via;
-	int level;            /* zstd: compression = "fast" (3), "slow" (19) */
+	int level; /* zstd: compression = "fast" (3), "slow" (19) */
 };
 
 struct config_peer {
 	const char *name;
-	const char *key;      /* key line */
-	bool oneway;          /* advances on hand-over, no acknowledgements */
-	int64_t late_ms;      /* -1: never (strict standby); default 15 min */
+	const char *key; /* key line */
+	bool oneway;	 /* advances on hand-over, no acknowledgements */
+	int64_t late_ms; /* -1: never (strict standby); default 15 min */
 	struct config_link *links;
 	size_t link_count;
 };
 
 struct config {
-	const char *path;     /* of the file */
-	const char *site;     /* name */
-	const char *state;    /* directory */
+	const char *path;  /* of the file */
+	const char *site;  /* name */
+	const char *state; /* directory */
 	bool syslog;
-	int64_t trash_age_s;     /* default 30 days */
-	uint64_t trash_size;     /* bytes, default 1 GiB */
-	unsigned log_cap_percent;/* default 10 */
-	unsigned reserve_percent;/* default 5 */
+	int64_t trash_age_s;		 /* default 30 days */
+	uint64_t trash_size;		 /* bytes, default 1 GiB */
+	unsigned log_cap_percent;	 /* default 10 */
+	unsigned reserve_percent;	 /* default 5 */
 	struct config_account *accounts; /* as written, patterns included */
 	size_t account_count;
 	struct config_peer *peers;

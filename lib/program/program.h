@@ -18,11 +18,15 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_WRONG_USAGE = 2, /* or configuration, or not yet built */
 	EXIT_OPERATOR = 3,    /* done, but something needs an operator */
-	EXIT_LATER = 4        /* carrier not there, or another run at work */
+	EXIT_LATER = 4	      /* carrier not there, or another run at work */
 };
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /*
  * Where and how much to log. One per process, owned by main and handed to
@@ -48,13 +52,13 @@ void log_err(struct logger *l, const struct err *err);
  */
 struct progress {
 	struct logger *log;
-	const char *what;   /* "import alice/INBOX" */
-	uint64_t total;     /* 0 unknown */
+	const char *what; /* "import alice/INBOX" */
+	uint64_t total;	  /* 0 unknown */
 	int64_t start_ms, shown_ms;
 	bool on;
 };
-void progress_begin(struct progress *p, struct logger *l, const char *what,
-	uint64_t total);
+void progress_begin(
+	struct progress *p, struct logger *l, const char *what, uint64_t total);
 void progress_step(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);
 

@@ -1,0 +1,500 @@
+/*
+ * config: finding and loading the configuration file.
+ *
+ * The text goes through config_scan, then libConfuse, whose value callback
+ * checks every value where its line is known; then the tree is copied into
+ * plain structs. libConfuse's error callback gets no context of ours, so the
+ * message rides in the comment of the section that it is about.
+ *
+ * libConfuse's scanner is one per process: not for several threads.
+ */
+#include "config.h"
+
+#include <confuse.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_private.h"
+#include "err.h"
+#include "os.h"
+
+static int check_size(const char *text, struct err *err)
+{
+	return value_size(text, NULL, err);
+}
+
+static int check_age(const char *text, struct err *err)
+{
+	return value_duration_ms(text, false, NULL, err);
+}
+
+static int check_late(const char *text, struct err *err)
+{
+	return value_duration_ms(text, true, NULL, err);
+}
+
+static int check_percent(const char *text, struct err *err)
+{
+	return value_percent(text, NULL, err);
+}
+
+static int check_count(const char *text, struct err *err)
+{
+	return value_count(text, NULL, err);
+}
+
+static int check_bool(const char *text, struct err *err)
+{
+	return value_bool(text, NULL, err);
+}
+
+static int check_layout(const char *text, struct err *err)
+{
+	return value_layout(text, NULL, err);
+}
+
+static int check_compression(const char *text, struct err *err)
+{
+	return value_compression(text, NULL, err);
+}
+
+static int refuse_later(const char *text, struct err *err)
+{
+	(void)text;
+	return err_set(err, ERR_USAGE, "not yet built (remove it)");
+}
+
+/* Every key there is, by the block it stands in. */
+static const struct rule {
+	const char *block, *key;
+	int (*check)(const char *text, struct err *err);
+	bool list;
+} rules[] = {
+	{"site", "state", value_path, false},
+	{"site", "syslog", check_bool, false},
+	{"site", "trash_age", check_age, false},
+	{"site", "trash_size", check_size, false},
+	{"site", "log_cap", check_percent, false},
+	{"site", "reserve", check_percent, false},
+	{"account", "maildir", value_path, false},
+	{"account", "control", value_path, false},
+	{"account", "index", value_path, false},
+	{"account", "inbox", value_path, false},
+	{"account", "layout", check_layout, false},
+	{"account", "guard", check_percent, false},
+	{"account", "guard_least", check_count, false},
+	{"accounts", "maildir", value_pattern, false},
+	{"accounts", "control", value_pattern, false},
+	{"accounts", "index", value_pattern, false},
+	{"accounts", "inbox", value_pattern, false},
+	{"accounts", "layout", check_layout, false},
+	{"accounts", "guard", check_percent, false},
+	{"accounts", "guard_least", check_count, false},
+	{"peer", "key", value_key, false},
+	{"peer", "oneway", check_bool, false},
+	{"peer", "late", check_late, false},
+	{"peer", "via", value_via, false},
+	{"peer", "compression", check_compression, false},
+	{"peer", "send", refuse_later, true},
+	{"peer", "accept", refuse_later, true},
+	{"link", "via", value_via, false},
+	{"link", "compression", check_compression, false},
+	{"link", "window", refuse_later, true},
+	{"link", "hold", refuse_later, true},
+	{"link", "rate", refuse_later, true},
+	{"link", "budget", refuse_later, true},
+	{"link", "before", refuse_later, true},
+	{"link", "after", refuse_later, true},
+};
+#define RULE_COUNT (sizeof(rules) / sizeof(*rules))
+
+/* cfg_callback_t: called for each value as it is read. */
+static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *ret)
+{
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		if (strcmp(rules[i].block, cfg->name) != 0 ||
+			strcmp(rules[i].key, opt->name) != 0)
+			continue;
+		if (rules[i].check(value, &err) < 0) {
+			cfg_error(cfg, "%s: %s", opt->name, err.text);
+			return -1;
+		}
+	}
+	*(const char **)ret = value;
+	return 0;
+}
+
+__attribute__((format(printf, 2, 0))) static void keep_message(
+	cfg_t *cfg, const char *fmt, va_list args)
+{
+	char text[480];
+
+	if (cfg->comment)
+		return;
+	vsnprintf(text, sizeof(text), fmt, args);
+	cfg->comment = mem_dup(text);
+}
+
+/* The options of one block, ended as libConfuse wants it. */
+static void block_options(const char *block, cfg_opt_t *ret, cfg_opt_t *more)
+{
+	const cfg_opt_t end = CFG_END();
+	size_t n = 0;
+
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		const cfg_opt_t one = CFG_STR_CB(
+			rules[i].key, NULL, CFGF_NODEFAULT, take_value);
+		const cfg_opt_t list = CFG_STR_LIST_CB(
+			rules[i].key, NULL, CFGF_NODEFAULT, take_value);
+
+		if (strcmp(rules[i].block, block) == 0)
+			ret[n++] = rules[i].list ? list : one;
+	}
+	if (more)
+		ret[n++] = *more;
+	ret[n] = end;
+}
+
+static cfg_t *new_tree(void)
+{
+	const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+	cfg_opt_t site[RULE_COUNT], account[RULE_COUNT], accounts[RULE_COUNT];
+	cfg_opt_t peer[RULE_COUNT], link[RULE_COUNT];
+	cfg_opt_t links = CFG_SEC("link", link, titled);
+	cfg_opt_t root[] = {CFG_SEC("site", site, titled),
+		CFG_SEC("account", account, titled),
+		CFG_SEC("accounts", accounts, CFGF_MULTI),
+		CFG_SEC("peer", peer, titled), CFG_END()};
+	cfg_t *cfg;
+
+	block_options("site", site, NULL);
+	block_options("account", account, NULL);
+	block_options("accounts", accounts, NULL);
+	block_options("link", link, NULL);
+	block_options("peer", peer, &links);
+	cfg = cfg_init(root, CFGF_NONE);
+	if (cfg)
+		cfg_set_error_function(cfg, keep_message);
+	return cfg;
+}
+
+/* The section that a message rides in, or NULL. */
+static cfg_t *find_message(cfg_t *cfg)
+{
+	if (cfg->comment)
+		return cfg;
+	for (cfg_opt_t *opt = cfg->opts; opt->name; opt++) {
+		if (opt->type != CFGT_SEC)
+			continue;
+		for (unsigned i = 0; i < opt->nvalues; i++) {
+			cfg_t *sec = opt->values[i]->section;
+			cfg_t *found = sec ? find_message(sec) : NULL;
+
+			if (found)
+				return found;
+		}
+	}
+	return NULL;
+}
+
+static int parse(
+	const char *path, cfg_t *cfg, struct buf *text, struct err *err)
+{
+	cfg_t *where;
+
+	/* after this a successful parse has read every statement */
+	if (cfg_parse_buf(cfg, buf_str(text)) == CFG_SUCCESS &&
+		!find_message(cfg))
+		return 0;
+	where = find_message(cfg);
+	if (!where)
+		return err_set(err, ERR_USAGE,
+			"%s: not readable as a "
+			"configuration",
+			path);
+	return err_set(err, ERR_USAGE, "%s:%d: %s%s%s%s", path, where->line,
+		where == cfg ? "" : where->name, where == cfg ? "" : ": ",
+		where->comment,
+		strncmp(where->comment, "no such option", 14) == 0
+			? " (see packetboat.conf(5))"
+			: "");
+}
+
+/* ---- from the tree to plain structs ---- */
+
+struct load {
+	struct config *c;
+	const char *path;
+	struct err *err;
+};
+
+static int fail(struct load *l, cfg_t *sec, const char *text)
+{
+	return err_set(l->err, ERR_USAGE, "%s:%d: %s%s%s%s: %s", l->path,
+		sec->line, sec->name, sec->title ? " \"" : "",
+		sec->title ? sec->title : "", sec->title ? "\"" : "", text);
+}
+
+/* The value of a key, copied; NULL where it is not written. */
+static const char *text_of(struct load *l, cfg_t *sec, const char *key)
+{
+	const char *text = cfg_getstr(sec, key);
+
+	return text ? arena_dup(&l->c->arena, text, strlen(text)) : NULL;
+}
+
+static const char *title_of(struct load *l, cfg_t *sec)
+{
+	return arena_dup(&l->c->arena, sec->title, strlen(sec->title));
+}
+
+static int check_title(struct load *l, cfg_t *sec,
+	int (*check)(const char *text, struct err *err))
+{
+	struct err err = ERR_INIT;
+
+	if (check(sec->title, &err) < 0)
+		return fail(l, sec, err.text);
+	return 0;
+}
+
+static int load_site(struct load *l, cfg_t *sec)
+{
+	struct config *c = l->c;
+	const char *text;
+	int64_t age_ms;
+	int rc = check_title(l, sec, value_name);
+
+	if (rc < 0)
+		return rc;
+	c->site = title_of(l, sec);
+	c->state = text_of(l, sec, "state");
+	if (!c->state)
+		return fail(l, sec,
+			"no state (add: state = \"/var/lib/packetboat\")");
+	if ((text = cfg_getstr(sec, "syslog")))
+		(void)value_bool(text, &c->syslog, NULL);
+	if ((text = cfg_getstr(sec, "trash_age"))) {
+		(void)value_duration_ms(text, false, &age_ms, NULL);
+		c->trash_age_s = age_ms / 1000;
+	}
+	if ((text = cfg_getstr(sec, "trash_size")))
+		(void)value_size(text, &c->trash_size, NULL);
+	if ((text = cfg_getstr(sec, "log_cap")))
+		(void)value_percent(text, &c->log_cap_percent, NULL);
+	if ((text = cfg_getstr(sec, "reserve")))
+		(void)value_percent(text, &c->reserve_percent, NULL);
+	return 0;
+}
+
+static int load_account(struct load *l, cfg_t *sec, bool pattern)
+{
+	struct config_account *a = &l->c->accounts[l->c->account_count++];
+	const char *text;
+	int layout = LAYOUT_AUTO;
+
+	if (!pattern && check_title(l, sec, value_account) < 0)
+		return ERR_USAGE;
+	a->name = pattern ? NULL : title_of(l, sec);
+	a->pattern = pattern;
+	a->maildir = text_of(l, sec, "maildir");
+	a->control = text_of(l, sec, "control");
+	a->index = text_of(l, sec, "index");
+	a->inbox = text_of(l, sec, "inbox");
+	a->uid = (uid_t)-1;
+	a->gid = (gid_t)-1;
+	a->guard_percent = 50;
+	a->guard_least = 100;
+	if (!a->maildir)
+		return fail(l, sec, "no maildir (add: maildir = \"/...\")");
+	if ((text = cfg_getstr(sec, "layout")))
+		(void)value_layout(text, &layout, NULL);
+	a->layout = (enum config_layout)layout;
+	if ((text = cfg_getstr(sec, "guard")))
+		(void)value_percent(text, &a->guard_percent, NULL);
+	if ((text = cfg_getstr(sec, "guard_least")))
+		(void)value_count(text, &a->guard_least, NULL);
+	return 0;
+}
+
+static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	const char *text = cfg_getstr(sec, "compression");
+
+	link->via = text_of(l, sec, "via");
+	link->level = 3;
+	if (text)
+		(void)value_compression(text, &link->level, NULL);
+}
+
+static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
+{
+	unsigned count = cfg_size(sec, "link");
+
+	peer->links =
+		arena_alloc(&l->c->arena, (count + 1) * sizeof(*peer->links));
+	if (cfg_getstr(sec, "via")) {
+		if (count)
+			return fail(l, sec,
+				"both a bare via and links (put "
+				"the via into a link)");
+		peer->links[0].name = "";
+		load_link(l, sec, &peer->links[0]);
+		peer->link_count = 1;
+		return 0;
+	}
+	if (cfg_getstr(sec, "compression"))
+		return fail(l, sec,
+			"compression without via (put it into "
+			"the link)");
+	for (unsigned i = 0; i < count; i++) {
+		cfg_t *link = cfg_getnsec(sec, "link", i);
+
+		if (check_title(l, link, value_name) < 0)
+			return ERR_USAGE;
+		if (!cfg_getstr(link, "via"))
+			return fail(
+				l, link, "no via (add: via = \"dir:/...\")");
+		peer->links[i].name = title_of(l, link);
+		load_link(l, link, &peer->links[i]);
+	}
+	peer->link_count = count;
+	return 0;
+}
+
+static int load_peer(struct load *l, cfg_t *sec)
+{
+	struct config_peer *peer = &l->c->peers[l->c->peer_count++];
+	const char *text;
+
+	if (check_title(l, sec, value_name) < 0)
+		return ERR_USAGE;
+	peer->name = title_of(l, sec);
+	peer->key = text_of(l, sec, "key");
+	peer->late_ms = 15 * 60 * 1000;
+	if (!peer->key)
+		return fail(l, sec,
+			"no key (add the line that `packetboat "
+			"key` prints there)");
+	for (size_t i = 0; i + 1 < l->c->peer_count; i++)
+		if (strcmp(l->c->peers[i].key, peer->key) == 0)
+			return fail(l, sec, "another peer has this key");
+	if ((text = cfg_getstr(sec, "oneway")))
+		(void)value_bool(text, &peer->oneway, NULL);
+	if ((text = cfg_getstr(sec, "late")))
+		(void)value_duration_ms(text, true, &peer->late_ms, NULL);
+	return load_links(l, sec, peer);
+}
+
+static int load_tree(struct load *l, cfg_t *cfg)
+{
+	struct config *c = l->c;
+	unsigned named = cfg_size(cfg, "account");
+	unsigned patterns = cfg_size(cfg, "accounts");
+	unsigned peers = cfg_size(cfg, "peer");
+	int rc = 0;
+
+	if (cfg_size(cfg, "site") != 1)
+		return err_set(l->err, ERR_USAGE, "%s: %s", l->path,
+			cfg_size(cfg, "site")
+				? "more than one site block (keep one)"
+				: "no site block (add: site \"NAME\" { state = "
+				  "\"/var/lib/packetboat\" })");
+	c->accounts = arena_alloc(
+		&c->arena, (named + patterns + 1) * sizeof(*c->accounts));
+	c->peers = arena_alloc(&c->arena, (peers + 1) * sizeof(*c->peers));
+	rc = load_site(l, cfg_getnsec(cfg, "site", 0));
+	for (unsigned i = 0; rc == 0 && i < named; i++)
+		rc = load_account(l, cfg_getnsec(cfg, "account", i), false);
+	for (unsigned i = 0; rc == 0 && i < patterns; i++)
+		rc = load_account(l, cfg_getnsec(cfg, "accounts", i), true);
+	for (unsigned i = 0; rc == 0 && i < peers; i++)
+		rc = load_peer(l, cfg_getnsec(cfg, "peer", i));
+	return rc;
+}
+
+int config_load(const char *path, struct config *ret, struct err *err)
+{
+	AUTO_BUF struct buf raw = BUF_INIT, text = BUF_INIT;
+	struct config c = {.trash_age_s = 30 * 24 * 3600,
+		.trash_size = 1u << 30,
+		.log_cap_percent = 10,
+		.reserve_percent = 5};
+	struct load load = {.c = &c, .path = path, .err = err};
+	cfg_t *cfg;
+	int rc = file_read(os_real(), path, CONFIG_FILE_MAX, &raw, err);
+
+	if (rc == ERR_ABSENT)
+		return err_set(err, ERR_USAGE,
+			"%s: there is no such file (packetboat doctor prints "
+			"one to begin with)",
+			path);
+	if (rc == 0)
+		rc = config_scan(path, raw.data, raw.len, &text, err);
+	if (rc < 0)
+		return rc;
+	cfg = new_tree();
+	if (!cfg)
+		return err_set(
+			err, ERR_IO, "%s: libConfuse does not start", path);
+	c.path = arena_dup(&c.arena, path, strlen(path));
+	rc = parse(path, cfg, &text, err);
+	if (rc == 0)
+		rc = load_tree(&load, cfg);
+	cfg_free(cfg);
+	if (rc < 0)
+		arena_free(&c.arena);
+	else
+		*ret = c;
+	return rc;
+}
+
+void config_free(struct config *c)
+{
+	arena_free(&c->arena);
+	*c = (struct config){0};
+}
+
+/* ---- where the file is ---- */
+
+static const char *home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (home && home[0] == '/')
+		return home;
+	pw = getpwuid(getuid());
+	return pw && pw->pw_dir ? pw->pw_dir : "/";
+}
+
+int config_find(const char *given, char **ret, struct err *err)
+{
+	static const char system[] = "/etc/packetboat/packetboat.conf";
+	AUTO_FREE char *own = NULL;
+	const char *variable = getenv("PACKETBOAT_CONF");
+
+	if (!given && variable && variable[0])
+		given = variable;
+	if (given) {
+		*ret = mem_dup(given);
+		return 0;
+	}
+	own = mem_printf("%s/.config/packetboat/packetboat.conf", home());
+	if (access(own, F_OK) == 0)
+		*ret = mem_dup(own);
+	else if (access(system, F_OK) == 0)
+		*ret = mem_dup(system);
+	else
+		return err_set(err, ERR_USAGE,
+			"no configuration: neither -c FILE nor "
+			"$PACKETBOAT_CONF is given, and there is neither %s "
+			"nor %s (packetboat doctor prints one to begin with)",
+			own, system);
+	return 0;
+}

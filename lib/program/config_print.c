@@ -1,0 +1,132 @@
+/*
+ * config_print: what is in force, as a configuration file that loads to the
+ * same again.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "config.h"
+
+static void print_text(struct buf *b, const char *text)
+{
+	buf_add_byte(b, '"');
+	for (; *text; text++) {
+		if (strchr("\"\\$", *text))
+			buf_add_byte(b, '\\');
+		buf_add_byte(b, (uint8_t)*text);
+	}
+	buf_add_byte(b, '"');
+}
+
+static void print_key(
+	struct buf *b, const char *indent, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(b, "%s%s = ", indent, key);
+	print_text(b, text);
+	buf_add_byte(b, '\n');
+}
+
+/* The largest unit that says it exactly. */
+static void print_duration(struct buf *b, const char *key, int64_t ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {{"d", 24 * 3600 * 1000}, {"h", 3600 * 1000},
+		{"m", 60 * 1000}, {"s", 1000}, {"ms", 1}};
+	size_t i = 0;
+
+	if (ms < 0) {
+		buf_printf(b, "\t%s = \"never\"\n", key);
+		return;
+	}
+	while (ms % units[i].ms || (ms == 0 && units[i].ms > 1000))
+		i++;
+	buf_printf(b, "\t%s = \"%" PRId64 "%s\"\n", key, ms / units[i].ms,
+		units[i].name);
+}
+
+static void print_size(struct buf *b, const char *key, uint64_t size)
+{
+	static const char units[] = "KMGT";
+	size_t i = 0;
+
+	while (i < 4 && size && size % 1024 == 0) {
+		size /= 1024;
+		i++;
+	}
+	buf_printf(b, "\t%s = \"%" PRIu64, key, size);
+	if (i)
+		buf_add_byte(b, (uint8_t)units[i - 1]);
+	buf_add_str(b, "\"\n");
+}
+
+static void print_account(struct buf *b, const struct config_account *a)
+{
+	static const char *const layouts[] = {
+		[LAYOUT_AUTO] = "auto",
+		[LAYOUT_MAILDIRPP] = "maildir++",
+		[LAYOUT_FS] = "fs",
+	};
+
+	if (a->pattern) {
+		buf_add_str(b, "accounts {\n");
+	} else {
+		buf_add_str(b, "account ");
+		print_text(b, a->name);
+		buf_add_str(b, " {\n");
+	}
+	print_key(b, "\t", "maildir", a->maildir);
+	print_key(b, "\t", "control", a->control);
+	print_key(b, "\t", "index", a->index);
+	print_key(b, "\t", "inbox", a->inbox);
+	print_key(b, "\t", "layout", layouts[a->layout]);
+	buf_printf(b, "\tguard = \"%u%%\"\n\tguard_least = %u\n}\n",
+		a->guard_percent, a->guard_least);
+}
+
+static void print_peer(struct buf *b, const struct config_peer *p)
+{
+	buf_add_str(b, "peer ");
+	print_text(b, p->name);
+	buf_add_str(b, " {\n");
+	print_key(b, "\t", "key", p->key);
+	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
+	print_duration(b, "late", p->late_ms);
+	for (size_t i = 0; i < p->link_count; i++) {
+		const struct config_link *link = &p->links[i];
+		const char *indent = link->name[0] ? "\t\t" : "\t";
+
+		if (link->name[0]) {
+			buf_add_str(b, "\tlink ");
+			print_text(b, link->name);
+			buf_add_str(b, " {\n");
+		}
+		print_key(b, indent, "via", link->via);
+		print_key(b, indent, "compression",
+			link->level > 3 ? "slow" : "fast");
+		if (link->name[0])
+			buf_add_str(b, "\t}\n");
+	}
+	buf_add_str(b, "}\n");
+}
+
+void config_print(const struct config *c, struct buf *ret)
+{
+	buf_printf(ret, "# in force, from %s\n", c->path);
+	buf_add_str(ret, "site ");
+	print_text(ret, c->site);
+	buf_add_str(ret, " {\n");
+	print_key(ret, "\t", "state", c->state);
+	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
+	print_duration(ret, "trash_age", c->trash_age_s * 1000);
+	print_size(ret, "trash_size", c->trash_size);
+	buf_printf(ret, "\tlog_cap = \"%u%%\"\n\treserve = \"%u%%\"\n}\n",
+		c->log_cap_percent, c->reserve_percent);
+	for (size_t i = 0; i < c->account_count; i++)
+		print_account(ret, &c->accounts[i]);
+	for (size_t i = 0; i < c->peer_count; i++)
+		print_peer(ret, &c->peers[i]);
+}
