@@ -154,11 +154,16 @@ static int read_bodies(struct decoder *d, struct err *err)
 	return 0;
 }
 
-static int check_all(struct decoder *d, struct err *err)
+static int check_end(struct decoder *d, struct err *err)
 {
 	if (wire_left(&d->in) > 0)
 		return err_set(err, ERR_CORRUPT, "%zu bytes after the end",
 			wire_left(&d->in));
+	return 0;
+}
+
+static int check_all(struct decoder *d, struct err *err)
+{
 	if (!decode_tables_used(d))
 		return err_set(
 			err, ERR_CORRUPT, "table entry that nothing points at");
@@ -190,7 +195,7 @@ static int decode_batch(struct decoder *d, struct err *err)
 			(unsigned long long)count, CHANGE_BATCH_MAX);
 	d->count = (size_t)count;
 	if (!d->in.bad && count == 0)
-		return check_all(d, err);
+		return check_end(d, err);
 	d->mask = wire_varint(&d->in);
 	kinds = wire_raw(&d->in, d->count);
 	if (!kinds)
@@ -209,6 +214,8 @@ static int decode_batch(struct decoder *d, struct err *err)
 		rc = read_columns(d, err);
 	if (rc == 0)
 		rc = read_bodies(d, err);
+	if (rc == 0)
+		rc = check_end(d, err);
 	if (rc == 0)
 		rc = check_all(d, err);
 	return rc;
