@@ -40,6 +40,10 @@ struct os_ops {
 	/* flags and mode as open(2); O_CLOEXEC is always added. */
 	int (*open)(struct os *os, const char *path, int flags, mode_t mode);
 	int (*close)(struct os *os, int fd);
+	/*
+	 * A pipe, terminal or socket has no places: there pread and pwrite
+	 * ignore `at` and take or give the next bytes.
+	 */
 	ssize_t (*pread)(struct os *os, int fd, void *to, size_t len,
 		int64_t at);
 	/* May write less than asked for; see os_write_all. */

@@ -85,9 +85,11 @@ static ssize_t real_pread(
 	ssize_t n;
 
 	(void)os;
-	do
+	do {
 		n = pread(fd, to, len, at);
-	while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == ESPIPE)
+			n = read(fd, to, len);
+	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
 
@@ -97,9 +99,11 @@ static ssize_t real_pwrite(
 	ssize_t n;
 
 	(void)os;
-	do
+	do {
 		n = pwrite(fd, from, len, at);
-	while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == ESPIPE)
+			n = write(fd, from, len);
+	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
 
