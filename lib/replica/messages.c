@@ -1,0 +1,382 @@
+/*
+ * messages: read message rows; record what is placed.
+ */
+#include <string.h>
+
+#include "flagset.h"
+#include "registers.h"
+
+#define MESSAGE_COLUMNS \
+	"SELECT m.id, m.folder, m.place_stamp, m.place_log, m.place_lsn," \
+	" m.base, m.size, m.mtime, m.hash, m.extra, m.letters, m.keywords," \
+	" m.uid, m.dead, m.todo, m.p_folder, m.p_base, m.p_letters," \
+	" m.p_keywords, m.p_extra, m.p_uid, m.p_ino, m.copied_from," \
+	" m.logged_ms, m.waits_ms FROM message m "
+
+static int read_message(struct replica *r, sqlite3_stmt *st,
+	struct arena *arena, struct replica_message *m, struct err *err)
+{
+	memset(m, 0, sizeof(*m));
+	m->id = sqlite3_column_int64(st, 0);
+	m->folder = sqlite3_column_int64(st, 1);
+	m->place_by.stamp = (uint64_t)sqlite3_column_int64(st, 2);
+	m->place_by.lsn = (uint64_t)sqlite3_column_int64(st, 4);
+	m->base = sql_text(st, 5, arena);
+	m->size = (uint64_t)sqlite3_column_int64(st, 6);
+	m->mtime = sqlite3_column_int64(st, 7);
+	sql_blob(st, 8, m->hash.b, sizeof(m->hash.b));
+	m->extra = sql_text(st, 9, arena);
+	m->letters = sql_text(st, 10, arena);
+	m->keywords = sql_text(st, 11, arena);
+	m->uid = (uint32_t)sqlite3_column_int64(st, 12);
+	m->dead = sqlite3_column_int64(st, 13) != 0;
+	m->todo = (int)sqlite3_column_int64(st, 14);
+	m->p_folder = sqlite3_column_int64(st, 15);
+	m->p_base = sql_text(st, 16, arena);
+	m->p_letters = sql_text(st, 17, arena);
+	m->p_keywords = sql_text(st, 18, arena);
+	m->p_extra = sql_text(st, 19, arena);
+	m->p_uid = (uint32_t)sqlite3_column_int64(st, 20);
+	m->p_ino = (uint64_t)sqlite3_column_int64(st, 21);
+	m->copied_from = sqlite3_column_int64(st, 22);
+	m->logged_ms = sqlite3_column_int64(st, 23);
+	m->waits_ms = sqlite3_column_int64(st, 24);
+	return log_of_row(
+		r, sqlite3_column_int64(st, 3), &m->place_by.log, err);
+}
+
+/* The oldest living dot: of several, every site takes the same. */
+static int read_dot(
+	struct replica *r, struct replica_message *m, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT d.log, d.lsn FROM dot d JOIN log l ON l.id = d.log"
+		" WHERE d.message = ? AND d.dead_log = 0"
+		" ORDER BY l.origin, l.incarnation, l.folder, d.lsn LIMIT 1",
+		"i", m->id);
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc <= 0)
+		return rc;
+	m->dot.lsn = (uint64_t)sqlite3_column_int64(st, 1);
+	int64_t log = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return log_of_row(r, log, &m->dot.log, err);
+}
+
+static int one_message(struct replica *r, sqlite3_stmt *st,
+	struct arena *arena, struct replica_message *ret, struct err *err)
+{
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : 1;
+	rc = read_message(r, st, arena, ret, err);
+	sqlite3_reset(st);
+	return rc < 0 ? rc : read_dot(r, ret, err);
+}
+
+int replica_message_get(struct replica *r, int64_t id, struct arena *arena,
+	struct replica_message *ret, struct err *err)
+{
+	return one_message(r,
+		sql(r, err, MESSAGE_COLUMNS "WHERE m.id = ?", "i", id), arena,
+		ret, err);
+}
+
+int replica_message_by_dot(struct replica *r, const struct dot *dot,
+	struct arena *arena, struct replica_message *ret, struct err *err)
+{
+	int64_t log = log_row(r, &dot->log, false, err);
+
+	if (log <= 0)
+		return log < 0 ? (int)log : 1;
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"JOIN dot d ON d.message = m.id WHERE d.log = ?"
+			" AND d.lsn = ? AND d.dead_log = 0",
+			"ii", log, (int64_t)dot->lsn),
+		arena, ret, err);
+}
+
+int replica_message_unplaced(struct replica *r, int64_t folder,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.folder = ?1 AND m.base = ?2 AND m.dead = 0"
+			" AND m.p_folder <> ?1 ORDER BY m.id LIMIT 1",
+			"it", folder, base),
+		arena, ret, err);
+}
+
+int replica_message_by_ino(struct replica *r, uint64_t ino, uint64_t size,
+	struct arena *arena, struct replica_message *ret, struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.p_ino = ? AND m.size = ? AND m.p_folder <> 0"
+			" AND m.dead = 0 ORDER BY m.id LIMIT 1",
+			"ii", (int64_t)ino, (int64_t)size),
+		arena, ret, err);
+}
+
+int replica_message_by_hash(struct replica *r, const struct hash *hash,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.hash = ?1 AND m.p_folder <> 0"
+			" AND (?2 IS NULL OR m.p_base = ?2)"
+			" ORDER BY m.dead, m.id LIMIT 1",
+			"bt", hash->b, sizeof(hash->b), base),
+		arena, ret, err);
+}
+
+int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
+	struct arena *arena, struct replica_message *ret, struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.copied_from = ? AND m.logged_ms >= ?"
+			" AND m.dead = 0 AND m.p_folder <> 0"
+			" ORDER BY m.id DESC LIMIT 1",
+			"ii", id, since_ms),
+		arena, ret, err);
+}
+
+/*
+ * Rows are handed out from an array filled first, so that the callback may
+ * write to the tables.
+ */
+#define EACH_CHUNK 512
+
+static int each(struct replica *r, const char *query, int64_t folder,
+	const char *from_text, bool by_text, replica_message_fn fn, void *arg,
+	struct err *err)
+{
+	int64_t from_id = 0, from_uid = -1;
+	AUTO_BUF struct buf last = BUF_INIT;
+
+	buf_add_str(&last, from_text);
+	for (;;) {
+		AUTO_ARENA struct arena arena = {0};
+		struct replica_message *list =
+			arena_alloc(&arena, EACH_CHUNK * sizeof(*list));
+		size_t count = 0;
+		sqlite3_stmt *st = by_text
+			? sql(r, err, query, "iti", folder, buf_str(&last),
+				  from_id)
+			: sql(r, err, query, "iii", folder, from_uid, from_id);
+		int rc = 0;
+
+		if (!st)
+			return ERR_IO;
+		while (count < EACH_CHUNK &&
+			(rc = sql_step(r, st, err)) > 0) {
+			rc = read_message(
+				r, st, &arena, &list[count++], err);
+			if (rc < 0)
+				break;
+		}
+		sqlite3_reset(st);
+		if (rc < 0)
+			return rc;
+		if (!count)
+			return 0;
+		from_id = list[count - 1].id;
+		from_uid = (int64_t)list[count - 1].uid;
+		buf_clear(&last);
+		buf_add_str(&last, list[count - 1].p_base);
+		for (size_t i = 0; i < count; i++) {
+			rc = read_dot(r, &list[i], err);
+			if (rc >= 0)
+				rc = fn(arg, &list[i], err);
+			if (rc < 0)
+				return rc;
+		}
+		if (count < EACH_CHUNK)
+			return 0;
+	}
+}
+
+int replica_placed_each(struct replica *r, int64_t folder,
+	replica_message_fn fn, void *arg, struct err *err)
+{
+	return each(r,
+		MESSAGE_COLUMNS
+		"WHERE m.p_folder = ? AND (m.p_base, m.id) > (?, ?)"
+		" ORDER BY m.p_base, m.id LIMIT 512",
+		folder, "", true, fn, arg, err);
+}
+
+int replica_todo_each(struct replica *r, int64_t folder,
+	replica_message_fn fn, void *arg, struct err *err)
+{
+	return each(r,
+		MESSAGE_COLUMNS
+		"WHERE m.todo = 1 AND m.id IN (SELECT id FROM message"
+		" WHERE todo = 1 AND folder = ?1 UNION SELECT id FROM message"
+		" WHERE todo = 1 AND p_folder = ?1)"
+		" AND (m.uid, m.id) > (?2, ?3)"
+		" ORDER BY m.uid, m.id LIMIT 512",
+		folder, "", false, fn, arg, err);
+}
+
+int replica_bodiless_each(
+	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
+{
+	return each(r,
+		MESSAGE_COLUMNS
+		"WHERE m.p_folder = ?1 AND m.dead = 0 AND (m.uid, m.id) >"
+		" (?2, ?3) ORDER BY m.uid, m.id LIMIT 512",
+		0, "", false, fn, arg, err);
+}
+
+int replica_todo_folders(struct replica *r, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT folder FROM message WHERE todo = 1 UNION"
+		" SELECT p_folder FROM message WHERE todo = 1 AND p_folder"
+		" <> 0",
+		"");
+	int64_t *list = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		if (count == cap) {
+			cap = cap ? 2 * cap : 64;
+			int64_t *more = arena_alloc(
+				arena, cap * sizeof(*more));
+			if (count)
+				memcpy(more, list, count * sizeof(*more));
+			list = more;
+		}
+		list[count++] = sqlite3_column_int64(st, 0);
+	}
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+int replica_message_place(struct replica *r, const struct replica_message *m,
+	bool whole, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"UPDATE message SET p_folder = ?, p_base = ?, p_letters = ?,"
+		" p_keywords = ?, p_extra = ?, p_uid = ?, p_ino = ?,"
+		" copied_from = ?, logged_ms = ?, waits_ms = ? WHERE id = ?",
+		"ittttiiiiii", m->p_folder, m->p_base, m->p_letters,
+		m->p_keywords, m->p_extra, (int64_t)m->p_uid,
+		(int64_t)m->p_ino, m->copied_from, m->logged_ms, m->waits_ms,
+		m->id);
+	if (rc >= 0)
+		rc = message_todo(r, m->id, err);
+	if (rc >= 0 && !whole)
+		rc = sql_run(r, err,
+			"UPDATE message SET todo = 2 WHERE id = ?"
+			" AND todo = 1",
+			"i", m->id);
+	if (rc >= 0)
+		rc = message_drop(r, m->id, err);
+	return rc;
+}
+
+int replica_stray(
+	struct replica *r, const struct replica_message *m, struct err *err)
+{
+	return sql_run(r, err,
+		"INSERT INTO message(folder, base, size, mtime, hash, dead,"
+		" todo, p_folder, p_base, p_letters, p_keywords, p_extra,"
+		" p_uid, p_ino) VALUES(?, ?, ?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?,"
+		" ?)",
+		"itiibittttii", m->p_folder, m->p_base, (int64_t)m->size,
+		m->mtime, m->hash.b, sizeof(m->hash.b), m->p_folder,
+		m->p_base, m->p_letters, m->p_keywords, m->p_extra,
+		(int64_t)m->p_uid, (int64_t)m->p_ino);
+}
+
+int replica_dots(struct replica *r, int64_t id, struct arena *arena,
+	struct dot **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT log, lsn FROM dot WHERE message = ?"
+		" AND dead_log = 0 ORDER BY log, lsn",
+		"i", id);
+	struct dot *list = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		if (count == cap) {
+			cap = cap ? 2 * cap : 4;
+			struct dot *more =
+				arena_alloc(arena, cap * sizeof(*more));
+			if (count)
+				memcpy(more, list, count * sizeof(*more));
+			list = more;
+		}
+		list[count].lsn = (uint64_t)sqlite3_column_int64(st, 1);
+		rc = log_of_row(r, sqlite3_column_int64(st, 0),
+			&list[count++].log, err);
+		if (rc < 0) {
+			sqlite3_reset(st);
+			return rc;
+		}
+	}
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+static int flag_stamp(struct replica *r, int64_t id, const char *name,
+	uint64_t *max, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT by_stamp FROM flag WHERE message = ? AND name = ?",
+		"it", id, name);
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0) {
+		uint64_t stamp = (uint64_t)sqlite3_column_int64(st, 0);
+
+		if (stamp > *max)
+			*max = stamp;
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int replica_flags_stamp(struct replica *r, int64_t id, const char *letters,
+	const char *keywords, uint64_t *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	size_t len;
+	int rc = 0;
+
+	*ret = 0;
+	for (; *letters && rc >= 0; letters++) {
+		char name[3] = {'\\', *letters, 0};
+
+		rc = flag_stamp(r, id, name, ret, err);
+	}
+	for (const char *k; rc >= 0 && (k = keyword_next(&keywords, &len));)
+		rc = flag_stamp(r, id, arena_dup(&arena, k, len), ret, err);
+	return rc;
+}

@@ -1,0 +1,302 @@
+/*
+ * replica: the replica state of one account: what is known and what was
+ * placed in the mail store.
+ *
+ * One SQLite database per account over our own VFS (vfs.h). It holds
+ *
+ *   merged  what replication knows: folders, messages, every register with
+ *           who wrote it, tombstones, positions of all logs
+ *   placed  what is in the mail store, as last seen or put there; capture
+ *           compares the store with this and nothing else
+ *   ends    where each log of our own durably ends; only what is below
+ *           exists
+ *   acks    what each peer has said it knows
+ *
+ * All writes happen in one transaction at a time (replica_begin … commit),
+ * held by whoever holds the account lock. After a failed call inside a
+ * transaction the caller rolls back.
+ *
+ * Invariants: (1) a message row is alive iff one of its dots is; (2) a dot
+ * once dead stays dead; (3) a register holds the write with the greatest
+ * write id met; (4) message.todo is 0 iff placed equals merged.
+ */
+#ifndef PB_REPLICA_H
+#define PB_REPLICA_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "change.h"
+#include "hash.h"
+#include "ident.h"
+#include "mem.h"
+#include "os.h"
+
+struct err;
+struct replica;
+
+/*
+ * Open an account's state. With `create`, a missing database is made, with a
+ * new random incarnation (returns 1). Errors: ERR_ABSENT (none and not
+ * create), ERR_CORRUPT, ERR_IO, ERR_AUTH (belongs to another site's key).
+ */
+int replica_open(struct os *os, const char *path, const char *account,
+	uint64_t origin, bool create, struct replica **ret, struct err *err);
+void replica_close(struct replica *r);
+
+const char *replica_account(const struct replica *r);
+uint64_t replica_origin(const struct replica *r);
+uint64_t replica_incarnation(const struct replica *r);
+sqlite3 *replica_db(struct replica *r); /* for check and tests only */
+
+int replica_begin(struct replica *r, struct err *err);
+int replica_commit(struct replica *r, struct err *err);
+void replica_rollback(struct replica *r); /* harmless outside one */
+
+/* Small named values. get: 0, or 1 and ret untouched when there is none. */
+int replica_meta_get(struct replica *r, const char *key, int64_t *ret,
+	struct err *err);
+int replica_meta_set(struct replica *r, const char *key, int64_t value,
+	struct err *err);
+/* Text: "" when there is none; into the arena. */
+int replica_text_get(struct replica *r, const char *key, struct arena *arena,
+	const char **ret, struct err *err);
+int replica_text_set(struct replica *r, const char *key, const char *value,
+	struct err *err);
+
+/* ---- logs ---- */
+
+struct replica_log {
+	int64_t id;
+	struct position known;  /* of our own logs: the durable end */
+	uint64_t file_lsn;      /* own logs: last file, its durable bytes */
+	int64_t size;
+	uint64_t stated_lsn;    /* own logs: lsn at the last statement */
+	int64_t stated_ms;
+	uint64_t applied;       /* lsn up to which all of it is placed */
+};
+/* Returns 0; 1 when it was not known and `make` is false. */
+int replica_log_get(struct replica *r, const struct log_id *id, bool make,
+	struct replica_log *ret, struct err *err);
+int replica_log_set(struct replica *r, const struct replica_log *log,
+	struct err *err);
+/* All logs; array in the arena, by folder, origin, incarnation. */
+int replica_logs(struct replica *r, struct arena *arena,
+	struct replica_log **ret, size_t *ret_count, struct err *err);
+/*
+ * Does chain agree with what was known of this log at lsn? Returns 1 agrees,
+ * 0 not known any more, ERR_CONFLICT it differs (a rollback).
+ */
+int replica_log_agrees(struct replica *r, const struct replica_log *log,
+	uint64_t lsn, uint64_t chain, struct err *err);
+
+/* ---- merging (registers.c) ---- */
+
+/*
+ * Merge one change. Its log must be known (replica_log_get with make), and
+ * changes of one log come in lsn order. Positions are the caller's to
+ * advance afterwards.
+ * Returns 0; 1 if it changed nothing (older than what is known, or dead).
+ */
+int replica_apply(struct replica *r, const struct change *c, struct err *err);
+
+/* ---- folders ---- */
+
+struct replica_folder {
+	int64_t id;           /* row; 0: none */
+	struct id128 fid;
+	/* merged */
+	const char *path;
+	struct write_id path_by;
+	bool dead;
+	uint32_t uidvalidity; /* the authority's; 0 unknown */
+	uint32_t uidnext;     /* the authority's, at least: max of all UIDs + 1 */
+	struct id128 guid;
+	const char *extra;
+	struct write_id identity_by;
+	bool subscribed;
+	struct write_id subscribed_by;
+	uint64_t auth_term, auth_site;
+	struct write_id born_by;
+	uint64_t messages;    /* alive, placed here by merge */
+	uint8_t digest[16];
+	/* placed */
+	const char *p_path;   /* NULL: not in the store */
+	uint64_t p_ino;
+	bool p_subscribed;
+	uint32_t p_uidvalidity, p_uidnext;
+	struct id128 p_guid;
+	const char *p_extra;
+	uint8_t cookie[64];
+	bool cookie_good;     /* false: look at the folder */
+	bool off;             /* logging switched off */
+	const char *stopped;  /* why nothing is logged or placed; "" */
+	bool held_mail;       /* ever held a message */
+	bool guard_ok;        /* the operator accepted a mass removal */
+	uint64_t guard_count; /* messages that wait for it; 0 none */
+};
+int replica_folders(struct replica *r, struct arena *arena,
+	struct replica_folder **ret, size_t *ret_count, struct err *err);
+/* By id (through merges of ids). Returns 0, or 1 when there is none. */
+int replica_folder_by_fid(struct replica *r, const struct id128 *fid,
+	struct arena *arena, struct replica_folder *ret, struct err *err);
+int replica_folder_by_row(struct replica *r, int64_t id, struct arena *arena,
+	struct replica_folder *ret, struct err *err);
+/* The living folder whose merged path this is. 0, or 1 when none. */
+int replica_folder_by_path(struct replica *r, const char *path,
+	struct arena *arena, struct replica_folder *ret, struct err *err);
+/* Write the placed half (p_*, cookie, off, stopped, guard_*). */
+int replica_folder_place(struct replica *r, const struct replica_folder *f,
+	struct err *err);
+
+/* Subscriptions of names that have no folder. */
+struct replica_sub {
+	const char *path;
+	bool subscribed;
+	struct write_id by;
+	bool p_subscribed;
+};
+int replica_subs(struct replica *r, struct arena *arena,
+	struct replica_sub **ret, size_t *ret_count, struct err *err);
+int replica_sub_place(struct replica *r, const char *path, bool subscribed,
+	struct err *err);
+
+/* ---- messages ---- */
+
+struct replica_message {
+	int64_t id;
+	/* merged */
+	int64_t folder;       /* row of the folder where it is placed */
+	struct write_id place_by;
+	struct dot dot;       /* its oldest dot */
+	const char *base;
+	uint64_t size;
+	int64_t mtime;
+	struct hash hash;
+	const char *extra;
+	const char *letters, *keywords;
+	uint32_t uid;         /* confirmed; 0 none */
+	bool dead;
+	int todo;             /* 0; 1 to place; 2 could not be placed whole */
+	/* placed */
+	int64_t p_folder;     /* 0: not in the store */
+	const char *p_base;
+	const char *p_letters, *p_keywords, *p_extra;
+	uint32_t p_uid;
+	uint64_t p_ino;
+	int64_t copied_from;  /* message row it was logged as a copy of; 0 */
+	int64_t logged_ms;    /* when capture logged its birth or copy */
+	int64_t waits_ms;     /* since when its body is awaited; 0 */
+};
+
+/* One: 0, or 1 when there is none. Strings into the arena. */
+int replica_message_get(struct replica *r, int64_t id, struct arena *arena,
+	struct replica_message *ret, struct err *err);
+int replica_message_by_dot(struct replica *r, const struct dot *dot,
+	struct arena *arena, struct replica_message *ret, struct err *err);
+/* Alive, merged into this folder under this base, but placed elsewhere or
+   nowhere: what a crash of the applier may have left in the store. */
+int replica_message_unplaced(struct replica *r, int64_t folder,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err);
+/* A placed message with this inode and size. */
+int replica_message_by_ino(struct replica *r, uint64_t ino, uint64_t size,
+	struct arena *arena, struct replica_message *ret, struct err *err);
+/* A living placed message with this body; base may be NULL. */
+int replica_message_by_hash(struct replica *r, const struct hash *hash,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err);
+/* A living message logged as a copy of that row since that time. */
+int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
+	struct arena *arena, struct replica_message *ret, struct err *err);
+
+/* Each message placed in a folder, by p_base (strcmp order). */
+typedef int (*replica_message_fn)(void *arg, const struct replica_message *m,
+	struct err *err);
+int replica_placed_each(struct replica *r, int64_t folder,
+	replica_message_fn fn, void *arg, struct err *err);
+/* Each message with todo 1 that is merged into, or placed in, a folder: by
+   uid, then row. */
+int replica_todo_each(struct replica *r, int64_t folder,
+	replica_message_fn fn, void *arg, struct err *err);
+/* Living messages whose body is in no store of ours and awaited. */
+int replica_bodiless_each(struct replica *r, replica_message_fn fn, void *arg,
+	struct err *err);
+/* Folder rows that have something to place. */
+int replica_todo_folders(struct replica *r, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err);
+
+/*
+ * Record what is in the store for a message (p_*, copied_from, logged_ms,
+ * waits_ms) and compute todo anew. `whole` false: what differs could not be
+ * placed and shall not be tried again before the next change (todo 2).
+ * A dead message that is placed nowhere is deleted.
+ */
+int replica_message_place(struct replica *r, const struct replica_message *m,
+	bool whole, struct err *err);
+/*
+ * The message was placed in another folder; what still lies in the old one
+ * (m's p_*) is to be removed from there: a dead row of its own.
+ */
+int replica_stray(struct replica *r, const struct replica_message *m,
+	struct err *err);
+/* Dots of a message that live, in the arena. */
+int replica_dots(struct replica *r, int64_t id, struct arena *arena,
+	struct dot **ret, size_t *ret_count, struct err *err);
+/* Greatest stamp that any of these flag registers of a message holds. */
+int replica_flags_stamp(struct replica *r, int64_t id, const char *letters,
+	const char *keywords, uint64_t *ret, struct err *err);
+
+/* ---- peers (shipping.c) ---- */
+
+struct replica_ack {
+	int64_t log;          /* log row */
+	uint64_t durable, chain, applied;
+};
+int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
+	struct replica_ack *ret, struct err *err); /* zeros when none */
+/*
+ * Take a peer's acknowledgement order: 0 newer (recorded), 1 older: ignore.
+ */
+int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
+	uint64_t count, struct err *err);
+int replica_ack_set(struct replica *r, uint64_t peer,
+	const struct replica_ack *ack, struct err *err);
+/* Forget the peer's wants, then add those it stated. */
+int replica_want_clear(struct replica *r, uint64_t peer, struct err *err);
+int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
+	uint64_t offset, struct err *err);
+struct replica_want {
+	struct hash hash;
+	uint64_t offset;
+};
+int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
+	struct replica_want **ret, size_t *ret_count, struct err *err);
+/* True (1) if some peer acknowledged this log at or past lsn; else 0. */
+int replica_acked_by_any(struct replica *r, int64_t log, uint64_t lsn,
+	struct err *err);
+
+/* What lies in bundles that were handed over and not yet acknowledged. */
+struct replica_sent {
+	uint64_t sequence;
+	int64_t log;
+	uint64_t lsn, chain;
+};
+int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, const struct replica_sent *sent,
+	struct err *err);
+int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, uint64_t sequence,
+	const struct hash *hash, struct err *err);
+/* Forget bundles of a medium whose sequence is not below `from`. */
+int replica_sent_forget(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, uint64_t from, struct err *err);
+int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, struct arena *arena,
+	struct replica_sent **ret, size_t *ret_count, struct err *err);
+/* 1 if the body is in a bundle of that medium, else 0. */
+int replica_sent_has_body(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, const struct hash *hash, struct err *err);
+
+#endif

@@ -1,0 +1,137 @@
+/*
+ * schema: the tables of a replica state (docs/format.md, State).
+ * Private to lib/replica.
+ */
+#ifndef PB_SCHEMA_H
+#define PB_SCHEMA_H
+
+#define SCHEMA_VERSION 1
+
+/* A register's writer: stamp, log row, lsn. */
+#define BY(name) \
+	name "_stamp INTEGER NOT NULL DEFAULT 0," name \
+	     "_log INTEGER NOT NULL DEFAULT 0," name \
+	     "_lsn INTEGER NOT NULL DEFAULT 0,"
+
+static const char schema_text[] =
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+
+	"CREATE TABLE log(id INTEGER PRIMARY KEY,"
+	" origin INTEGER NOT NULL, incarnation INTEGER NOT NULL,"
+	" folder BLOB NOT NULL,"
+	" lsn INTEGER NOT NULL DEFAULT 0, chain INTEGER NOT NULL DEFAULT 0,"
+	" file_lsn INTEGER NOT NULL DEFAULT 0,"
+	" size INTEGER NOT NULL DEFAULT 0,"
+	" stated_lsn INTEGER NOT NULL DEFAULT 0,"
+	" stated_ms INTEGER NOT NULL DEFAULT 0,"
+	" applied INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE(folder, origin, incarnation));"
+
+	/* chain values at positions met, to tell a repeat from a rollback */
+	"CREATE TABLE met(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" chain INTEGER NOT NULL, PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+
+	"CREATE TABLE folder(id INTEGER PRIMARY KEY, fid BLOB NOT NULL,"
+	" path TEXT NOT NULL DEFAULT ''," BY("path")
+	" dead INTEGER NOT NULL DEFAULT 0," BY("dead")
+	" uidvalidity INTEGER NOT NULL DEFAULT 0,"
+	" uidnext INTEGER NOT NULL DEFAULT 0,"
+	" guid BLOB, extra TEXT NOT NULL DEFAULT ''," BY("identity")
+	" subscribed INTEGER NOT NULL DEFAULT 0," BY("subscribed")
+	" auth_term INTEGER NOT NULL DEFAULT 0,"
+	" auth_site INTEGER NOT NULL DEFAULT 0," BY("born")
+	" messages INTEGER NOT NULL DEFAULT 0, digest BLOB,"
+	" p_path TEXT, p_ino INTEGER NOT NULL DEFAULT 0,"
+	" p_subscribed INTEGER NOT NULL DEFAULT 0,"
+	" p_uidvalidity INTEGER NOT NULL DEFAULT 0,"
+	" p_uidnext INTEGER NOT NULL DEFAULT 0,"
+	" p_guid BLOB, p_extra TEXT NOT NULL DEFAULT '',"
+	" cookie BLOB, cookie_good INTEGER NOT NULL DEFAULT 0,"
+	" off INTEGER NOT NULL DEFAULT 0,"
+	" stopped TEXT NOT NULL DEFAULT '',"
+	" held_mail INTEGER NOT NULL DEFAULT 0,"
+	" guard_ok INTEGER NOT NULL DEFAULT 0,"
+	" guard_count INTEGER NOT NULL DEFAULT 0);"
+	"CREATE INDEX folder_path ON folder(path);"
+
+	/* every id a folder is known by, its own included */
+	"CREATE TABLE alias(fid BLOB PRIMARY KEY, folder INTEGER NOT NULL)"
+	" WITHOUT ROWID;"
+
+	"CREATE TABLE sub(path TEXT PRIMARY KEY,"
+	" subscribed INTEGER NOT NULL DEFAULT 0," BY("by")
+	" p_subscribed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+
+	"CREATE TABLE message(id INTEGER PRIMARY KEY,"
+	" folder INTEGER NOT NULL," BY("place")
+	" birth_folder INTEGER NOT NULL DEFAULT 0,"
+	" birth_base TEXT NOT NULL DEFAULT '',"
+	" base TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
+	" hash BLOB NOT NULL,"
+	" extra TEXT NOT NULL DEFAULT ''," BY("extra")
+	" letters TEXT NOT NULL DEFAULT '',"
+	" keywords TEXT NOT NULL DEFAULT '',"
+	" uid INTEGER NOT NULL DEFAULT 0," BY("uid")
+	" dead INTEGER NOT NULL DEFAULT 0, todo INTEGER NOT NULL DEFAULT 0,"
+	" p_folder INTEGER NOT NULL DEFAULT 0,"
+	" p_base TEXT NOT NULL DEFAULT '',"
+	" p_letters TEXT NOT NULL DEFAULT '',"
+	" p_keywords TEXT NOT NULL DEFAULT '',"
+	" p_extra TEXT NOT NULL DEFAULT '',"
+	" p_uid INTEGER NOT NULL DEFAULT 0,"
+	" p_ino INTEGER NOT NULL DEFAULT 0,"
+	" copied_from INTEGER NOT NULL DEFAULT 0,"
+	" logged_ms INTEGER NOT NULL DEFAULT 0,"
+	" waits_ms INTEGER NOT NULL DEFAULT 0);"
+	"CREATE INDEX message_place ON message(folder, base);"
+	"CREATE INDEX message_placed ON message(p_folder, p_base)"
+	" WHERE p_folder <> 0;"
+	"CREATE INDEX message_hash ON message(hash);"
+	"CREATE INDEX message_ino ON message(p_ino) WHERE p_folder <> 0;"
+	"CREATE INDEX message_todo ON message(folder) WHERE todo = 1;"
+	"CREATE INDEX message_todo_p ON message(p_folder) WHERE todo = 1;"
+	"CREATE INDEX message_bodiless ON message(id)"
+	" WHERE p_folder = 0 AND dead = 0;"
+	"CREATE INDEX message_copied ON message(copied_from)"
+	" WHERE copied_from <> 0;"
+
+	/* message 0: a tombstone without a message */
+	"CREATE TABLE dot(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" message INTEGER NOT NULL," BY("dead")
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	"CREATE INDEX dot_message ON dot(message) WHERE message <> 0;"
+
+	"CREATE TABLE flag(message INTEGER NOT NULL,"
+	" name TEXT NOT NULL COLLATE NOCASE,"
+	" value INTEGER NOT NULL," BY("by")
+	" PRIMARY KEY(message, name)) WITHOUT ROWID;"
+
+	/* changes of a dot that has not been met yet */
+	"CREATE TABLE parked(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" by_log INTEGER NOT NULL, by_lsn INTEGER NOT NULL,"
+	" change BLOB NOT NULL, PRIMARY KEY(log, lsn, by_log, by_lsn))"
+	" WITHOUT ROWID;"
+
+	/* lsns of an incarnation that are lost, and why */
+	"CREATE TABLE gap(log INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL, reason TEXT NOT NULL,"
+	" PRIMARY KEY(log, first)) WITHOUT ROWID;"
+
+	"CREATE TABLE ack(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
+	" durable INTEGER NOT NULL, chain INTEGER NOT NULL,"
+	" applied INTEGER NOT NULL, PRIMARY KEY(peer, log)) WITHOUT ROWID;"
+	"CREATE TABLE ack_order(peer INTEGER PRIMARY KEY,"
+	" incarnation INTEGER NOT NULL, count INTEGER NOT NULL);"
+	"CREATE TABLE want(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
+	" at INTEGER NOT NULL, PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
+	"CREATE TABLE sent(peer INTEGER NOT NULL, link TEXT NOT NULL,"
+	" medium BLOB NOT NULL, sequence INTEGER NOT NULL,"
+	" log INTEGER NOT NULL, lsn INTEGER NOT NULL, chain INTEGER NOT NULL,"
+	" PRIMARY KEY(peer, link, medium, sequence, log)) WITHOUT ROWID;"
+	"CREATE TABLE sent_body(peer INTEGER NOT NULL, link TEXT NOT NULL,"
+	" medium BLOB NOT NULL, sequence INTEGER NOT NULL,"
+	" hash BLOB NOT NULL,"
+	" PRIMARY KEY(peer, link, medium, hash, sequence)) WITHOUT ROWID;";
+
+#undef BY
+#endif

@@ -1,0 +1,217 @@
+/*
+ * shipping: what peers acknowledged and want, and what is under way to them.
+ */
+#include <string.h>
+
+#include "sql.h"
+
+int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
+	struct replica_ack *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT durable, chain, applied FROM ack WHERE peer = ?"
+		" AND log = ?",
+		"ii", (int64_t)peer, log);
+
+	*ret = (struct replica_ack){.log = log};
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0) {
+		ret->durable = (uint64_t)sqlite3_column_int64(st, 0);
+		ret->chain = (uint64_t)sqlite3_column_int64(st, 1);
+		ret->applied = (uint64_t)sqlite3_column_int64(st, 2);
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
+	uint64_t count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT incarnation, count FROM ack_order WHERE peer = ?", "i",
+		(int64_t)peer);
+
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc < 0)
+		return rc;
+	if (rc > 0) {
+		bool older =
+			(uint64_t)sqlite3_column_int64(st, 0) == incarnation &&
+			(uint64_t)sqlite3_column_int64(st, 1) >= count;
+		sqlite3_reset(st);
+		if (older)
+			return 1;
+	}
+	return sql_run(r, err,
+		"INSERT OR REPLACE INTO ack_order VALUES(?, ?, ?)", "iii",
+		(int64_t)peer, (int64_t)incarnation, (int64_t)count);
+}
+
+int replica_ack_set(struct replica *r, uint64_t peer,
+	const struct replica_ack *ack, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"INSERT OR REPLACE INTO ack VALUES(?, ?, ?, ?, ?)", "iiiii",
+		(int64_t)peer, ack->log, (int64_t)ack->durable,
+		(int64_t)ack->chain, (int64_t)ack->applied);
+
+	if (rc < 0)
+		return rc;
+	return sql_run(r, err,
+		"DELETE FROM sent WHERE peer = ? AND log = ? AND lsn <= ?",
+		"iii", (int64_t)peer, ack->log, (int64_t)ack->durable);
+}
+
+int replica_want_clear(struct replica *r, uint64_t peer, struct err *err)
+{
+	return sql_run(r, err, "DELETE FROM want WHERE peer = ?", "i",
+		(int64_t)peer);
+}
+
+int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
+	uint64_t offset, struct err *err)
+{
+	return sql_run(r, err, "INSERT OR REPLACE INTO want VALUES(?, ?, ?)",
+		"ibi", (int64_t)peer, hash->b, sizeof(hash->b),
+		(int64_t)offset);
+}
+
+int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
+	struct replica_want **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT hash, at FROM want WHERE peer = ? ORDER BY hash", "i",
+		(int64_t)peer);
+	struct replica_want *list = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		if (count == cap) {
+			struct replica_want *more;
+
+			cap = cap ? 2 * cap : 64;
+			more = arena_alloc(arena, cap * sizeof(*more));
+			if (count)
+				memcpy(more, list, count * sizeof(*more));
+			list = more;
+		}
+		sql_blob(st, 0, list[count].hash.b, HASH_SIZE);
+		list[count++].offset = (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+static int exists(struct replica *r, sqlite3_stmt *st, struct err *err)
+{
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
+int replica_acked_by_any(
+	struct replica *r, int64_t log, uint64_t lsn, struct err *err)
+{
+	return exists(r,
+		sql(r, err,
+			"SELECT 1 FROM ack WHERE log = ? AND durable >= ?",
+			"ii", log, (int64_t)lsn),
+		err);
+}
+
+int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, const struct replica_sent *sent,
+	struct err *err)
+{
+	return sql_run(r, err,
+		"INSERT OR REPLACE INTO sent VALUES(?, ?, ?, ?, ?, ?, ?)",
+		"itbiiii", (int64_t)peer, link, medium->b, sizeof(medium->b),
+		(int64_t)sent->sequence, sent->log, (int64_t)sent->lsn,
+		(int64_t)sent->chain);
+}
+
+int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, uint64_t sequence,
+	const struct hash *hash, struct err *err)
+{
+	return sql_run(r, err,
+		"INSERT OR REPLACE INTO sent_body VALUES(?, ?, ?, ?, ?)",
+		"itbib", (int64_t)peer, link, medium->b, sizeof(medium->b),
+		(int64_t)sequence, hash->b, sizeof(hash->b));
+}
+
+int replica_sent_forget(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, uint64_t from, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"DELETE FROM sent WHERE peer = ? AND link = ? AND medium = ?"
+		" AND sequence >= ?",
+		"itbi", (int64_t)peer, link, medium->b, sizeof(medium->b),
+		(int64_t)from);
+
+	if (rc < 0)
+		return rc;
+	return sql_run(r, err,
+		"DELETE FROM sent_body WHERE peer = ? AND link = ?"
+		" AND medium = ? AND sequence >= ?",
+		"itbi", (int64_t)peer, link, medium->b, sizeof(medium->b),
+		(int64_t)from);
+}
+
+int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, struct arena *arena,
+	struct replica_sent **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT sequence, log, lsn, chain FROM sent WHERE peer = ?"
+		" AND link = ? AND medium = ? ORDER BY sequence, log",
+		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
+	struct replica_sent *list = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		if (count == cap) {
+			struct replica_sent *more;
+
+			cap = cap ? 2 * cap : 32;
+			more = arena_alloc(arena, cap * sizeof(*more));
+			if (count)
+				memcpy(more, list, count * sizeof(*more));
+			list = more;
+		}
+		list[count++] = (struct replica_sent){
+			(uint64_t)sqlite3_column_int64(st, 0),
+			sqlite3_column_int64(st, 1),
+			(uint64_t)sqlite3_column_int64(st, 2),
+			(uint64_t)sqlite3_column_int64(st, 3)};
+	}
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+int replica_sent_has_body(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, const struct hash *hash, struct err *err)
+{
+	return exists(r,
+		sql(r, err,
+			"SELECT 1 FROM sent_body WHERE peer = ? AND link = ?"
+			" AND medium = ? AND hash = ?",
+			"itbb", (int64_t)peer, link, medium->b,
+			sizeof(medium->b), hash->b, sizeof(hash->b)),
+		err);
+}

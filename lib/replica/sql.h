@@ -1,0 +1,69 @@
+/*
+ * sql: prepared statements of one replica, kept by their text; binding and
+ * reading in one line. Private to lib/replica.
+ */
+#ifndef PB_SQL_H
+#define PB_SQL_H
+
+#include "err.h"
+#include "replica.h"
+
+struct sql_cached {
+	const char *text; /* a string literal: compared by address */
+	sqlite3_stmt *stmt;
+};
+
+struct known_log {
+	int64_t id;
+	struct log_id log;
+};
+
+struct replica {
+	struct os *os;
+	sqlite3 *db;
+	char *path;
+	char *account;
+	uint64_t origin;
+	uint64_t incarnation;
+	bool in_txn;
+	struct sql_cached *cached;
+	size_t cached_count;
+	struct known_log *logs; /* rows of table log, by id */
+	size_t log_count;
+	struct tally *tallies;  /* message counts and digests to be written */
+	size_t tally_count;
+};
+
+/*
+ * A prepared, reset statement with its parameters bound. fmt, a letter per
+ * parameter: i int64_t, t const char * (NULL binds NULL), b const void * and
+ * size_t, n nothing (NULL).
+ * Returns NULL on failure, err filled.
+ */
+sqlite3_stmt *sql(struct replica *r, struct err *err, const char *text,
+	const char *fmt, ...);
+/* Step: 1 a row, 0 done (reset), below 0 an error. */
+int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err);
+/* Bind, run to the end, ignore rows: 0 or an error. */
+int sql_run(struct replica *r, struct err *err, const char *text,
+	const char *fmt, ...);
+void sql_close(struct replica *r);
+
+const char *sql_text(sqlite3_stmt *st, int col, struct arena *arena);
+void sql_blob(sqlite3_stmt *st, int col, void *to, size_t len);
+
+/* The row id of a log; 0 when unknown and not make, below 0 an error. */
+int64_t log_row(struct replica *r, const struct log_id *id, bool make,
+	struct err *err);
+/* The log of a row; zeros for row 0. Errors: ERR_CORRUPT. */
+int log_of_row(struct replica *r, int64_t id, struct log_id *ret,
+	struct err *err);
+int logs_load(struct replica *r, struct err *err);
+
+/* Adjust a folder's message count and digest (tally.c). */
+int tally_message(struct replica *r, int64_t message, int sign,
+	struct err *err);
+int tally_flush(struct replica *r, struct err *err);
+void tally_drop(struct replica *r);
+
+#endif
