@@ -41,8 +41,8 @@ void vfs_close(sqlite3 *db);
  * writing, without SQLite. Returns 0; ERR_CORRUPT names the first bad page
  * and how many are bad. ret_pages may be NULL.
  */
-int vfs_verify(struct os *os, const char *path, uint64_t *ret_pages,
-	struct err *err);
+int vfs_verify(
+	struct os *os, const char *path, uint64_t *ret_pages, struct err *err);
 
 /*
  * Fill err from a failed SQLite call: SQLITE_IOERR_DATA, SQLITE_CORRUPT and
