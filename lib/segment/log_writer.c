@@ -163,7 +163,8 @@ static int open_writer(struct log_writer *w, struct os *os, const char *dir,
 {
 	int r;
 
-	*w = (struct log_writer){.os = os, .fd = -1};
+	*w = (struct log_writer){
+		.os = os, .fd = -1, .rotate_size = SEGMENT_ROTATE_SIZE};
 	w->dir = mem_dup(dir);
 	w->header = *header;
 	w->end = *end;
@@ -286,8 +287,10 @@ static int copy_last(struct log_writer *w, struct err *err)
 		return r;
 	bytes.len = len;
 	r = check_copy(&bytes, w->end.chain, err);
-	if (r < 0)
-		return err_wrap(err, "%s", path);
+	if (r < 0) {
+		err_wrap(err, "%s", path);
+		return r;
+	}
 	return place(w, w->end.file_lsn, &bytes, err);
 }
 
@@ -312,7 +315,7 @@ int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err)
 	if (r < 0)
 		return r;
 	if (w->fd >= 0) {
-		if (w->end.size < SEGMENT_ROTATE_SIZE || !has_records)
+		if (w->end.size < w->rotate_size || !has_records)
 			return 0;
 		r = seal(w, err);
 	} else if (w->end.file_lsn && !has_records) {

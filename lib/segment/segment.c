@@ -244,8 +244,10 @@ static int reader_start(
 		return rc;
 	rc = segment_header_decode(
 		r->window.data, r->window.len, &r->header, &size, err);
-	if (rc < 0)
-		return err_wrap(err, "%s", r->path);
+	if (rc < 0) {
+		err_wrap(err, "%s", r->path);
+		return rc;
+	}
 	r->at = (int64_t)size;
 	r->lsn = r->header.first_lsn;
 	r->chain = r->header.chain_before;
@@ -297,8 +299,10 @@ int segment_reader_next(
 	rc = frame_decode(window_here(r), window_left(r), r->chain, ret, err);
 	if (rc == 0 && ret->count > UINT64_MAX - r->lsn)
 		rc = err_set(err, ERR_CORRUPT, "lsns run over");
-	if (rc < 0)
-		return err_wrap(err, "%s: frame at %" PRId64, r->path, r->at);
+	if (rc < 0) {
+		err_wrap(err, "%s: frame at %" PRId64, r->path, r->at);
+		return rc;
+	}
 	ret->first_lsn = r->lsn;
 	ret->at = r->at;
 	ret->base_ms = r->header.base_ms;

@@ -34,7 +34,7 @@ struct err;
 #define SEGMENT_ACCOUNT_MAX 255           /* bytes of an account name */
 #define SEGMENT_PAYLOAD_MAX (8u << 20)    /* uncompressed bytes in a frame */
 #define SEGMENT_COUNT_MAX (1u << 20)      /* records in a frame */
-#define SEGMENT_ROTATE_SIZE (4u << 20)    /* a new file is begun past this */
+#define SEGMENT_ROTATE_SIZE (4u << 20)    /* a file this long is sealed */
 
 enum frame_kind {
 	FRAME_CHANGES = 1,  /* records of lib/change */
@@ -155,6 +155,7 @@ struct log_writer {
 	char *dir;              /* created (durably) at the first append */
 	struct segment_header header; /* of the current file */
 	struct log_end end;     /* where the next frame goes */
+	int64_t rotate_size;    /* SEGMENT_ROTATE_SIZE after an open */
 	int fd;                 /* -1: no file open */
 	bool failed;            /* a failed write or fsync: see log_writer_sync */
 };
@@ -176,13 +177,14 @@ int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
 
 /*
  * Make sure a file is open to append to, beginning a new one where there is
- * none or the last is past SEGMENT_ROTATE_SIZE; then w->header.base_ms is
+ * none or the last has rotate_size bytes; then w->header.base_ms is
  * what the next frame's stamps are relative to.
  * A new file is complete and durable (header written, fsynced, directory
  * fsynced) before this returns, and so is all that was appended to the one
  * before.
  * Parameters: now_ms becomes base_ms of a new file.
- * Errors: ERR_IO; the writer is then `failed`, as after a failed sync.
+ * Errors: ERR_IO; the writer is then `failed`, as after a failed sync, and
+ * like there the caller goes on with log_writer_open_after.
  */
 int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err);
 
@@ -202,7 +204,7 @@ int log_writer_append(struct log_writer *w, enum frame_kind kind,
  * is what the replica state may record. A failure is final (on ext4 the next
  * fsync would report success with the data lost): the writer is `failed`,
  * refuses everything, and the caller opens a new one from the last durable
- * end, which begins a new file: pass `abandon` to log_writer_open_after.
+ * end, which begins a new file: log_writer_open_after.
  */
 int log_writer_sync(struct log_writer *w, struct err *err);
 void log_writer_close(struct log_writer *w);

@@ -40,8 +40,8 @@ bool log_file_parse(const char *name, struct log_file *ret);
 char *log_file_path(const char *dir, uint64_t incarnation, uint64_t first_lsn);
 
 /*
- * The names in a log's directory, as struct os_ops.list gives them. A
- * directory that is not there has none.
+ * What is in a log's directory, for log_dir_next. A directory that is not
+ * there is empty.
  */
 int log_dir_list(
 	struct os *os, const char *dir, struct buf *ret, struct err *err);
