@@ -315,7 +315,7 @@ static void a_full_disk_stops_the_log_and_room_lets_it_go_on(void **state)
 	struct run run = {.os = simdisk_os(d)};
 
 	(void)state;
-	simdisk_set_space(d, 2000, 1 << 20);
+	simdisk_set_space(d, 1000, 1 << 20);
 	work(&run);
 	assert_int_equal(run.errors, 3);
 	assert_true(run.durable.lsn < LAST_LSN);
