@@ -74,21 +74,27 @@ static void load(struct sample *s, const char *path, struct buf *ret)
 	assert_ok(file_read(s->os, path, 1u << 20, ret, &err), err);
 }
 
+/* Between them they end files with every kind of frame. */
+static const int64_t sizes[] = {10, 200, 300, 400, 500, 600, 1 << 20};
+
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
 static void every_place_can_be_read_from(void **state)
 {
-	struct sample s = make(500);
-	size_t before = 0;
-
 	(void)state;
-	assert_true(s.file_count > 2);
-	assert_int_equal(log_maker_check(s.os, &s.end, 1), s.count);
-	for (uint64_t lsn = s.end.lsn + 1; lsn >= 1; lsn--) {
-		size_t frames = log_maker_check(s.os, &s.end, lsn);
+	for (size_t i = 0; i < SIZES; i++) {
+		struct sample s = make(sizes[i]);
+		size_t before = 0;
 
-		assert_true(frames >= before);
-		before = frames;
+		assert_int_equal(log_maker_check(s.os, &s.end, 1), s.count);
+		for (uint64_t lsn = s.end.lsn + 1; lsn >= 1; lsn--) {
+			size_t frames = log_maker_check(s.os, &s.end, lsn);
+
+			assert_true(frames >= before);
+			before = frames;
+		}
+		sample_free(&s);
 	}
-	sample_free(&s);
 }
 
 static void every_frame_is_a_possible_durable_end(void **state)
@@ -107,29 +113,35 @@ static void every_frame_is_a_possible_durable_end(void **state)
 }
 
 /* A reader that knows lsn - 1 finds its own chain value. */
-static void the_chain_value_of_a_position_is_found_again(void **state)
+static void find_chain(struct sample *s, const struct log_end *known)
 {
-	struct sample s = make(300);
 	struct frame frame = {0};
 	struct err err = ERR_INIT;
+	struct log_reader r;
+	bool found = false;
 
-	(void)state;
-	for (size_t i = 0; i + 1 < s.count; i++) {
-		struct log_reader r;
-		bool found = false;
-
-		assert_ok(log_reader_open(&r, s.os, LOG_DIR, LOG_INCARNATION,
-				  &s.end, s.ends[i].lsn + 1, &err),
-			err);
-		while (!found) {
-			assert_int_equal(log_reader_next(&r, &frame, &err), 1);
-			assert_true(frame.first_lsn == s.ends[i].lsn + 1);
-			found = frame.chain_before == s.ends[i].chain;
-		}
-		log_reader_close(&r);
+	assert_ok(log_reader_open(&r, s->os, LOG_DIR, LOG_INCARNATION, &s->end,
+			  known->lsn + 1, &err),
+		err);
+	while (!found) {
+		assert_int_equal(log_reader_next(&r, &frame, &err), 1);
+		assert_true(frame.first_lsn == known->lsn + 1);
+		found = frame.chain_before == known->chain;
 	}
+	log_reader_close(&r);
 	frame_free(&frame);
-	sample_free(&s);
+}
+
+static void the_chain_value_of_a_position_is_found_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SIZES; i++) {
+		struct sample s = make(sizes[i]);
+
+		for (size_t e = 0; e + 1 < s.count; e++)
+			find_chain(&s, &s.ends[e]);
+		sample_free(&s);
+	}
 }
 
 static void a_log_without_files_reads_as_empty(void **state)
@@ -284,6 +296,9 @@ static void a_missing_file_is_damage(void **state)
 		load(&s, path, &bytes);
 		assert_int_equal(s.os->ops->unlink(s.os, path), 0);
 		assert_int_equal(verify(&s, &err), ERR_CORRUPT);
+		assert_says(err, i + 1 < s.file_count
+					 ? "does not lead to the next file"
+					 : "the log ends in it");
 		simdisk_put(s.d, path, bytes.data, bytes.len);
 	}
 	assert_ok(verify(&s, &err), err);

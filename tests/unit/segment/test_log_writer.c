@@ -194,6 +194,8 @@ static void what_is_beyond_the_durable_end_is_cut(void **state)
 	append(&f, 2);
 	commit(&f);
 	append(&f, 3);
+	/* on the disk, but the power went before the state knew */
+	assert_ok(log_writer_sync(&f.w, &f.err), f.err);
 	log_writer_close(&f.w);
 	open_log(&f);
 	assert_true(f.w.end.lsn == f.durable.lsn);
@@ -322,6 +324,26 @@ static void a_failed_writer_refuses_everything(void **state)
 	assert_int_equal(log_maker_append(&f.w, &f.err), ERR_IO);
 	log_writer_close(&f.w);
 	simdisk_free(f.d);
+}
+
+static void a_failed_write_fails_the_writer(void **state)
+{
+	struct fixture f = fresh();
+
+	(void)state;
+	open_log(&f);
+	append(&f, 2);
+	commit(&f);
+	simdisk_fail_at(f.d, 1, ENOSPC);
+	assert_int_equal(log_maker_append(&f.w, &f.err), ERR_IO);
+	assert_int_equal(f.err.os_errno, ENOSPC);
+	assert_int_equal(log_maker_append(&f.w, &f.err), ERR_IO);
+	assert_says(f.err, "open it again from its durable end");
+	log_writer_close(&f.w);
+	open_log(&f);
+	append(&f, 2);
+	commit(&f);
+	finish(&f);
 }
 
 static void fail_sync(struct fixture *f)
@@ -492,6 +514,7 @@ int main(void)
 		cmocka_unit_test(a_last_file_that_is_not_whole_is_damage),
 		cmocka_unit_test(another_log_is_not_appended_to),
 		cmocka_unit_test(a_failed_writer_refuses_everything),
+		cmocka_unit_test(a_failed_write_fails_the_writer),
 		cmocka_unit_test(after_a_failed_fsync_a_new_file_is_begun),
 		cmocka_unit_test(
 			after_a_failed_fsync_an_empty_file_is_replaced),
