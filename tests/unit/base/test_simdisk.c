@@ -241,6 +241,22 @@ static void fsync_of_one_directory_makes_a_rename_durable_in_both(void **state)
 	assert_holds("/cur/m", "mail");
 }
 
+static void what_a_durable_rename_rests_on_is_durable_too(void **state)
+{
+	(void)state;
+	os->ops->mkdir(os, "/new", 0755);
+	os->ops->mkdir(os, "/cur", 0755);
+	put("/new/a", "mail", true);
+	sync_dir("/new");
+	sync_dir("/");
+	os->ops->rename(os, "/new/a", "/new/b");
+	os->ops->rename(os, "/new/b", "/cur/b");
+	sync_dir("/cur");
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_LOST, 0);
+	assert_false(exists("/new/a"));
+	assert_holds("/cur/b", "mail");
+}
+
 /* Dovecot's move: link, then unlink, no fsync of either directory. */
 static int lost_moves(enum simdisk_cut how)
 {
@@ -981,6 +997,7 @@ int main(void)
 		T(a_rename_over_unsynced_bytes_may_leave_an_empty_file),
 		T(a_rename_across_directories_is_kept_in_both_or_neither),
 		T(fsync_of_one_directory_makes_a_rename_durable_in_both),
+		T(what_a_durable_rename_rests_on_is_durable_too),
 		T(link_then_unlink_may_lose_a_file_across_directories),
 		T(one_journal_never_loses_a_file_that_was_linked_first),
 		T(what_is_in_an_undurable_directory_is_gone_with_it),
