@@ -19,6 +19,7 @@ struct bundle_writer;
 struct bundle_reader;
 
 #define BUNDLE_ENTRIES_MAX 1000000u
+#define BUNDLE_SIZE_MAX (UINT64_C(1) << 40)
 
 /*
  * Begin a bundle in an open file (or pipe: then nothing is synced).
@@ -26,6 +27,7 @@ struct bundle_reader;
  */
 int bundle_writer_open(struct os *os, int fd, const char *name,
 	struct bundle_writer **ret, struct err *err);
+/* Errors: ERR_LIMIT (an entry or the whole is too large), ERR_IO. */
 int bundle_writer_add(struct bundle_writer *w, const void *parcel, size_t len,
 	struct err *err);
 /* End of archive; returns bytes and hash of the whole file. Frees w. */

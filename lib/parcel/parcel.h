@@ -22,9 +22,12 @@
 #include "key.h"
 #include "mem.h"
 
+struct err;
+
 #define PARCEL_RAW_MAX (16u << 20)    /* bytes of sections, uncompressed */
 #define PARCEL_SEALED_MAX (PARCEL_RAW_MAX + 65536u)
 #define PARCEL_ACCOUNT_MAX 255u
+#define PARCEL_SECTIONS_MAX 65536u /* in one parcel */
 
 enum parcel_level {
 	PARCEL_FAST = 3,  /* zstd level for a fast link */
@@ -34,7 +37,8 @@ enum parcel_level {
 /*
  * Seal sections (the concatenation made by parcel_add_*) for a peer; append
  * the parcel to ret. Stored uncompressed where zstd does not gain.
- * Errors: ERR_LIMIT (over PARCEL_RAW_MAX).
+ * Errors: ERR_LIMIT (over PARCEL_RAW_MAX or PARCEL_SECTIONS_MAX), ERR_AUTH
+ * (the peer's key is unusable).
  */
 int parcel_seal(struct os *os, const struct key_pair *self,
 	const struct key_public *peer, const void *sections, size_t len,
@@ -79,7 +83,11 @@ struct parcel_changes {
 	size_t len;
 };
 
-/* A piece of a body. */
+/*
+ * A piece of a body. A whole one (offset 0, len == size) travels without its
+ * hash: the reader computes it. Bytes that do not hash to the name given
+ * travel with the name, for the reader to see.
+ */
 struct parcel_body {
 	struct hash hash;
 	uint64_t size;   /* of the whole body */
@@ -94,7 +102,8 @@ struct parcel_body {
  */
 struct parcel_ack_entry {
 	struct position durable; /* known and durable */
-	uint64_t applied;        /* lsn up to which it is in the mail store */
+	uint64_t applied;        /* lsn up to which it is in the mail store;
+				    not above durable.lsn */
 };
 struct parcel_want {
 	struct hash hash;

@@ -1,0 +1,158 @@
+/*
+ * inspect: parcels and bundles as text (inspect.h says what it looks like).
+ *
+ * Strings from inside a parcel went through parcel_parse, so they hold no
+ * control bytes that could play with a terminal; bytes above 0x7f are left as
+ * they are.
+ */
+#include "inspect.h"
+#include "bundle.h"
+#include "err.h"
+#include "parcel.h"
+
+#include <string.h>
+
+void parcel_print(const void *data, size_t len, struct buf *ret)
+{
+	struct parcel_header h;
+	struct err err = ERR_INIT;
+
+	if (parcel_peek(data, len, &h, &err) < 0) {
+		buf_printf(ret, "%s\n", err.text);
+		return;
+	}
+	buf_printf(ret, "parcel from %016llx to %016llx sealed %zu bytes\n",
+		(unsigned long long)h.sender, (unsigned long long)h.recipient,
+		len);
+}
+
+static void print_log(const struct log_id *log, struct buf *ret)
+{
+	char folder[ID_HEX];
+
+	id_hex(&log->folder, folder);
+	buf_printf(ret, "%016llx/%016llx/%s", (unsigned long long)log->origin,
+		(unsigned long long)log->incarnation,
+		id_is_account(&log->folder)	    ? "account"
+		: id_equal(&log->folder, &ID_INBOX) ? "INBOX"
+						    : folder);
+}
+
+static void print_changes(const struct parcel_changes *c,
+	const struct inspect_keys *keys, struct buf *ret)
+{
+	buf_printf(ret, "  changes account %s log ", c->account);
+	print_log(&c->from.log, ret);
+	buf_printf(ret,
+		" lsn %llu..%llu chain %016llx..%016llx base %llu first %llu "
+		"payload %zu bytes\n",
+		(unsigned long long)c->from.lsn, (unsigned long long)c->to.lsn,
+		(unsigned long long)c->from.chain,
+		(unsigned long long)c->to.chain, (unsigned long long)c->base_ms,
+		(unsigned long long)c->first_lsn, c->len);
+	if (keys->changes)
+		keys->changes(keys->ctx, c, ret);
+}
+
+static void print_body(const struct parcel_body *body, struct buf *ret)
+{
+	char hex[HASH_HEX];
+
+	hash_hex(&body->hash, hex);
+	buf_printf(ret, "  body %s size %llu piece %llu..%llu\n", hex,
+		(unsigned long long)body->size,
+		(unsigned long long)body->offset,
+		(unsigned long long)(body->offset + body->len));
+}
+
+static void print_ack(const struct parcel_ack *ack, struct buf *ret)
+{
+	char hex[HASH_HEX];
+
+	buf_printf(ret, "  ack account %s incarnation %016llx count %llu\n",
+		ack->account, (unsigned long long)ack->incarnation,
+		(unsigned long long)ack->count);
+	for (size_t i = 0; i < ack->entry_count; i++) {
+		const struct parcel_ack_entry *e = &ack->entries[i];
+
+		buf_add_str(ret, "    knows ");
+		print_log(&e->durable.log, ret);
+		buf_printf(ret, " lsn %llu chain %016llx applied %llu\n",
+			(unsigned long long)e->durable.lsn,
+			(unsigned long long)e->durable.chain,
+			(unsigned long long)e->applied);
+	}
+	for (size_t i = 0; i < ack->want_count; i++) {
+		hash_hex(&ack->wants[i].hash, hex);
+		buf_printf(ret, "    wants %s from %llu\n", hex,
+			(unsigned long long)ack->wants[i].offset);
+	}
+}
+
+static void print_section(const struct parcel_section *s,
+	const struct inspect_keys *keys, struct buf *ret)
+{
+	switch (s->type) {
+	case PARCEL_CHANGES:
+		print_changes(&s->changes, keys, ret);
+		break;
+	case PARCEL_BODY:
+		print_body(&s->body, ret);
+		break;
+	case PARCEL_ACK:
+		print_ack(&s->ack, ret);
+		break;
+	}
+}
+
+static int open_and_parse(const void *data, size_t len,
+	const struct inspect_keys *keys, struct buf *raw,
+	struct parcel_sections *ret, struct err *err)
+{
+	size_t peer;
+	int r = parcel_open(keys->self, keys->peers, keys->peer_count, data,
+		len, &peer, raw, err);
+
+	if (r < 0)
+		return r;
+	return parcel_parse(
+		keys->peers[peer].origin, raw->data, raw->len, ret, err);
+}
+
+void parcel_print_open(const void *data, size_t len,
+	const struct inspect_keys *keys, struct buf *ret)
+{
+	AUTO_BUF struct buf raw = BUF_INIT;
+	struct parcel_sections sections = {0};
+	struct err err = ERR_INIT;
+
+	parcel_print(data, len, ret);
+	if (open_and_parse(data, len, keys, &raw, &sections, &err) < 0) {
+		buf_printf(ret, "  not opened: %s\n", err.text);
+		return;
+	}
+	for (size_t i = 0; i < sections.count; i++)
+		print_section(&sections.items[i], keys, ret);
+	parcel_sections_free(&sections);
+}
+
+int bundle_print(struct os *os, int fd, const char *name,
+	const struct inspect_keys *keys, struct buf *ret, struct err *err)
+{
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct bundle_reader *reader;
+	unsigned entry = 0;
+	int r = bundle_reader_open(os, fd, name, &reader, err);
+
+	if (r < 0)
+		return r;
+	while ((r = bundle_reader_next(reader, &parcel, err)) > 0) {
+		buf_printf(ret, "entry %u ", ++entry);
+		if (keys)
+			parcel_print_open(parcel.data, parcel.len, keys, ret);
+		else
+			parcel_print(parcel.data, parcel.len, ret);
+	}
+	bundle_reader_close(reader);
+	return r;
+}

@@ -1,0 +1,422 @@
+/*
+ * sections: what is inside a parcel, to bytes and back.
+ *
+ *	section         type | varint length | bytes
+ *	changes         account | log | from, chain | to - from, chain |
+ *	                base ms | first lsn - (from + 1) | payload
+ *	body, whole     0 | bytes
+ *	body, piece     offset + 1 | hash | size | bytes
+ *	acknowledgement account | incarnation | count | entries | wants
+ *	log             how | [origin] | [incarnation] | [folder]
+ *
+ * The bytes come from a peer whose key is known, which proves who wrote them
+ * and nothing else: every number is checked. What is accepted is written the
+ * one way that parcel_add_* writes it, so parsing and adding again gives the
+ * same bytes.
+ */
+#include "sections.h"
+#include "err.h"
+#include "parcel.h"
+#include "wire.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How a log id is written: one byte of three of these. */
+#define ORIGIN_SENDER 0x01u
+#define ORIGIN_BEFORE 0x02u
+#define INCARNATION_BEFORE 0x08u
+#define FOLDER_ACCOUNT 0x10u
+#define FOLDER_INBOX 0x20u
+
+/* The smallest that an entry and a want can be: bounds their counts. */
+#define ENTRY_MIN 11u /* log, lsn, chain, lsn - applied */
+#define WANT_MIN (HASH_SIZE + 1u)
+
+/* ---- writing ---- */
+
+static unsigned log_spelling(
+	const struct log_id *log, uint64_t sender, const struct log_id *before)
+{
+	unsigned how = 0;
+
+	if (log->origin == sender)
+		how |= ORIGIN_SENDER;
+	else if (before && log->origin == before->origin)
+		how |= ORIGIN_BEFORE;
+	if (before && log->incarnation == before->incarnation)
+		how |= INCARNATION_BEFORE;
+	if (id_is_account(&log->folder))
+		how |= FOLDER_ACCOUNT;
+	else if (id_equal(&log->folder, &ID_INBOX))
+		how |= FOLDER_INBOX;
+	return how;
+}
+
+static void add_log(struct buf *b, uint64_t sender, const struct log_id *log,
+	const struct log_id *before)
+{
+	unsigned how = log_spelling(log, sender, before);
+
+	buf_add_byte(b, (uint8_t)how);
+	if (!(how & (ORIGIN_SENDER | ORIGIN_BEFORE)))
+		wire_add_u64(b, log->origin);
+	if (!(how & INCARNATION_BEFORE))
+		wire_add_u64(b, log->incarnation);
+	if (!(how & (FOLDER_ACCOUNT | FOLDER_INBOX)))
+		buf_add(b, log->folder.b, sizeof(log->folder.b));
+}
+
+static void add_account(struct buf *b, const char *account)
+{
+	size_t len = strlen(account);
+
+	assert(len >= 1 && len <= PARCEL_ACCOUNT_MAX);
+	wire_add_bytes(b, account, len);
+}
+
+/* head and tail are the section's bytes; the tail is what is large. */
+static void add_section(struct buf *b, enum parcel_section_type type,
+	const struct buf *head, const void *tail, size_t tail_len)
+{
+	buf_add_byte(b, (uint8_t)type);
+	wire_add_varint(b, head->len + tail_len);
+	buf_add(b, head->data, head->len);
+	buf_add(b, tail, tail_len);
+}
+
+void parcel_add_changes(
+	struct buf *b, uint64_t sender, const struct parcel_changes *c)
+{
+	AUTO_BUF struct buf head = BUF_INIT;
+
+	assert(log_id_cmp(&c->from.log, &c->to.log) == 0);
+	assert(c->from.lsn <= c->to.lsn);
+	add_account(&head, c->account);
+	add_log(&head, sender, &c->from.log, NULL);
+	wire_add_varint(&head, c->from.lsn);
+	wire_add_u64(&head, c->from.chain);
+	wire_add_varint(&head, c->to.lsn - c->from.lsn);
+	wire_add_u64(&head, c->to.chain);
+	wire_add_varint(&head, c->base_ms);
+	wire_add_signed(&head, (int64_t)(c->first_lsn - c->from.lsn - 1));
+	add_section(b, PARCEL_CHANGES, &head, c->payload, c->len);
+}
+
+static bool is_whole(const struct parcel_body *body)
+{
+	struct hash hash;
+
+	if (body->offset != 0 || body->len != body->size)
+		return false;
+	hash = hash_of(body->data, body->len);
+	return memcmp(hash.b, body->hash.b, HASH_SIZE) == 0;
+}
+
+void parcel_add_body(struct buf *b, const struct parcel_body *body)
+{
+	AUTO_BUF struct buf head = BUF_INIT;
+
+	assert(body->size <= INT64_MAX && body->offset <= body->size);
+	assert(body->len <= body->size - body->offset);
+	if (is_whole(body)) {
+		wire_add_varint(&head, 0);
+	} else {
+		wire_add_varint(&head, body->offset + 1);
+		buf_add(&head, body->hash.b, HASH_SIZE);
+		wire_add_varint(&head, body->size);
+	}
+	add_section(b, PARCEL_BODY, &head, body->data, body->len);
+}
+
+void parcel_add_ack(
+	struct buf *b, uint64_t sender, const struct parcel_ack *ack)
+{
+	AUTO_BUF struct buf all = BUF_INIT;
+	const struct log_id *before = NULL;
+
+	add_account(&all, ack->account);
+	wire_add_u64(&all, ack->incarnation);
+	wire_add_varint(&all, ack->count);
+	wire_add_varint(&all, ack->entry_count);
+	for (size_t i = 0; i < ack->entry_count; i++) {
+		const struct parcel_ack_entry *e = &ack->entries[i];
+
+		assert(e->applied <= e->durable.lsn);
+		add_log(&all, sender, &e->durable.log, before);
+		wire_add_varint(&all, e->durable.lsn);
+		wire_add_u64(&all, e->durable.chain);
+		wire_add_varint(&all, e->durable.lsn - e->applied);
+		before = &e->durable.log;
+	}
+	wire_add_varint(&all, ack->want_count);
+	for (size_t i = 0; i < ack->want_count; i++) {
+		buf_add(&all, ack->wants[i].hash.b, HASH_SIZE);
+		wire_add_varint(&all, ack->wants[i].offset);
+	}
+	add_section(b, PARCEL_ACK, &all, NULL, 0);
+}
+
+/* ---- reading ---- */
+
+/* Where a parse stands; what it owns is in out. */
+struct parse {
+	uint64_t sender;
+	struct parcel_sections *out;
+	struct err *err;
+};
+
+static int bad(const struct parse *p, const char *what)
+{
+	return err_set(p->err, ERR_CORRUPT, "%s", what);
+}
+
+static struct log_id take_log(
+	struct wire *w, uint64_t sender, const struct log_id *before)
+{
+	struct log_id log = {.origin = sender};
+	unsigned how = wire_u8(w);
+	const uint8_t *folder;
+
+	if (!before && (how & (ORIGIN_BEFORE | INCARNATION_BEFORE)))
+		w->bad = true;
+	if (how & ORIGIN_BEFORE)
+		log.origin = before ? before->origin : 0;
+	else if (!(how & ORIGIN_SENDER))
+		log.origin = wire_u64(w);
+	if (how & INCARNATION_BEFORE)
+		log.incarnation = before ? before->incarnation : 0;
+	else
+		log.incarnation = wire_u64(w);
+	if (how & FOLDER_INBOX) {
+		log.folder = ID_INBOX;
+	} else if (!(how & FOLDER_ACCOUNT)) {
+		folder = wire_raw(w, sizeof(log.folder.b));
+		if (folder)
+			memcpy(log.folder.b, folder, sizeof(log.folder.b));
+	}
+	/* One spelling: also refuses unknown bits and contradictions. */
+	if (how != log_spelling(&log, sender, before))
+		w->bad = true;
+	return log;
+}
+
+/* An account's name becomes a directory's: it must be one, and no other. */
+static bool is_account(const uint8_t *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] < 0x20 || name[i] == 0x7f || name[i] == '/')
+			return false;
+	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
+		return false;
+	return true;
+}
+
+static int take_account(const struct parse *p, struct wire *w, const char **ret)
+{
+	size_t len;
+	const uint8_t *name = wire_bytes(w, PARCEL_ACCOUNT_MAX, &len);
+
+	if (!name || len == 0 || !is_account(name, len))
+		return bad(p, "account name is malformed");
+	*ret = arena_dup(&p->out->arena, (const char *)name, len);
+	return 0;
+}
+
+static int parse_changes(
+	const struct parse *p, struct wire *w, struct parcel_changes *ret)
+{
+	uint64_t more;
+	int r = take_account(p, w, &ret->account);
+
+	if (r < 0)
+		return r;
+	ret->from.log = ret->to.log = take_log(w, p->sender, NULL);
+	ret->from.lsn = wire_varint(w);
+	ret->from.chain = wire_u64(w);
+	more = wire_varint(w);
+	ret->to.chain = wire_u64(w);
+	ret->base_ms = wire_varint(w);
+	ret->first_lsn = ret->from.lsn + 1 + (uint64_t)wire_signed(w);
+	if (w->bad)
+		return bad(p, "head is malformed");
+	if (more > UINT64_MAX - ret->from.lsn)
+		return bad(p, "lsn over the largest");
+	ret->to.lsn = ret->from.lsn + more;
+	ret->len = wire_left(w);
+	ret->payload = wire_raw(w, ret->len);
+	return 0;
+}
+
+static int parse_body(
+	const struct parse *p, struct wire *w, struct parcel_body *ret)
+{
+	uint64_t place = wire_varint(w);
+	const uint8_t *hash = NULL;
+
+	if (place > 0) {
+		ret->offset = place - 1;
+		hash = wire_raw(w, HASH_SIZE);
+		ret->size = wire_varint(w);
+	}
+	if (w->bad)
+		return bad(p, "head is malformed");
+	ret->len = wire_left(w);
+	ret->data = wire_raw(w, ret->len);
+	if (!hash) {
+		ret->size = ret->len;
+		ret->hash = hash_of(ret->data, ret->len);
+		return 0;
+	}
+	memcpy(ret->hash.b, hash, HASH_SIZE);
+	if (ret->size > INT64_MAX || ret->offset > ret->size ||
+		ret->len > ret->size - ret->offset)
+		return bad(p, "piece reaches beyond the body");
+	return 0;
+}
+
+static int parse_entries(
+	const struct parse *p, struct wire *w, struct parcel_ack *ret)
+{
+	const struct log_id *before = NULL;
+	uint64_t count = wire_count(w, wire_left(w) / ENTRY_MIN);
+
+	if (w->bad)
+		return bad(p, "number of entries is malformed");
+	ret->entry_count = (size_t)count;
+	ret->entries = arena_alloc(
+		&p->out->arena, ret->entry_count * sizeof(*ret->entries));
+	for (size_t i = 0; i < ret->entry_count && !w->bad; i++) {
+		struct parcel_ack_entry *e = &ret->entries[i];
+
+		e->durable.log = take_log(w, p->sender, before);
+		e->durable.lsn = wire_varint(w);
+		e->durable.chain = wire_u64(w);
+		e->applied = e->durable.lsn - wire_count(w, e->durable.lsn);
+		before = &e->durable.log;
+	}
+	return w->bad ? bad(p, "entry is malformed") : 0;
+}
+
+static int parse_wants(
+	const struct parse *p, struct wire *w, struct parcel_ack *ret)
+{
+	uint64_t count = wire_count(w, wire_left(w) / WANT_MIN);
+
+	if (w->bad)
+		return bad(p, "number of wants is malformed");
+	ret->want_count = (size_t)count;
+	ret->wants = arena_alloc(
+		&p->out->arena, ret->want_count * sizeof(*ret->wants));
+	for (size_t i = 0; i < ret->want_count && !w->bad; i++) {
+		const uint8_t *hash = wire_raw(w, HASH_SIZE);
+
+		if (hash)
+			memcpy(ret->wants[i].hash.b, hash, HASH_SIZE);
+		ret->wants[i].offset = wire_varint(w);
+	}
+	return w->bad ? bad(p, "want is malformed") : 0;
+}
+
+static int parse_ack(
+	const struct parse *p, struct wire *w, struct parcel_ack *ret)
+{
+	int r = take_account(p, w, &ret->account);
+
+	if (r < 0)
+		return r;
+	ret->incarnation = wire_u64(w);
+	ret->count = wire_varint(w);
+	r = parse_entries(p, w, ret);
+	if (r == 0)
+		r = parse_wants(p, w, ret);
+	if (r == 0 && wire_left(w) != 0)
+		r = bad(p, "bytes after its end");
+	return r;
+}
+
+/* The next section's type and bytes: false where they are malformed. */
+static bool take_section(struct wire *w, uint8_t *ret_type, struct wire *ret)
+{
+	size_t len;
+	const uint8_t *data;
+
+	*ret_type = wire_u8(w);
+	data = wire_bytes(w, PARCEL_RAW_MAX, &len);
+	*ret = wire_over(data, len);
+	return data != NULL;
+}
+
+size_t sections_count(const void *data, size_t len)
+{
+	struct wire w = wire_over(data, len), section;
+	size_t count = 0;
+	uint8_t type;
+
+	while (wire_left(&w) != 0 && take_section(&w, &type, &section))
+		count++;
+	return count;
+}
+
+static int parse_section(
+	const struct parse *p, struct wire *w, struct parcel_section *ret)
+{
+	struct wire section;
+	uint8_t type;
+	int r;
+
+	if (!take_section(w, &type, &section))
+		return bad(p, "header is malformed");
+	ret->type = type;
+	switch (type) {
+	case PARCEL_CHANGES:
+		r = parse_changes(p, &section, &ret->changes);
+		return r < 0 ? err_wrap(p->err, "changes") : 0;
+	case PARCEL_BODY:
+		r = parse_body(p, &section, &ret->body);
+		return r < 0 ? err_wrap(p->err, "body") : 0;
+	case PARCEL_ACK:
+		r = parse_ack(p, &section, &ret->ack);
+		return r < 0 ? err_wrap(p->err, "acknowledgement") : 0;
+	default:
+		return err_set(p->err, ERR_LIMIT,
+			"type %u: made by a newer packetboat", type);
+	}
+}
+
+int parcel_parse(uint64_t sender, const void *data, size_t len,
+	struct parcel_sections *ret, struct err *err)
+{
+	struct parse p = {.sender = sender, .out = ret, .err = err};
+	struct wire w = wire_over(data, len);
+	size_t count = sections_count(data, len);
+	int r = 0;
+
+	*ret = (struct parcel_sections){0};
+	if (len > PARCEL_RAW_MAX)
+		return err_set(err, ERR_LIMIT, "%zu bytes over limit %u", len,
+			PARCEL_RAW_MAX);
+	if (count > PARCEL_SECTIONS_MAX)
+		return err_set(err, ERR_LIMIT, "%zu sections over limit %u",
+			count, PARCEL_SECTIONS_MAX);
+	/* One more than are whole, for the parse to fail at. */
+	ret->items = mem_array(count + 1, sizeof(*ret->items));
+	while (r == 0 && wire_left(&w) != 0) {
+		r = parse_section(&p, &w, &ret->items[ret->count]);
+		if (r == 0)
+			ret->count++;
+	}
+	if (r < 0) {
+		r = err_wrap(err, "section %zu", ret->count + 1);
+		parcel_sections_free(ret);
+	}
+	return r;
+}
+
+void parcel_sections_free(struct parcel_sections *s)
+{
+	free(s->items);
+	arena_free(&s->arena);
+	*s = (struct parcel_sections){0};
+}

@@ -1,0 +1,592 @@
+/* sections: what is added is parsed back, and nothing else is parsed. */
+#include "err.h"
+#include "parcel.h"
+#include "wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SENDER 0x1111111111111111u
+#define OTHER 0x2222222222222222u
+
+static struct position position(
+	uint64_t origin, const struct id128 *folder, uint64_t lsn)
+{
+	return (struct position){.log = {.origin = origin,
+					 .incarnation = 0x3333333333333333,
+					 .folder = *folder},
+		.lsn = lsn,
+		.chain = lsn * 7777777777};
+}
+
+static struct parcel_changes some_changes(uint64_t origin)
+{
+	struct parcel_changes c = {
+		.account = "alice@example.org",
+		.from = position(origin, &ID_INBOX, 300),
+		.to = position(origin, &ID_INBOX, 310),
+		.base_ms = 1795303760123,
+		.first_lsn = 301,
+		.payload = (const uint8_t *)"payload",
+		.len = 7,
+	};
+
+	return c;
+}
+
+static struct parcel_ack_entry entries[] = {
+	{.applied = 9},
+	{.applied = 0},
+	{.applied = 20},
+	{.applied = 1},
+};
+static struct parcel_want wants[] = {
+	{.hash = {{1, 2, 3}}, .offset = 0},
+	{.hash = {{4, 5, 6}}, .offset = 1u << 30},
+};
+
+static struct parcel_ack some_ack(void)
+{
+	static const struct id128 folder = {{9, 9, 9}};
+
+	entries[0].durable = position(OTHER, &ID_INBOX, 9);
+	entries[1].durable = position(OTHER, &folder, 12);
+	entries[2].durable = position(SENDER, &ID_ACCOUNT, 20);
+	entries[3].durable = position(SENDER + 1, &folder, UINT64_MAX);
+	entries[3].durable.log.incarnation = 4;
+	return (struct parcel_ack){
+		.account = "bob",
+		.incarnation = 5,
+		.count = 6,
+		.entries = entries,
+		.entry_count = 4,
+		.wants = wants,
+		.want_count = 2,
+	};
+}
+
+static void add_body(struct buf *b, const char *bytes, size_t from, size_t len)
+{
+	size_t size = strlen(bytes);
+
+	parcel_add_body(b, &(struct parcel_body){
+				   .hash = hash_of(bytes, size),
+				   .size = size,
+				   .offset = from,
+				   .data = (const uint8_t *)bytes + from,
+				   .len = len,
+			   });
+}
+
+static struct parcel_sections parsed(const struct buf *b)
+{
+	struct parcel_sections s;
+	struct err err = ERR_INIT;
+
+	if (parcel_parse(SENDER, b->data, b->len, &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return s;
+}
+
+static void assert_position(const struct position *a, const struct position *b)
+{
+	assert_int_equal(log_id_cmp(&a->log, &b->log), 0);
+	assert_true(a->lsn == b->lsn && a->chain == b->chain);
+}
+
+static void changes_come_back(void **state)
+{
+	static const struct id128 folders[] = {
+		{{0}}, {{'I', 'N', 'B', 'O', 'X'}}, {{1, 2, 3}}};
+	static const uint64_t origins[] = {SENDER, OTHER};
+	static const uint64_t lsns[] = {0, 1, 200, UINT64_MAX - 10};
+
+	(void)state;
+	for (size_t i = 0; i < 3 * 2 * 4; i++) {
+		struct parcel_changes c = some_changes(origins[i % 2]);
+		AUTO_BUF struct buf b = BUF_INIT;
+		struct parcel_sections s;
+		const struct parcel_changes *got;
+
+		c.from = position(
+			origins[i % 2], &folders[i / 2 % 3], lsns[i / 6]);
+		c.to = c.from;
+		c.to.lsn += i % 11;
+		c.to.chain = i;
+		c.first_lsn = i % 5 ? c.from.lsn + 1 : i;
+		parcel_add_changes(&b, SENDER, &c);
+		s = parsed(&b);
+		assert_int_equal(s.count, 1);
+		assert_int_equal(s.items[0].type, PARCEL_CHANGES);
+		got = &s.items[0].changes;
+		assert_string_equal(got->account, c.account);
+		assert_position(&got->from, &c.from);
+		assert_position(&got->to, &c.to);
+		assert_true(got->base_ms == c.base_ms);
+		assert_true(got->first_lsn == c.first_lsn);
+		assert_int_equal(got->len, c.len);
+		assert_memory_equal(got->payload, c.payload, c.len);
+		parcel_sections_free(&s);
+	}
+}
+
+static void a_whole_body_travels_without_its_name_and_gets_it_back(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+	struct hash hash = hash_of("From: me\n\nhi\n", 13);
+
+	(void)state;
+	add_body(&b, "From: me\n\nhi\n", 0, 13);
+	assert_int_equal(b.len, 3 + 13);
+	s = parsed(&b);
+	assert_int_equal(s.items[0].type, PARCEL_BODY);
+	assert_memory_equal(s.items[0].body.hash.b, hash.b, HASH_SIZE);
+	assert_int_equal(s.items[0].body.size, 13);
+	assert_int_equal(s.items[0].body.offset, 0);
+	assert_int_equal(s.items[0].body.len, 13);
+	assert_memory_equal(s.items[0].body.data, "From: me\n\nhi\n", 13);
+	parcel_sections_free(&s);
+}
+
+static void pieces_come_back_at_their_places(void **state)
+{
+	static const char mail[] = "From: me\n\nhi\n";
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct hash hash = hash_of(mail, 13);
+	struct parcel_sections s;
+
+	(void)state;
+	add_body(&b, mail, 0, 12);
+	add_body(&b, mail, 1, 12);
+	add_body(&b, mail, 5, 0);
+	add_body(&b, mail, 13, 0);
+	s = parsed(&b);
+	assert_int_equal(s.count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct parcel_body *body = &s.items[i].body;
+		static const size_t offsets[] = {0, 1, 5, 13};
+		static const size_t lens[] = {12, 12, 0, 0};
+
+		assert_memory_equal(body->hash.b, hash.b, HASH_SIZE);
+		assert_int_equal(body->size, 13);
+		assert_int_equal(body->offset, offsets[i]);
+		assert_int_equal(body->len, lens[i]);
+		assert_memory_equal(body->data, mail + offsets[i], lens[i]);
+	}
+	parcel_sections_free(&s);
+}
+
+static void an_empty_body_is_a_body(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct hash hash = hash_of("", 0);
+	struct parcel_sections s;
+
+	(void)state;
+	add_body(&b, "", 0, 0);
+	s = parsed(&b);
+	assert_int_equal(s.count, 1);
+	assert_int_equal(s.items[0].body.size, 0);
+	assert_memory_equal(s.items[0].body.hash.b, hash.b, HASH_SIZE);
+	parcel_sections_free(&s);
+}
+
+static void damage_at_the_sender_is_seen_by_the_reader(void **state)
+{
+	struct parcel_body body = {
+		.hash = hash_of("what it was", 11),
+		.size = 11,
+		.data = (const uint8_t *)"what it is!",
+		.len = 11,
+	};
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	parcel_add_body(&b, &body);
+	s = parsed(&b);
+	assert_memory_equal(s.items[0].body.hash.b, body.hash.b, HASH_SIZE);
+	assert_memory_equal(s.items[0].body.data, "what it is!", 11);
+	parcel_sections_free(&s);
+}
+
+static void an_acknowledgement_comes_back(void **state)
+{
+	struct parcel_ack ack = some_ack();
+	AUTO_BUF struct buf b = BUF_INIT;
+	const struct parcel_ack *got;
+	struct parcel_sections s;
+
+	(void)state;
+	parcel_add_ack(&b, SENDER, &ack);
+	s = parsed(&b);
+	assert_int_equal(s.items[0].type, PARCEL_ACK);
+	got = &s.items[0].ack;
+	assert_string_equal(got->account, "bob");
+	assert_true(got->incarnation == 5 && got->count == 6);
+	assert_int_equal(got->entry_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_position(&got->entries[i].durable, &entries[i].durable);
+		assert_true(got->entries[i].applied == entries[i].applied);
+	}
+	assert_int_equal(got->want_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_memory_equal(
+			got->wants[i].hash.b, wants[i].hash.b, HASH_SIZE);
+		assert_true(got->wants[i].offset == wants[i].offset);
+	}
+	parcel_sections_free(&s);
+}
+
+static void an_empty_acknowledgement_comes_back(void **state)
+{
+	struct parcel_ack ack = {.account = "bob"};
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	parcel_add_ack(&b, SENDER, &ack);
+	s = parsed(&b);
+	assert_int_equal(s.items[0].ack.entry_count, 0);
+	assert_int_equal(s.items[0].ack.want_count, 0);
+	parcel_sections_free(&s);
+}
+
+static void folders_of_one_log_are_acknowledged_in_27_bytes_each(void **state)
+{
+	struct parcel_ack_entry two[2] = {0};
+	struct parcel_ack ack = {.account = "bob", .entries = two};
+	AUTO_BUF struct buf one = BUF_INIT;
+	AUTO_BUF struct buf both = BUF_INIT;
+	static const struct id128 folder = {{9}};
+
+	(void)state;
+	two[0].durable = position(OTHER, &ID_INBOX, 9);
+	two[1].durable = position(OTHER, &folder, 9);
+	two[0].applied = two[1].applied = 9;
+	ack.entry_count = 1;
+	parcel_add_ack(&one, SENDER, &ack);
+	ack.entry_count = 2;
+	parcel_add_ack(&both, SENDER, &ack);
+	assert_int_equal(both.len - one.len, 1 + 16 + 1 + 8 + 1);
+}
+
+static void nothing_parses_to_nothing(void **state)
+{
+	struct parcel_sections s;
+
+	(void)state;
+	assert_int_equal(parcel_parse(SENDER, NULL, 0, &s, NULL), 0);
+	assert_int_equal(s.count, 0);
+	parcel_sections_free(&s);
+}
+
+/* One of each, in the order of a real parcel. */
+static void add_all(struct buf *b)
+{
+	struct parcel_ack ack = some_ack();
+	struct parcel_changes c = some_changes(OTHER);
+
+	parcel_add_ack(b, SENDER, &ack);
+	parcel_add_changes(b, SENDER, &c);
+	add_body(b, "From: me\n\nhi\n", 0, 13);
+	add_body(b, "From: me\n\nhi\n", 2, 5);
+}
+
+static void add_again(struct buf *to, const struct parcel_section *s)
+{
+	if (s->type == PARCEL_CHANGES)
+		parcel_add_changes(to, SENDER, &s->changes);
+	else if (s->type == PARCEL_BODY)
+		parcel_add_body(to, &s->body);
+	else
+		parcel_add_ack(to, SENDER, &s->ack);
+}
+
+/* Exactly len bytes on the heap, so that a read past them is seen. */
+static int parse_copy(const uint8_t *data, size_t len,
+	struct parcel_sections *ret, uint8_t **ret_copy)
+{
+	*ret_copy = malloc(len ? len : 1);
+	memcpy(*ret_copy, data, len);
+	return parcel_parse(SENDER, *ret_copy, len, ret, NULL);
+}
+
+static void every_truncation_inside_a_section_is_refused(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections all;
+	size_t whole = 0;
+
+	(void)state;
+	add_all(&b);
+	all = parsed(&b);
+	for (size_t len = 0; len < b.len; len++) {
+		struct parcel_sections s;
+		uint8_t *copy;
+
+		if (parse_copy(b.data, len, &s, &copy) == 0) {
+			assert_int_equal(s.count, whole);
+			whole++;
+			parcel_sections_free(&s);
+		}
+		free(copy);
+	}
+	assert_int_equal(whole, 4); /* cut behind 0, 1, 2, 3 sections */
+	parcel_sections_free(&all);
+}
+
+static void whatever_parses_is_spelled_in_the_one_way(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	add_all(&b);
+	for (size_t i = 0; i < 255 * b.len; i++) {
+		AUTO_BUF struct buf again = BUF_INIT;
+		uint8_t *byte = &b.data[i / 255], was = *byte;
+		struct parcel_sections s;
+		uint8_t *copy;
+
+		*byte = (uint8_t)(was + i % 255 + 1);
+		if (parse_copy(b.data, b.len, &s, &copy) == 0) {
+			for (size_t j = 0; j < s.count; j++)
+				add_again(&again, &s.items[j]);
+			assert_int_equal(again.len, b.len);
+			assert_memory_equal(again.data, b.data, b.len);
+			parcel_sections_free(&s);
+		}
+		free(copy);
+		*byte = was;
+	}
+}
+
+/* ---- one lie at a time ---- */
+
+static void refuse(
+	const struct buf *section, uint8_t type, int code, const char *reason)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct parcel_sections s;
+	int r;
+
+	buf_add_byte(&b, type);
+	wire_add_bytes(&b, section->data, section->len);
+	r = parcel_parse(SENDER, b.data, b.len, &s, &err);
+	if (r != code || !strstr(err.text, reason))
+		fail_msg("%d, not %d (%s): %s", r, code, reason, err.text);
+	assert_null(s.items);
+}
+
+static void an_account_that_is_no_directory_name_is_refused(void **state)
+{
+	static const char *const bad[] = {"", ".", "..", "a/b", "../b", "a\nb",
+		"a\x7f"
+		"b",
+		"\x1b[2J"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		AUTO_BUF struct buf ack = BUF_INIT;
+
+		wire_add_bytes(&ack, bad[i], strlen(bad[i]));
+		memset(buf_room(&ack, 11), 0, 11);
+		ack.len += 11;
+		refuse(&ack, PARCEL_ACK, ERR_CORRUPT, "account name");
+		refuse(&ack, PARCEL_CHANGES, ERR_CORRUPT, "account name");
+	}
+	{
+		AUTO_BUF struct buf ack = BUF_INIT;
+
+		wire_add_bytes(&ack, "a\0b", 3);
+		refuse(&ack, PARCEL_ACK, ERR_CORRUPT, "account name");
+	}
+	{
+		AUTO_BUF struct buf ack = BUF_INIT;
+
+		wire_add_varint(&ack, PARCEL_ACCOUNT_MAX + 1);
+		memset(buf_room(&ack, 300), 'a', 300);
+		ack.len += 300;
+		refuse(&ack, PARCEL_ACK, ERR_CORRUPT, "account name");
+	}
+}
+
+static void an_unknown_type_is_from_a_newer_packetboat(void **state)
+{
+	AUTO_BUF struct buf any = BUF_INIT;
+
+	(void)state;
+	buf_add_byte(&any, 0);
+	refuse(&any, 0, ERR_LIMIT, "newer");
+	refuse(&any, 4, ERR_LIMIT, "newer");
+	refuse(&any, 255, ERR_LIMIT, "newer");
+}
+
+/* An acknowledgement's head up to the number of entries. */
+static struct buf ack_head(void)
+{
+	struct buf b = BUF_INIT;
+
+	wire_add_bytes(&b, "bob", 3);
+	wire_add_u64(&b, 5);
+	wire_add_varint(&b, 6);
+	return b;
+}
+
+static void a_count_beyond_the_bytes_is_refused_before_memory_is_taken(
+	void **state)
+{
+	static const uint64_t counts[] = {1, 1000, 1u << 30, UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		AUTO_BUF struct buf b = ack_head();
+		AUTO_BUF struct buf w = ack_head();
+
+		wire_add_varint(&b, counts[i]);
+		refuse(&b, PARCEL_ACK, ERR_CORRUPT, "number of entries");
+		wire_add_varint(&w, 0);
+		wire_add_varint(&w, counts[i]);
+		refuse(&w, PARCEL_ACK, ERR_CORRUPT, "number of wants");
+	}
+}
+
+static void more_applied_than_known_is_refused(void **state)
+{
+	AUTO_BUF struct buf b = ack_head();
+
+	(void)state;
+	wire_add_varint(&b, 1);
+	buf_add_byte(&b, 0x21); /* the sender's INBOX */
+	wire_add_u64(&b, 3);	/* incarnation */
+	wire_add_varint(&b, 7);
+	wire_add_u64(&b, 0);
+	wire_add_varint(&b, 8);
+	wire_add_varint(&b, 0);
+	refuse(&b, PARCEL_ACK, ERR_CORRUPT, "entry");
+}
+
+static void bytes_after_an_acknowledgement_are_refused(void **state)
+{
+	AUTO_BUF struct buf b = ack_head();
+
+	(void)state;
+	wire_add_varint(&b, 0);
+	wire_add_varint(&b, 0);
+	buf_add_byte(&b, 0);
+	refuse(&b, PARCEL_ACK, ERR_CORRUPT, "after its end");
+}
+
+static void lsns_do_not_run_over(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	wire_add_bytes(&b, "bob", 3);
+	buf_add_byte(&b, 0x21);
+	wire_add_u64(&b, 3);
+	wire_add_varint(&b, UINT64_MAX);
+	wire_add_u64(&b, 0);
+	wire_add_varint(&b, 1);
+	wire_add_u64(&b, 0);
+	wire_add_varint(&b, 0);
+	wire_add_varint(&b, 0);
+	refuse(&b, PARCEL_CHANGES, ERR_CORRUPT, "largest");
+}
+
+static void a_piece_beyond_its_body_is_refused(void **state)
+{
+	static const struct {
+		uint64_t place, size;
+		const char *data;
+	} bad[] = {
+		{1, 3, "four"},
+		{2, 4, "four"},
+		{6, 4, ""},
+		{UINT64_MAX, 4, ""},
+		{UINT64_MAX, UINT64_MAX, ""},
+		{1, UINT64_MAX, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		AUTO_BUF struct buf b = BUF_INIT;
+		struct hash hash = {{0}};
+
+		wire_add_varint(&b, bad[i].place);
+		buf_add(&b, hash.b, HASH_SIZE);
+		wire_add_varint(&b, bad[i].size);
+		buf_add_str(&b, bad[i].data);
+		refuse(&b, PARCEL_BODY, ERR_CORRUPT, "beyond the body");
+	}
+}
+
+static void a_log_before_the_first_is_refused(void **state)
+{
+	static const uint8_t hows[] = {0x02, 0x08, 0x0a, 0x22, 0x28};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hows); i++) {
+		AUTO_BUF struct buf b = BUF_INIT;
+
+		wire_add_bytes(&b, "bob", 3);
+		buf_add_byte(&b, hows[i]);
+		memset(buf_room(&b, 60), 0, 60);
+		b.len += 60;
+		refuse(&b, PARCEL_CHANGES, ERR_CORRUPT, "head");
+	}
+}
+
+static void the_reason_names_the_section(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	add_body(&b, "body", 0, 4);
+	buf_add(&b, "\3\1\0", 3);
+	assert_int_equal(
+		parcel_parse(SENDER, b.data, b.len, &s, &err), ERR_CORRUPT);
+	assert_string_equal(err.text,
+		"section 2: acknowledgement: account name is malformed");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changes_come_back),
+		cmocka_unit_test(
+			a_whole_body_travels_without_its_name_and_gets_it_back),
+		cmocka_unit_test(pieces_come_back_at_their_places),
+		cmocka_unit_test(an_empty_body_is_a_body),
+		cmocka_unit_test(damage_at_the_sender_is_seen_by_the_reader),
+		cmocka_unit_test(an_acknowledgement_comes_back),
+		cmocka_unit_test(an_empty_acknowledgement_comes_back),
+		cmocka_unit_test(
+			folders_of_one_log_are_acknowledged_in_27_bytes_each),
+		cmocka_unit_test(nothing_parses_to_nothing),
+		cmocka_unit_test(every_truncation_inside_a_section_is_refused),
+		cmocka_unit_test(whatever_parses_is_spelled_in_the_one_way),
+		cmocka_unit_test(
+			an_account_that_is_no_directory_name_is_refused),
+		cmocka_unit_test(an_unknown_type_is_from_a_newer_packetboat),
+		cmocka_unit_test(
+			a_count_beyond_the_bytes_is_refused_before_memory_is_taken),
+		cmocka_unit_test(more_applied_than_known_is_refused),
+		cmocka_unit_test(bytes_after_an_acknowledgement_are_refused),
+		cmocka_unit_test(lsns_do_not_run_over),
+		cmocka_unit_test(a_piece_beyond_its_body_is_refused),
+		cmocka_unit_test(a_log_before_the_first_is_refused),
+		cmocka_unit_test(the_reason_names_the_section),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
