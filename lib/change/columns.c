@@ -49,9 +49,11 @@ void column_state_init(
 		.ms = ctx->base_ms & MS_MASK,
 		.mtime = (ctx->base_ms & MS_MASK) / 1000,
 	};
-	column_state_log(st, 0)->lsn = ctx->first_lsn - 1;
-	column_state_log(st, 0)->dot = ctx->first_lsn & CHANGE_LSN_MAX;
-	column_state_log(st, 0)->source = ctx->first_lsn & CHANGE_LSN_MAX;
+	*column_state_log(st, 0) = (struct column_log){
+		.lsn = ctx->first_lsn - 1,
+		.dot = ctx->first_lsn & CHANGE_LSN_MAX,
+		.source = ctx->first_lsn & CHANGE_LSN_MAX,
+	};
 }
 
 void column_state_free(struct column_state *st)

@@ -54,7 +54,7 @@ static int put_counter(struct decoder *d, size_t i, uint64_t v, struct err *err)
 /* lsn of a dot, coded near the one before; v is not 0. */
 static int take_dot(uint64_t v, uint64_t *last, uint64_t *ret, struct err *err)
 {
-	uint64_t lsn = column_from_near(v, *last);
+	uint64_t lsn = column_from_near(v, *last + 1);
 
 	if (lsn == 0 || lsn > CHANGE_LSN_MAX)
 		return refuse(err, "lsn out of range");

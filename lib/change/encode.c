@@ -121,7 +121,7 @@ static uint64_t get_dot_log(struct encoder *e, size_t i)
 static uint64_t get_dot(struct encoder *e, size_t i)
 {
 	struct column_log *log = column_state_log(&e->last, e->log_index[i]);
-	uint64_t code = column_near(e->items[i].dot.lsn, log->dot);
+	uint64_t code = column_near(e->items[i].dot.lsn, log->dot + 1);
 
 	log->dot = e->items[i].dot.lsn;
 	return code;
@@ -139,7 +139,7 @@ static uint64_t get_source(struct encoder *e, size_t i)
 {
 	struct column_log *log = column_state_log(&e->last, e->log_index[i]);
 	uint64_t lsn = e->items[i].source.lsn;
-	uint64_t code = column_near(lsn, log->source);
+	uint64_t code = column_near(lsn, log->source + 1);
 
 	if (lsn)
 		log->source = lsn;
