@@ -78,6 +78,32 @@ static int newer_than(struct replica *r, const struct change *c,
 	return rc;
 }
 
+/* Take all living messages of a folder out of its digest, or put them in. */
+static int retally(struct replica *r, int64_t folder, int sign,
+	struct err *err)
+{
+	int64_t last = 0;
+
+	for (;;) {
+		sqlite3_stmt *st = sql(r, err,
+			"SELECT min(id) FROM message WHERE folder = ?"
+			" AND id > ? AND dead = 0",
+			"ii", folder, last);
+		if (!st)
+			return ERR_IO;
+		int rc = sql_step(r, st, err);
+		if (rc <= 0)
+			return rc;
+		last = sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+		if (!last)
+			return 0;
+		rc = tally_message(r, last, sign, err);
+		if (rc < 0)
+			return rc;
+	}
+}
+
 static int set_path(struct replica *r, const struct change *c, int64_t by_log,
 	int64_t folder, struct err *err)
 {
@@ -205,6 +231,19 @@ static int apply_identity(struct replica *r, const struct change *c,
 		(int64_t)c->by.lsn, folder);
 }
 
+/* The UIDs of a folder's messages are no longer confirmed. */
+static int unconfirm(struct replica *r, int64_t folder, struct err *err)
+{
+	int rc = retally(r, folder, -1, err);
+
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"UPDATE message SET uid = 0, uid_stamp = 0,"
+			" uid_log = 0, uid_lsn = 0 WHERE folder = ?",
+			"i", folder);
+	return rc < 0 ? rc : retally(r, folder, 1, err);
+}
+
 /*
  * The higher term wins, of equal terms the higher origin. With a new
  * authority, what the old one said of UIDs is no longer confirmed.
@@ -240,10 +279,7 @@ static int apply_authority(struct replica *r, const struct change *c,
 		"i", folder);
 	if (rc < 0)
 		return rc;
-	return sql_run(r, err,
-		"UPDATE message SET uid = 0, uid_stamp = 0, uid_log = 0,"
-		" uid_lsn = 0 WHERE folder = ?",
-		"i", folder);
+	return unconfirm(r, folder, err);
 }
 
 /*
@@ -295,10 +331,12 @@ static int apply_merge(struct replica *r, const struct change *c,
 			" subscribed_stamp, subscribed_log, subscribed_lsn"
 			" FROM folder WHERE id = ?) WHERE id = ?",
 			"ii", lose, win);
-	if (rc >= 0 &&
-		(l->auth_term > w->auth_term ||
-			(l->auth_term == w->auth_term &&
-				l->auth_site > w->auth_site)))
+	bool by_loser = l->auth_term > w->auth_term ||
+		(l->auth_term == w->auth_term && l->auth_site > w->auth_site);
+	/* Only the authority's UIDs stay confirmed. */
+	if (rc >= 0)
+		rc = unconfirm(r, by_loser ? win : lose, err);
+	if (rc >= 0 && by_loser)
 		rc = sql_run(r, err,
 			"UPDATE folder SET (auth_term, auth_site, uidvalidity,"
 			" uidnext, guid, extra, identity_stamp, identity_log,"
@@ -581,4 +619,51 @@ int replica_sub_place(
 	return sql_run(r, err,
 		"UPDATE sub SET p_subscribed = ? WHERE path = ?", "it",
 		(int64_t)subscribed, path);
+}
+
+int replica_folder_sums(struct replica *r, const struct id128 *fid,
+	uint64_t *ret_messages, uint32_t *ret_uidnext, uint8_t ret_digest[16],
+	struct err *err)
+{
+	int rc = tally_flush(r, err);
+
+	*ret_messages = 0;
+	*ret_uidnext = 0;
+	memset(ret_digest, 0, 16);
+	if (rc < 0 || id_is_account(fid))
+		return rc;
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT messages, uidnext, digest FROM folder"
+		" WHERE id = (SELECT folder FROM alias WHERE fid = ?)",
+		"b", fid->b, sizeof(fid->b));
+	if (!st)
+		return ERR_IO;
+	rc = sql_step(r, st, err);
+	if (rc > 0) {
+		*ret_messages = (uint64_t)sqlite3_column_int64(st, 0);
+		*ret_uidnext = (uint32_t)sqlite3_column_int64(st, 1);
+		sql_blob(st, 2, ret_digest, 16);
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int replica_same_name(
+	struct replica *r, int64_t *ret_a, int64_t *ret_b, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT a.id, b.id FROM folder a JOIN folder b"
+		" ON a.path = b.path AND a.id < b.id WHERE a.path <> ''"
+		" AND NOT (a.dead AND a.messages = 0)"
+		" AND NOT (b.dead AND b.messages = 0) LIMIT 1",
+		"");
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : 1;
+	*ret_a = sqlite3_column_int64(st, 0);
+	*ret_b = sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 0;
 }

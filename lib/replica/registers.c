@@ -165,6 +165,7 @@ int message_todo(struct replica *r, int64_t id, struct err *err)
 		" WHEN dead THEN p_folder <> 0"
 		" WHEN p_folder <> folder THEN 1"
 		" ELSE p_letters <> letters OR p_extra <> extra"
+		"  OR p_base <> base"
 		"  OR lower(p_keywords) <> lower(keywords)"
 		"  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
 		" WHERE id = ?",

@@ -150,6 +150,18 @@ int replica_folder_by_path(struct replica *r, const char *path,
 int replica_folder_place(struct replica *r, const struct replica_folder *f,
 	struct err *err);
 
+/*
+ * What a flush point states of a folder, as of now in this transaction:
+ * messages, digest, UIDNEXT (the account log's zero id: all zero).
+ */
+int replica_folder_sums(struct replica *r, const struct id128 *fid,
+	uint64_t *ret_messages, uint32_t *ret_uidnext, uint8_t ret_digest[16],
+	struct err *err);
+/* A path that two living folders have: their rows. Returns 0, or 1 when no
+   two folders share a name. */
+int replica_same_name(struct replica *r, int64_t *ret_a, int64_t *ret_b,
+	struct err *err);
+
 /* Subscriptions of names that have no folder. */
 struct replica_sub {
 	const char *path;

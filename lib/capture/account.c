@@ -1,0 +1,88 @@
+#include "account.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+#define LOCK_RETRY_NS 20000000
+
+int account_name_check(const char *name, struct err *err)
+{
+	if (!*name || *name == '.' || strlen(name) > 255 || strchr(name, '/'))
+		return err_set(err, ERR_USAGE,
+			"account \"%s\": a name must be one to 255 bytes, "
+			"without '/' and not beginning with '.'",
+			name);
+	return 0;
+}
+
+int account_open(struct account *a, struct os *os, const char *state_dir,
+	const char *name, uint64_t origin, bool create, struct err *err)
+{
+	*a = (struct account){.os = os, .lock_fd = -1};
+	int rc = account_name_check(name, err);
+	if (rc < 0)
+		return rc;
+	a->name = mem_dup(name);
+	a->dir = mem_printf("%s/accounts/%s", state_dir, name);
+	a->log_dir = mem_printf("%s/log/%s", state_dir, name);
+	AUTO_FREE char *path = mem_printf("%s/state.db", a->dir);
+	if (create)
+		rc = dir_make(os, a->dir, 0700, err);
+	if (rc >= 0)
+		rc = replica_open(os, path, name, origin, create, &a->replica,
+			err);
+	if (rc < 0) {
+		account_close(a);
+		return err_wrap(err, "account %s", name);
+	}
+	return rc;
+}
+
+void account_close(struct account *a)
+{
+	replica_close(a->replica);
+	a->replica = NULL;
+	account_unlock(a);
+	free(a->name);
+	free(a->dir);
+	free(a->log_dir);
+	a->name = a->dir = a->log_dir = NULL;
+}
+
+int account_lock(struct account *a, int64_t wait_ms, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/lock", a->dir);
+	int fd = a->os->ops->open(a->os, path, O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", path);
+	int64_t until = a->os->ops->mono_ns(a->os) + wait_ms * 1000000;
+	int rc;
+	while ((rc = a->os->ops->lock(a->os, fd, OS_LOCK_WRITE, 0, 0)) ==
+		-EAGAIN) {
+		if (a->os->ops->mono_ns(a->os) >= until)
+			break;
+		a->os->ops->sleep_ns(a->os, LOCK_RETRY_NS);
+	}
+	if (rc < 0) {
+		a->os->ops->close(a->os, fd);
+		if (rc == -EAGAIN)
+			return err_set(err, ERR_BUSY,
+				"account %s: another run is at work on it",
+				a->name);
+		return err_set_os(err, -rc, "lock %s", path);
+	}
+	a->lock_fd = fd;
+	return 0;
+}
+
+void account_unlock(struct account *a)
+{
+	if (a->lock_fd >= 0)
+		a->os->ops->close(a->os, a->lock_fd);
+	a->lock_fd = -1;
+}

@@ -1,0 +1,296 @@
+/*
+ * birth: a message in the store that is not among the placed ones: born here,
+ * copied, moved from another folder, or put there by an applier that died
+ * before it could record it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "flagset.h"
+#include "os.h"
+#include "pass.h"
+
+#define READ_SIZE 65536
+
+struct birth {
+	struct pass *p;
+	const struct replica_folder *f;
+	const struct store_view *view;
+	const struct store_message *m;
+	const char *keywords;
+	struct store_stat st;
+	struct hash hash;
+	struct arena arena;
+};
+
+/* Hash a message's body. Errors: ERR_ABSENT: gone; ERR_CONFLICT: changing. */
+static int hash_body(struct birth *b, struct err *err)
+{
+	struct pass *p = b->p;
+	struct os *os = p->account->os;
+	AUTO_FREE uint8_t *chunk = mem_alloc(READ_SIZE);
+	struct hash_state state;
+	int fd;
+	int rc = p->store->ops->open(p->store, b->f->p_path, b->m->base,
+		b->m->name, &fd, &b->st, err);
+
+	if (rc < 0)
+		return rc;
+	int64_t at = 0;
+	ssize_t n;
+	hash_init(&state);
+	while ((n = os->ops->pread(os, fd, chunk, READ_SIZE, at)) > 0) {
+		hash_add(&state, chunk, (size_t)n);
+		at += n;
+	}
+	os->ops->close(os, fd);
+	if (n < 0)
+		return err_set_os(err, (int)-n, "read %s in %s", b->m->base,
+			b->f->p_path);
+	if ((uint64_t)at != b->st.size)
+		return err_set(err, ERR_CONFLICT,
+			"%s in %s: its size changes while it is read",
+			b->m->base, b->f->p_path);
+	b->hash = hash_end(&state);
+	p->result->births++;
+	p->result->bytes += (uint64_t)at;
+	return 0;
+}
+
+static int record(struct birth *b, struct replica_message *row,
+	int64_t copied_from, struct err *err)
+{
+	row->p_folder = b->f->id;
+	row->p_base = b->m->base;
+	row->p_letters = b->m->letters;
+	row->p_keywords = b->keywords;
+	row->p_extra = b->m->extra;
+	row->p_uid = b->m->uid;
+	row->p_ino = b->st.ino;
+	row->copied_from = copied_from;
+	row->logged_ms = copied_from ? b->p->now_ms : 0;
+	row->waits_ms = 0;
+	return replica_message_place(b->p->replica, row, true, err);
+}
+
+static struct change whole(struct birth *b, enum change_kind kind,
+	uint64_t above)
+{
+	struct change c = pass_change(
+		b->p, kind, b->st.ctime_ns / 1000000, above);
+
+	c.uid = b->m->uid;
+	c.size = b->st.size;
+	c.mtime = b->st.mtime;
+	c.hash = b->hash;
+	c.base = b->m->base;
+	c.extra = b->m->extra;
+	c.add = (struct flag_set){b->m->letters, b->keywords};
+	return c;
+}
+
+static int save(struct birth *b, struct err *err)
+{
+	struct change c = whole(b, CHANGE_SAVE, 0);
+	struct replica_message row;
+	int rc = pass_put(b->p, &b->f->fid, &c, err);
+
+	if (rc >= 0)
+		rc = replica_message_by_dot(
+			b->p->replica, &c.dot, &b->arena, &row, err);
+	return rc != 0 ? rc : record(b, &row, 0, err);
+}
+
+static int copy(struct birth *b, const struct replica_message *source,
+	struct err *err)
+{
+	struct change c = whole(b, CHANGE_COPY, 0);
+	struct replica_message row;
+
+	c.source = source->dot;
+	int rc = pass_put(b->p, &b->f->fid, &c, err);
+	if (rc >= 0)
+		rc = replica_message_by_dot(
+			b->p->replica, &c.dot, &b->arena, &row, err);
+	return rc != 0 ? rc : record(b, &row, source->id, err);
+}
+
+static int move(struct birth *b, struct replica_message *source,
+	const struct replica_folder *from, struct err *err)
+{
+	struct pass *p = b->p;
+	struct change c = whole(b, CHANGE_MOVE, source->place_by.stamp);
+
+	c.dot = source->dot;
+	/* Flags as known: those that differ now are a change of their own. */
+	c.add = (struct flag_set){source->letters, source->keywords};
+	int rc = pass_put(p, &b->f->fid, &c, err);
+	if (rc >= 0 && from->id != b->f->id) {
+		struct change left = pass_change(
+			p, CHANGE_LEFT, 0, source->place_by.stamp);
+
+		left.dot = source->dot;
+		left.folder = b->f->fid;
+		rc = pass_put(p, &from->fid, &left, err);
+	}
+	if (rc >= 0)
+		rc = replica_message_get(
+			p->replica, source->id, &b->arena, source, err);
+	if (rc != 0)
+		return rc;
+	const char *letters = source->letters, *keywords = source->keywords;
+	rc = record(b, source, 0, err);
+	struct arena *arena = &b->arena;
+	struct change flags = pass_change(p, CHANGE_FLAGS,
+		b->st.ctime_ns / 1000000, 0);
+	uint64_t above = 0, other = 0;
+	flags.dot = source->dot;
+	flags.add.letters = letter_minus(arena, b->m->letters, letters);
+	flags.add.keywords = keyword_minus(arena, b->keywords, keywords);
+	flags.del.letters = letter_minus(arena, letters, b->m->letters);
+	flags.del.keywords = keyword_minus(arena, keywords, b->keywords);
+	if (rc < 0 || (!*flags.add.letters && !*flags.add.keywords &&
+			      !*flags.del.letters && !*flags.del.keywords))
+		return rc;
+	rc = replica_flags_stamp(p->replica, source->id, flags.add.letters,
+		flags.add.keywords, &above, err);
+	if (rc >= 0)
+		rc = replica_flags_stamp(p->replica, source->id,
+			flags.del.letters, flags.del.keywords, &other, err);
+	if (rc < 0)
+		return rc;
+	flags.by.stamp = journal_stamp(b->st.ctime_ns / 1000000, p->now_ms,
+		above > other ? above : other);
+	return pass_put(p, &b->f->fid, &flags, err);
+}
+
+/*
+ * Does the file that a row says was placed still lie there? 1 yes, 0 no. One
+ * look at the folder serves all births of a folder: what was there then and
+ * has gone since is found absent later, and then becomes a move.
+ */
+static int still_there(struct birth *b, const struct replica_message *row,
+	struct replica_folder *ret_folder, struct err *err)
+{
+	struct pass *p = b->p;
+	int rc = replica_folder_by_row(
+		p->replica, row->p_folder, &b->arena, ret_folder, err);
+
+	if (rc != 0 || !ret_folder->p_path)
+		return rc < 0 ? rc : 0;
+	if (row->p_folder == b->f->id)
+		return store_view_find(b->view, row->p_base) != NULL;
+	if (p->source_folder != row->p_folder) {
+		pass_source_drop(p);
+		rc = p->store->ops->view(p->store, ret_folder->p_path,
+			STORE_LOCKED, &p->source, err);
+		if (rc == ERR_ABSENT)
+			return 0;
+		if (rc < 0)
+			return rc;
+		p->source_folder = row->p_folder;
+	}
+	return store_view_find(&p->source, row->p_base) != NULL;
+}
+
+/* Another place has this body: a move if it is gone there, else a copy. */
+static int move_or_copy(struct birth *b, struct replica_message *source,
+	struct err *err)
+{
+	struct replica_folder from;
+	int there = still_there(b, source, &from, err);
+
+	if (there < 0)
+		return there;
+	if (there || source->dead)
+		return source->dead ? save(b, err) : copy(b, source, err);
+	return move(b, source, &from, err);
+}
+
+/*
+ * The state wants just this message just here: an applier put it there and
+ * died. Nobody's change; what is left of it elsewhere is to be removed.
+ */
+static int recognise(struct birth *b, struct replica_message *row,
+	struct err *err)
+{
+	int rc = 0;
+
+	if (row->p_folder) {
+		rc = replica_stray(b->p->replica, row, err);
+		if (rc < 0)
+			return rc;
+	}
+	return record(b, row, 0, err);
+}
+
+static int decide(struct birth *b, struct err *err)
+{
+	struct replica *r = b->p->replica;
+	struct replica_message row;
+	int wanted = replica_message_unplaced(
+		r, b->f->id, b->m->base, &b->arena, &row, err);
+
+	if (wanted < 0)
+		return wanted;
+	int rc = b->p->store->ops->stat(
+		b->p->store, b->f->p_path, b->m, &b->st, err);
+	if (rc < 0)
+		return rc;
+	if (wanted == 0 && row.size == b->st.size) {
+		if (row.p_folder && row.p_ino == b->st.ino) {
+			struct replica_folder old;
+			int there = still_there(b, &row, &old, err);
+
+			if (there < 0)
+				return there;
+			if (!there)
+				row.p_folder = 0;
+			return recognise(b, &row, err);
+		}
+		if ((rc = hash_body(b, err)) < 0)
+			return rc;
+		if (memcmp(&row.hash, &b->hash, sizeof(b->hash)) == 0)
+			return recognise(b, &row, err);
+		return save(b, err);
+	}
+	rc = replica_message_by_ino(
+		r, b->st.ino, b->st.size, &b->arena, &row, err);
+	if (rc < 0)
+		return rc;
+	if (rc == 0) {
+		b->hash = row.hash;
+		return move_or_copy(b, &row, err);
+	}
+	if ((rc = hash_body(b, err)) < 0)
+		return rc;
+	rc = replica_message_by_hash(
+		r, &b->hash, b->m->base, &b->arena, &row, err);
+	if (rc < 0)
+		return rc;
+	return rc == 0 && !row.dead ? move_or_copy(b, &row, err)
+				    : save(b, err);
+}
+
+int pass_birth(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, const struct store_message *m,
+	struct err *err)
+{
+	struct birth b = {.p = p, .f = f, .view = view, .m = m};
+
+	if (m->doubled || m->unresolved ||
+		(view->identity.has_uids && !m->uid)) {
+		p->result->waiting++;
+		return 0;
+	}
+	b.keywords = store_message_keywords(view, m, &b.arena);
+	int rc = decide(&b, err);
+	arena_free(&b.arena);
+	if (rc == ERR_ABSENT)
+		return 0; /* came and went */
+	if (rc == ERR_CONFLICT) {
+		p->result->waiting++;
+		return 0;
+	}
+	return rc > 0 ? 0 : rc;
+}

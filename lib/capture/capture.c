@@ -1,0 +1,289 @@
+#include "capture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pass.h"
+
+bool capture_is_transient(const char *path)
+{
+	static const char *const names[] = {"Trash", "Junk", "Spam",
+		"Deleted Messages", "Deleted Items", "Deleted"};
+	const char *last = strrchr(path, '/');
+
+	last = last ? last + 1 : path;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(last, names[i]) == 0)
+			return true;
+	return false;
+}
+
+struct change pass_change(struct pass *p, enum change_kind kind,
+	int64_t event_ms, uint64_t above)
+{
+	struct change c = {.kind = kind,
+		.base = "",
+		.extra = "",
+		.path = "",
+		.reason = "",
+		.add = {"", ""},
+		.del = {"", ""}};
+
+	c.by.stamp = journal_stamp(
+		event_ms ? event_ms : p->now_ms, p->now_ms, above);
+	return c;
+}
+
+int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
+	struct err *err)
+{
+	p->puts++;
+	p->result->changes++;
+	return journal_put(&p->journal, folder, c, err);
+}
+
+int pass_commit(
+	struct pass *p, const char *path, bool state, struct err *err)
+{
+	int rc = 0;
+
+	if (p->puts && path) {
+		rc = p->store->ops->sync(p->store, path, err);
+		if (rc == ERR_ABSENT)
+			rc = 0; /* gone meanwhile: the next pass sees it */
+	}
+	if (rc >= 0)
+		rc = journal_commit(&p->journal, state, err);
+	p->puts = 0;
+	if (rc < 0)
+		return rc;
+	p->now_ms = p->account->os->ops->wall_ns(p->account->os) / 1000000;
+	return journal_begin(&p->journal, p->account, err);
+}
+
+void pass_source_drop(struct pass *p)
+{
+	if (p->source_folder)
+		store_view_free(&p->source);
+	p->source = (struct store_view){0};
+	p->source_folder = 0;
+}
+
+static int stop_account(struct pass *p, const char *why, struct err *err)
+{
+	journal_abort(&p->journal);
+	int rc = replica_begin(p->replica, err);
+
+	if (rc >= 0)
+		rc = replica_text_set(p->replica, "stopped", why, err);
+	if (rc >= 0)
+		rc = replica_commit(p->replica, err);
+	if (rc < 0)
+		return rc;
+	return err_set(err, ERR_OPERATOR, "account %s: %s",
+		p->account->name, why);
+}
+
+/*
+ * The store must be the one placed before. The marker says so for the whole;
+ * folders are checked one by one where something is absent (folder.c).
+ */
+static int check_marker(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *known;
+	struct id128 marker;
+	char hex[ID_HEX];
+	struct err why = ERR_INIT;
+	int rc = replica_text_get(p->replica, "marker", &arena, &known, err);
+
+	if (rc < 0)
+		return rc;
+	int have = p->store->ops->marker(p->store, !*known, &marker, &why);
+	if (have == ERR_ABSENT)
+		return stop_account(p,
+			*known ? "the mail store has lost its marker: not "
+				 "mounted, emptied or replaced (mount it, or "
+				 "say \"packetboat on\" if it is right)"
+			       : "there is no mail store",
+			err);
+	if (have < 0) {
+		*err = why;
+		return have;
+	}
+	id_hex(&marker, hex);
+	if (*known && strcmp(known, hex) != 0)
+		return stop_account(p,
+			"another mail store lies where the known one was "
+			"(put the right one back, or say \"packetboat on\" "
+			"if it is right)",
+			err);
+	if (*known)
+		return replica_text_set(p->replica, "stopped", "", err);
+	return replica_text_set(p->replica, "marker", hex, err);
+}
+
+/* Read every folder that changed; a folder that fails does not stop others. */
+static int look(struct pass *p, struct err *first)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	size_t count;
+	struct err err = ERR_INIT;
+	int rc = replica_folders(p->replica, &arena, &folders, &count, first);
+	int worst = 0;
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (!folders[i].p_path || folders[i].off)
+			continue;
+		p->result->folders++;
+		rc = pass_folder(p, folders[i].id, &err);
+		if (rc == ERR_ABSENT)
+			continue; /* renamed or removed under way */
+		if (rc < 0) {
+			if (!worst)
+				*first = err;
+			worst = rc;
+			if (!p->journal.open)
+				rc = journal_begin(
+					&p->journal, p->account, first);
+			if (rc < 0 && !p->journal.open)
+				return rc;
+		}
+	}
+	return worst;
+}
+
+static int cmp_absence(const void *a, const void *b)
+{
+	const struct absence *x = a, *y = b;
+
+	if (x->folder != y->folder)
+		return x->folder < y->folder ? -1 : 1;
+	return x->message < y->message ? -1 : x->message > y->message;
+}
+
+/*
+ * Decide about what was absent, folder by folder, under the server's lock:
+ * only what is still absent then, and was not found elsewhere meanwhile.
+ */
+static int settle_absences(struct pass *p, struct err *err)
+{
+	int rc = 0;
+
+	qsort(p->absences, p->absence_count, sizeof(*p->absences),
+		cmp_absence);
+	for (size_t i = 0; i < p->absence_count && rc >= 0;) {
+		AUTO_ARENA struct arena arena = {0};
+		int64_t folder = p->absences[i].folder;
+		struct replica_folder f;
+		struct store_view view = {0};
+
+		while (i < p->absence_count && p->absences[i].folder == folder)
+			i++;
+		rc = replica_folder_by_row(
+			p->replica, folder, &arena, &f, err);
+		if (rc != 0 || !f.p_path)
+			continue;
+		rc = p->store->ops->view(
+			p->store, f.p_path, STORE_LOCKED, &view, err);
+		if (rc >= 0)
+			rc = pass_absences(p, folder, &view, err);
+		else if (rc == ERR_ABSENT)
+			rc = 0; /* the folder itself went: the next pass */
+		store_view_free(&view);
+	}
+	return rc;
+}
+
+static int gone_folders(struct pass *p, const int64_t *vanished, size_t count,
+	struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		AUTO_ARENA struct arena arena = {0};
+		struct replica_folder f;
+
+		rc = replica_folder_by_row(
+			p->replica, vanished[i], &arena, &f, err);
+		if (rc != 0)
+			continue;
+		rc = pass_absences(p, vanished[i], NULL, err);
+		if (rc == 0)
+			rc = pass_folder_gone(p, vanished[i], err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int run(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	int64_t *vanished, off = 0;
+	size_t count;
+	struct err later = ERR_INIT;
+	int rc = check_marker(p, err);
+
+	if (rc >= 0)
+		rc = replica_meta_get(p->replica, "off", &off, err);
+	if (rc < 0 || off)
+		return rc < 0 ? rc : 0;
+	rc = pass_tree(p, &arena, &vanished, &count, err);
+	if (rc < 0)
+		return rc;
+	int worst = look(p, &later);
+	if (p->absence_count || count) {
+		/* What is gone here may have come up elsewhere: look again at
+		   all that changed since, before believing it. */
+		p->result->folders = 0;
+		rc = pass_tree(p, &arena, &vanished, &count, err);
+		if (rc < 0)
+			return rc;
+		struct err again = ERR_INIT;
+		if ((rc = look(p, &again)) < 0) {
+			*err = again;
+			return rc;
+		}
+		if ((rc = settle_absences(p, err)) < 0 ||
+			(rc = gone_folders(p, vanished, count, err)) < 0 ||
+			(rc = pass_commit(p, NULL, false, err)) < 0)
+			return rc;
+	}
+	if (worst < 0)
+		*err = later;
+	return worst;
+}
+
+int capture_account(struct account *a, struct store *store,
+	const struct capture_config *config, struct capture_result *ret,
+	struct err *err)
+{
+	struct pass p = {
+		.account = a,
+		.replica = a->replica,
+		.store = store,
+		.config = config,
+		.result = ret,
+		.now_ms = a->os->ops->wall_ns(a->os) / 1000000,
+	};
+
+	*ret = (struct capture_result){0};
+	int rc = journal_begin(&p.journal, a, err);
+	if (rc < 0)
+		return rc;
+	rc = run(&p, err);
+	if (p.journal.open) {
+		struct err last = ERR_INIT;
+		int done = journal_commit(&p.journal, false, &last);
+
+		if (done < 0 && rc >= 0) {
+			*err = last;
+			rc = done;
+		}
+	}
+	pass_source_drop(&p);
+	free(p.absences);
+	return rc;
+}

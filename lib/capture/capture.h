@@ -1,0 +1,70 @@
+/*
+ * capture: compare a mail store with what was placed there, log the
+ * difference (design.md section 3).
+ *
+ * A pass over an account:
+ *   1. continuity: the store must be the one placed before (marker)
+ *   2. the tree: folders born, renamed; subscriptions
+ *   3. every folder whose files moved since the last pass: flags, UIDs,
+ *      births, copies, moves; what is absent is only noted
+ *   4. if anything is absent: look again at every folder that changed since,
+ *      then at the absent ones under the server's lock; what is still absent
+ *      and appeared nowhere else was expunged; folders that are gone
+ *
+ * What is found to be as merged already (a crashed applier's work) is recorded
+ * as placed and not logged. Only what capture logs is a user's doing.
+ *
+ * The account lock must be held. A crash at any point loses nothing: capture
+ * is by state, the next pass finds the rest.
+ */
+#ifndef PB_CAPTURE_H
+#define PB_CAPTURE_H
+
+#include "account.h"
+#include "journal.h"
+#include "store.h"
+
+struct capture_config {
+	bool claim;             /* may become the authority of folders */
+	unsigned guard_percent; /* expunges of more than this share … */
+	unsigned guard_least;   /* … of a folder of more than this many wait */
+	int64_t copy_window_ms; /* a copy whose source vanishes within this
+				   is a move; 0: 10 s */
+	bool give_uids;         /* give UIDs to mail that has none for 2 s */
+	bool all;               /* look at folders whose cookie is unchanged */
+	/* May be NULL: called now and then with messages done of a folder. */
+	void (*progress)(void *arg, const char *path, uint64_t done,
+		uint64_t total);
+	void *progress_arg;
+};
+
+struct capture_result {
+	uint64_t changes;       /* logged */
+	uint64_t folders, looked; /* folders there; folders read */
+	uint64_t births, bytes; /* messages whose body was read, their bytes */
+	uint64_t waiting;       /* messages without a UID yet: come again */
+	uint64_t guarded;       /* expunges that wait for the operator */
+	uint64_t stopped;       /* folders that are stopped */
+	bool racy;              /* come again soon: stamps too fresh to trust */
+};
+
+/*
+ * One pass. Errors: ERR_OPERATOR: the store is not the one placed before (the
+ * account is stopped and says why in meta "stopped"); ERR_BUSY: a folder's
+ * lock was not had in time, the rest was done; ERR_IO …
+ */
+int capture_account(struct account *a, struct store *store,
+	const struct capture_config *config, struct capture_result *ret,
+	struct err *err);
+
+/*
+ * Log merges of ids for living folders that have one name, and give way to
+ * another site's claim on a folder while nobody acknowledged ours. To be
+ * called in an open journal, after folders were born here or arrived.
+ */
+int capture_merge_names(struct journal *j, struct err *err);
+
+/* Is this a folder whose mail comes and goes in masses (Trash, Junk)? Pure. */
+bool capture_is_transient(const char *path);
+
+#endif

@@ -1,0 +1,549 @@
+/*
+ * folder: one folder of a capture pass: the store's view against the rows
+ * placed there, both in the order of base names.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flagset.h"
+#include "pass.h"
+
+#define COMMIT_EVERY 2000      /* changes: bounds memory and lost work */
+#define INODES_LOOKED_AT 64
+
+struct diff {
+	struct pass *p;
+	const struct store_view *view;
+	struct replica_folder f;
+	size_t next;           /* in view */
+	size_t *births;        /* view indices that no row has */
+	size_t birth_count;
+	size_t absent_from;    /* first of this folder in p->absences */
+	size_t placed;         /* rows met */
+	size_t inode_same, inode_other; /* of rows that are there */
+	bool unresolved;
+	bool uid_moved;
+};
+
+/* Flags that are not as placed: what differs from merged is a change. */
+static int diff_flags(struct diff *d, const struct store_message *m,
+	struct replica_message *row, struct arena *arena, bool *ret_placed,
+	struct err *err)
+{
+	const char *kw = store_message_keywords(d->view, m, arena);
+	struct pass *p = d->p;
+
+	if (strcmp(m->letters, row->p_letters) == 0 &&
+		keyword_lists_equal(kw, row->p_keywords))
+		return 0;
+	struct change c = pass_change(p, CHANGE_FLAGS, 0, 0);
+	/* On disk and neither placed nor merged: set by somebody. */
+	c.add.letters = letter_minus(arena,
+		letter_minus(arena, m->letters, row->p_letters),
+		row->letters);
+	c.add.keywords = keyword_minus(arena,
+		keyword_minus(arena, kw, row->p_keywords), row->keywords);
+	/* Placed, and merged still, but not on disk: cleared. */
+	const char *gone = letter_minus(arena, row->p_letters, m->letters);
+	c.del.letters = letter_minus(
+		arena, gone, letter_minus(arena, gone, row->letters));
+	const char *lost = keyword_minus(arena, row->p_keywords, kw);
+	c.del.keywords = keyword_minus(
+		arena, lost, keyword_minus(arena, lost, row->keywords));
+	row->p_letters = m->letters;
+	row->p_keywords = kw;
+	*ret_placed = true;
+	if (!*c.add.letters && !*c.add.keywords && !*c.del.letters &&
+		!*c.del.keywords)
+		return 0;
+
+	struct store_stat st;
+	uint64_t above = 0, other = 0;
+	int rc = p->store->ops->stat(
+		p->store, d->f.p_path, m, &st, err);
+	if (rc < 0)
+		return rc; /* gone this moment: the next pass */
+	rc = replica_flags_stamp(p->replica, row->id, c.add.letters,
+		c.add.keywords, &above, err);
+	if (rc >= 0)
+		rc = replica_flags_stamp(p->replica, row->id, c.del.letters,
+			c.del.keywords, &other, err);
+	if (rc < 0)
+		return rc;
+	c.by.stamp = journal_stamp(st.ctime_ns / 1000000, p->now_ms,
+		above > other ? above : other);
+	c.dot = row->dot;
+	return pass_put(p, &d->f.fid, &c, err);
+}
+
+static int diff_uid(struct diff *d, const struct store_message *m,
+	struct replica_message *row, bool *ret_placed, struct err *err)
+{
+	struct pass *p = d->p;
+
+	if (!m->uid || m->uid == row->p_uid)
+		return 0;
+	row->p_uid = m->uid;
+	*ret_placed = true;
+	if (m->uid == row->uid ||
+		d->f.auth_site != replica_origin(p->replica))
+		return 0; /* a number of this site only */
+	struct change c = pass_change(p, CHANGE_UID, 0, 0);
+	c.dot = row->dot;
+	c.uid = m->uid;
+	return pass_put(p, &d->f.fid, &c, err);
+}
+
+static int diff_extra(struct diff *d, const struct store_message *m,
+	struct replica_message *row, bool *ret_placed, struct err *err)
+{
+	if (!m->uid || strcmp(m->extra, row->p_extra) == 0)
+		return 0;
+	row->p_extra = m->extra;
+	*ret_placed = true;
+	if (strcmp(m->extra, row->extra) == 0)
+		return 0;
+	struct change c = pass_change(d->p, CHANGE_EXTRA, 0, 0);
+	c.dot = row->dot;
+	c.extra = m->extra;
+	return pass_put(d->p, &d->f.fid, &c, err);
+}
+
+static int diff_present(struct diff *d, const struct store_message *m,
+	const struct replica_message *placed, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message row = *placed;
+	bool changed = false;
+	int rc = 0;
+
+	if (m->doubled)
+		return 0;
+	if (row.p_ino == m->ino)
+		d->inode_same++;
+	else
+		d->inode_other++;
+	if (row.p_ino != m->ino) {
+		row.p_ino = m->ino;
+		changed = true;
+	}
+	if (row.dead)
+		return 0; /* the applier has yet to remove it */
+	if (m->unresolved)
+		d->unresolved = true;
+	else
+		rc = diff_flags(d, m, &row, &arena, &changed, err);
+	if (rc >= 0)
+		rc = diff_uid(d, m, &row, &changed, err);
+	if (rc >= 0)
+		rc = diff_extra(d, m, &row, &changed, err);
+	if (rc < 0 || !changed)
+		return rc == ERR_ABSENT ? 0 : rc;
+	return replica_message_place(d->p->replica, &row, true, err);
+}
+
+static void note_absence(struct diff *d, const struct replica_message *row)
+{
+	struct pass *p = d->p;
+
+	p->absences = mem_grow(p->absences, p->absence_count + 1,
+		sizeof(*p->absences));
+	p->absences[p->absence_count++] =
+		(struct absence){row->id, d->f.id};
+}
+
+static void note_birth(struct diff *d, size_t index)
+{
+	d->births = mem_grow(
+		d->births, d->birth_count + 1, sizeof(*d->births));
+	d->births[d->birth_count++] = index;
+}
+
+/* Rows come in the order of base names, as the view's messages do. */
+static int diff_row(
+	void *arg, const struct replica_message *row, struct err *err)
+{
+	struct diff *d = arg;
+	int order = -1;
+
+	d->placed++;
+	while (d->next < d->view->count &&
+		(order = strcmp(d->view->messages[d->next].base,
+			 row->p_base)) < 0)
+		note_birth(d, d->next++);
+	if (d->next < d->view->count && order == 0) {
+		const struct store_message *m = &d->view->messages[d->next];
+
+		/* A stray and a living row may share one file. */
+		if (!row->dead)
+			d->next++;
+		return diff_present(d, m, row, err);
+	}
+	note_absence(d, row);
+	return 0;
+}
+
+static int cmp_birth(const void *a, const void *b, void *arg)
+{
+	const struct store_view *v = arg;
+	const struct store_message *x = &v->messages[*(const size_t *)a];
+	const struct store_message *y = &v->messages[*(const size_t *)b];
+
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return strcmp(x->base, y->base);
+}
+
+/* The first mail claims INBOX; other folders were claimed when born. */
+static int claim(struct pass *p, struct replica_folder *f,
+	const struct store_view *view, struct err *err)
+{
+	if (f->auth_term || !p->config->claim || !view->count)
+		return 0;
+	struct change c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
+	c.folder = f->fid;
+	c.term = 1;
+	c.site = replica_origin(p->replica);
+	f->auth_term = c.term;
+	f->auth_site = c.site;
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
+/* UIDVALIDITY, GUID, UIDNEXT of the store, where they are ours to state. */
+static int diff_identity(struct pass *p, struct replica_folder *f,
+	const struct store_identity *id, struct err *err)
+{
+	bool ours = f->auth_term &&
+		f->auth_site == replica_origin(p->replica);
+	const char *extra = id->extra ? id->extra : "";
+
+	if (f->p_uidvalidity && id->uidvalidity == f->p_uidvalidity &&
+		id->uidnext < f->p_uidnext) {
+		f->stopped = "its UIDs went back: the mail was restored from "
+			     "an older copy";
+		return err_set(err, ERR_OPERATOR,
+			"account %s: folder %s: UIDNEXT went from %u back to "
+			"%u: restored from an older copy? (nothing of it is "
+			"logged; if it is right: packetboat on %s %s)",
+			p->account->name, f->p_path, f->p_uidnext,
+			id->uidnext, p->account->name, f->p_path);
+	}
+	f->p_uidvalidity = id->uidvalidity;
+	f->p_uidnext = id->uidnext;
+	f->p_guid = id->guid;
+	f->p_extra = extra;
+	if (!ours || (f->uidvalidity == id->uidvalidity &&
+			     id_equal(&f->guid, &id->guid) &&
+			     strcmp(f->extra, extra) == 0 &&
+			     f->uidnext >= id->uidnext))
+		return 0;
+	struct change c =
+		pass_change(p, CHANGE_IDENTITY, 0, f->identity_by.stamp);
+	c.folder = f->fid;
+	c.uidvalidity = id->uidvalidity;
+	c.uidnext = id->uidnext;
+	c.guid = id->guid;
+	c.extra = extra;
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
+static int births(struct diff *d, struct err *err)
+{
+	struct pass *p = d->p;
+	int rc = 0;
+
+	qsort_r(d->births, d->birth_count, sizeof(*d->births), cmp_birth,
+		(void *)(uintptr_t)d->view);
+	for (size_t i = 0; i < d->birth_count && rc >= 0; i++) {
+		rc = pass_birth(p, &d->f, d->view,
+			&d->view->messages[d->births[i]], err);
+		if (p->config->progress && d->birth_count > 100)
+			p->config->progress(p->config->progress_arg,
+				d->f.p_path, i + 1, d->birth_count);
+		if (rc >= 0 && p->puts >= COMMIT_EVERY)
+			rc = pass_commit(p, d->f.p_path, false, err);
+	}
+	return rc;
+}
+
+/* A folder whose files are all others than those placed was swapped. */
+static bool swapped(const struct diff *d)
+{
+	return d->placed && !d->inode_same && d->inode_other >= 2 &&
+		d->inode_other >= d->placed / 2;
+}
+
+static int compare(struct diff *d, struct err *err)
+{
+	struct pass *p = d->p;
+	size_t absences = p->absence_count;
+	int rc = replica_placed_each(
+		p->replica, d->f.id, diff_row, d, err);
+
+	while (rc >= 0 && d->next < d->view->count)
+		note_birth(d, d->next++);
+	if (rc >= 0 && p->absence_count > absences && swapped(d)) {
+		p->absence_count = absences;
+		rc = err_set(err, ERR_OPERATOR,
+			"account %s: folder %s: its files are not those "
+			"known and some are missing: restored or swapped? "
+			"(nothing of it is logged; if it is right: "
+			"packetboat on %s %s)",
+			p->account->name, d->f.p_path, p->account->name,
+			d->f.p_path);
+		d->f.stopped = "its files are not those known, and some are "
+			       "missing";
+	}
+	return rc < 0 ? rc : births(d, err);
+}
+
+/* Undo, and say why the folder stands still until `packetboat on`. */
+static int stop_folder(struct pass *p, int64_t folder, const char *why,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	struct err quiet = ERR_INIT;
+
+	journal_abort(&p->journal);
+	p->puts = 0;
+	p->result->stopped++;
+	int rc = journal_begin(&p->journal, p->account, &quiet);
+	if (rc >= 0)
+		rc = replica_folder_by_row(
+			p->replica, folder, &arena, &f, &quiet);
+	if (rc == 0) {
+		f.stopped = why;
+		rc = replica_folder_place(p->replica, &f, &quiet);
+	}
+	if (rc >= 0)
+		rc = pass_commit(p, NULL, false, &quiet);
+	if (rc < 0)
+		*err = quiet;
+	return ERR_OPERATOR;
+}
+
+static int read_folder(struct pass *p, struct diff *d,
+	struct store_view *view, struct err *err)
+{
+	int rc = diff_identity(p, &d->f, &view->identity, err);
+
+	if (rc >= 0)
+		rc = claim(p, &d->f, view, err);
+	if (rc >= 0 && d->f.auth_site == replica_origin(p->replica) &&
+		!d->f.identity_by.lsn)
+		rc = diff_identity(p, &d->f, &view->identity, err);
+	if (rc >= 0)
+		rc = compare(d, err);
+	return rc;
+}
+
+int pass_folder(struct pass *p, int64_t folder, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct store_cookie cookie;
+	struct store_view view = {0};
+	struct diff d = {.p = p, .view = &view};
+	int rc = replica_folder_by_row(p->replica, folder, &arena, &d.f, err);
+
+	if (rc != 0 || !d.f.p_path)
+		return rc < 0 ? rc : 0;
+	if (*d.f.stopped) {
+		p->result->stopped++;
+		return err_set(err, ERR_OPERATOR,
+			"account %s: folder %s is stopped: %s",
+			p->account->name, d.f.p_path, d.f.stopped);
+	}
+	rc = p->store->ops->cookie(p->store, d.f.p_path, &cookie, err);
+	if (rc < 0)
+		return rc;
+	if (d.f.cookie_good && !p->config->all &&
+		memcmp(cookie.b, d.f.cookie, sizeof(cookie.b)) == 0)
+		return 0;
+	p->result->looked++;
+	pass_source_drop(p);
+	rc = p->store->ops->view(
+		p->store, d.f.p_path, STORE_UNLOCKED, &view, err);
+	if (rc < 0)
+		return rc;
+	uint64_t waiting = p->result->waiting;
+	size_t absences = p->absence_count;
+	rc = read_folder(p, &d, &view, err);
+	free(d.births);
+	if (rc == ERR_OPERATOR)
+		rc = stop_folder(p, folder, d.f.stopped, err);
+	if (rc >= 0) {
+		bool settled = !view.cookie.racy && !d.unresolved &&
+			waiting == p->result->waiting &&
+			absences == p->absence_count;
+
+		/* Not to be trusted yet: look again next time. */
+		memcpy(d.f.cookie, view.cookie.b, sizeof(d.f.cookie));
+		d.f.cookie_good = settled;
+		if (!settled)
+			p->result->racy = true;
+		rc = replica_folder_place(p->replica, &d.f, err);
+	}
+	if (rc >= 0)
+		rc = pass_commit(p, d.f.p_path, false, err);
+	if (rc < 0)
+		p->absence_count = absences;
+	store_view_free(&view);
+	return rc;
+}
+
+/* ---- absences ---- */
+
+static int expunge(struct pass *p, const struct replica_folder *f,
+	struct replica_message *row, int64_t event_ms, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct dot *dots;
+	size_t count;
+	int rc = replica_dots(p->replica, row->id, &arena, &dots, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct change c = pass_change(p, CHANGE_EXPUNGE, event_ms,
+			row->place_by.stamp);
+
+		c.dot = dots[i];
+		rc = pass_put(p, &f->fid, &c, err);
+	}
+	return rc;
+}
+
+/* It had been logged as a copy a moment before: it was a move. */
+static int late_move(struct pass *p, const struct replica_folder *f,
+	const struct replica_message *row,
+	const struct replica_message *copy, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder to;
+	int rc = replica_folder_by_row(
+		p->replica, copy->folder, &arena, &to, err);
+
+	if (rc != 0)
+		return rc;
+	struct change c = pass_change(
+		p, CHANGE_MOVE, 0, row->place_by.stamp);
+	c.dot = row->dot;
+	c.source = copy->dot;
+	c.uid = copy->p_uid;
+	c.size = copy->size;
+	c.mtime = copy->mtime;
+	c.hash = copy->hash;
+	c.base = copy->p_base;
+	c.extra = copy->p_extra;
+	c.add = (struct flag_set){copy->letters, copy->keywords};
+	rc = pass_put(p, &to.fid, &c, err);
+	if (rc < 0)
+		return rc;
+	c = pass_change(p, CHANGE_LEFT, 0, row->place_by.stamp);
+	c.dot = row->dot;
+	c.folder = to.fid;
+	return pass_put(p, &f->fid, &c, err);
+}
+
+/* The message lies nowhere now: record it, before or after it is logged. */
+static int unplace(struct pass *p, int64_t id, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message row;
+	int rc = replica_message_get(p->replica, id, &arena, &row, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	row.p_folder = 0;
+	row.p_uid = 0;
+	row.p_ino = 0;
+	return replica_message_place(p->replica, &row, true, err);
+}
+
+static int absent_one(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, int64_t id, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message row, copy;
+	int64_t window = p->config->copy_window_ms ? p->config->copy_window_ms
+						   : 10000;
+	int rc = replica_message_get(p->replica, id, &arena, &row, err);
+
+	if (rc != 0 || row.p_folder != f->id)
+		return rc < 0 ? rc : 0; /* moved meanwhile: it is settled */
+	if (view && store_view_find(view, row.p_base))
+		return 0;
+	if (row.dead)
+		return unplace(p, id, err);
+	if (row.folder != f->id)
+		return unplace(p, id, err); /* merged elsewhere: as wanted */
+	rc = replica_message_copy_of(p->replica, id, p->now_ms - window,
+		&arena, &copy, err);
+	if (rc < 0)
+		return rc;
+	int64_t event_ms = view ? view->dir_ctime_ns / 1000000 : 0;
+	if (rc == 0) {
+		rc = unplace(p, id, err);
+		return rc < 0 ? rc : late_move(p, f, &row, &copy, err);
+	}
+	rc = expunge(p, f, &row, event_ms, err);
+	return rc < 0 ? rc : unplace(p, id, err);
+}
+
+/* Of how many rows are absences that would be logged as expunges? */
+struct count {
+	const struct store_view *view;
+	int64_t folder;
+	uint64_t placed, absent;
+	int64_t *ids;
+	size_t id_count;
+};
+
+static int count_row(
+	void *arg, const struct replica_message *row, struct err *err)
+{
+	struct count *c = arg;
+
+	(void)err;
+	c->placed++;
+	if (c->view && store_view_find(c->view, row->p_base))
+		return 0;
+	if (!row->dead && row->folder == c->folder)
+		c->absent++;
+	c->ids = mem_grow(c->ids, c->id_count + 1, sizeof(*c->ids));
+	c->ids[c->id_count++] = row->id;
+	return 0;
+}
+
+int pass_absences(struct pass *p, int64_t folder,
+	const struct store_view *view, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	struct count c = {.view = view, .folder = folder};
+	int rc = replica_folder_by_row(p->replica, folder, &arena, &f, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = replica_placed_each(p->replica, folder, count_row, &c, err);
+	bool mass = c.placed > p->config->guard_least &&
+		c.absent * 100 > c.placed * p->config->guard_percent &&
+		!capture_is_transient(f.path);
+	if (rc >= 0 && mass && !f.guard_ok) {
+		p->result->guarded += c.absent;
+		f.guard_count = c.absent;
+		f.cookie_good = false;
+		rc = replica_folder_place(p->replica, &f, err);
+	} else if (rc >= 0) {
+		for (size_t i = 0; i < c.id_count && rc >= 0; i++)
+			rc = absent_one(p, &f, view, c.ids[i], err);
+		if (rc >= 0 && (f.guard_count || f.guard_ok)) {
+			f.guard_count = 0;
+			f.guard_ok = false;
+			rc = replica_folder_place(p->replica, &f, err);
+		}
+	}
+	free(c.ids);
+	if (rc >= 0 && p->puts >= COMMIT_EVERY)
+		rc = pass_commit(p, view ? f.p_path : NULL, false, err);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,206 @@
+#include "journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "segment.h"
+
+#define FRAME_CHANGES_MAX 4096  /* changes per frame: bounds memory */
+#define STATE_EVERY 512         /* changes between statements … */
+#define STATE_EVERY_MS 600000   /* … and time */
+
+struct journal_log {
+	struct replica_log at;
+	struct change_batch batch;
+};
+
+int journal_begin(struct journal *j, struct account *a, struct err *err)
+{
+	*j = (struct journal){.account = a};
+	int rc = replica_begin(a->replica, err);
+	if (rc >= 0)
+		j->open = true;
+	return rc;
+}
+
+static void drop_logs(struct journal *j)
+{
+	for (size_t i = 0; i < j->log_count; i++)
+		change_batch_free(&j->logs[i].batch);
+	free(j->logs);
+	j->logs = NULL;
+	j->log_count = 0;
+}
+
+void journal_abort(struct journal *j)
+{
+	if (j->open)
+		replica_rollback(j->account->replica);
+	j->open = false;
+	drop_logs(j);
+}
+
+static int log_for(struct journal *j, const struct id128 *folder,
+	struct journal_log **ret, struct err *err)
+{
+	for (size_t i = 0; i < j->log_count; i++) {
+		if (id_equal(&j->logs[i].at.known.log.folder, folder)) {
+			*ret = &j->logs[i];
+			return 0;
+		}
+	}
+	struct replica *r = j->account->replica;
+	struct log_id id = {
+		replica_origin(r), replica_incarnation(r), *folder};
+	j->logs = mem_grow(j->logs, j->log_count + 1, sizeof(*j->logs));
+	struct journal_log *log = &j->logs[j->log_count];
+	memset(log, 0, sizeof(*log));
+	int rc = replica_log_get(r, &id, true, &log->at, err);
+	if (rc < 0)
+		return rc;
+	j->log_count++;
+	*ret = log;
+	return 0;
+}
+
+int journal_put(struct journal *j, const struct id128 *folder,
+	struct change *c, struct err *err)
+{
+	struct journal_log *log;
+	int rc = log_for(j, folder, &log, err);
+
+	if (rc < 0)
+		return rc;
+	c->by.log = log->at.known.log;
+	c->by.lsn = log->at.known.lsn + log->batch.count + 1;
+	if (c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY)
+		c->dot = (struct dot){c->by.log, c->by.lsn};
+	change_copy(&log->batch, c);
+	j->changes++;
+	rc = replica_apply(j->account->replica, c, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int append_statement(struct journal *j, struct journal_log *log,
+	struct log_writer *w, int64_t now_ms, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct replica *r = j->account->replica;
+	const struct id128 *folder = &log->at.known.log.folder;
+	struct statement st = {
+		.lsn = w->end.lsn, .stamp = STAMP_OF(now_ms, 0)};
+	struct replica_log *logs;
+	size_t count;
+	int rc = replica_folder_sums(
+		r, folder, &st.messages, &st.uidnext, st.digest, err);
+
+	if (rc >= 0)
+		rc = replica_logs(r, &arena, &logs, &count, err);
+	if (rc < 0)
+		return rc;
+	st.vector = arena_alloc(&arena, (count + 1) * sizeof(*st.vector));
+	for (size_t i = 0; i < count; i++)
+		if (id_equal(&logs[i].known.log.folder, folder) &&
+			logs[i].known.lsn && logs[i].id != log->at.id)
+			st.vector[st.vector_count++] = logs[i].known;
+	statement_encode(&st, &b);
+	rc = log_writer_append(w, FRAME_STATEMENT, 0, b.data, b.len, err);
+	if (rc >= 0) {
+		log->at.stated_lsn = w->end.lsn;
+		log->at.stated_ms = now_ms;
+	}
+	return rc;
+}
+
+static int append_changes(
+	struct journal_log *log, struct log_writer *w, struct err *err)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	int rc = 0;
+
+	for (size_t at = 0; at < log->batch.count && rc >= 0;) {
+		size_t n = log->batch.count - at;
+
+		if (n > FRAME_CHANGES_MAX)
+			n = FRAME_CHANGES_MAX;
+		struct change_context ctx = {log->at.known.log,
+			log->batch.items[at].by.lsn, w->header.base_ms};
+		buf_clear(&b);
+		change_encode(&ctx, log->batch.items + at, n, &b);
+		rc = log_writer_append(w, FRAME_CHANGES, (uint32_t)n, b.data,
+			b.len, err);
+		at += n;
+	}
+	return rc;
+}
+
+static int write_log(struct journal *j, struct journal_log *log, bool state,
+	struct err *err)
+{
+	struct account *a = j->account;
+	struct segment_header header = {.log = log->at.known.log};
+	char hex[ID_HEX];
+	int64_t now_ms = a->os->ops->wall_ns(a->os) / 1000000;
+	struct log_end end = {log->at.file_lsn, log->at.known.lsn,
+		log->at.known.chain, log->at.size};
+	struct log_writer w;
+
+	id_hex(&header.log.folder, hex);
+	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
+	memcpy(header.account, a->name, strlen(a->name));
+	int rc = (a->abandon ? log_writer_open_after : log_writer_open)(
+		&w, a->os, dir, &header, &end, err);
+	if (rc < 0)
+		return err_wrap(err, "log %s", dir);
+	rc = log_writer_begin(&w, (uint64_t)now_ms, err);
+	if (rc >= 0)
+		rc = append_changes(log, &w, err);
+	if (rc >= 0 &&
+		(state || w.end.lsn - log->at.stated_lsn >= STATE_EVERY ||
+			now_ms - log->at.stated_ms >= STATE_EVERY_MS))
+		rc = append_statement(j, log, &w, now_ms, err);
+	if (rc >= 0) {
+		rc = log_writer_sync(&w, err);
+		if (rc < 0)
+			a->abandon = true;
+	}
+	log->at.known.lsn = w.end.lsn;
+	log->at.known.chain = w.end.chain;
+	log->at.file_lsn = w.end.file_lsn;
+	log->at.size = w.end.size;
+	log_writer_close(&w);
+	if (rc < 0)
+		return err_wrap(err, "log %s", dir);
+	/* What we logged from our own store is placed there. */
+	log->at.applied = log->at.known.lsn;
+	return replica_log_set(a->replica, &log->at, err);
+}
+
+int journal_commit(struct journal *j, bool state, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < j->log_count && rc >= 0; i++)
+		if (j->logs[i].batch.count)
+			rc = write_log(j, &j->logs[i], state, err);
+	if (rc >= 0) {
+		rc = replica_commit(j->account->replica, err);
+		j->open = false;
+	}
+	if (rc < 0) {
+		journal_abort(j);
+		return rc;
+	}
+	drop_logs(j);
+	return 0;
+}
+
+uint64_t journal_stamp(int64_t event_ms, int64_t now_ms, uint64_t above)
+{
+	if (event_ms > now_ms || event_ms <= 0)
+		event_ms = now_ms;
+	uint64_t stamp = STAMP_OF(event_ms, 0);
+	return stamp > above ? stamp : above + 1;
+}

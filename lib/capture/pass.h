@@ -1,0 +1,63 @@
+/*
+ * pass: what the parts of one capture pass share. Private to lib/capture.
+ */
+#ifndef PB_PASS_H
+#define PB_PASS_H
+
+#include "capture.h"
+#include "err.h"
+
+struct absence {
+	int64_t message;
+	int64_t folder;
+};
+
+struct pass {
+	struct account *account;
+	struct replica *replica;
+	struct store *store;
+	const struct capture_config *config;
+	struct capture_result *result;
+	int64_t now_ms;
+	struct journal journal;
+	struct absence *absences;
+	size_t absence_count;
+	size_t puts;             /* changes put since the last commit */
+	/* The folder that births were last looked for in, as it was under
+	   its lock since the current folder was read; row 0: none. */
+	struct store_view source;
+	int64_t source_folder;
+};
+
+/* Forget the source view. */
+void pass_source_drop(struct pass *p);
+/* Commit what was put so far (the folder's directories synced first), and
+   begin again. */
+int pass_commit(struct pass *p, const char *path, bool state,
+	struct err *err);
+/* A change of kind, stamped now or at event_ms above `above`. */
+struct change pass_change(struct pass *p, enum change_kind kind,
+	int64_t event_ms, uint64_t above);
+int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
+	struct err *err);
+
+/* tree.c: folders and subscriptions. vanished: rows of folders that are in
+   the state's placed half and not in the store; into the arena. */
+int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
+	size_t *ret_count, struct err *err);
+/* Log that a folder is gone, once its messages are. */
+int pass_folder_gone(struct pass *p, int64_t folder, struct err *err);
+
+/* folder.c: one folder. */
+int pass_folder(struct pass *p, int64_t folder, struct err *err);
+/* Decide about absences of one folder: expunge, or a late move. view NULL:
+   the folder is gone whole. */
+int pass_absences(struct pass *p, int64_t folder,
+	const struct store_view *view, struct err *err);
+
+/* birth.c: a message that is in the store and not among the placed ones. */
+int pass_birth(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, const struct store_message *m,
+	struct err *err);
+
+#endif

@@ -1,0 +1,441 @@
+/*
+ * tree: which folders there are, under which names, and who subscribes.
+ *
+ * A folder on disk is the one placed before if its path and directory agree;
+ * a directory (inode) or mailbox GUID that moved is a rename; anything else is
+ * a new folder. Folders that arrived from a peer and are not placed yet are
+ * recognised by GUID (a crashed applier's work) or, by name only, merged.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pass.h"
+
+struct tree {
+	struct pass *p;
+	struct arena *arena;
+	struct store_list list;
+	struct replica_folder *known;
+	size_t known_count;
+	bool *found;         /* per known folder: it is in the store */
+	int64_t *row;        /* per listed folder: its row, 0 not known yet */
+};
+
+static void take(struct tree *t, size_t listed, size_t known)
+{
+	t->row[listed] = t->known[known].id;
+	t->found[known] = true;
+}
+
+static int place_path(struct tree *t, size_t listed, size_t known,
+	struct err *err)
+{
+	struct replica_folder *f = &t->known[known];
+
+	f->p_path = t->list.folders[listed].path;
+	f->p_ino = t->list.folders[listed].ino;
+	f->cookie_good = false;
+	return replica_folder_place(t->p->replica, f, err);
+}
+
+/* Same path and directory; or same path, and the GUID says it is the same. */
+static int match_same(struct tree *t, struct err *err)
+{
+	for (size_t i = 0; i < t->list.folder_count; i++) {
+		for (size_t k = 0; k < t->known_count; k++) {
+			struct replica_folder *f = &t->known[k];
+			struct store_identity id = {0};
+
+			if (t->found[k] || !f->p_path ||
+				strcmp(f->p_path, t->list.folders[i].path))
+				continue;
+			if (f->p_ino == t->list.folders[i].ino ||
+				id_equal(&f->fid, &ID_INBOX)) {
+				take(t, i, k);
+				break;
+			}
+			int rc = t->p->store->ops->identity(t->p->store,
+				f->p_path, t->arena, &id, err);
+			if (rc < 0)
+				return rc == ERR_ABSENT ? 0 : rc;
+			if (id.has_guid && id_equal(&id.guid, &f->p_guid)) {
+				take(t, i, k);
+				rc = place_path(t, i, k, err);
+				if (rc < 0)
+					return rc;
+			}
+			break;
+		}
+	}
+	return 0;
+}
+
+static int log_rename(struct tree *t, size_t listed, size_t known,
+	struct err *err)
+{
+	struct replica_folder *f = &t->known[known];
+	const char *path = t->list.folders[listed].path;
+	int rc = 0;
+
+	if (strcmp(f->path, path) != 0) {
+		struct change c = pass_change(
+			t->p, CHANGE_RENAME, 0, f->path_by.stamp);
+
+		c.folder = f->fid;
+		c.path = path;
+		rc = pass_put(t->p, &ID_ACCOUNT, &c, err);
+	}
+	return rc < 0 ? rc : place_path(t, listed, known, err);
+}
+
+/* A directory or GUID that was placed under another name. */
+static int match_renamed(struct tree *t, size_t i, struct err *err)
+{
+	struct store_identity id = {0};
+	int rc = t->p->store->ops->identity(t->p->store,
+		t->list.folders[i].path, t->arena, &id, err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 0 : rc;
+	for (size_t k = 0; k < t->known_count; k++) {
+		struct replica_folder *f = &t->known[k];
+
+		if (t->found[k] || id_equal(&f->fid, &ID_INBOX))
+			continue;
+		bool same_dir =
+			f->p_path && f->p_ino == t->list.folders[i].ino;
+		bool same_guid = id.has_guid &&
+			(f->p_path ? id_equal(&id.guid, &f->p_guid)
+				   : id_equal(&id.guid, &f->guid) &&
+						!f->dead &&
+						!strcmp(f->path,
+							t->list.folders[i]
+								.path));
+		if (!same_guid && (!same_dir || (id.has_guid &&
+				!id_equal(&id.guid, &f->p_guid))))
+			continue;
+		take(t, i, k);
+		return f->p_path ? log_rename(t, i, k, err)
+				 : place_path(t, i, k, err);
+	}
+	return 0;
+}
+
+static bool fid_known(struct tree *t, const struct id128 *fid, struct err *err)
+{
+	struct replica_folder f;
+
+	return replica_folder_by_fid(t->p->replica, fid, t->arena, &f, err) ==
+		0;
+}
+
+static int log_new_folder(struct pass *p, const struct id128 *fid, const char *path,
+	const struct store_identity *id, struct err *err)
+{
+	struct change c = pass_change(p, CHANGE_FOLDER, 0, 0);
+	int rc;
+
+	c.folder = *fid;
+	c.path = path;
+	if ((rc = pass_put(p, &ID_ACCOUNT, &c, err)) < 0)
+		return rc;
+	/* INBOX is everybody's: its first mail claims it (folder.c). */
+	if (p->config->claim && !id_equal(fid, &ID_INBOX)) {
+		c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
+		c.folder = *fid;
+		c.term = 1;
+		c.site = replica_origin(p->replica);
+		if ((rc = pass_put(p, &ID_ACCOUNT, &c, err)) < 0)
+			return rc;
+		c = pass_change(p, CHANGE_IDENTITY, 0, 0);
+		c.folder = *fid;
+		c.uidvalidity = id->uidvalidity;
+		c.uidnext = id->uidnext;
+		c.guid = id->guid;
+		c.extra = id->extra ? id->extra : "";
+		return pass_put(p, &ID_ACCOUNT, &c, err);
+	}
+	return 0;
+}
+
+static int birth(struct tree *t, size_t i, struct err *err)
+{
+	const struct store_folder *on_disk = &t->list.folders[i];
+	struct pass *p = t->p;
+	struct store_identity id = {0};
+	struct replica_folder f;
+	struct id128 fid;
+	int rc = p->store->ops->identity(
+		p->store, on_disk->path, t->arena, &id, err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 0 : rc;
+	if (strcmp(on_disk->path, "INBOX") == 0) {
+		fid = ID_INBOX;
+	} else if (id.has_guid && !fid_known(t, &id.guid, err)) {
+		fid = id.guid;
+	} else {
+		p->account->os->ops->random(
+			p->account->os, &fid, sizeof(fid));
+	}
+	if (replica_folder_by_fid(p->replica, &fid, t->arena, &f, err) != 0 ||
+		!*f.path) {
+		rc = log_new_folder(p, &fid, on_disk->path, &id, err);
+		if (rc < 0)
+			return rc;
+		rc = replica_folder_by_fid(
+			p->replica, &fid, t->arena, &f, err);
+		if (rc != 0)
+			return rc < 0 ? rc
+				      : err_set(err, ERR_CORRUPT,
+						"folder %s: lost when born",
+						on_disk->path);
+	}
+	f.p_path = on_disk->path;
+	f.p_ino = on_disk->ino;
+	f.p_uidvalidity = id.uidvalidity;
+	f.p_uidnext = 0;
+	f.p_guid = id.guid;
+	f.p_extra = id.extra ? id.extra : "";
+	f.cookie_good = false;
+	t->row[i] = f.id;
+	return replica_folder_place(p->replica, &f, err);
+}
+
+/* ---- subscriptions ---- */
+
+static bool subscribed_in(const struct store_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->subscribed_count; i++)
+		if (strcmp(list->subscribed[i], path) == 0)
+			return true;
+	return false;
+}
+
+static int log_subscribe(struct pass *p, const struct id128 *folder,
+	const char *path, bool value, uint64_t above, struct err *err)
+{
+	struct change c = pass_change(p, CHANGE_SUBSCRIBE, 0, above);
+
+	c.folder = *folder;
+	c.path = path;
+	c.value = value;
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
+static int sub_folders(struct tree *t, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t k = 0; k < t->known_count && rc >= 0; k++) {
+		struct replica_folder *f = &t->known[k];
+
+		if (!f->p_path)
+			continue;
+		bool seen = subscribed_in(&t->list, f->p_path);
+		if (seen == f->p_subscribed)
+			continue;
+		if (seen != f->subscribed)
+			rc = log_subscribe(t->p, &f->fid, "", seen,
+				f->subscribed_by.stamp, err);
+		f->p_subscribed = seen;
+		if (rc >= 0)
+			rc = replica_folder_place(t->p->replica, f, err);
+	}
+	return rc;
+}
+
+static int sub_names(struct tree *t, struct err *err)
+{
+	struct replica_sub *subs;
+	size_t count;
+	int rc = replica_subs(t->p->replica, t->arena, &subs, &count, err);
+
+	for (size_t i = 0; i < t->list.subscribed_count && rc >= 0; i++) {
+		const char *path = t->list.subscribed[i];
+		const struct replica_sub *s = NULL;
+		bool folder = false;
+
+		for (size_t k = 0; k < t->known_count && !folder; k++)
+			folder = t->known[k].p_path &&
+				!strcmp(t->known[k].p_path, path);
+		for (size_t k = 0; k < count && !s; k++)
+			if (!strcmp(subs[k].path, path))
+				s = &subs[k];
+		if (folder || (s && s->p_subscribed))
+			continue;
+		if (!s || !s->subscribed)
+			rc = log_subscribe(t->p, &ID_ACCOUNT, path, true,
+				s ? s->by.stamp : 0, err);
+		if (rc >= 0)
+			rc = replica_sub_place(
+				t->p->replica, path, true, err);
+	}
+	for (size_t k = 0; k < count && rc >= 0; k++) {
+		bool folder = false;
+
+		for (size_t i = 0; i < t->known_count && !folder; i++)
+			folder = t->known[i].p_path &&
+				!strcmp(t->known[i].p_path, subs[k].path);
+		if (!subs[k].p_subscribed ||
+			(!folder && subscribed_in(&t->list, subs[k].path)))
+			continue;
+		if (subs[k].subscribed)
+			rc = log_subscribe(t->p, &ID_ACCOUNT, subs[k].path,
+				false, subs[k].by.stamp, err);
+		if (rc >= 0)
+			rc = replica_sub_place(
+				t->p->replica, subs[k].path, false, err);
+	}
+	return rc;
+}
+
+static int load(struct tree *t, struct err *err)
+{
+	int rc = replica_folders(
+		t->p->replica, t->arena, &t->known, &t->known_count, err);
+
+	if (rc >= 0)
+		t->found = arena_alloc(t->arena, t->known_count + 1);
+	return rc;
+}
+
+int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
+	size_t *ret_count, struct err *err)
+{
+	struct tree t = {.p = p, .arena = arena};
+	int rc = p->store->ops->list(p->store, &t.list, err);
+
+	if (rc < 0)
+		return rc;
+	t.row = arena_alloc(
+		arena, (t.list.folder_count + 1) * sizeof(*t.row));
+	rc = load(&t, err);
+	if (rc >= 0)
+		rc = match_same(&t, err);
+	for (size_t i = 0; i < t.list.folder_count && rc >= 0; i++)
+		if (!t.row[i])
+			rc = match_renamed(&t, i, err);
+	for (size_t i = 0; i < t.list.folder_count && rc >= 0; i++)
+		if (!t.row[i])
+			rc = birth(&t, i, err);
+	size_t vanished = 0;
+	int64_t *rows =
+		arena_alloc(arena, (t.known_count + 1) * sizeof(*rows));
+	for (size_t k = 0; k < t.known_count; k++)
+		if (t.known[k].p_path && !t.found[k] && !t.known[k].off)
+			rows[vanished++] = t.known[k].id;
+	if (rc >= 0)
+		rc = capture_merge_names(&p->journal, err);
+	if (rc >= 0)
+		rc = load(&t, err);
+	if (rc >= 0)
+		rc = sub_folders(&t, err);
+	if (rc >= 0)
+		rc = sub_names(&t, err);
+	if (rc >= 0 && p->puts)
+		rc = pass_commit(p, "INBOX", false, err);
+	store_list_free(&t.list);
+	*ret_vanished = rows;
+	*ret_count = vanished;
+	return rc;
+}
+
+int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = replica_folder_by_row(p->replica, folder, &arena, &f, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (f.guard_count)
+		return 0; /* its messages wait for the operator */
+	if (!f.dead) {
+		struct change c =
+			pass_change(p, CHANGE_DELETE, 0, f.path_by.stamp);
+
+		c.folder = f.fid;
+		rc = pass_put(p, &ID_ACCOUNT, &c, err);
+		if (rc < 0)
+			return rc;
+	}
+	f.p_path = NULL;
+	f.p_ino = 0;
+	f.p_subscribed = false;
+	f.p_uidnext = 0;
+	f.cookie_good = false;
+	return replica_folder_place(p->replica, &f, err);
+}
+
+/* ---- two folders, one name ---- */
+
+/* Nobody has acknowledged that we know this folder. */
+static int unheard(struct account *a, const struct replica_folder *f,
+	struct err *err)
+{
+	struct replica_log log;
+	int rc = replica_log_get(
+		a->replica, &f->born_by.log, false, &log, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 1;
+	rc = replica_acked_by_any(a->replica, log.id, f->born_by.lsn, err);
+	return rc < 0 ? rc : !rc;
+}
+
+int capture_merge_names(struct journal *j, struct err *err)
+{
+	struct account *a = j->account;
+	uint64_t self = replica_origin(a->replica);
+	int64_t now = a->os->ops->wall_ns(a->os) / 1000000;
+
+	for (;;) {
+		AUTO_ARENA struct arena arena = {0};
+		struct replica_folder x, y;
+		int64_t xid, yid;
+		int rc = replica_same_name(a->replica, &xid, &yid, err);
+
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		if ((rc = replica_folder_by_row(
+			     a->replica, xid, &arena, &x, err)) != 0 ||
+			(rc = replica_folder_by_row(
+				 a->replica, yid, &arena, &y, err)) != 0)
+			return rc;
+		const struct replica_folder *ours =
+			x.auth_site == self ? &x : &y;
+		const struct replica_folder *theirs = ours == &x ? &y : &x;
+		struct change c = {.kind = CHANGE_AUTHORITY,
+			.base = "",
+			.extra = "",
+			.path = "",
+			.reason = "",
+			.add = {"", ""},
+			.del = {"", ""}};
+		c.by.stamp = journal_stamp(now, now, 0);
+		int yield = ours->auth_site == self &&
+				theirs->auth_site != self && theirs->auth_site
+			? unheard(a, ours, err)
+			: 0;
+		if (yield < 0)
+			return yield;
+		if (yield) {
+			/* A higher term for theirs, so that it is theirs that
+			   the merge of ids keeps. */
+			c.folder = theirs->fid;
+			c.term = 1 + (x.auth_term > y.auth_term ? x.auth_term
+							       : y.auth_term);
+			c.site = theirs->auth_site;
+			rc = journal_put(j, &ID_ACCOUNT, &c, err);
+			if (rc < 0)
+				return rc;
+		}
+		c.kind = CHANGE_MERGE;
+		c.folder = x.fid;
+		c.other = y.fid;
+		rc = journal_put(j, &ID_ACCOUNT, &c, err);
+		if (rc < 0)
+			return rc;
+	}
+}
