@@ -9,8 +9,11 @@ lists of parts, since layouts differ in their separator.  \\HasChildren and
 import hashlib
 from dataclasses import dataclass, field
 
+from imapclient import ImapError
+
 NOISE = frozenset((b'\\haschildren', b'\\hasnochildren', b'\\marked',
                    b'\\unmarked', b'\\subscribed'))
+UNSELECTABLE = frozenset((b'\\noselect', b'\\nonexistent'))
 
 
 @dataclass
@@ -65,10 +68,11 @@ def take(dovecot, user):
         picture = Picture({}, set())
         listed = imap.list()
         for attributes, separator, name in listed:
-            folder = Folder(attributes - NOISE)
+            folder = Folder(attributes - NOISE - UNSELECTABLE)
             picture.folders[parts(name, separator)] = folder
-            if not folder.attributes & {b'\\noselect', b'\\nonexistent'}:
-                _look_into(imap, name, folder)
+            if attributes & UNSELECTABLE or not _look_into(imap, name,
+                                                           folder):
+                folder.attributes |= {b'\\noselect'}
         for _, separator, name in imap.list(subscribed=True):
             picture.subscriptions.add(parts(name, separator))
         return picture
@@ -77,7 +81,13 @@ def take(dovecot, user):
 
 
 def _look_into(imap, name, folder):
-    answer = imap.select(name, examine=True)
+    """False where there is no such folder.  Dovecot's list index forgets
+    \\Noselect of a Maildir++ parent that was deleted: only trying tells."""
+    answer = imap.cmd(b'EXAMINE', imap.name(name))
+    if answer.status == b'NO' and b"doesn't exist" in answer.text:
+        return False
+    if answer.status != b'OK':
+        raise ImapError('EXAMINE %r: %r' % (name, answer.text))
     for _, values in imap.ok(b'UID', b'FETCH', b'1:*', FETCH).fetches():
         flags, keywords = split_flags(values[b'FLAGS'])
         folder.messages[int(values[b'UID'])] = Message(
@@ -90,6 +100,7 @@ def _look_into(imap, name, folder):
     folder.guid = status[b'X-GUID']
     if answer.code(b'UIDVALIDITY') != status[b'UIDVALIDITY']:
         raise RuntimeError('%r changed while it was looked at' % name)
+    return True
 
 
 # Differences, in words.

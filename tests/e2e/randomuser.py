@@ -30,10 +30,11 @@ IDLER = 0       # this session mostly idles
 
 
 class RandomUser:
-    """ops(n) does n operations.  dots: folder names may hold dots (the
-    separator is another one)."""
+    """ops(n) does n operations.  dots: folder names may hold dots, where
+    the separator is another one."""
 
-    def __init__(self, dovecot, user, seed, folders=True, lmtp=True):
+    def __init__(self, dovecot, user, seed, folders=True, lmtp=True,
+                 dots=True):
         self.dovecot = dovecot
         self.user = user
         self.seed = seed
@@ -41,7 +42,7 @@ class RandomUser:
         self.sessions = [None] * SESSIONS
         self.separator = dovecot.separator.encode()
         self.names = [mutf7_encode(n) for n in NAMES]
-        if self.separator != b'.':
+        if dots and self.separator != b'.':
             self.names += [mutf7_encode(n) for n in DOTTED]
         self.mails = 0
         self.done = collections.Counter()
@@ -253,10 +254,7 @@ class RandomUser:
 
     def _subscribe(self):
         imap = self._session()
-        # Now and then one that is not there: IMAP allows it.
-        name = self._folder(imap) if self.rng.random() < .8 else \
-            self.rng.choice(self.names)
-        self._do(imap, b'SUBSCRIBE', imap.name(name))
+        self._do(imap, b'SUBSCRIBE', imap.name(self._folder(imap)))
 
     def _unsubscribe(self):
         imap = self._session()

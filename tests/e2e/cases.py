@@ -1,0 +1,409 @@
+"""The end-to-end cases.  Each takes a Case (run.py) and raises on failure."""
+
+import os
+import re
+import time
+
+import compare
+from compare import Watcher, differences, report
+from dovecot import Dovecot
+from packetboat import Site, account_of, carry, pair
+from plainuser import PlainUser, plain_differences
+from randommail import random_mail
+from randomuser import RandomUser
+from reader import Reader
+
+USER = 'alice'
+LOG_SECONDS = 1.5       # --follow is durable within a second; some air
+PATIENCE = 20           # seconds until a slow machine is a failure
+
+# An INBOX that a client has open at this moment takes the other site's
+# UIDVALIDITY: Dovecot tells that client BYE and logs it, whatever we do.
+UIDVALIDITY_TAKEN = (
+    r'Warning: Maildir .*: UIDVALIDITY changed ',
+    r'Error: Mailbox INBOX: .*dovecot\.index reset, view is now inconsistent',
+)
+
+
+class CaseError(Exception):
+    pass
+
+
+def demand(lines, what):
+    if lines:
+        raise CaseError('%s (%d):\n%s' % (what, len(lines), report(lines)))
+
+
+def maildir(dovecot, user):
+    """An empty Maildir with its owner, as an admin makes it."""
+    path = dovecot.maildir(user)
+    for where in (dovecot.home(user), path):
+        os.makedirs(where, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(where, dovecot.uid, dovecot.gid)
+    for sub in ('cur', 'new', 'tmp'):
+        os.makedirs(os.path.join(path, sub), exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(os.path.join(path, sub), dovecot.uid, dovecot.gid)
+
+
+class Pair:
+    """Two Dovecots, two sites, one directory between them."""
+
+    def __init__(self, case, users=(USER,), source=None, target=None):
+        self.case = case
+        self.source = case.dovecot('source', **(source or {}))
+        self.target = case.dovecot('target', **(target or {}))
+        for user in users:
+            maildir(self.target, user)
+        self.from_site = Site(case.directory, 'source', {
+            user: account_of(self.source, user) for user in users})
+        self.to_site = Site(case.directory, 'target', {
+            user: account_of(self.target, user) for user in users})
+        case.sites += [self.from_site, self.to_site]
+        self.watchers = {user: Watcher() for user in users}
+
+    def join(self):
+        """Makes the two sites peers; the source's Maildirs are there."""
+        pair(self.from_site, self.to_site,
+             os.path.join(self.case.directory, 'carrier'))
+
+    def carry(self):
+        carry(self.from_site, self.to_site)
+
+    def write(self):
+        self.from_site.run('write', '--once')
+
+    def equal(self, user=USER, follow=False):
+        """Carries until both sites show the same, for a while."""
+        end = time.monotonic() + PATIENCE
+        attempts = 0
+        while True:
+            # Looking gives mail in new/ its UID: before the last trip.
+            before = compare.take(self.source, user)
+            if follow:
+                time.sleep(LOG_SECONDS)
+                self.from_site.following()
+            else:
+                self.write()
+            self.carry()
+            attempts += 1
+            shown = compare.take(self.target, user)
+            self.watchers[user].look(shown)
+            lines = differences(before, shown)
+            if not lines:
+                break
+            if time.monotonic() > end:
+                demand(lines, 'source and target differ after %d trips'
+                       % attempts)
+        if attempts > 1:
+            self.case.say('equal only after %d trips' % attempts)
+        return before
+
+    def clean(self, allow_target=()):
+        """Both Dovecots' logs, and what the watchers saw."""
+        demand(self.source.complaints((Dovecot.MOVED_BACK,)) +
+               self.target.complaints(allow_target),
+               'Dovecot complains')
+        for watcher in self.watchers.values():
+            demand(watcher.complaints, 'a UID changed its meaning')
+
+    def check(self):
+        for site in (self.from_site, self.to_site):
+            site.run('check')
+
+
+def equality(case):
+    """Rounds of a random user, --follow at the source, a reader at the
+    target; equal after each round."""
+    both = Pair(case)
+    user = case.random_user(both.source)
+    user.ops(20)
+    both.join()
+    both.write()
+    both.carry()
+    reader = case.reader(Reader(both.target, USER, case.args.seed))
+    both.from_site.follow()
+    for number in range(case.args.rounds):
+        user.ops(case.args.ops)
+        picture = both.equal(follow=True)
+        both.clean()
+        demand(reader.complaints + reader.watcher.complaints,
+               'the reader at the target complains')
+        case.say('round %d: %d folders, %d messages equal' % (
+            number + 1, len(picture.folders),
+            sum(len(f.messages) for f in picture.folders.values())))
+    if reader.visits == 0:
+        raise CaseError('the reader never read anything')
+    both.from_site.stop()
+    demand(reader.stop(), 'the reader at the target complains')
+    both.check()
+
+
+def _tree(top):
+    """Every mail under a Maildir with its inode."""
+    found = {}
+    for where, _, files in os.walk(top):
+        if os.path.basename(where) in ('cur', 'new'):
+            for name in files:
+                path = os.path.join(where, name)
+                found[path] = os.stat(path).st_ino
+    return found
+
+
+def first_import(case):
+    """A store that was there before; a second trip changes nothing."""
+    both = Pair(case)
+    user = case.random_user(both.source)
+    user.ops(case.args.ops * case.args.rounds)
+    both.join()
+    both.equal()
+    both.clean()
+    before = _tree(both.target.maildir(USER))
+    both.write()
+    both.carry()
+    after = _tree(both.target.maildir(USER))
+    demand(['%s: %s, then %s' % (path, before.get(path), after.get(path))
+            for path in sorted(before.keys() | after.keys())
+            if before.get(path) != after.get(path)],
+           'a trip with nothing new touched mails')
+    both.equal()
+    both.clean()
+    both.check()
+
+
+def layouts(case):
+    """Every layout into every other one."""
+    ways = (
+        ({}, {'layout': 'fs'}),
+        ({}, {'control': True, 'index': True}),
+        ({'control': True, 'index': True},
+         {'layout': 'fs', 'control': True, 'index': True}),
+        ({'layout': 'fs'}, {}),
+        ({'layout': 'fs'}, {'layout': 'fs', 'control': True}),
+    )
+    for source, target in ways:
+        both = Pair(case.inner(), source=source, target=target)
+        # A dot is part of a name only where both separators are another.
+        dots = both.source.separator == both.target.separator == '/'
+        user = case.random_user(both.source, dots=dots)
+        user.ops(case.args.ops)
+        both.join()
+        for _ in range(case.args.rounds):
+            both.equal()
+            both.clean()
+            user.ops(case.args.ops)
+        both.equal()
+        both.clean()
+        both.check()
+        case.say('%s to %s: equal' % (source or 'default',
+                                      target or 'default'))
+        case.close()
+
+
+def plain(case):
+    """No Dovecot at the source: a Maildir of mutt and an MDA."""
+    target = case.dovecot('target')
+    maildir(target, USER)
+    root = os.path.join(case.directory, 'plain')
+    user = PlainUser(root, case.args.seed, target.uid, target.gid)
+    sites = [Site(case.directory, 'source', {USER: {'maildir': root}}),
+             Site(case.directory, 'target', {USER: account_of(target, USER)})]
+    case.sites += sites
+    user.ops(case.args.ops)
+    pair(*sites, os.path.join(case.directory, 'carrier'))
+    watcher = Watcher()
+    for number in range(case.args.rounds + 1):
+        # Names and dates in seconds: a plain Maildir has no other clock.
+        sites[0].run('write', '--once')
+        carry(*sites)
+        shown = compare.take(target, USER)
+        watcher.look(shown)
+        demand(plain_differences(user.expected(), shown),
+               'round %d: source and target differ' % number)
+        demand(target.complaints(), 'Dovecot complains')
+        demand(watcher.complaints, 'a UID changed its meaning')
+        user.ops(case.args.ops)
+    for site in sites:
+        site.run('check')
+
+
+# Both sites have clients.
+
+def _mail(case, token):
+    return random_mail(case.rng, token).replace(b'\r\n', b'\n').replace(
+        b'\n', b'\r\n')
+
+
+def _by_guid(picture):
+    """{(folder parts, message GUID): message}; copies inside one folder
+    share a GUID, then one stands for all."""
+    return {(parts, m.guid): m for parts, folder in picture.folders.items()
+            for m in folder.messages.values()}
+
+
+class LocalUser:
+    """The changes that the target's own client makes, and what has to be
+    left of them at the end."""
+
+    def __init__(self, case, dovecot, picture):
+        self.imap = dovecot.imap(USER)
+        uids = sorted(picture.folders[(b'INBOX',)].messages)
+        messages = picture.folders[(b'INBOX',)].messages
+        self.flagged, self.expunged = messages[uids[0]], messages[uids[1]]
+        imap = self.imap
+        imap.select(b'INBOX')
+        imap.ok(b'UID', b'STORE', b'%d' % uids[0], b'+FLAGS',
+                b'(\\Flagged local-keyword)')
+        imap.ok(b'UID', b'STORE', b'%d' % uids[1], b'+FLAGS', b'(\\Deleted)')
+        imap.ok(b'UID', b'EXPUNGE', b'%d' % uids[1])
+        self.mail = _mail(case, b'pb-local-1')
+        self.other = _mail(case, b'pb-local-2')
+        imap.append(b'INBOX', self.mail)
+        imap.ok(b'CREATE', b'Local')
+        imap.append(b'Local', self.other)
+        imap.ok(b'SUBSCRIBE', b'Local')
+        imap.close()
+
+    def left(self, picture):
+        """What of the local changes is missing."""
+        inbox = picture.folders[(b'INBOX',)].messages.values()
+        digests = {m.digest for m in inbox}
+        flagged = [m for m in inbox if m.guid == self.flagged.guid]
+        local = picture.folders.get((b'Local',))
+        if not flagged:
+            yield 'the flagged message is gone'
+        elif b'\\flagged' not in flagged[0].flags:
+            yield '\\Flagged is gone'
+        elif b'local-keyword' not in flagged[0].keywords:
+            yield 'the keyword is gone'
+        if any(m.guid == self.expunged.guid for m in inbox):
+            yield 'the expunged message is back'
+        if compare.digest(self.mail) not in digests:
+            yield 'the local mail in INBOX is gone'
+        if local is None:
+            yield 'the local folder is gone'
+        elif compare.digest(self.other) not in {
+                m.digest for m in local.messages.values()}:
+            yield 'the mail in the local folder is gone'
+        if (b'Local',) not in picture.subscriptions:
+            yield 'the local subscription is gone'
+
+
+def _arrived(source, target, but=()):
+    """What the source shows and the target does not, UIDs apart."""
+    there = _by_guid(target)
+    for key, message in sorted(_by_guid(source).items()):
+        if message.guid in but:
+            continue
+        where = '%s %s' % (compare.show(key[0]), key[1].decode())
+        if key not in there:
+            yield where + ': did not arrive'
+        else:
+            yield from compare.message_differences(where, message,
+                                                   there[key])
+
+
+def local_changes(case):
+    """What a client changes at the target stays, and is stated; the source
+    is not affected."""
+    both = Pair(case)
+    user = RandomUser(both.source, USER, case.args.seed, folders=False)
+    case.users.append(user)
+    user.ops(case.args.ops)
+    for number in range(4):
+        imap = both.source.imap(USER)
+        imap.append(b'INBOX', _mail(case, b'pb-base-%d' % number))
+        imap.close()
+    both.join()
+    picture = both.equal()
+    local = LocalUser(case, both.target, picture)
+    both.to_site.run('write', '--once')
+    for _ in range(case.args.rounds):
+        _other_flags(both.source, local)
+        user.ops(case.args.ops)
+        before = compare.take(both.source, USER)
+        both.write()
+        both.carry()
+        both.from_site.run('sync')
+        demand(differences(before, compare.take(both.source, USER)),
+               'the source is affected')
+        shown = compare.take(both.target, USER)
+        both.watchers[USER].look(shown)
+        gone = {m.guid for m in (local.flagged, local.expunged)
+                if (( b'INBOX',), m.guid) not in _by_guid(before)}
+        if not gone:
+            demand(list(local.left(shown)), 'a local change is lost')
+        demand(list(_arrived(before, shown,
+                             (local.flagged.guid, local.expunged.guid))),
+               'not everything arrived')
+        both.clean()
+    if not re.search('local', both.to_site.run('status', ok=(0, 3)), re.I):
+        raise CaseError('status does not state the local changes')
+    both.check()
+
+
+def _other_flags(source, local):
+    """Other flags of the same two messages, set at the source."""
+    imap = source.imap(USER)
+    imap.select(b'INBOX')
+    for _, values in imap.ok(b'FETCH', b'1:*', b'(UID X-GUID)').fetches():
+        if values[b'X-GUID'] in (local.flagged.guid, local.expunged.guid):
+            imap.ok(b'UID', b'STORE', values[b'UID'], b'+FLAGS',
+                    b'(\\Answered)')
+    imap.close()
+
+
+def inbox_both(case):
+    """INBOX was opened by clients at both sites from the start.
+
+    closed: opened once, no session now.  open: a session sits in IDLE at
+    the target.  mail: both INBOXes held mail of their own before."""
+    users = ('closed', 'open', 'mail')
+    both = Pair(case, users=users)
+    for user in users:
+        imap = both.source.imap(user)
+        imap.select(b'INBOX')
+        imap.close()
+        time.sleep(1.1)     # UIDVALIDITY comes from the clock, in seconds
+        imap = both.target.imap(user)
+        imap.select(b'INBOX')
+        if user == 'mail':
+            imap.append(b'INBOX', _mail(case, b'pb-target-own'))
+        imap.close()
+    own = compare.take(both.target, 'mail')
+    random_users = [RandomUser(both.source, user, case.args.seed)
+                    for user in users]
+    case.users += random_users
+    for user in random_users:
+        user.ops(case.args.ops)
+    idler = case.session(both.target.imap('open'))
+    idler.select(b'INBOX')
+    idler.idle()
+    both.join()
+    both.equal('closed')
+    demand([line for line in both.target.complaints()
+            if '(closed)' in line], 'Dovecot complains')
+    for number in range(case.args.rounds):
+        both.equal('closed')
+        both.equal('open')
+        _both_held_mail(both, own)
+        both.clean(UIDVALIDITY_TAKEN if number == 0 else ())
+        for user in random_users:
+            user.ops(case.args.ops)
+    both.check()
+
+
+def _both_held_mail(both, own):
+    both.write()
+    before = compare.take(both.source, 'mail')
+    both.write()
+    both.carry()
+    shown = compare.take(both.target, 'mail')
+    both.watchers['mail'].look(shown)
+    demand(list(_arrived(before, shown)), 'not everything arrived')
+    demand(list(_arrived(own, shown)), "the target's own mail is lost")
+
+
+CASES = {case.__name__: case for case in (
+    equality, first_import, layouts, plain, local_changes, inbox_both)}

@@ -1,0 +1,171 @@
+"""A Packetboat site of the test's own: its configuration, its state, its
+programs.  The programs are found in $PB_BIN."""
+
+import os
+import signal
+import subprocess
+
+RUN_SECONDS = 300
+STOP_SECONDS = 30
+
+
+class SiteError(Exception):
+    pass
+
+
+def missing():
+    """Why no Packetboat can be run here, or None."""
+    bin_dir = os.environ.get('PB_BIN')
+    if not bin_dir:
+        return 'PB_BIN names no build'
+    for program in ('packetboat', 'packetboat-writer', 'packetboat-shipper',
+                    'packetboat-applier'):
+        if not os.access(os.path.join(bin_dir, program), os.X_OK):
+            return '%s is not built' % program
+    return None
+
+
+def quoted(text):
+    return '"%s"' % text.replace('\\', '\\\\').replace('"', '\\"')
+
+
+class Site:
+    """accounts: {name: {key: value}} as the configuration has them."""
+
+    def __init__(self, root, name, accounts, extra=''):
+        self.name = name
+        self.root = os.path.join(root, 'site-' + name)
+        self.accounts = accounts
+        self.extra = extra      # more lines of the site block
+        self.peers = {}         # name: (key line, via)
+        self.follower = None
+        os.makedirs(self.root)
+        self._write_config()
+
+    @property
+    def config(self):
+        return os.path.join(self.root, 'packetboat.conf')
+
+    @property
+    def state(self):
+        return os.path.join(self.root, 'state')
+
+    @property
+    def log(self):
+        return os.path.join(self.root, 'log')
+
+    def _write_config(self):
+        lines = ['site %s {' % quoted(self.name),
+                 '  state = %s' % quoted(self.state), self.extra, '}']
+        for name, values in self.accounts.items():
+            lines.append('account %s {' % quoted(name))
+            lines += ['  %s = %s' % (key, quoted(value))
+                      for key, value in values.items()]
+            lines.append('}')
+        for name, (key, via) in self.peers.items():
+            lines += ['peer %s {' % quoted(name), '  key = %s' % quoted(key),
+                      '  via = %s' % quoted(via), '}']
+        with open(self.config, 'w') as file:
+            file.write('\n'.join(lines) + '\n')
+
+    # Its programs.
+
+    def command(self, *args):
+        return [os.path.join(os.environ['PB_BIN'], 'packetboat'), '-c',
+                self.config, *args]
+
+    def run(self, *args, ok=(0,)):
+        """Runs one packetboat command, returns what it printed."""
+        with open(self.log, 'a') as log:
+            log.write('$ packetboat %s\n' % ' '.join(args))
+            log.flush()
+            before = log.tell()
+            try:
+                done = subprocess.run(self.command(*args), text=True,
+                                      stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=log,
+                                      timeout=RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise SiteError('%s: packetboat %s: still running after %d s'
+                                % (self.name, ' '.join(args), RUN_SECONDS))
+        if done.returncode not in ok:
+            raise SiteError('%s: packetboat %s: exit %d\n%s%s' % (
+                self.name, ' '.join(args), done.returncode, done.stdout,
+                self.log_since(before)))
+        return done.stdout
+
+    def log_since(self, offset):
+        with open(self.log, errors='replace') as file:
+            file.seek(offset)
+            return file.read()
+
+    def init(self):
+        """Makes the site; returns its key line."""
+        self.run('init')
+        lines = self.run('key').split('\n')
+        return [line for line in lines if line][-1].strip()
+
+    def add_peer(self, name, key, via):
+        self.peers[name] = (key, via)
+        self._write_config()
+
+    def follow(self):
+        """Starts `write --follow` as a child."""
+        with open(self.log, 'a') as log:
+            log.write('$ packetboat write --follow &\n')
+            log.flush()
+            self.follower = subprocess.Popen(
+                self.command('write', '--follow'), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True)
+
+    def following(self):
+        """Complains if the follower went by itself."""
+        if self.follower is not None and self.follower.poll() is not None:
+            raise SiteError('%s: write --follow ended with %d\n%s' % (
+                self.name, self.follower.returncode,
+                self.log_since(0)[-2000:]))
+
+    def stop(self):
+        """Stops the follower; it has to end by itself, with 0."""
+        child, self.follower = self.follower, None
+        if child is None:
+            return
+        if child.poll() is None:
+            child.terminate()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)    # its own session
+            child.wait()
+            raise SiteError('%s: write --follow does not stop' % self.name)
+        if child.returncode != 0:
+            raise SiteError('%s: write --follow ended with %d\n%s' % (
+                self.name, child.returncode, self.log_since(0)[-2000:]))
+
+
+def account_of(dovecot, user):
+    """The account block for a user of a test's Dovecot."""
+    values = {'maildir': dovecot.maildir(user)}
+    if dovecot.layout == 'fs':
+        values['layout'] = 'fs'
+    if dovecot.control:
+        values['control'] = dovecot.control_dir(user)
+    if dovecot.index:
+        values['index'] = dovecot.index_dir(user)
+    return values
+
+
+def pair(source, target, carrier):
+    """Inits both sites and makes them peers over one dir: carrier."""
+    keys = {site.name: site.init() for site in (source, target)}
+    os.makedirs(carrier)
+    source.run('media', 'init', carrier)
+    source.add_peer(target.name, keys[target.name], 'dir:' + carrier)
+    target.add_peer(source.name, keys[source.name], 'dir:' + carrier)
+
+
+def carry(source, target):
+    """One trip there, and the acknowledgements home."""
+    source.run('ship')
+    target.run('sync')
+    source.run('ship')
