@@ -23,6 +23,10 @@
 #define TAR_BLOCK 512u
 #define TAR_END 1024u /* zeros */
 #define FIRST_NAME "00000001.parcel"
+#define TAR_TYPE_AT 156u
+#define TAR_REGULAR '0'
+
+_Static_assert(BLOCK_SIZE % TAR_BLOCK == 0, "no header lies in two blocks");
 
 struct bundle_reader {
 	struct os *os;
@@ -30,27 +34,24 @@ struct bundle_reader {
 	char *name;
 	struct archive *archive;
 	uint32_t entries;
-	uint64_t expect; /* where the next header must lie */
-	uint64_t at;	 /* bytes read */
-	uint64_t zeros;	 /* of them, zeros without a break at the end */
-	bool ended;	 /* the file is at its end */
-	struct err io;	 /* why the last read failed */
+	uint64_t expect;   /* where the next header must lie */
+	uint64_t at;	   /* bytes read */
+	uint64_t zeros;	   /* of them, zeros without a break at the end */
+	bool ended;	   /* the file is at its end */
+	bool starved;	   /* libarchive wanted more than there is */
+	struct err io;	   /* why the last read failed */
+	uint64_t block_at; /* where the block read last begins */
+	size_t block_len;
 	uint8_t block[BLOCK_SIZE];
 };
 
-static int cannot_read(struct bundle_reader *r)
-{
-	archive_set_error(r->archive, EIO, "%s", "read failed");
-	return -1;
-}
-
-static void count_zeros(struct bundle_reader *r, size_t len)
+static void count_zeros(struct bundle_reader *r)
 {
 	size_t n = 0;
 
-	while (n < len && r->block[len - 1 - n] == 0)
+	while (n < r->block_len && r->block[r->block_len - 1 - n] == 0)
 		n++;
-	r->zeros = n == len ? r->zeros + n : n;
+	r->zeros = n == r->block_len ? r->zeros + n : n;
 }
 
 /* The first bytes are a first entry's name, or the end of an empty bundle. */
@@ -61,38 +62,44 @@ static bool begins_well(const uint8_t *data, size_t len)
 	return data[0] == 0 || memcmp(data, FIRST_NAME, n) == 0;
 }
 
-/* Bytes read into r->block: 0 at the end, -1 with r->io set. */
-static la_ssize_t read_block(struct bundle_reader *r)
+/* Read the next block, whole unless the file ends: a pipe gives portions. */
+static int fill_block(struct bundle_reader *r)
 {
-	ssize_t n = r->os->ops->pread(
-		r->os, r->fd, r->block, sizeof(r->block), (int64_t)r->at);
+	r->block_at = r->at;
+	r->block_len = 0;
+	while (r->block_len < BLOCK_SIZE && !r->ended) {
+		ssize_t n =
+			r->os->ops->pread(r->os, r->fd, r->block + r->block_len,
+				BLOCK_SIZE - r->block_len, (int64_t)r->at);
 
-	if (n < 0) {
-		err_set_os(&r->io, (int)-n, "read %s", r->name);
-		return cannot_read(r);
+		if (n < 0)
+			return err_set_os(&r->io, (int)-n, "read %s", r->name);
+		r->ended = n == 0;
+		r->block_len += (size_t)n;
+		r->at += (uint64_t)n;
 	}
-	r->ended = n == 0;
-	if (n > 0 && r->at == 0 && !begins_well(r->block, (size_t)n)) {
-		err_set(&r->io, ERR_CORRUPT, "%s: not a bundle", r->name);
-		return cannot_read(r);
-	}
-	r->at += (uint64_t)n;
-	if (r->at > BUNDLE_SIZE_MAX) {
-		err_set(&r->io, ERR_LIMIT, "%s: larger than %llu bytes",
+	count_zeros(r);
+	if (r->block_at == 0 && r->block_len > 0 &&
+		!begins_well(r->block, r->block_len))
+		return err_set(
+			&r->io, ERR_CORRUPT, "%s: not a bundle", r->name);
+	if (r->at > BUNDLE_SIZE_MAX)
+		return err_set(&r->io, ERR_LIMIT, "%s: larger than %llu bytes",
 			r->name, (unsigned long long)BUNDLE_SIZE_MAX);
-		return cannot_read(r);
-	}
-	count_zeros(r, (size_t)n);
-	return n;
+	return 0;
 }
 
 static la_ssize_t give_block(struct archive *a, void *ctx, const void **ret)
 {
 	struct bundle_reader *r = ctx;
 
-	(void)a;
+	if (fill_block(r) < 0) {
+		archive_set_error(a, EIO, "%s", "read failed");
+		return -1;
+	}
+	r->starved = r->block_len == 0;
 	*ret = r->block;
-	return read_block(r);
+	return (la_ssize_t)r->block_len;
 }
 
 static int torn(const struct bundle_reader *r, struct err *err)
@@ -118,7 +125,7 @@ static int failed(const struct bundle_reader *r, struct err *err)
 			*err = r->io;
 		return r->io.code;
 	}
-	if (r->ended)
+	if (r->starved)
 		return torn(r, err);
 	return refuse(r, why ? why : "not readable as tar", err);
 }
@@ -155,6 +162,17 @@ int bundle_reader_open(struct os *os, int fd, const char *name,
 	return 0;
 }
 
+/*
+ * The type as it stands in the header that was parsed last: libarchive takes
+ * types that it does not know for regular files.
+ */
+static uint8_t entry_type(const struct bundle_reader *r)
+{
+	uint64_t at = r->expect - r->block_at + TAR_TYPE_AT;
+
+	return r->expect >= r->block_at && at < r->block_len ? r->block[at] : 0;
+}
+
 /* Conditions (1) to (4) of the file top. */
 static int check_entry(const struct bundle_reader *r,
 	struct archive_entry *entry, struct err *err)
@@ -170,7 +188,8 @@ static int check_entry(const struct bundle_reader *r,
 		archive_read_header_position(r->archive) !=
 			(la_int64_t)r->expect)
 		return refuse(r, "not plain ustar", err);
-	if (archive_entry_filetype(entry) != AE_IFREG ||
+	if (entry_type(r) != TAR_REGULAR ||
+		archive_entry_filetype(entry) != AE_IFREG ||
 		archive_entry_hardlink(entry) || archive_entry_symlink(entry) ||
 		archive_entry_sparse_count(entry) != 0)
 		return refuse(r, "not a regular file", err);
@@ -209,7 +228,7 @@ static int check_end(struct bundle_reader *r, struct err *err)
 	uint64_t end = r->expect + TAR_END;
 
 	while (!r->ended && r->at <= end)
-		if (read_block(r) < 0)
+		if (fill_block(r) < 0)
 			return failed(r, err);
 	if (r->at < end)
 		return torn(r, err);
