@@ -271,7 +271,6 @@ int segment_reader_open(struct segment_reader *r, struct os *os,
 static int window_frame(struct segment_reader *r, struct err *err)
 {
 	struct frame_head head;
-	size_t size;
 	int rc;
 
 	rc = window_fill(r, FRAME_HEAD_MAX, READ_AHEAD, err);
@@ -280,10 +279,8 @@ static int window_frame(struct segment_reader *r, struct err *err)
 	/* what is wrong with the head, frame_decode says in a moment */
 	if (frame_head_decode(window_here(r), window_left(r), &head, NULL) < 0)
 		return 0;
-	size = head.len + FRAME_CHAIN_SIZE + head.size;
-	if ((int64_t)size > r->limit - r->at)
-		return 0;
-	return window_fill(r, size, READ_AHEAD, err);
+	return window_fill(
+		r, head.len + FRAME_CHAIN_SIZE + head.size, READ_AHEAD, err);
 }
 
 int segment_reader_next(
