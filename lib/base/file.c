@@ -210,7 +210,9 @@ static int keep_existing(struct os *os, const char *path, struct err *err)
 
 	if (r == 0 || why.os_errno == EACCES)
 		return 0;
-	return err_set(err, r, "%s", why.text);
+	if (err)
+		*err = why;
+	return r;
 }
 
 int dir_make(struct os *os, const char *path, mode_t mode, struct err *err)
