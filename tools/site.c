@@ -1,0 +1,113 @@
+/*
+ * site: init, key and config: what a site is made of.
+ *
+ *	<state>/key     the key pair, 0600
+ *
+ * The rest of the state is made by the program that needs it.
+ */
+#include <stdio.h>
+
+#include "err.h"
+#include "front.h"
+#include "key.h"
+
+static char *key_path(const struct config *c)
+{
+	return mem_printf("%s/key", c->state);
+}
+
+static int make_site(
+	const struct config *c, struct key_pair *ret, struct err *err)
+{
+	AUTO_FREE char *path = key_path(c);
+	int rc = key_start(err);
+
+	if (rc == 0)
+		rc = dir_make(os_real(), c->state, 0700, err);
+	if (rc == 0)
+		rc = key_create(os_real(), path, ret, err);
+	if (rc == ERR_CONFLICT)
+		return err_set(err, rc,
+			"%s: this site was made already (packetboat key "
+			"prints its key line)",
+			path);
+	return rc;
+}
+
+int command_init(struct front *f, int argc, char **argv)
+{
+	struct config c = {0};
+	struct key_pair key;
+	struct err err = ERR_INIT;
+	char line[KEY_LINE_MAX];
+
+	if (argc != 1)
+		return front_usage(f, argv[0]);
+	if (front_config(f, &c, &err) < 0)
+		return front_fail(f, &err);
+	if (make_site(&c, &key, &err) < 0) {
+		config_free(&c);
+		return front_fail(f, &err);
+	}
+	key_line(&key.pub, line);
+	key_wipe(&key);
+	printf("%s\n", line);
+	log_say(&f->log, LOG_LEVEL_INFO,
+		"site %s is made; the line above goes into its peers' "
+		"configuration: peer \"%s\" { key = \"...\" }",
+		c.site, c.site);
+	config_free(&c);
+	return EXIT_DONE;
+}
+
+static int load_key(
+	const struct config *c, struct key_pair *ret, struct err *err)
+{
+	AUTO_FREE char *path = key_path(c);
+	int rc = key_start(err);
+
+	if (rc == 0)
+		rc = key_load(os_real(), path, ret, err);
+	if (rc == ERR_ABSENT)
+		return err_set(err, ERR_USAGE,
+			"%s: there is no key yet (run: packetboat init)", path);
+	return rc;
+}
+
+int command_key(struct front *f, int argc, char **argv)
+{
+	struct config c = {0};
+	struct key_pair key;
+	struct err err = ERR_INIT;
+	char line[KEY_LINE_MAX];
+	int rc;
+
+	if (argc != 1)
+		return front_usage(f, argv[0]);
+	rc = front_config(f, &c, &err);
+	if (rc == 0)
+		rc = load_key(&c, &key, &err);
+	config_free(&c);
+	if (rc < 0)
+		return front_fail(f, &err);
+	key_line(&key.pub, line);
+	key_wipe(&key);
+	printf("%s\n", line);
+	return EXIT_DONE;
+}
+
+int command_config(struct front *f, int argc, char **argv)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	struct config c = {0};
+	struct err err = ERR_INIT;
+
+	if (argc != 1)
+		return front_usage(f, argv[0]);
+	if (front_config(f, &c, &err) < 0)
+		return front_fail(f, &err);
+	config_print(&c, &text);
+	fwrite(text.data, 1, text.len, stdout);
+	config_free(&c);
+	return EXIT_DONE;
+}
