@@ -40,26 +40,30 @@ def maildir(dovecot, user):
     for where in (dovecot.home(user), path):
         os.makedirs(where, exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(where, dovecot.uid, dovecot.gid)
+            os.chown(where, *dovecot.owner(user))
     for sub in ('cur', 'new', 'tmp'):
         os.makedirs(os.path.join(path, sub), exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(os.path.join(path, sub), dovecot.uid, dovecot.gid)
+            os.chown(os.path.join(path, sub), *dovecot.owner(user))
 
 
 class Pair:
     """Two Dovecots, two sites, one directory between them."""
 
-    def __init__(self, case, users=(USER,), source=None, target=None):
+    def __init__(self, case, users=(USER,), source=None, target=None,
+                 pattern=False, as_user=False):
         self.case = case
         self.source = case.dovecot('source', **(source or {}))
         self.target = case.dovecot('target', **(target or {}))
         for user in users:
             maildir(self.target, user)
-        self.from_site = Site(case.directory, 'source', {
-            user: account_of(self.source, user) for user in users})
-        self.to_site = Site(case.directory, 'target', {
-            user: account_of(self.target, user) for user in users})
+        self.from_site, self.to_site = (
+            Site(case.directory, dovecot.name,
+                 {} if pattern else {user: account_of(dovecot, user)
+                                     for user in users},
+                 pattern=dovecot.maildir('%u') if pattern else None,
+                 user=(dovecot.uid, dovecot.gid) if as_user else None)
+            for dovecot in (self.source, self.target))
         case.sites += [self.from_site, self.to_site]
         self.watchers = {user: Watcher() for user in users}
 
@@ -122,21 +126,24 @@ def equality(case):
     both.join()
     both.write()
     both.carry()
-    reader = case.reader(Reader(both.target, USER, case.args.seed))
+    readers = [case.reader(Reader(both.target, USER, case.args.seed, stay))
+               for stay in (None, b'INBOX')]
     both.from_site.follow()
     for number in range(case.args.rounds):
         user.ops(case.args.ops)
         picture = both.equal(follow=True)
         both.clean()
-        demand(reader.complaints + reader.watcher.complaints,
-               'the reader at the target complains')
+        for reader in readers:
+            demand(reader.complaints + reader.watcher.complaints,
+                   'a reader at the target complains')
         case.say('round %d: %d folders, %d messages equal' % (
             number + 1, len(picture.folders),
             sum(len(f.messages) for f in picture.folders.values())))
-    if reader.visits == 0:
-        raise CaseError('the reader never read anything')
     both.from_site.stop()
-    demand(reader.stop(), 'the reader at the target complains')
+    for reader in readers:
+        demand(reader.stop(), 'a reader at the target complains')
+        if reader.visits == 0:
+            raise CaseError('a reader never read anything')
     both.check()
 
 
@@ -199,6 +206,97 @@ def layouts(case):
         case.say('%s to %s: equal' % (source or 'default',
                                       target or 'default'))
         case.close()
+
+
+def owners(case):
+    """Accounts by pattern, each with an owner of its own."""
+    users = ('5001', '5002')
+    both = Pair(case, users, {'owners': users}, {'owners': users},
+                pattern=True)
+    random_users = [RandomUser(both.source, user, case.args.seed)
+                    for user in users]
+    case.users += random_users
+    for number in range(case.args.rounds):
+        for user in random_users:
+            user.ops(case.args.ops)
+        if number == 0:
+            both.join()
+        for user in users:
+            both.equal(user)
+            demand(list(_not_owned(both.target.home(user), int(user))),
+                   'not the owner\'s')
+        both.clean()
+    both.check()
+
+
+def _not_owned(top, uid):
+    for where, folders, files in os.walk(top):
+        for name in folders + files:
+            status = os.lstat(os.path.join(where, name))
+            if (status.st_uid, status.st_gid) != (uid, uid):
+                yield '%s: %d:%d' % (os.path.join(where, name),
+                                     status.st_uid, status.st_gid)
+
+
+def unprivileged(case):
+    """One's own mail, all of it without root: servers and Packetboat."""
+    alone = {'unprivileged': True}
+    both = Pair(case, source=alone, target=alone, as_user=os.geteuid() == 0)
+    user = case.random_user(both.source)
+    for number in range(case.args.rounds):
+        user.ops(case.args.ops)
+        if number == 0:
+            both.join()
+        both.equal()
+        both.clean()
+    both.check()
+
+
+UIDLIST_KEYS = ('Pold-uidl-1 O1', 'Pold-uidl-2 O2 Xkept', 'Gby-hand')
+
+
+def uidlist_keys(case):
+    """POP3 UIDL and order, message GUIDs, unknown keys of the uidlist."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    for number in range(len(UIDLIST_KEYS)):
+        imap.append(b'INBOX', _mail(case, b'pb-key-%d' % number))
+    imap.select(b'INBOX')
+    imap.close()
+    path = os.path.join(both.source.control_dir(USER), 'dovecot-uidlist')
+    with open(path) as file:
+        lines = file.read().splitlines()
+    lines[0] += ' P%v-%u Zunknown'
+    lines[1:] = ['%s %s %s' % (line.split(' ')[0], keys, line.split(' ')[1])
+                 for line, keys in zip(lines[1:], UIDLIST_KEYS)]
+    _replace_file(path, '\n'.join(lines) + '\n')
+    both.join()
+    both.equal()
+    demand(_uidlist_differences(path, os.path.join(
+        both.target.control_dir(USER), 'dovecot-uidlist')),
+        'the uidlists differ')
+    both.clean()
+
+
+def _replace_file(path, text):
+    status = os.stat(path)
+    with open(path + '.new', 'w') as file:
+        file.write(text)
+    os.chown(path + '.new', status.st_uid, status.st_gid)
+    os.rename(path + '.new', path)
+
+
+def _uidlist_differences(source, target):
+    """Header keys but N, and the records, as sets of words."""
+    words = []
+    for path in (source, target):
+        with open(path) as file:
+            lines = file.read().splitlines()
+        words.append({frozenset(w for w in lines[0].split(' ')
+                                if w[0] != 'N')} |
+                     {frozenset(line.split(' ')) for line in lines[1:]})
+    return sorted('only at one: ' + ' '.join(sorted(line))
+                  for line in words[0] ^ words[1])
 
 
 def plain(case):
@@ -331,7 +429,7 @@ def local_changes(case):
         shown = compare.take(both.target, USER)
         both.watchers[USER].look(shown)
         gone = {m.guid for m in (local.flagged, local.expunged)
-                if (( b'INBOX',), m.guid) not in _by_guid(before)}
+                if ((b'INBOX',), m.guid) not in _by_guid(before)}
         if not gone:
             demand(list(local.left(shown)), 'a local change is lost')
         demand(list(_arrived(before, shown,
@@ -406,4 +504,5 @@ def _both_held_mail(both, own):
 
 
 CASES = {case.__name__: case for case in (
-    equality, first_import, layouts, plain, local_changes, inbox_both)}
+    equality, first_import, layouts, owners, unprivileged, uidlist_keys, plain,
+    local_changes, inbox_both)}

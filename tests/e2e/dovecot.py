@@ -48,8 +48,7 @@ passdb {{
   args = password=pw
 }}
 userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={root}/home/%u
+  {userdb}
 }}
 namespace inbox {{
   inbox = yes
@@ -66,6 +65,13 @@ service imap-login {{
 {services}
 {extra}
 """
+
+ONE_OWNER = """driver = static
+  args = uid={uid} gid={gid} home={root}/home/%u"""
+
+# static takes no variables for uid and gid.
+MANY_OWNERS = """driver = passwd-file
+  args = {root}/users"""
 
 LMTP = """\
 service lmtp {{
@@ -116,11 +122,12 @@ def free_port():
 
 class Dovecot:
     """layout: 'maildir++' or 'fs'; control, index: keep those files apart
-    from the mail, in control/ and index/ of the user's home."""
+    from the mail, in control/ and index/ of the user's home; owners: the
+    users, with numbers for names: their mail belongs to that uid and gid."""
 
     def __init__(self, root, name='a', layout='maildir++', control=False,
-                 index=False, unprivileged=False, extra='', uid=MAIL_UID,
-                 gid=MAIL_GID):
+                 index=False, unprivileged=False, extra='', owners=(),
+                 uid=MAIL_UID, gid=MAIL_GID):
         self.root = os.path.join(root, name)
         self.name = name
         self.layout = layout
@@ -128,6 +135,7 @@ class Dovecot:
         self.index = index
         self.unprivileged = unprivileged or os.geteuid() != 0
         self.extra = extra
+        self.owners = owners
         if os.geteuid() != 0:
             uid, gid = os.getuid(), os.getgid()
         elif unprivileged:
@@ -152,9 +160,15 @@ class Dovecot:
         os.chmod(os.path.dirname(self.root), 0o755)
         if os.geteuid() == 0:
             os.chown(os.path.join(self.root, 'home'), self.uid, self.gid)
+            if self.owners:
+                os.chmod(os.path.join(self.root, 'home'), 0o1777)
             if self.unprivileged:
                 for sub in ('', 'run', 'state'):
                     os.chown(os.path.join(self.root, sub), self.uid, self.gid)
+
+    def owner(self, user):
+        """(uid, gid) of a user's mail."""
+        return (int(user), int(user)) if self.owners else (self.uid, self.gid)
 
     # Where a user's mail lies.
 
@@ -210,10 +224,15 @@ class Dovecot:
             file.write(CONFIG.format(
                 name='pb-e2e-%s-%d' % (self.name, os.getpid()),
                 root=self.root, uid=self.uid, gid=self.gid,
+                userdb=(MANY_OWNERS if self.owners else ONE_OWNER).format(
+                    root=self.root, uid=self.uid, gid=self.gid),
                 protocols='imap' if self.unprivileged else 'imap lmtp',
                 location=location, imap_port=self.imap_port,
                 services=services, chroot=chroot, extra=self.extra))
         os.chmod(self.config, 0o644)
+        with open(os.path.join(self.root, 'users'), 'w') as file:
+            file.writelines('%s::%s:%s::%s::\n' % (u, u, u, self.home(u))
+                            for u in self.owners)
 
     @property
     def config(self):
@@ -259,11 +278,11 @@ class Dovecot:
 
     def _answers(self):
         try:
-            Imap(self.imap_port, 'probe', timeout=5).close()
+            with socket.create_connection(('127.0.0.1', self.imap_port),
+                                          timeout=5) as probe:
+                return probe.recv(4) == b'* OK'
         except OSError:
             return False
-        shutil.rmtree(self.home('probe'), ignore_errors=True)
-        return True
 
     def stop(self):
         if self.child is None:

@@ -32,14 +32,17 @@ def quoted(text):
 class Site:
     """accounts: {name: {key: value}} as the configuration has them."""
 
-    def __init__(self, root, name, accounts, extra=''):
+    def __init__(self, root, name, accounts, pattern=None, user=None):
         self.name = name
         self.root = os.path.join(root, 'site-' + name)
         self.accounts = accounts
-        self.extra = extra      # more lines of the site block
+        self.pattern = pattern  # maildir of the accounts block
+        self.user = user        # (uid, gid) to run as, None: as we are
         self.peers = {}         # name: (key line, via)
         self.follower = None
         os.makedirs(self.root)
+        if user is not None:
+            os.chown(self.root, *user)
         self._write_config()
 
     @property
@@ -56,12 +59,15 @@ class Site:
 
     def _write_config(self):
         lines = ['site %s {' % quoted(self.name),
-                 '  state = %s' % quoted(self.state), self.extra, '}']
+                 '  state = %s' % quoted(self.state), '}']
         for name, values in self.accounts.items():
             lines.append('account %s {' % quoted(name))
             lines += ['  %s = %s' % (key, quoted(value))
                       for key, value in values.items()]
             lines.append('}')
+        if self.pattern is not None:
+            lines += ['accounts {', '  maildir = %s' % quoted(self.pattern),
+                      '}']
         for name, (key, via) in self.peers.items():
             lines += ['peer %s {' % quoted(name), '  key = %s' % quoted(key),
                       '  via = %s' % quoted(via), '}']
@@ -74,6 +80,12 @@ class Site:
         return [os.path.join(os.environ['PB_BIN'], 'packetboat'), '-c',
                 self.config, *args]
 
+    def _as_user(self):
+        if self.user is None:
+            return {}
+        return {'user': self.user[0], 'group': self.user[1],
+                'extra_groups': [], 'env': {**os.environ, 'HOME': self.root}}
+
     def run(self, *args, ok=(0,)):
         """Runs one packetboat command, returns what it printed."""
         with open(self.log, 'a') as log:
@@ -84,7 +96,8 @@ class Site:
                 done = subprocess.run(self.command(*args), text=True,
                                       stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=log,
-                                      timeout=RUN_SECONDS)
+                                      timeout=RUN_SECONDS,
+                                      **self._as_user())
             except subprocess.TimeoutExpired:
                 raise SiteError('%s: packetboat %s: still running after %d s'
                                 % (self.name, ' '.join(args), RUN_SECONDS))
@@ -116,7 +129,8 @@ class Site:
             log.flush()
             self.follower = subprocess.Popen(
                 self.command('write', '--follow'), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True)
+                stdout=log, stderr=log, start_new_session=True,
+                **self._as_user())
 
     def following(self):
         """Complains if the follower went by itself."""
@@ -159,6 +173,8 @@ def pair(source, target, carrier):
     """Inits both sites and makes them peers over one dir: carrier."""
     keys = {site.name: site.init() for site in (source, target)}
     os.makedirs(carrier)
+    if source.user is not None:
+        os.chown(carrier, *source.user)
     source.run('media', 'init', carrier)
     source.add_peer(target.name, keys[target.name], 'dir:' + carrier)
     target.add_peer(source.name, keys[source.name], 'dir:' + carrier)

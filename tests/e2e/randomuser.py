@@ -171,7 +171,7 @@ class RandomUser:
                                  self.mails)
         if self.rng.random() < .3:
             base += ',S=%d' % len(mail)
-        drop(where, base, mail, self.dovecot.uid, self.dovecot.gid,
+        drop(where, base, mail, *self.dovecot.owner(self.user),
              mtime=self.rng.choice((None, 1234567890 + self.mails)))
 
     # Mail changes.

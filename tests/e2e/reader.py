@@ -1,7 +1,8 @@
 """A client that reads at the target while the applier works there.
 
 It selects and examines folders, fetches, idles, and hands all it sees to a
-watcher.  It writes nothing.  BYE and a folder that just went are part of
+watcher; or it stays in one folder all the time, as mail programs do with
+INBOX.  It writes nothing.  BYE and a folder that just went are part of
 life; BAD, SERVERBUG and a message below UIDNEXT are not.
 """
 
@@ -13,10 +14,11 @@ from imapclient import ImapBye, ImapError
 
 
 class Reader(threading.Thread):
-    def __init__(self, dovecot, user, seed):
+    def __init__(self, dovecot, user, seed, stay=None):
         super().__init__(daemon=True)
         self.dovecot = dovecot
         self.user = user
+        self.stay = stay        # a folder, or None: here and there
         self.rng = random.Random('reader/%s' % seed)
         self.watcher = Watcher()
         self.complaints = []
@@ -60,10 +62,15 @@ class Reader(threading.Thread):
         return [line.items[2][1] for line in answer.untagged
                 if line.kind == b'STATUS'][0]
 
-    def _visit(self, imap):
+    def _choose(self, imap):
+        if self.stay is not None:
+            return self.stay
         names = [name for attributes, _, name in imap.list()
                  if not attributes & {b'\\noselect', b'\\nonexistent'}]
-        name = self.rng.choice(sorted(names))
+        return self.rng.choice(sorted(names))
+
+    def _visit(self, imap):
+        name = self._choose(imap)
         before = self._guid(imap, name)
         verb = self.rng.choice((b'SELECT', b'EXAMINE'))
         answer = imap.cmd(verb, imap.name(name))
@@ -72,7 +79,11 @@ class Reader(threading.Thread):
         uidvalidity = int(answer.code(b'UIDVALIDITY'))
         uidnext = int(answer.code(b'UIDNEXT'))
         seen = self._fetch(imap, None, None)
-        for _ in range(self.rng.randrange(4)):
+        looks = self.rng.randrange(4)
+        while looks > 0 or self.stay is not None:
+            looks -= 1
+            if self._ending.is_set():
+                break
             if self.rng.random() < .3:
                 imap.idle()
                 imap.idle_lines(0.4)

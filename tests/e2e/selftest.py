@@ -297,5 +297,8 @@ def selftest_unprivileged(case):
     user = RandomUser(dovecot, 'alice', case.args.seed)
     user.ops(case.args.ops)
     user.close()
-    if not compare.take(dovecot, 'alice').folders[(b'INBOX',)].messages:
+    picture = compare.take(dovecot, 'alice')
+    if not any(folder.messages for folder in picture.folders.values()):
         raise SelfTestError('nothing arrived')
+    if dovecot.complaints((dovecot.MOVED_BACK,)):
+        raise SelfTestError('its log is not clean')
