@@ -298,10 +298,10 @@ static void check_all_good(struct golden *g)
 	good_bytes(g, "changes-none", BYTES("\0"));
 	/* the example of docs/format.md */
 	good_bytes(g, "changes-flag",
-		BYTES("\x01\x07\x05\x81\xd4\x95\x11\xea\x07\x01"));
+		BYTES("\x01\x07\x05\x81\xa2\x95\x11\xca\x01\x01"));
 	/* the sizes and dates of a save by hand */
 	good_bytes(g, "changes-save",
-		BYTES("\x01\xb4\x0e\x03"	     /* SAVE */
+		BYTES("\x01\xb4\x1e\x01"	     /* SAVE */
 		      "\x01\x11/.M/P/.vm,S=/,W=/"    /* strings */
 		      "\x01"			     /* +S */
 		      "\x11"			     /* uid 9 */
@@ -335,7 +335,7 @@ static const struct {
 	{"changes-cut-in-kinds", BYTES("\x05\x02\x06\x06")},
 	{"changes-too-many", BYTES("\x81\x80\x40\x02\x06")},
 	{"changes-kind-unknown", BYTES("\x01\x02\x63\x01")},
-	{"changes-kind-of-account-log", BYTES("\x01\x00\x16")},
+	{"changes-kind-of-other-log", BYTES("\x01\x00\x16")},
 	{"changes-column-unknown",
 		BYTES("\x01\x82\x80\x80\x80\x80\x08\x06\x01")},
 	{"changes-column-of-zeros", BYTES("\x01\x03\x06\x00\x01")},
