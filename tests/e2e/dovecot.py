@@ -89,12 +89,12 @@ UNPRIVILEGED = """\
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
-service anvil {
+service anvil {{
   chroot =
-}
-service stats {
+}}
+service stats {{
   chroot =
-}
+}}
 """
 
 
@@ -217,8 +217,9 @@ class Dovecot:
         services = LMTP.format(lmtp_port=self.lmtp_port)
         chroot = ''
         if self.unprivileged:
-            services = UNPRIVILEGED.replace('{user}', pwd.getpwuid(self.uid)[0])
-            services = services.replace('{group}', grp.getgrgid(self.gid)[0])
+            user = pwd.getpwuid(self.uid).pw_name
+            group = grp.getgrgid(self.gid).gr_name
+            services = UNPRIVILEGED.format(user=user, group=group)
             chroot = 'chroot ='
         with open(self.config, 'w') as file:
             file.write(CONFIG.format(

@@ -48,10 +48,11 @@ class RandomUser:
         self.done = collections.Counter()
         self.refused = collections.Counter()
         self.trail = collections.deque(maxlen=200)  # for the failure report
-        self.table = [(20, self._append), (25, self._store), (4, self._replace),
-                      (6, self._expunge), (4, self._uid_expunge),
-                      (7, self._copy), (7, self._move), (6, self._drop),
-                      (4, self._look), (3, self._idle)]
+        self.table = [(20, self._append), (25, self._store),
+                      (4, self._replace), (6, self._expunge),
+                      (4, self._uid_expunge), (7, self._copy),
+                      (7, self._move), (6, self._drop), (4, self._look),
+                      (3, self._idle)]
         if lmtp and not dovecot.unprivileged:
             self.table += [(14, self._lmtp)]
         if folders:

@@ -12,6 +12,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,18 @@ WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
     selftest.selftest_user, selftest.selftest_unprivileged)}
+
+
+class Stopped(Exception):
+    """Told to stop, or out of time: everything started is ended first."""
+
+
+def stop_on_signals(seconds):
+    def stopped(number, _):
+        raise Stopped(signal.Signals(number).name)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, stopped)
+    signal.alarm(seconds)
 
 
 class Case:
@@ -124,6 +137,8 @@ def parse(argv):
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--ops', type=int, default=150,
                         help='operations a round')
+    parser.add_argument('--timeout', type=int, default=0,
+                        help='seconds; 0: none')
     args = parser.parse_args(argv)
     if args.seed is None:
         args.seed = time.time_ns() // 1000 % 1000000
@@ -140,6 +155,7 @@ def main(argv):
     print('%s --seed %d --rounds %d --ops %d' % (
         args.case, args.seed, args.rounds, args.ops), flush=True)
     case = Case(args, directory)
+    stop_on_signals(args.timeout)
     failed = True
     try:
         {**CASES, **SELF_TESTS}[args.case](case)
@@ -148,6 +164,7 @@ def main(argv):
         traceback.print_exc()
         print(case.trails())
     finally:
+        signal.alarm(0)
         try:
             case.close()
         except Exception:
