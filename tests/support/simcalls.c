@@ -107,8 +107,6 @@ static int open_new(struct simdisk *d, struct sim_place *p, const char *path,
 	struct sim_inode *inode;
 	int fd;
 
-	if (p->slash)
-		return -EISDIR;
 	inode = sim_new_inode(d, S_IFREG | (mode & 07777));
 	fd = sim_file_add(d, inode, path, flags);
 	if (fd >= 0)
@@ -163,6 +161,8 @@ static int sim_open(struct os *os, const char *path, int flags, mode_t mode)
 	r = sim_walk(d, path, &p);
 	if (r < 0)
 		return r;
+	if (flags & O_CREAT && p.slash)
+		return -EISDIR;
 	if (p.inode)
 		return open_old(d, &p, path, flags);
 	if (!(flags & O_CREAT))

@@ -161,7 +161,7 @@ static int sim_stat(struct os *os, const char *path, struct os_stat *ret)
 static int may_replace(
 	const struct sim_inode *inode, const struct sim_inode *there)
 {
-	if (!there)
+	if (!there || there == inode)
 		return 0;
 	if (!sim_is_dir(inode))
 		return sim_is_dir(there) ? -EISDIR : 0;
@@ -189,6 +189,28 @@ static void rename_now(
 	sim_change(&d->tree, &c);
 }
 
+/* Linux's order of looking, and so of errors. */
+static int may_rename(const struct simdisk *d, const struct sim_place *f,
+	const struct sim_place *t)
+{
+	bool dir;
+
+	if (!*f->name || !*t->name)
+		return -EBUSY;
+	if (!f->inode)
+		return -ENOENT;
+	dir = sim_is_dir(f->inode);
+	if (!dir && (f->slash || t->slash))
+		return -ENOTDIR;
+	if (dir && above(f->inode, t->dir))
+		return -EINVAL;
+	if (t->inode && sim_is_dir(t->inode) && above(t->inode, f->dir))
+		return -ENOTEMPTY;
+	if (sim_removed(d, t->dir))
+		return -ENOENT;
+	return may_replace(f->inode, t->inode);
+}
+
 static int sim_rename(struct os *os, const char *from, const char *to)
 {
 	struct simdisk *d = sim_disk(os);
@@ -196,23 +218,13 @@ static int sim_rename(struct os *os, const char *from, const char *to)
 	int r = sim_counted(d, "rename", from);
 
 	if (r == 0)
-		r = sim_walk_to(d, from, &f);
+		r = sim_walk(d, from, &f);
 	if (r == 0)
 		r = sim_walk(d, to, &t);
-	if (r < 0)
-		return r;
-	if (!*f.name || !*t.name)
-		return -EBUSY;
-	if (sim_removed(d, t.dir))
-		return -ENOENT;
-	if (t.slash && !sim_is_dir(f.inode))
-		return -ENOTDIR;
-	if (f.inode == t.inode)
-		return 0; /* two names of one file: Linux keeps both */
-	if (sim_is_dir(f.inode) && above(f.inode, t.dir))
-		return -EINVAL;
-	r = may_replace(f.inode, t.inode);
 	if (r == 0)
+		r = may_rename(d, &f, &t);
+	/* two names of one file: Linux keeps both */
+	if (r == 0 && f.inode != t.inode)
 		rename_now(d, &f, &t);
 	return r;
 }
@@ -231,10 +243,10 @@ static int sim_link(struct os *os, const char *from, const char *to)
 		return r;
 	if (t.inode)
 		return -EEXIST;
-	if (sim_is_dir(f.inode))
-		return -EPERM;
 	if (t.slash || sim_removed(d, t.dir))
 		return -ENOENT;
+	if (sim_is_dir(f.inode))
+		return -EPERM;
 	sim_add_name(d, &t, f.inode);
 	return 0;
 }
@@ -301,9 +313,11 @@ static int sim_rmdir(struct os *os, const char *path)
 		return r;
 	if (!sim_is_dir(p.inode))
 		return -ENOTDIR;
-	if (!*p.name)
-		return p.inode == d->tree.root ? -EBUSY : -EINVAL;
-	if (p.inode->names.count)
+	if (p.inode == d->tree.root)
+		return -EBUSY;
+	if (!*p.name && p.inode == p.dir) /* "." */
+		return -EINVAL;
+	if (!*p.name || p.inode->names.count)
 		return -ENOTEMPTY;
 	remove_name(d, &p);
 	return 0;
