@@ -500,6 +500,40 @@ static void old_files_go_when_nobody_wants_them(void **state)
 	simdisk_free(f.d);
 }
 
+static void a_log_on_a_real_file_system(void **state)
+{
+	char base[] = "/tmp/pb-log-XXXXXX";
+	struct segment_header h = log_maker_header();
+	struct log_end end = {0};
+	struct err err = ERR_INIT;
+	struct log_writer w;
+
+	(void)state;
+	assert_non_null(mkdtemp(base));
+	{
+		AUTO_FREE char *dir = mem_printf("%s/alice/inbox", base);
+
+		for (int i = 0; i < 3; i++) {
+			assert_ok(log_writer_open(
+					  &w, os_real(), dir, &h, &end, &err),
+				err);
+			w.rotate_size = 300;
+			for (int n = 0; n < 4; n++) {
+				assert_ok(log_writer_begin(&w, 1, &err), err);
+				assert_ok(log_maker_append(&w, &err), err);
+			}
+			assert_ok(log_writer_sync(&w, &err), err);
+			end = w.end;
+			assert_ok(log_maker_append(&w, &err), err);
+			log_writer_close(&w);
+			assert_ok(log_verify(os_real(), dir, LOG_INCARNATION,
+					  &end, &err),
+				err);
+		}
+	}
+	assert_ok(dir_remove(os_real(), base, &err), err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +556,7 @@ int main(void)
 		cmocka_unit_test(a_copy_is_made_of_whole_frames_only),
 		cmocka_unit_test(a_new_process_need_not_know_of_a_failed_fsync),
 		cmocka_unit_test(old_files_go_when_nobody_wants_them),
+		cmocka_unit_test(a_log_on_a_real_file_system),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
