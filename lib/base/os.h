@@ -78,6 +78,12 @@ struct os_ops {
 	 */
 	int (*lock)(struct os *os, int fd, enum os_lock how, int64_t at,
 		int64_t len);
+	/*
+	 * Write lease on an open file (take true): 0 if nobody else has it
+	 * open; whoever opens it then waits until the lease is given back
+	 * (take false) or the file is closed. -EAGAIN: somebody has it open.
+	 */
+	int (*lease)(struct os *os, int fd, bool take);
 	/* Free and total bytes of the file system that holds path. */
 	int (*space)(struct os *os, const char *path, uint64_t *ret_free,
 		uint64_t *ret_total);

@@ -352,6 +352,18 @@ static int real_lock(
 	return 0;
 }
 
+/*
+ * When somebody opens the file the kernel tells us by a signal. SIGIO, its
+ * choice, would end the process; SIGURG does nothing unless it is caught.
+ */
+static int real_lease(struct os *os, int fd, bool take)
+{
+	(void)os;
+	if (take && fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return -errno;
+	return result(fcntl(fd, F_SETLEASE, take ? F_WRLCK : F_UNLCK));
+}
+
 static int real_space(struct os *os, const char *path, uint64_t *ret_free,
 	uint64_t *ret_total)
 {
@@ -482,6 +494,7 @@ static const struct os_ops real_ops = {
 	.fchmod = real_fchmod,
 	.list = real_list,
 	.lock = real_lock,
+	.lease = real_lease,
 	.space = real_space,
 	.wall_ns = real_wall_ns,
 	.mono_ns = real_mono_ns,

@@ -99,6 +99,24 @@ static int sim_lock_range(
 	return 0;
 }
 
+/* One process at a time: no opener can come and wait. */
+static int sim_lease(struct os *os, int fd, bool take)
+{
+	struct simdisk *d = sim_disk(os);
+	int r = sim_look(d, "lease", sim_file_path(d, fd));
+	const struct sim_file *f = sim_file(d, fd);
+
+	if (r < 0)
+		return r;
+	if (!f)
+		return -EBADF;
+	for (size_t i = 0; take && i < d->slots; i++) {
+		if (&d->files[i] != f && d->files[i].inode == f->inode)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
 /* ---- open, close ---- */
 
 static int open_new(struct simdisk *d, struct sim_place *p, const char *path,
@@ -372,4 +390,5 @@ void sim_calls(struct os_ops *ops)
 	ops->futimens = sim_futimens;
 	ops->fchmod = sim_fchmod;
 	ops->lock = sim_lock_range;
+	ops->lease = sim_lease;
 }

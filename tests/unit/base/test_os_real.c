@@ -290,6 +290,26 @@ static void locks_belong_to_the_open_file_not_the_process(void **state)
 	os->ops->close(os, b);
 }
 
+static void a_lease_is_had_only_while_nobody_else_has_the_file_open(
+	void **state)
+{
+	int a, b;
+
+	(void)state;
+	touch("f");
+	a = open_file("f", O_RDWR);
+	b = open_file("f", O_RDONLY);
+	assert_int_equal(os->ops->lease(os, a, true), -EAGAIN);
+	os->ops->close(os, b);
+	assert_int_equal(os->ops->lease(os, a, true), 0);
+	/* An opener that will not wait breaks it, and we live on. */
+	assert_int_equal(
+		os->ops->open(os, "f", O_RDONLY | O_NONBLOCK, 0), -EWOULDBLOCK);
+	assert_int_equal(os->ops->lease(os, a, false), 0);
+	os->ops->close(os, open_file("f", O_RDONLY));
+	os->ops->close(os, a);
+}
+
 static void machine_facts_are_plausible(void **state)
 {
 	uint64_t space = 0, total = 0;
@@ -388,6 +408,7 @@ int main(void)
 		T(a_listing_of_a_busy_directory_misses_and_repeats_nothing),
 		T_TMPFS(a_listing_of_a_busy_directory_misses_and_repeats_nothing),
 		T(locks_belong_to_the_open_file_not_the_process),
+		T(a_lease_is_had_only_while_nobody_else_has_the_file_open),
 		T(machine_facts_are_plausible),
 		T(a_pid_is_alive_until_it_is_not),
 		T(files_are_made_as_whom_the_process_became),

@@ -857,6 +857,23 @@ static void locks_exclude_other_open_files_by_range(void **state)
 	assert_int_equal(o->lock(os, a, OS_LOCK_WRITE, 0, 0), -EBADF);
 }
 
+static void a_lease_is_had_only_while_nobody_else_has_the_file_open(
+	void **state)
+{
+	const struct os_ops *o = os->ops;
+	int a, b;
+
+	(void)state;
+	put("/f", "", false);
+	a = open_file("/f", O_RDWR);
+	b = open_file("/f", O_RDONLY);
+	assert_int_equal(o->lease(os, a, true), -EAGAIN);
+	o->close(os, b);
+	assert_int_equal(o->lease(os, a, true), 0);
+	assert_int_equal(o->lease(os, a, false), 0);
+	assert_int_equal(o->lease(os, b, true), -EBADF);
+}
+
 static void times_move_with_the_clock_in_steps_of_the_kernels(void **state)
 {
 	struct os_stat before, after;
@@ -1028,6 +1045,7 @@ int main(void)
 		T(append_mode_writes_at_the_end_as_linux_does),
 		T(truncation_and_growth_leave_zeros),
 		T(locks_exclude_other_open_files_by_range),
+		T(a_lease_is_had_only_while_nobody_else_has_the_file_open),
 		T(times_move_with_the_clock_in_steps_of_the_kernels),
 		T(the_machine_is_what_the_test_says),
 		T(damage_is_seen_now_and_after_a_power_cut),
