@@ -15,7 +15,8 @@
  * before it is used, in hash). Order: data under a temporary name, fsync,
  * rename, fsync of the directory, read back and compare, manifest the same
  * way last. A stick pulled out at any moment leaves whole bundles and
- * leftovers that the next run of their sender removes.
+ * leftovers that the next put of their sender for that recipient removes; so
+ * there is one put at a time for each pair of them (the shipper's lock).
  */
 #ifndef PB_CARRIER_H
 #define PB_CARRIER_H
@@ -41,6 +42,7 @@ struct carrier_list {
 	struct carrier_item *items; /* by sender, then sequence */
 	size_t count;
 	size_t damaged;             /* manifests or bundles not usable */
+	size_t strange;             /* what else lies there; left alone */
 };
 void carrier_list_free(struct carrier_list *list);
 
@@ -56,22 +58,35 @@ struct carrier_ops {
 	/* Id of the medium: several sticks may serve one link in turn. */
 	struct id128 (*medium)(struct carrier *c);
 	bool (*read_only)(struct carrier *c);
-	/* Bundles for a recipient. */
+	/*
+	 * Bundles for a recipient.
+	 * Errors: ERR_ABSENT: the medium was taken out; ERR_IO.
+	 */
 	int (*list)(struct carrier *c, uint64_t recipient,
 		struct carrier_list *ret, struct err *err);
 	/*
 	 * Begin handing over a bundle; returns an fd to write it to. After
 	 * writing: put_commit (durable, read back, visible) or put_abort.
 	 * expect: bytes that will be needed, 0 unknown; ERR_IO ENOSPC before
-	 * anything is written when they do not fit.
+	 * anything is written when they do not fit. ERR_CONFLICT: a bundle
+	 * of this sequence lies there, and is not replaced: take a higher
+	 * one. ERR_IO EROFS: read-only.
 	 */
 	int (*put_begin)(struct carrier *c, uint64_t recipient,
 		uint64_t sequence, uint64_t expect, int *ret_fd,
 		struct err *err);
+	/*
+	 * Durable and listed when it returns 0; else nothing of it is listed.
+	 * Errors: ERR_CORRUPT: what was read back differs; ERR_IO.
+	 */
 	int (*put_commit)(struct carrier *c, uint64_t size,
 		const struct hash *hash, struct err *err);
 	void (*put_abort)(struct carrier *c);
-	/* Open a listed bundle for reading; the caller closes the fd. */
+	/*
+	 * Open a listed bundle for reading, its hash compared; the caller
+	 * closes the fd. Errors: ERR_CORRUPT: not what its manifest says;
+	 * ERR_ABSENT: removed meanwhile.
+	 */
 	int (*get)(struct carrier *c, const struct carrier_item *item,
 		int *ret_fd, struct err *err);
 	/* Remove a bundle (collected, or superseded). Read-only: done. */

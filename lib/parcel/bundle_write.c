@@ -16,7 +16,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define BLOCK_SIZE (64 * 1024)
@@ -30,33 +30,38 @@ struct bundle_writer {
 	uint32_t entries;
 	uint64_t size; /* bytes written */
 	struct hash_state hash;
-	struct err io; /* why the last write failed */
+	struct err io; /* the first failure */
 };
 
+/*
+ * libarchive is not told of a failure: after one it would no longer release
+ * what it holds (3.6). From then on what it writes is dropped.
+ */
 static la_ssize_t write_block(
 	struct archive *a, void *ctx, const void *data, size_t len)
 {
 	struct bundle_writer *w = ctx;
 
+	(void)a;
+	if (w->io.code != ERR_NONE)
+		return (la_ssize_t)len;
 	if (os_write_all(w->os, w->fd, data, len, (int64_t)w->size, w->name,
-		    &w->io) < 0) {
-		archive_set_error(a, EIO, "%s", "write failed");
-		return -1;
+		    &w->io) == 0) {
+		hash_add(&w->hash, data, len);
+		w->size += len;
 	}
-	hash_add(&w->hash, data, len);
-	w->size += len;
 	return (la_ssize_t)len;
 }
 
-/* What went wrong: the seam's words where it was the seam, else libarchive's */
-static int failed(struct bundle_writer *w, struct err *err)
+/* The first failure, of the seam or of libarchive, which said `done`. */
+static int check(struct bundle_writer *w, bool done, struct err *err)
 {
 	const char *why = archive_error_string(w->archive);
 
-	if (w->io.code == ERR_NONE)
-		return err_set(err, ERR_IO, "write bundle %s: %s", w->name,
+	if (!done && w->io.code == ERR_NONE)
+		err_set(&w->io, ERR_IO, "write bundle %s: %s", w->name,
 			why ? why : "unknown reason");
-	if (err)
+	if (w->io.code != ERR_NONE && err)
 		*err = w->io;
 	return w->io.code;
 }
@@ -90,8 +95,8 @@ int bundle_writer_open(struct os *os, int fd, const char *name,
 	w->entry = archive_entry_new();
 	if (!w->archive || !w->entry)
 		abort(); /* out of memory, as in lib/base */
-	if (open_archive(w) != ARCHIVE_OK) {
-		r = failed(w, err);
+	r = check(w, open_archive(w) == ARCHIVE_OK, err);
+	if (r < 0) {
 		bundle_writer_abort(w);
 		return r;
 	}
@@ -131,18 +136,19 @@ int bundle_writer_add(struct bundle_writer *w, const void *parcel, size_t len,
 	archive_entry_set_perm(w->entry, 0600);
 	archive_entry_set_size(w->entry, (la_int64_t)len);
 	archive_entry_set_mtime(w->entry, 0, 0);
-	if (archive_write_header(w->archive, w->entry) != ARCHIVE_OK)
-		return failed(w, err);
-	if (archive_write_data(w->archive, parcel, len) != (la_ssize_t)len)
-		return failed(w, err);
+	r = check(w, archive_write_header(w->archive, w->entry) == ARCHIVE_OK,
+		err);
+	if (r < 0)
+		return r;
 	w->entries++;
-	return 0;
+	return check(w,
+		archive_write_data(w->archive, parcel, len) == (la_ssize_t)len,
+		err);
 }
 
 static void release(struct bundle_writer *w)
 {
-	if (w->archive)
-		archive_write_free(w->archive);
+	archive_write_free(w->archive);
 	archive_entry_free(w->entry);
 	free(w->name);
 	free(w);
@@ -151,11 +157,9 @@ static void release(struct bundle_writer *w)
 int bundle_writer_finish(struct bundle_writer *w, uint64_t *ret_size,
 	struct hash *ret_hash, struct err *err)
 {
-	int r = 0;
+	int r = check(w, archive_write_close(w->archive) == ARCHIVE_OK, err);
 
-	if (archive_write_close(w->archive) != ARCHIVE_OK) {
-		r = failed(w, err);
-	} else {
+	if (r == 0) {
 		*ret_size = w->size;
 		*ret_hash = hash_end(&w->hash);
 	}
@@ -165,7 +169,7 @@ int bundle_writer_finish(struct bundle_writer *w, uint64_t *ret_size,
 
 void bundle_writer_abort(struct bundle_writer *w)
 {
-	/* Or freeing it would write the end. */
-	archive_write_fail(w->archive);
+	/* Releasing it writes the end, which is dropped too. */
+	err_set(&w->io, ERR_IO, "write bundle %s: given up", w->name);
 	release(w);
 }

@@ -110,7 +110,7 @@ static void render(
 	key_line(&ret->pub, line);
 	sodium_bin2hex(hex, sizeof(hex), seed, SEED_SIZE);
 	snprintf(text, FILE_SIZE + 1,
-		"packetboat-key 1\npublic %s\nsecret %s\n", line, hex);
+		"packetboat-key 1\npublic %.47s\nsecret %.64s\n", line, hex);
 	sodium_memzero(hex, sizeof(hex));
 }
 
