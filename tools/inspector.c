@@ -77,12 +77,15 @@ static int print_statement(
 	return 0;
 }
 
-static int print_frame(const struct segment_header *h,
-	const struct frame *frame, struct buf *ret, struct err *err)
+/* A payload that cannot be read does not hide the frames behind it: it is
+   told in its place, and its error kept if it is the first. */
+static void print_frame(const struct segment_header *h,
+	const struct frame *frame, struct buf *ret, struct err *first)
 {
 	struct change_context ctx = {.log = h->log,
 		.first_lsn = frame->first_lsn,
 		.base_ms = frame->base_ms};
+	struct err err = ERR_INIT;
 	int rc;
 
 	buf_printf(
@@ -94,12 +97,17 @@ static int print_frame(const struct segment_header *h,
 		buf_add_str(ret, "statement");
 	buf_printf(ret, " chain %016" PRIx64 "\n", frame->chain);
 	if (frame->kind == FRAME_STATEMENT)
-		rc = print_statement(frame, ret, err);
+		rc = print_statement(frame, ret, &err);
 	else
 		rc = print_batch(&ctx, frame->payload.data, frame->payload.len,
-			"  ", ret, err);
+			"  ", ret, &err);
+	if (rc < 0) {
+		buf_printf(ret, "  damaged: %s\n", err.text);
+		err_wrap(&err, "frame at %" PRId64, frame->at);
+		if (first->code == ERR_NONE)
+			*first = err;
+	}
 	flush(ret);
-	return rc < 0 ? err_wrap(err, "frame at %" PRId64, frame->at) : 0;
 }
 
 static int print_segment(const char *path, struct err *err)
@@ -107,6 +115,7 @@ static int print_segment(const char *path, struct err *err)
 	AUTO_BUF struct buf text = BUF_INIT;
 	struct segment_reader r;
 	struct frame frame = {0};
+	struct err first = ERR_INIT;
 	int rc = segment_reader_open(&r, os_real(), path, -1, err);
 
 	if (rc < 0)
@@ -120,14 +129,15 @@ static int print_segment(const char *path, struct err *err)
 		r.header.first_lsn, r.header.base_ms, r.header.chain_before,
 		r.header.required, r.header.optional);
 	flush(&text);
-	while ((rc = segment_reader_next(&r, &frame, err)) > 0) {
-		rc = print_frame(&r.header, &frame, &text, err);
-		if (rc < 0)
-			break;
-	}
+	while ((rc = segment_reader_next(&r, &frame, err)) > 0)
+		print_frame(&r.header, &frame, &text, &first);
 	frame_free(&frame);
 	segment_reader_close(&r);
-	return rc < 0 ? err_wrap(err, "%s", path) : 0;
+	if (rc == 0 && first.code != ERR_NONE) {
+		*err = first;
+		rc = err_wrap(err, "%s", path);
+	}
+	return rc;
 }
 
 /* ---- parcels and bundles ---- */

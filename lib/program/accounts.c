@@ -109,9 +109,14 @@ static const char *fill_in(
 	return arena_dup(arena, buf_str(&b), b.len);
 }
 
-static const char *account_name(struct arena *arena, const struct names *n)
+/*
+ * What stands in for the account's name: %u, else %n@%d, else what there is
+ * of them. The other letters follow from it where they were not met.
+ */
+static const char *account_name(struct arena *arena, struct names *n)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
+	const char *name, *at;
 
 	if (n->user.at) {
 		buf_add(&b, n->user.at, n->user.len);
@@ -123,7 +128,16 @@ static const char *account_name(struct arena *arena, const struct names *n)
 		if (n->domain.at)
 			buf_add(&b, n->domain.at, n->domain.len);
 	}
-	return arena_dup(arena, buf_str(&b), b.len);
+	name = arena_dup(arena, buf_str(&b), b.len);
+	at = strchr(name, '@');
+	if (!n->local.at && n->user.at)
+		n->local = (struct span){
+			name, at ? (size_t)(at - name) : strlen(name)};
+	if (!n->domain.at && at && at[1])
+		n->domain = (struct span){at + 1, strlen(at + 1)};
+	if (!n->user.at && n->local.at)
+		n->user = (struct span){name, strlen(name)};
+	return name;
 }
 
 static bool is_maildir(const struct config_account *a)
@@ -168,8 +182,8 @@ static int check_letters(const struct config *c,
 			if (*at == '%' && *++at != '%' &&
 				!name_of(names, *at)->at)
 				return err_set(err, ERR_USAGE,
-					"%s: accounts: %%%c in \"%s\" is not "
-					"in maildir \"%s\"",
+					"%s: accounts: %%%c in \"%s\" does "
+					"not follow from maildir \"%s\"",
 					c->path, *at, others[i],
 					pattern->maildir);
 	return 0;
@@ -193,11 +207,11 @@ static int add_match(struct found *f, const struct config *c,
 
 	if (!match(pattern->maildir, path, &names) || is_named(c, path))
 		return 0;
+	a.pattern = false;
+	a.name = account_name(f->arena, &names);
 	rc = check_letters(c, pattern, &names, err);
 	if (rc < 0)
 		return rc;
-	a.pattern = false;
-	a.name = account_name(f->arena, &names);
 	a.maildir = arena_dup(f->arena, path, strlen(path));
 	a.control = fill_in(f->arena, pattern->control, &names);
 	a.index = fill_in(f->arena, pattern->index, &names);

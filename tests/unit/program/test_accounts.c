@@ -181,18 +181,27 @@ static void other_paths_are_filled_in(void **state)
 	make_dir("z/org/dave/cur");
 	assert_int_equal(
 		accounts_of("accounts { maildir = \"%R/z/%d/%n\"\n"
-			    " control = \"/c/%n@%d\" index = \"/i/%d%%\" }",
+			    " control = \"/c/%n-%d\" index = \"/i/%u%%\" }",
 			&c, &a, &count, NULL),
 		0);
 	assert_int_equal(count, 1);
-	assert_string_equal(a[0].control, "/c/dave@org");
-	assert_string_equal(a[0].index, "/i/org%");
+	assert_string_equal(a[0].control, "/c/dave-org");
+	assert_string_equal(a[0].index, "/i/dave@org%");
 	config_free(&c);
-	assert_int_equal(accounts_of("accounts { maildir = \"%R/z/%d/%n\"\n"
-				     " control = \"/c/%u\" }",
+	make_dir("zu/dave@org/cur");
+	assert_int_equal(accounts_of("accounts { maildir = \"%R/zu/%u\"\n"
+				     " control = \"/c/%n\" index = \"/i/%d\" }",
+				 &c, &a, &count, NULL),
+		0);
+	assert_int_equal(count, 1);
+	assert_string_equal(a[0].control, "/c/dave");
+	assert_string_equal(a[0].index, "/i/org");
+	config_free(&c);
+	assert_int_equal(accounts_of("accounts { maildir = \"%R/z/org/%n\"\n"
+				     " control = \"/c/%d\" }",
 				 &c, &a, &count, &err),
 		ERR_USAGE);
-	assert_non_null(strstr(err.text, "%u in \"/c/%u\""));
+	assert_non_null(strstr(err.text, "%d in \"/c/%d\""));
 	config_free(&c);
 }
 
