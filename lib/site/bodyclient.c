@@ -1,0 +1,201 @@
+#include "bodyclient.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bodyserve.h"
+#include "err.h"
+
+#define PROGRAM "packetboat-writer"
+
+static int beside_us(char **ret, struct err *err)
+{
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len < 0)
+		return err_set_os(err, errno,
+			"finding " PROGRAM ": /proc/self/exe (is /proc "
+			"mounted?)");
+	self[len] = '\0';
+	const char *slash = strrchr(self, '/');
+	*ret = mem_printf(
+		"%.*s/" PROGRAM, slash ? (int)(slash - self) : 0, self);
+	return 0;
+}
+
+static _Noreturn void run(const char *program, const char *config, int fd)
+{
+	const char *argv[] = {program, "--serve", NULL, NULL, NULL};
+
+	if (config) {
+		argv[2] = "-c";
+		argv[3] = config;
+	}
+	/* dup2 leaves the copies open over exec. */
+	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
+		execv(program, (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static void drop_child(struct body_client *c)
+{
+	int status;
+
+	if (c->fd >= 0)
+		close(c->fd);
+	while (c->pid && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*c = (struct body_client){.fd = -1};
+}
+
+static int receive(struct body_client *c, void *to, size_t len, struct err *err)
+{
+	uint8_t *at = to;
+
+	while (len) {
+		ssize_t n = read(c->fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_os(err, errno, "read from " PROGRAM);
+		if (n == 0)
+			return err_set(err, ERR_IO, PROGRAM " ended");
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int transmit(struct body_client *c, const struct buf *b, struct err *err)
+{
+	size_t at = 0;
+
+	while (at < b->len) {
+		ssize_t n =
+			send(c->fd, b->data + at, b->len - at, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_os(err, errno, "write to " PROGRAM);
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+int body_client_open(const char *program, const char *config,
+	struct body_client *ret, struct err *err)
+{
+	AUTO_FREE char *path = NULL;
+	char hello[sizeof(BODY_HELLO) - 1];
+	int pair[2];
+	int rc = 0;
+
+	*ret = (struct body_client){.fd = -1};
+	if (program)
+		path = mem_dup(program);
+	else
+		rc = beside_us(&path, err);
+	if (rc < 0)
+		return rc;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set_os(err, errno, "socketpair");
+	ret->pid = fork();
+	if (ret->pid == 0)
+		run(path, config, pair[1]);
+	close(pair[1]);
+	ret->fd = pair[0];
+	if (ret->pid < 0) {
+		ret->pid = 0;
+		rc = err_set_os(err, errno, "fork");
+	}
+	if (rc >= 0)
+		rc = receive(ret, hello, sizeof(hello), err);
+	if (rc >= 0 && memcmp(hello, BODY_HELLO, sizeof(hello)) != 0)
+		rc = err_set(err, ERR_IO, "it is of another version");
+	if (rc < 0) {
+		drop_child(ret);
+		return err_wrap(err, "start %s --serve", path);
+	}
+	return 0;
+}
+
+/* What is left of an answer that did not come whole cannot be used. */
+static int broken(struct body_client *c, struct err *err)
+{
+	drop_child(c);
+	err->code = ERR_IO;
+	return ERR_IO;
+}
+
+static int outcome(const struct body_answer *a, struct buf *ret, size_t from,
+	struct err *err)
+{
+	int len = a->len > 400 ? 400 : (int)a->len;
+
+	switch (a->status) {
+	case BODY_OK:
+		return 0;
+	case BODY_GONE:
+		return err_set(err, ERR_ABSENT, "no message has this body");
+	case BODY_DAMAGED:
+		return err_set(err, ERR_CORRUPT,
+			"the file no longer has the bytes it had when it was "
+			"logged");
+	case BODY_FAILED:
+		break;
+	}
+	return err_set(err, ERR_IO, "%.*s", len,
+		ret->data ? (const char *)ret->data + from : "");
+}
+
+int body_client_read(struct body_client *c, const char *account,
+	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
+	uint64_t *ret_size, struct err *err)
+{
+	struct err unasked = ERR_INIT;
+	struct body_request q = {
+		.hash = *hash,
+		.offset = offset,
+		.most = most > BODY_PIECE_MAX ? BODY_PIECE_MAX : (uint32_t)most,
+	};
+	struct body_answer a;
+	uint8_t head[BODY_ANSWER_HEAD];
+	AUTO_BUF struct buf b = BUF_INIT;
+	size_t had = ret->len;
+
+	if (!err)
+		err = &unasked;
+	if (!c->pid)
+		return err_set(err, ERR_IO, PROGRAM " is not running");
+	if (!*account || strlen(account) > BODY_ACCOUNT_MAX || !most)
+		return err_set(err, ERR_USAGE, "account \"%s\": no such name",
+			account);
+	memcpy(q.account, account, strlen(account));
+	body_request_encode(&q, &b);
+	if (transmit(c, &b, err) < 0 ||
+		receive(c, head, sizeof(head), err) < 0 ||
+		body_answer_decode(head, q.most, &a, err) < 0 ||
+		receive(c, buf_room(ret, a.len), a.len, err) < 0)
+		return broken(c, err);
+	ret->len += a.len;
+	int rc = outcome(&a, ret, had, err);
+	if (rc < 0)
+		ret->len = had;
+	else
+		*ret_size = a.size;
+	return rc;
+}
+
+void body_client_close(struct body_client *c)
+{
+	if (c->pid)
+		drop_child(c);
+}

@@ -1,0 +1,45 @@
+/*
+ * bodyclient: the shipper's door to the bytes of bodies: a writer of its own
+ * that reads the mail for it (bodyserve.h).
+ */
+#ifndef PB_BODYCLIENT_H
+#define PB_BODYCLIENT_H
+
+#include <sys/types.h>
+
+#include "hash.h"
+#include "mem.h"
+
+struct err;
+
+struct body_client {
+	int fd;
+	pid_t pid; /* 0: not open */
+};
+
+/*
+ * Start the writer as a child. Its messages go to our stderr.
+ * Parameters: program: path of packetboat-writer; NULL: beside this program.
+ * config: as given with -c, or NULL.
+ * Errors: ERR_IO: it could not be started, or refused (it says why itself).
+ */
+int body_client_open(const char *program, const char *config,
+	struct body_client *ret, struct err *err);
+
+/*
+ * Append up to `most` bytes of a body, from offset on, to ret: at most
+ * BODY_PIECE_MAX are asked for in one call; fewer than asked for come only at
+ * the body's end. Pieces in order of offset are cheap.
+ * Returns 0 and the body's whole size.
+ * Errors: ERR_ABSENT: no message with this body is in the store (any more);
+ * ERR_CORRUPT: the file no longer has these bytes, and no other message has;
+ * ERR_IO: not now. After ERR_IO with c->pid 0 the child is gone: open again.
+ */
+int body_client_read(struct body_client *c, const char *account,
+	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
+	uint64_t *ret_size, struct err *err);
+
+/* End the child and wait for it. Harmless when not open. */
+void body_client_close(struct body_client *c);
+
+#endif

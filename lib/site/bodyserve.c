@@ -1,0 +1,59 @@
+#include "bodyserve.h"
+
+#include <string.h>
+
+#include "err.h"
+#include "wire.h"
+
+void body_request_encode(const struct body_request *q, struct buf *ret)
+{
+	wire_add_bytes(ret, q->account, strlen(q->account));
+	buf_add(ret, q->hash.b, sizeof(q->hash.b));
+	wire_add_u64(ret, q->offset);
+	wire_add_u32(ret, q->most);
+}
+
+int body_request_decode(
+	const void *data, size_t len, struct body_request *ret, struct err *err)
+{
+	struct wire w = wire_over(data, len);
+	size_t name_len = 0;
+	const uint8_t *name = wire_bytes(&w, BODY_ACCOUNT_MAX, &name_len);
+	const uint8_t *hash = wire_raw(&w, HASH_SIZE);
+	uint64_t offset = wire_u64(&w);
+	uint32_t most = wire_u32(&w);
+
+	if (w.bad && len < BODY_REQUEST_MAX)
+		return 0;
+	if (w.bad || !name_len || memchr(name, 0, name_len) || !most ||
+		most > BODY_PIECE_MAX)
+		return err_set(err, ERR_CORRUPT, "not a body request");
+	memcpy(ret->account, name, name_len);
+	ret->account[name_len] = '\0';
+	memcpy(ret->hash.b, hash, HASH_SIZE);
+	ret->offset = offset;
+	ret->most = most;
+	return (int)(len - wire_left(&w));
+}
+
+void body_answer_encode(const struct body_answer *a, struct buf *ret)
+{
+	buf_add_byte(ret, (uint8_t)a->status);
+	wire_add_u64(ret, a->size);
+	wire_add_u32(ret, a->len);
+}
+
+int body_answer_decode(const void *data, uint32_t most, struct body_answer *ret,
+	struct err *err)
+{
+	struct wire w = wire_over(data, BODY_ANSWER_HEAD);
+	uint8_t status = wire_u8(&w);
+
+	ret->status = (enum body_status)status;
+	ret->size = wire_u64(&w);
+	ret->len = wire_u32(&w);
+	if (status > BODY_FAILED || ret->len > BODY_PIECE_MAX ||
+		(status == BODY_OK && ret->len > most))
+		return err_set(err, ERR_CORRUPT, "not an answer about a body");
+	return 0;
+}
