@@ -84,8 +84,7 @@ static inline int odd_fstat(struct os *os, int fd, struct os_stat *ret)
 	return u->ops->fstat(u, fd, ret);
 }
 
-static inline int odd_stat(
-	struct os *os, const char *path, struct os_stat *ret)
+static inline int odd_stat(struct os *os, const char *path, struct os_stat *ret)
 {
 	struct os *u = odd_of(os)->under;
 
@@ -128,8 +127,8 @@ static inline int odd_list(struct os *os, const char *path, struct buf *ret)
 	return u->ops->list(u, path, ret);
 }
 
-static inline int odd_space(struct os *os, const char *path,
-	uint64_t *ret_free, uint64_t *ret_total)
+static inline int odd_space(struct os *os, const char *path, uint64_t *ret_free,
+	uint64_t *ret_total)
 {
 	struct os *u = odd_of(os)->under;
 

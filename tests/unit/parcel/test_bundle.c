@@ -1,13 +1,14 @@
 /*
  * bundle: what is written is read back; what a stranger's tar holds is not.
  *
- * Hostile bundles are made block by block (add_header), because no honest
+ * Hostile bundles are made block by block (tarforge.h), because no honest
  * program writes them.
  */
 #include "bundle.h"
 #include "err.h"
 #include "parcel.h"
 #include "simdisk.h"
+#include "tarforge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,6 @@
 #include <cmocka.h>
 
 #define PATH "/bundle"
-#define BLOCK 512u
 
 /* ---- writing and reading on a simulated disk ---- */
 
@@ -417,54 +417,6 @@ static void odd_portions_make_no_difference_and_a_bad_sector_is_io(void **state)
 
 /* ---- what strangers write ---- */
 
-struct tar_header {
-	const char *name, *magic, *link;
-	char type;
-	uint64_t size;
-};
-
-static void add_header(struct buf *b, const struct tar_header *h)
-{
-	char block[BLOCK] = {0};
-	unsigned sum = 0;
-
-	snprintf(block, 100, "%s", h->name);
-	memcpy(block + 100,
-		"0000600\0"
-		"0000000\0"
-		"0000000\0",
-		24);
-	snprintf(block + 124, 12, "%011llo", (unsigned long long)h->size);
-	memcpy(block + 136, "00000000000", 11);
-	memcpy(block + 148, "        ", 8);
-	block[156] = h->type;
-	snprintf(block + 157, 100, "%s", h->link ? h->link : "");
-	memcpy(block + 257,
-		h->magic ? h->magic
-			 : "ustar\0"
-			   "00",
-		8);
-	for (size_t i = 0; i < BLOCK; i++)
-		sum += (uint8_t)block[i];
-	snprintf(block + 148, 8, "%06o", sum);
-	buf_add(b, block, BLOCK);
-}
-
-static void add_padded(struct buf *b, const void *data, size_t len)
-{
-	static const uint8_t zeros[BLOCK];
-
-	buf_add(b, data, len);
-	buf_add(b, zeros, (BLOCK - len % BLOCK) % BLOCK);
-}
-
-static void add_end(struct buf *b)
-{
-	static const uint8_t zeros[2 * BLOCK];
-
-	buf_add(b, zeros, sizeof(zeros));
-}
-
 static void refuse(const struct buf *b, int code, const char *reason)
 {
 	struct err err = ERR_INIT;
@@ -482,11 +434,11 @@ static void a_bundle_made_by_hand_is_read(void **state)
 	size_t count;
 
 	(void)state;
-	add_header(
+	tar_add_header(
 		&b, &(struct tar_header){
 			    .name = "00000001.parcel", .type = '0', .size = 5});
-	add_padded(&b, "bytes", 5);
-	add_end(&b);
+	tar_add_data(&b, "bytes", 5);
+	tar_add_end(&b);
 	assert_int_equal(read_bytes(b.data, b.len, NULL, &count, NULL), 0);
 	assert_int_equal(count, 1);
 }
@@ -501,10 +453,11 @@ static void entries_that_are_no_regular_files_are_refused(void **state)
 		struct err err = ERR_INIT;
 		size_t count;
 
-		add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-				       .type = types[i],
-				       .link = "/etc/passwd"});
-		add_end(&b);
+		tar_add_header(
+			&b, &(struct tar_header){.name = "00000001.parcel",
+				    .type = types[i],
+				    .link = "/etc/passwd"});
+		tar_add_end(&b);
 		if (read_bytes(b.data, b.len, NULL, &count, &err) >= 0 ||
 			count != 0)
 			fail_msg("type %c was taken", types[i]);
@@ -516,12 +469,12 @@ static void a_link_with_bytes_is_refused(void **state)
 	AUTO_BUF struct buf b = BUF_INIT;
 
 	(void)state;
-	add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-			       .type = '1',
-			       .link = "/etc/passwd",
-			       .size = 5});
-	add_padded(&b, "bytes", 5);
-	add_end(&b);
+	tar_add_header(&b, &(struct tar_header){.name = "00000001.parcel",
+				   .type = '1',
+				   .link = "/etc/passwd",
+				   .size = 5});
+	tar_add_data(&b, "bytes", 5);
+	tar_add_end(&b);
 	refuse(&b, ERR_CORRUPT, "not a regular file");
 }
 
@@ -547,11 +500,11 @@ static void other_names_are_refused(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		AUTO_BUF struct buf b = BUF_INIT;
 
-		add_header(
+		tar_add_header(
 			&b, &(struct tar_header){
 				    .name = names[i], .type = '0', .size = 5});
-		add_padded(&b, "bytes", 5);
-		add_end(&b);
+		tar_add_data(&b, "bytes", 5);
+		tar_add_end(&b);
 		refuse(&b, ERR_CORRUPT, "bundle");
 	}
 }
@@ -567,11 +520,12 @@ static void other_names_are_refused_later_too(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		AUTO_BUF struct buf b = BUF_INIT;
 
-		add_header(&b, &(struct tar_header){
-				       .name = "00000001.parcel", .type = '0'});
-		add_header(&b,
+		tar_add_header(
+			&b, &(struct tar_header){
+				    .name = "00000001.parcel", .type = '0'});
+		tar_add_header(&b,
 			&(struct tar_header){.name = names[i], .type = '0'});
-		add_end(&b);
+		tar_add_end(&b);
 		refuse(&b, ERR_CORRUPT, "not the name that comes next");
 	}
 }
@@ -585,9 +539,10 @@ static void a_huge_size_is_refused_before_memory_is_taken(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		AUTO_BUF struct buf b = BUF_INIT;
 
-		add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-				       .type = '0',
-				       .size = sizes[i]});
+		tar_add_header(
+			&b, &(struct tar_header){.name = "00000001.parcel",
+				    .type = '0',
+				    .size = sizes[i]});
 		refuse(&b, ERR_LIMIT, "over limit");
 	}
 }
@@ -600,17 +555,14 @@ static void a_binary_or_negative_size_is_refused(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		AUTO_BUF struct buf b = BUF_INIT;
 		struct err err = ERR_INIT;
-		unsigned sum = 0;
 		size_t count;
 
-		add_header(&b, &(struct tar_header){
-				       .name = "00000001.parcel", .type = '0'});
+		tar_add_header(
+			&b, &(struct tar_header){
+				    .name = "00000001.parcel", .type = '0'});
 		memset(b.data + 124, tops[i], 12);
-		memset(b.data + 148, ' ', 8);
-		for (size_t j = 0; j < BLOCK; j++)
-			sum += b.data[j];
-		snprintf((char *)b.data + 148, 8, "%06o", sum);
-		add_end(&b);
+		tar_sum(b.data);
+		tar_add_end(&b);
 		assert_true(read_bytes(b.data, b.len, NULL, &count, &err) < 0);
 		assert_int_equal(count, 0);
 	}
@@ -634,15 +586,17 @@ static void extended_headers_are_refused(void **state)
 		struct err err = ERR_INIT;
 		size_t count;
 
-		add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-				       .type = heads[i].type,
-				       .size = strlen(heads[i].data)});
-		add_padded(&b, heads[i].data, strlen(heads[i].data));
-		add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-				       .type = '0',
-				       .size = 5});
-		add_padded(&b, "bytes", 5);
-		add_end(&b);
+		tar_add_header(
+			&b, &(struct tar_header){.name = "00000001.parcel",
+				    .type = heads[i].type,
+				    .size = strlen(heads[i].data)});
+		tar_add_data(&b, heads[i].data, strlen(heads[i].data));
+		tar_add_header(
+			&b, &(struct tar_header){.name = "00000001.parcel",
+				    .type = '0',
+				    .size = 5});
+		tar_add_data(&b, "bytes", 5);
+		tar_add_end(&b);
 		if (read_bytes(b.data, b.len, NULL, &count, &err) >= 0)
 			fail_msg("head %zu was taken", i);
 	}
@@ -656,12 +610,13 @@ static void gnu_and_old_tars_are_refused(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		AUTO_BUF struct buf b = BUF_INIT;
 
-		add_header(&b, &(struct tar_header){.name = "00000001.parcel",
-				       .type = '0',
-				       .magic = magics[i],
-				       .size = 5});
-		add_padded(&b, "bytes", 5);
-		add_end(&b);
+		tar_add_header(
+			&b, &(struct tar_header){.name = "00000001.parcel",
+				    .type = '0',
+				    .magic = magics[i],
+				    .size = 5});
+		tar_add_data(&b, "bytes", 5);
+		tar_add_end(&b);
 		refuse(&b, ERR_CORRUPT, "not plain ustar");
 	}
 }
@@ -672,11 +627,11 @@ static void an_archive_after_the_archive_is_refused(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		add_header(
+		tar_add_header(
 			&b, &(struct tar_header){.name = i ? "00000002.parcel"
 							   : "00000001.parcel",
 				    .type = '0'});
-		add_end(&b);
+		tar_add_end(&b);
 	}
 	refuse(&b, ERR_CORRUPT, "after the end");
 }

@@ -137,6 +137,26 @@ static void a_created_key_is_loaded_and_private(void **state)
 	simdisk_free(d);
 }
 
+static void a_key_file_is_the_text_of_the_format(void **state)
+{
+	struct simdisk *d = disk_with_state();
+	AUTO_BUF struct buf bytes = BUF_INIT;
+	AUTO_FREE char *want = NULL;
+	struct err err = ERR_INIT;
+	char line[KEY_LINE_MAX], secret[65];
+	struct key_pair key;
+
+	(void)state;
+	assert_int_equal(key_create(simdisk_os(d), PATH, &key, &err), 0);
+	assert_int_equal(file_read(simdisk_os(d), PATH, 1000, &bytes, &err), 0);
+	key_line(&key.pub, line);
+	hex_encode(key.sign_secret, 32, secret);
+	want = mem_printf(
+		"packetboat-key 1\npublic %s\nsecret %s\n", line, secret);
+	assert_string_equal(buf_str(&bytes), want);
+	simdisk_free(d);
+}
+
 static void a_key_is_never_replaced(void **state)
 {
 	struct simdisk *d = disk_with_state();
@@ -315,6 +335,7 @@ int main(void)
 		cmocka_unit_test(
 			what_is_no_key_line_is_refused_with_the_reason),
 		cmocka_unit_test(a_created_key_is_loaded_and_private),
+		cmocka_unit_test(a_key_file_is_the_text_of_the_format),
 		cmocka_unit_test(a_key_is_never_replaced),
 		cmocka_unit_test(a_key_made_meanwhile_is_not_replaced_either),
 		cmocka_unit_test(
