@@ -61,6 +61,11 @@ static int check_compression(const char *text, struct err *err)
 	return value_compression(text, NULL, err);
 }
 
+static int check_changes(const char *text, struct err *err)
+{
+	return value_changes(text, NULL, err);
+}
+
 static int refuse_later(const char *text, struct err *err)
 {
 	(void)text;
@@ -95,6 +100,7 @@ static const struct rule {
 	{"accounts", "guard_least", check_count, false},
 	{"peer", "key", value_key, false},
 	{"peer", "oneway", check_bool, false},
+	{"peer", "changes", check_changes, false},
 	{"peer", "late", check_late, false},
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
@@ -371,6 +377,7 @@ static int load_peer(struct load *l, cfg_t *sec)
 {
 	struct config_peer *peer = &l->c->peers[l->c->peer_count++];
 	const char *text;
+	int changes = CHANGES_BOTH;
 
 	if (check_title(l, sec, value_name) < 0)
 		return ERR_USAGE;
@@ -386,6 +393,9 @@ static int load_peer(struct load *l, cfg_t *sec)
 			return fail(l, sec, "another peer has this key");
 	if ((text = cfg_getstr(sec, "oneway")))
 		(void)value_bool(text, &peer->oneway, NULL);
+	if ((text = cfg_getstr(sec, "changes")))
+		(void)value_changes(text, &changes, NULL);
+	peer->changes = (enum config_changes)changes;
 	if ((text = cfg_getstr(sec, "late")))
 		(void)value_duration_ms(text, true, &peer->late_ms, NULL);
 	return load_links(l, sec, peer);

@@ -41,9 +41,17 @@ struct config_link {
 	int level; /* zstd: compression = "fast" (3), "slow" (19) */
 };
 
+/* Which way changes go between this site and a peer. */
+enum config_changes {
+	CHANGES_BOTH,   /* each site sends of the folders it is home of */
+	CHANGES_SEND,   /* the peer's changes are refused */
+	CHANGES_RECEIVE /* nothing is sent but acknowledgements */
+};
+
 struct config_peer {
 	const char *name;
 	const char *key; /* key line */
+	enum config_changes changes;
 	bool oneway;	 /* advances on hand-over, no acknowledgements */
 	int64_t late_ms; /* -1: never (strict standby); default 15 min */
 	struct config_link *links;

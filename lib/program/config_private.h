@@ -37,6 +37,7 @@ int value_bool(const char *text, bool *ret, struct err *err); /* yes, no */
 int value_path(const char *text, struct err *err);	      /* absolute */
 int value_pattern(const char *text, struct err *err); /* with %d %n %u %% */
 int value_layout(const char *text, int *ret, struct err *err);
+int value_changes(const char *text, int *ret, struct err *err);
 int value_compression(const char *text, int *ret, struct err *err);
 int value_via(const char *text, struct err *err);  /* "dir:/media/usb" */
 int value_key(const char *text, struct err *err);  /* looks like a key line */

@@ -203,6 +203,23 @@ int value_compression(const char *text, int *ret, struct err *err)
 	return 0;
 }
 
+int value_changes(const char *text, int *ret, struct err *err)
+{
+	int changes = strcmp(text, "both") == 0	     ? CHANGES_BOTH
+		      : strcmp(text, "send") == 0    ? CHANGES_SEND
+		      : strcmp(text, "receive") == 0 ? CHANGES_RECEIVE
+						     : -1;
+
+	if (changes < 0)
+		return err_set(err, ERR_USAGE,
+			"unknown value \"%s\" (\"send\", \"receive\" or "
+			"\"both\")",
+			text);
+	if (ret)
+		*ret = changes;
+	return 0;
+}
+
 int value_via(const char *text, struct err *err)
 {
 	static const char *const later[] = {

@@ -1,0 +1,663 @@
+/*
+ * Messages of one folder: gather what is to be done, stage bodies, do it
+ * under the lock, record it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flagset.h"
+#include "os.h"
+#include "place_private.h"
+
+#define BATCH 1000           /* messages per lock: bounds memory, lock time */
+#define BATCH_BYTES (64u << 20)
+#define BUILD_BATCH 20000    /* of a folder built whole */
+
+struct action {
+	struct replica_message row; /* as it was; then as it is placed */
+	bool add, expunge, update;
+	bool done, whole;
+	size_t staged;
+	const char *target_base;
+	int64_t source_folder;      /* of an add made from a placed message */
+};
+
+struct batch {
+	struct placing *p;
+	struct arena arena;
+	struct replica_folder f;
+	bool build;
+	bool renumber;     /* UIDVALIDITY changes: every UID anew */
+	struct action *actions;
+	size_t count, limit;
+	uint64_t bytes;
+	bool full;
+	bool blocked;      /* a body is awaited: later adds wait */
+	uint32_t blocked_uid;
+	struct store_stage *stage;
+	struct store_txn *txn;
+	uint32_t next;     /* UIDNEXT as it will be */
+};
+
+static const char *keep(struct batch *b, const char *s)
+{
+	return arena_dup(&b->arena, s ? s : "", strlen(s ? s : ""));
+}
+
+static struct action *action_add(
+	struct batch *b, const struct replica_message *m)
+{
+	b->actions = mem_grow(
+		b->actions, b->count + 1, sizeof(*b->actions));
+	struct action *a = &b->actions[b->count++];
+
+	*a = (struct action){.row = *m, .whole = true};
+	a->row.base = keep(b, m->base);
+	a->row.extra = keep(b, m->extra);
+	a->row.letters = keep(b, m->letters);
+	a->row.keywords = keep(b, m->keywords);
+	a->row.p_base = keep(b, m->p_base);
+	a->row.p_letters = keep(b, m->p_letters);
+	a->row.p_keywords = keep(b, m->p_keywords);
+	a->row.p_extra = keep(b, m->p_extra);
+	return a;
+}
+
+/* ---- gathering ---- */
+
+/* Is the body here? In the store already, or received whole. */
+static int body_is_here(struct batch *b, const struct replica_message *m,
+	struct err *err)
+{
+	struct placing *p = b->p;
+	struct replica_message other;
+	struct os_stat st;
+
+	if (m->p_folder)
+		return 1;
+	AUTO_FREE char *path =
+		place_body_path(p->config->bodies_dir, &m->hash);
+	if (p->account->os->ops->lstat(p->account->os, path, &st) == 0 &&
+		(uint64_t)st.size == m->size)
+		return 1;
+	int rc = replica_message_by_hash(
+		p->replica, &m->hash, NULL, &b->arena, &other, err);
+	return rc < 0 ? rc : rc == 0;
+}
+
+/* Since when its body is awaited; 1 if it may still hold others up. */
+static int awaited(
+	struct batch *b, const struct replica_message *m, struct err *err)
+{
+	struct placing *p = b->p;
+	struct replica_message row = *m;
+
+	p->result->waiting++;
+	if (p->config->late_ms < 0)
+		return 1;
+	if (m->waits_ms)
+		return p->now_ms - m->waits_ms < p->config->late_ms;
+	row.waits_ms = p->now_ms;
+	int rc = replica_begin(p->replica, err);
+	if (rc >= 0)
+		rc = replica_message_place(p->replica, &row, true, err);
+	if (rc >= 0)
+		rc = replica_commit(p->replica, err);
+	if (rc < 0) {
+		replica_rollback(p->replica);
+		return rc;
+	}
+	return p->config->late_ms > 0;
+}
+
+static int gather_add(
+	struct batch *b, const struct replica_message *m, struct err *err)
+{
+	int here = body_is_here(b, m, err);
+
+	if (here < 0)
+		return here;
+	if (!here) {
+		int rc = awaited(b, m, err);
+
+		if (rc > 0 && !b->blocked) {
+			b->blocked = true;
+			b->blocked_uid = m->uid;
+		}
+		return rc < 0 ? rc : 0;
+	}
+	if (b->blocked)
+		return 0;
+	if (b->count >= b->limit || b->bytes > BATCH_BYTES) {
+		b->full = true;
+		return 0;
+	}
+	struct action *a = action_add(b, m);
+	a->add = true;
+	a->target_base = a->row.base;
+	a->source_folder = m->p_folder;
+	b->bytes += m->p_folder ? 0 : m->size;
+	return 0;
+}
+
+static int gather_row(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct batch *b = arg;
+	int64_t self = b->f.id;
+
+	if (m->dead) {
+		if (m->p_folder == self)
+			action_add(b, m)->expunge = true;
+		return 0;
+	}
+	if (m->folder != self)
+		return 0; /* its new folder fetches it */
+	if (m->p_folder == self && strcmp(m->p_base, m->base) == 0) {
+		action_add(b, m)->update = true;
+		return 0;
+	}
+	return gather_add(b, m, err);
+}
+
+static int by_uid(const void *x, const void *y)
+{
+	const struct action *a = x, *b = y;
+	/* Those that no authority numbered yet come last. */
+	uint64_t au = a->row.uid ? a->row.uid : UINT64_MAX;
+	uint64_t bu = b->row.uid ? b->row.uid : UINT64_MAX;
+
+	if (au != bu)
+		return au < bu ? -1 : 1;
+	return a->row.id < b->row.id ? -1 : a->row.id > b->row.id;
+}
+
+/* ---- staging ---- */
+
+static int stage_from_file(
+	struct batch *b, struct action *a, const char *path, struct err *err)
+{
+	struct os *os = b->p->account->os;
+	int fd = os->ops->open(os, path, O_RDONLY, 0);
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", path);
+	struct store_body body = {.fd = fd,
+		.size = a->row.size,
+		.mtime = a->row.mtime};
+	int rc = b->p->store->ops->stage_add(
+		b->stage, &body, &a->staged, err);
+	os->ops->close(os, fd);
+	return rc;
+}
+
+static int stage_from_store(struct batch *b, struct action *a,
+	const struct replica_message *from, struct err *err)
+{
+	struct replica_folder folder;
+	int rc = replica_folder_by_row(
+		b->p->replica, from->p_folder, &b->arena, &folder, err);
+
+	if (rc != 0 || !folder.p_path)
+		return rc < 0 ? rc
+			      : err_set(err, ERR_ABSENT,
+					"message %s: its folder is gone",
+					from->p_base);
+	struct store_body body = {.fd = -1,
+		.path = folder.p_path,
+		.base = from->p_base,
+		.size = a->row.size,
+		.mtime = a->row.mtime};
+	return b->p->store->ops->stage_add(b->stage, &body, &a->staged, err);
+}
+
+static int stage_one(struct batch *b, struct action *a, struct err *err)
+{
+	struct replica_message other;
+	int rc = ERR_ABSENT;
+
+	if (a->row.p_folder)
+		rc = stage_from_store(b, a, &a->row, err);
+	if (rc == ERR_ABSENT) {
+		AUTO_FREE char *path = place_body_path(
+			b->p->config->bodies_dir, &a->row.hash);
+
+		rc = stage_from_file(b, a, path, err);
+	}
+	if (rc == ERR_ABSENT) {
+		rc = replica_message_by_hash(b->p->replica, &a->row.hash,
+			NULL, &b->arena, &other, err);
+		rc = rc == 0 ? stage_from_store(b, a, &other, err)
+			: rc < 0 ? rc
+				 : ERR_ABSENT;
+	}
+	return rc;
+}
+
+/* Bodies whose source vanished meanwhile are left for the next round. */
+static int stage_all(struct batch *b, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->count; i++)
+		any |= b->actions[i].add;
+	if (!any && !b->build)
+		return 0;
+	int rc = b->p->store->ops->stage_begin(b->p->store,
+		b->build ? NULL : b->f.p_path, &b->stage, err);
+	for (size_t i = 0; i < b->count && rc >= 0; i++) {
+		struct action *a = &b->actions[i];
+
+		if (!a->add)
+			continue;
+		rc = stage_one(b, a, err);
+		if (rc == ERR_ABSENT) {
+			a->add = false;
+			rc = 0;
+		}
+		if (b->p->config->progress)
+			b->p->config->progress(b->p->config->progress_arg,
+				b->f.path, b->p->result->placed + i + 1);
+	}
+	return rc < 0 ? rc : b->p->store->ops->stage_sync(b->stage, err);
+}
+
+/* ---- under the lock ---- */
+
+static uint32_t take_uid(struct batch *b, struct action *a)
+{
+	uint32_t uid = a->row.uid;
+
+	if (b->renumber && uid)
+		return uid; /* all start anew: the authority's map holds */
+	if (!uid || uid < b->next) {
+		if (uid) {
+			a->whole = false;
+			b->p->result->late++;
+		}
+		uid = b->next;
+	}
+	b->next = uid + 1;
+	return uid;
+}
+
+/* Another message lies here under this name: the same in every site. */
+static bool name_taken(struct batch *b, const struct store_view *view,
+	const struct action *a)
+{
+	if (store_view_find(view, a->target_base))
+		return true;
+	for (const struct action *o = b->actions; o < a; o++)
+		if (o->add && o->done &&
+			strcmp(o->target_base, a->target_base) == 0)
+			return true;
+	return false;
+}
+
+static void do_add(struct batch *b, const struct store_view *view,
+	struct action *a)
+{
+	struct store_ops const *ops = b->p->store->ops;
+	const char *extra = a->row.extra;
+	bool uids = view->identity.has_uids || b->build;
+
+	if (name_taken(b, view, a)) {
+		AUTO_FREE char *other =
+			place_other_base(a->row.base, &a->row.dot);
+
+		if (store_view_find(view, other))
+			return; /* ours from before: capture finds it */
+		a->target_base = keep(b, other);
+		a->whole = false;
+		if (!strstr(extra, "G")) {
+			AUTO_FREE char *g = mem_printf("%s%sG%s", extra,
+				*extra ? " " : "", a->row.base);
+
+			extra = keep(b, g);
+		}
+	}
+	struct store_add add = {
+		.base = a->target_base,
+		.letters = a->row.letters,
+		.keywords = a->row.keywords,
+		.extra = extra,
+		.uid = uids ? take_uid(b, a) : 0,
+		.staged = a->staged,
+	};
+	ops->txn_add(b->txn, &add);
+	a->done = true;
+	a->row.p_base = a->target_base;
+	a->row.p_letters = a->row.letters;
+	a->row.p_keywords = a->row.keywords;
+	a->row.p_extra = uids ? extra : "";
+	a->row.p_uid = add.uid;
+	a->row.p_ino = 0;
+}
+
+/*
+ * Flags become as merged, but where the store differs from what was placed a
+ * user was faster: that stays, and capture will log it.
+ */
+static void do_flags(struct batch *b, const struct store_view *view,
+	const struct store_message *m, struct action *a)
+{
+	struct arena *arena = &b->arena;
+	const char *seen = store_message_keywords(view, m, arena);
+	const char *letters = m->letters, *keywords = seen;
+	const char *add = letter_minus(arena, a->row.letters, a->row.p_letters);
+	const char *del = letter_minus(arena, a->row.p_letters, a->row.letters);
+	size_t len;
+
+	for (; *add; add++)
+		letters = letter_put(arena, letters, *add, true);
+	for (; *del; del++)
+		letters = letter_put(arena, letters, *del, false);
+	add = keyword_minus(arena, a->row.keywords, a->row.p_keywords);
+	for (const char *k; (k = keyword_next(&add, &len));)
+		keywords = keyword_put(arena, keywords, k, len, true);
+	del = keyword_minus(arena, a->row.p_keywords, a->row.keywords);
+	for (const char *k; (k = keyword_next(&del, &len));)
+		keywords = keyword_put(arena, keywords, k, len, false);
+	if (strcmp(letters, m->letters) || !keyword_lists_equal(keywords, seen))
+		b->p->store->ops->txn_flags(
+			b->txn, m->base, letters, keywords);
+	a->row.p_letters = a->row.letters;
+	a->row.p_keywords = a->row.keywords;
+}
+
+static void do_update(struct batch *b, const struct store_view *view,
+	struct action *a)
+{
+	const struct store_message *m = store_view_find(view, a->row.p_base);
+	uint32_t uid = a->row.uid;
+
+	if (!m || m->doubled || m->unresolved)
+		return;
+	do_flags(b, view, m, a);
+	bool move_uid = uid && m->uid && uid != m->uid && !b->renumber;
+	if (move_uid && uid < b->next) {
+		a->whole = false;
+		b->p->result->late++;
+		move_uid = false;
+	}
+	if (move_uid || (m->uid && strcmp(m->extra, a->row.extra))) {
+		b->p->store->ops->txn_uid(b->txn, m->base,
+			move_uid ? uid : m->uid, a->row.extra);
+		a->row.p_extra = a->row.extra;
+		a->row.p_uid = move_uid ? uid : m->uid;
+		if (move_uid)
+			b->next = uid + 1;
+	}
+	a->done = true;
+}
+
+/* Every message of the folder that is not numbered by the authority gets a
+   number above all that it gave. */
+static int renumber_row(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct batch *b = arg;
+	const struct store_view *view = b->p->store->ops->txn_view(b->txn);
+	const struct store_message *seen = store_view_find(view, m->p_base);
+
+	if (!seen || m->dead)
+		return 0;
+	struct action *a = action_add(b, m);
+	a->done = true;
+	a->row.p_uid = m->uid && m->folder == b->f.id ? m->uid : b->next++;
+	a->row.p_extra = seen->extra ? keep(b, seen->extra) : "";
+	b->p->store->ops->txn_uid(
+		b->txn, seen->base, a->row.p_uid, a->row.p_extra);
+	(void)err;
+	return 0;
+}
+
+static void do_identity(struct batch *b, const struct store_view *view)
+{
+	struct store_identity id = {.extra = NULL};
+	bool change = false;
+	bool foreign = b->f.auth_site &&
+		b->f.auth_site != replica_origin(b->p->replica);
+
+	if (!b->build && !view->identity.has_uids)
+		return;
+	if (!foreign && !b->build)
+		return;
+	if (b->f.uidvalidity &&
+		(b->build || view->identity.uidvalidity != b->f.uidvalidity)) {
+		id.uidvalidity = b->f.uidvalidity;
+		change = true;
+	}
+	if (memcmp(&b->f.guid, &(struct id128){0}, sizeof(b->f.guid)) &&
+		(b->build || !id_equal(&b->f.guid, &view->identity.guid))) {
+		id.has_guid = true;
+		id.guid = b->f.guid;
+		change = true;
+	}
+	/* Numbers of messages still under way must not be burned. */
+	uint32_t next = b->blocked || b->full ? b->next : b->f.uidnext;
+	if (next > b->next || b->build || b->renumber) {
+		id.uidnext = next > b->next ? next : b->next;
+		b->next = id.uidnext;
+		change = true;
+	}
+	if (*b->f.extra && strcmp(b->f.extra, view->identity.extra
+				? view->identity.extra
+				: "")) {
+		id.extra = b->f.extra;
+		change = true;
+	}
+	if (change)
+		b->p->store->ops->txn_identity(b->txn, &id);
+}
+
+static int locked_part(struct batch *b, struct err *err)
+{
+	const struct store_ops *ops = b->p->store->ops;
+	const struct store_view *view = ops->txn_view(b->txn);
+	int rc = 0;
+
+	b->next = view->identity.uidnext ? view->identity.uidnext : 1;
+	if (b->renumber)
+		b->next = b->f.uidnext ? b->f.uidnext : 1;
+	for (size_t i = 0; i < b->count; i++)
+		if (b->actions[i].update)
+			do_update(b, view, &b->actions[i]);
+	for (size_t i = 0; i < b->count; i++) {
+		struct action *a = &b->actions[i];
+
+		if (a->add) {
+			do_add(b, view, a);
+		} else if (a->expunge) {
+			if (store_view_find(view, a->row.p_base))
+				ops->txn_expunge(b->txn, a->row.p_base);
+			a->done = true;
+		}
+	}
+	if (b->renumber)
+		rc = replica_placed_each(
+			b->p->replica, b->f.id, renumber_row, b, err);
+	if (rc < 0)
+		return rc;
+	do_identity(b, view);
+	rc = ops->txn_commit(b->txn, err);
+	if (rc > 0)
+		b->p->result->unplaced++;
+	return rc;
+}
+
+/* ---- recording ---- */
+
+static int record_one(struct batch *b, struct action *a, struct err *err)
+{
+	struct placing *p = b->p;
+	struct replica_message old;
+	int rc = 0;
+
+	if (a->expunge) {
+		a->row.p_folder = 0;
+		a->row.p_uid = 0;
+		p->result->changed++;
+	} else if (a->add) {
+		if (a->row.p_folder) {
+			rc = replica_message_get(p->replica, a->row.id,
+				&b->arena, &old, err);
+			if (rc == 0)
+				rc = replica_stray(p->replica, &old, err);
+			p->result->changed++;
+		} else {
+			p->result->placed++;
+		}
+		a->row.p_folder = b->f.id;
+		a->row.waits_ms = 0;
+	} else {
+		p->result->changed++;
+	}
+	return rc < 0 ? rc
+		      : replica_message_place(
+				p->replica, &a->row, a->whole, err);
+}
+
+/*
+ * Some keyword found no letter (there are 26): what was not placed must not
+ * be recorded as placed, or capture would take it for a user's removal.
+ */
+static int drop_lost_keywords(struct batch *b, struct err *err)
+{
+	struct store_view view = {0};
+	const char *names = "";
+	int rc = b->p->store->ops->view(b->p->store,
+		b->build ? b->f.path : b->f.p_path, STORE_LOCKED, &view, err);
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < STORE_KEYWORDS_MAX; i++)
+		if (view.keywords[i])
+			names = keyword_put(&b->arena, names,
+				view.keywords[i], strlen(view.keywords[i]),
+				true);
+	names = keep(b, names);
+	store_view_free(&view);
+	for (size_t i = 0; i < b->count; i++) {
+		struct action *a = &b->actions[i];
+		const char *lost = keyword_minus(
+			&b->arena, a->row.p_keywords, names);
+
+		if (!a->done || !*lost)
+			continue;
+		a->row.p_keywords = keyword_minus(
+			&b->arena, a->row.p_keywords, lost);
+		a->whole = false;
+	}
+	return 0;
+}
+
+static int record(struct batch *b, bool keywords_lost, struct err *err)
+{
+	struct placing *p = b->p;
+	struct replica_folder now;
+	int rc = keywords_lost ? drop_lost_keywords(b, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = replica_begin(p->replica, err);
+
+	for (size_t i = 0; i < b->count && rc >= 0; i++) {
+		if (!b->actions[i].done)
+			continue;
+		rc = record_one(b, &b->actions[i], err);
+	}
+	if (rc >= 0)
+		rc = replica_folder_by_row(
+			p->replica, b->f.id, &b->arena, &now, err);
+	if (rc == 0) {
+		if (b->build) {
+			now.p_path = now.path;
+			p->result->folders++;
+		}
+		if (b->build || b->renumber)
+			now.p_uidvalidity = b->f.uidvalidity;
+		if (memcmp(&b->f.guid, &(struct id128){0},
+			    sizeof(b->f.guid)))
+			now.p_guid = b->f.guid;
+		now.p_uidnext = b->next;
+		now.cookie_good = false;
+		rc = replica_folder_place(p->replica, &now, err);
+	}
+	if (rc >= 0)
+		rc = replica_commit(p->replica, err);
+	if (rc < 0)
+		replica_rollback(p->replica);
+	return rc;
+}
+
+static int run_batch(struct batch *b, struct err *err)
+{
+	struct placing *p = b->p;
+	int rc = replica_todo_each(p->replica, b->f.id, gather_row, b, err);
+
+	if (rc < 0)
+		return rc;
+	if (b->count)
+		qsort(b->actions, b->count, sizeof(*b->actions), by_uid);
+	/* A new numbering takes everything at once, or waits. */
+	if (b->renumber && b->blocked)
+		return 0;
+	rc = stage_all(b, err);
+	if (rc < 0)
+		return rc;
+	const char *path = b->build ? b->f.path : b->f.p_path;
+	rc = p->store->ops->txn_begin(
+		p->store, path, b->build, b->stage, &b->txn, err);
+	if (rc < 0)
+		return rc;
+	rc = locked_part(b, err);
+	p->store->ops->txn_end(b->txn);
+	b->txn = NULL;
+	return rc < 0 ? rc : record(b, rc > 0, err);
+}
+
+static int one_batch(struct placing *p, int64_t folder, bool *ret_more,
+	struct err *err)
+{
+	struct batch b = {.p = p};
+	int rc = replica_folder_by_row(
+		p->replica, folder, &b.arena, &b.f, err);
+
+	*ret_more = false;
+	if (rc == 0 && !b.f.dead && *b.f.path) {
+		b.build = !b.f.p_path;
+		b.renumber = !b.build && b.f.uidvalidity &&
+			b.f.p_uidvalidity &&
+			b.f.uidvalidity != b.f.p_uidvalidity &&
+			b.f.auth_site != replica_origin(p->replica);
+		b.limit = b.renumber ? SIZE_MAX
+			: b.build    ? BUILD_BATCH
+				     : BATCH;
+		rc = run_batch(&b, err);
+	} else if (rc == 0 && b.f.p_path) {
+		b.limit = BATCH;
+		rc = run_batch(&b, err);
+	}
+	*ret_more = rc >= 0 && b.full;
+	if (b.stage)
+		p->store->ops->stage_end(b.stage);
+	free(b.actions);
+	if (rc < 0)
+		err_wrap(err, "folder %s", b.f.path ? b.f.path : "?");
+	arena_free(&b.arena);
+	return rc < 0 ? rc : 0;
+}
+
+int place_folder(struct placing *p, int64_t folder, struct err *err)
+{
+	bool more;
+	int rc;
+
+	do
+		rc = one_batch(p, folder, &more, err);
+	while (rc >= 0 && more);
+	return rc;
+}

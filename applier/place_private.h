@@ -1,0 +1,37 @@
+/*
+ * What the parts of placing share.
+ */
+#ifndef PB_PLACE_PRIVATE_H
+#define PB_PLACE_PRIVATE_H
+
+#include "err.h"
+#include "place.h"
+
+struct placing {
+	struct account *account;
+	struct replica *replica;
+	struct store *store;
+	const struct place_config *config;
+	struct place_result *result;
+	int64_t now_ms;
+};
+
+/* tree.c: names: renames of placed folders, subscriptions, removals. */
+int place_names(struct placing *p, struct err *err);
+int place_subscriptions(struct placing *p, struct err *err);
+int place_removals(struct placing *p, struct err *err);
+
+/* folder.c: identity and messages of one folder; made if not there yet. */
+int place_folder(struct placing *p, int64_t folder, struct err *err);
+
+/* Write a folder's placed half in a transaction of its own. */
+int place_record(struct placing *p, const struct replica_folder *f,
+	struct err *err);
+
+/*
+ * A base name for a message whose own is taken in its folder: computed from
+ * its dot, so that every site takes the same; ",S=" and ",W=" are kept. Pure.
+ */
+char *place_other_base(const char *base, const struct dot *dot);
+
+#endif

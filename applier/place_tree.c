@@ -1,0 +1,256 @@
+/*
+ * Names of folders: renames, removals, subscriptions.
+ *
+ * A rename waits while its target is taken by a folder that itself has to go
+ * elsewhere; where they wait for each other, one steps aside under a
+ * temporary name first.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "place_private.h"
+
+static bool starts_with_folder(const char *path, const char *parent)
+{
+	size_t len = strlen(parent);
+
+	return strncmp(path, parent, len) == 0 && path[len] == '/';
+}
+
+static bool wants_move(const struct replica_folder *f)
+{
+	return f->p_path && !f->dead && *f->path && !f->off &&
+		!id_equal(&f->fid, &ID_INBOX) && strcmp(f->path, f->p_path);
+}
+
+static const struct replica_folder *holder(
+	const struct replica_folder *list, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].p_path && strcmp(list[i].p_path, path) == 0)
+			return &list[i];
+	return NULL;
+}
+
+/* The store renames children with their parent: so do our records. */
+static int rename_placed(struct placing *p, struct arena *arena,
+	struct replica_folder *list, size_t count, const char *from,
+	const char *to, struct err *err)
+{
+	int rc = p->store->ops->rename(p->store, from, to, err);
+
+	if (rc >= 0)
+		rc = replica_begin(p->replica, err);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct replica_folder *f = &list[i];
+
+		if (!f->p_path)
+			continue;
+		if (strcmp(f->p_path, from) == 0) {
+			f->p_path = arena_dup(arena, to, strlen(to));
+		} else if (starts_with_folder(f->p_path, from)) {
+			AUTO_FREE char *path = mem_printf(
+				"%s%s", to, f->p_path + strlen(from));
+
+			f->p_path = arena_dup(arena, path, strlen(path));
+		} else {
+			continue;
+		}
+		f->cookie_good = false;
+		rc = replica_folder_place(p->replica, f, err);
+	}
+	if (rc >= 0)
+		rc = replica_commit(p->replica, err);
+	if (rc >= 0)
+		p->result->folders++;
+	else
+		replica_rollback(p->replica);
+	return rc;
+}
+
+static int step_aside(struct placing *p, struct arena *arena,
+	struct replica_folder *list, size_t count,
+	const struct replica_folder *f, struct err *err)
+{
+	char hex[ID_HEX];
+
+	id_hex(&f->fid, hex);
+	AUTO_FREE char *aside = mem_printf("packetboat-%s", hex);
+	AUTO_FREE char *from = mem_dup(f->p_path);
+	return rename_placed(p, arena, list, count, from, aside, err);
+}
+
+int place_names(struct placing *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *list;
+	struct err first = ERR_INIT;
+	size_t count;
+	int rc = replica_folders(p->replica, &arena, &list, &count, err);
+
+	if (rc < 0)
+		return rc;
+	bool *failed = arena_alloc(&arena, count + 1);
+	for (size_t rounds = 0; rounds <= 2 * count; rounds++) {
+		bool moved = false;
+		struct replica_folder *stuck = NULL;
+
+		for (size_t i = 0; i < count; i++) {
+			struct replica_folder *f = &list[i];
+
+			if (!wants_move(f) || failed[i])
+				continue;
+			if (holder(list, count, f->path)) {
+				if (wants_move(holder(list, count, f->path)))
+					stuck = f;
+				continue;
+			}
+			struct err one = ERR_INIT;
+			AUTO_FREE char *from = mem_dup(f->p_path);
+			rc = rename_placed(p, &arena, list, count, from,
+				f->path, &one);
+			if (rc < 0) {
+				failed[i] = true;
+				p->result->unplaced++;
+				if (!first.code)
+					first = one;
+			} else {
+				moved = true;
+			}
+		}
+		if (moved)
+			continue;
+		if (!stuck)
+			break;
+		rc = step_aside(p, &arena, list, count, stuck, &first);
+		if (rc < 0)
+			break;
+	}
+	if (first.code)
+		*err = first;
+	return first.code;
+}
+
+static int deepest_first(const void *a, const void *b)
+{
+	const struct replica_folder *x = a, *y = b;
+
+	return strcmp(y->p_path ? y->p_path : "", x->p_path ? x->p_path : "");
+}
+
+static int unplace_row(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct placing *p = arg;
+	struct replica_message row = *m;
+
+	row.p_folder = 0;
+	row.p_uid = 0;
+	row.p_ino = 0;
+	return replica_message_place(p->replica, &row, true, err);
+}
+
+static int still_lives(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	(void)err;
+	*(bool *)arg |= !m->dead;
+	return 0;
+}
+
+static int remove_folder(
+	struct placing *p, struct replica_folder *f, struct err *err)
+{
+	bool lives = false;
+	int rc = replica_placed_each(
+		p->replica, f->id, still_lives, &lives, err);
+
+	/* What moved away is still to be taken from here. */
+	if (rc < 0 || lives)
+		return rc;
+	rc = p->store->ops->remove(p->store, f->p_path, err);
+	if (rc >= 0)
+		rc = replica_begin(p->replica, err);
+	if (rc >= 0)
+		rc = replica_placed_each(
+			p->replica, f->id, unplace_row, p, err);
+	f->p_path = NULL;
+	f->p_ino = 0;
+	f->p_uidnext = 0;
+	f->p_uidvalidity = 0;
+	f->cookie_good = false;
+	if (rc >= 0)
+		rc = replica_folder_place(p->replica, f, err);
+	if (rc >= 0)
+		rc = replica_commit(p->replica, err);
+	if (rc < 0)
+		replica_rollback(p->replica);
+	else
+		p->result->folders++;
+	return rc;
+}
+
+int place_removals(struct placing *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *list;
+	size_t count;
+	int rc = replica_folders(p->replica, &arena, &list, &count, err);
+
+	if (rc < 0)
+		return rc;
+	if (count)
+		qsort(list, count, sizeof(*list), deepest_first);
+	for (size_t i = 0; i < count; i++) {
+		struct err one = ERR_INIT;
+
+		if (!list[i].p_path || !list[i].dead || list[i].off ||
+			id_equal(&list[i].fid, &ID_INBOX))
+			continue;
+		if (remove_folder(p, &list[i], &one) < 0 && rc >= 0) {
+			*err = one;
+			rc = one.code;
+		}
+	}
+	return rc;
+}
+
+int place_subscriptions(struct placing *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *list;
+	struct replica_sub *subs;
+	size_t count, sub_count;
+	int rc = replica_folders(p->replica, &arena, &list, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct replica_folder *f = &list[i];
+
+		if (!f->p_path || f->subscribed == f->p_subscribed)
+			continue;
+		rc = p->store->ops->subscribe(
+			p->store, f->p_path, f->subscribed, err);
+		f->p_subscribed = f->subscribed;
+		if (rc >= 0)
+			rc = place_record(p, f, err);
+	}
+	if (rc >= 0)
+		rc = replica_subs(p->replica, &arena, &subs, &sub_count, err);
+	for (size_t i = 0; rc >= 0 && i < sub_count; i++) {
+		if (subs[i].subscribed == subs[i].p_subscribed)
+			continue;
+		/* A folder of that name has a register of its own. */
+		if (!holder(list, count, subs[i].path))
+			rc = p->store->ops->subscribe(p->store, subs[i].path,
+				subs[i].subscribed, err);
+		if (rc >= 0)
+			rc = replica_begin(p->replica, err);
+		if (rc >= 0)
+			rc = replica_sub_place(p->replica, subs[i].path,
+				subs[i].subscribed, err);
+		if (rc >= 0)
+			rc = replica_commit(p->replica, err);
+	}
+	replica_rollback(p->replica);
+	return rc;
+}

@@ -1,0 +1,496 @@
+#include "receive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "change.h"
+#include "err.h"
+#include "journal.h"
+
+#define LOCK_WAIT_MS 30000
+#define COPY_SIZE 65536
+
+struct receiving {
+	const struct receive_config *config;
+	const struct receive_peer *peer;
+	struct receive_result *result;
+};
+
+/* ---- bodies ---- */
+
+static int verify_body(struct receiving *r, int fd, const char *path,
+	const struct parcel_body *piece, struct err *err)
+{
+	struct os *os = r->config->os;
+	AUTO_FREE uint8_t *chunk = mem_alloc(COPY_SIZE);
+	struct hash_state st;
+	uint64_t at = 0;
+
+	hash_init(&st);
+	while (at < piece->size) {
+		size_t n = piece->size - at < COPY_SIZE
+			? (size_t)(piece->size - at)
+			: COPY_SIZE;
+		int rc = os_read_all(os, fd, chunk, n, (int64_t)at, path, err);
+
+		if (rc < 0)
+			return rc;
+		hash_add(&st, chunk, n);
+		at += n;
+	}
+	struct hash h = hash_end(&st);
+	if (memcmp(&h, &piece->hash, sizeof(h)) != 0)
+		return err_set(err, ERR_CORRUPT,
+			"body %s: its bytes are not those it is named for",
+			path);
+	return 0;
+}
+
+static int finish_body(struct receiving *r, int fd, const char *part,
+	const struct parcel_body *piece, struct err *err)
+{
+	struct os *os = r->config->os;
+	char hex[HASH_HEX];
+	int rc = verify_body(r, fd, part, piece, err);
+
+	if (rc == ERR_CORRUPT)
+		os->ops->unlink(os, part);
+	if (rc < 0)
+		return rc;
+	if ((rc = os->ops->fsync(os, fd)) < 0)
+		return err_set_os(err, -rc, "fsync %s", part);
+	hash_hex(&piece->hash, hex);
+	AUTO_FREE char *path =
+		mem_printf("%s/%s.body", r->config->bodies_dir, hex);
+	if ((rc = os->ops->rename(os, part, path)) < 0)
+		return err_set_os(err, -rc, "rename %s", part);
+	r->result->bodies++;
+	return 0;
+}
+
+static int take_body(
+	struct receiving *r, const struct parcel_body *piece, struct err *err)
+{
+	struct os *os = r->config->os;
+	struct os_stat st;
+	char hex[HASH_HEX];
+
+	hash_hex(&piece->hash, hex);
+	AUTO_FREE char *path =
+		mem_printf("%s/%s.body", r->config->bodies_dir, hex);
+	AUTO_FREE char *part =
+		mem_printf("%s/%s.part", r->config->bodies_dir, hex);
+	if (os->ops->lstat(os, path, &st) == 0)
+		return 0;
+	int fd = os->ops->open(os, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", part);
+	int rc = os->ops->fstat(os, fd, &st);
+	if (rc < 0)
+		rc = err_set_os(err, -rc, "%s", part);
+	/* A piece beyond what is here waits for the one before it: the
+	   acknowledgement says from where. */
+	if (rc >= 0 && piece->offset <= (uint64_t)st.size) {
+		rc = os_write_all(os, fd, piece->data, piece->len,
+			(int64_t)piece->offset, part, err);
+		if (rc >= 0 && piece->offset + piece->len == piece->size)
+			rc = finish_body(r, fd, part, piece, err);
+		else if (rc >= 0 && (rc = os->ops->fdatasync(os, fd)) < 0)
+			rc = err_set_os(err, -rc, "fdatasync %s", part);
+	}
+	os->ops->close(os, fd);
+	return rc < 0 ? rc : 0;
+}
+
+static int take_bodies(struct receiving *r,
+	const struct parcel_sections *sections, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sections->count; i++) {
+		if (sections->items[i].type != PARCEL_BODY)
+			continue;
+		any = true;
+		int rc = take_body(r, &sections->items[i].body, err);
+		if (rc < 0)
+			return rc;
+	}
+	return any ? dir_sync(r->config->os, r->config->bodies_dir, err) : 0;
+}
+
+/* ---- changes ---- */
+
+/*
+ * A peer claims a folder in the term in which we claimed it, and nobody heard
+ * of our claim: give way, before what the peer says of UIDs is read.
+ */
+static int give_way(struct journal *j, const struct change *c, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica *rep = j->account->replica;
+	struct replica_folder f;
+	struct replica_log log;
+	struct log_id own = {replica_origin(rep), replica_incarnation(rep),
+		ID_ACCOUNT};
+	int rc = replica_folder_by_fid(rep, &c->folder, &arena, &f, err);
+
+	if (rc != 0 || f.auth_term != c->term || f.auth_site != own.origin ||
+		c->site == own.origin)
+		return rc < 0 ? rc : 0;
+	rc = replica_log_get(rep, &own, false, &log, err);
+	if (rc == 0)
+		rc = replica_acked_by_any(rep, log.id, 1, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	struct change yield = *c;
+	yield.term = c->term + 1;
+	yield.by.stamp = STAMP_OF(
+		j->account->os->ops->wall_ns(j->account->os) / 1000000, 0);
+	return journal_put(j, &ID_ACCOUNT, &yield, err);
+}
+
+/* That the peer was heard: what it sent again wants an answer again. */
+static int note_heard(struct receiving *r, struct replica *rep, struct err *err)
+{
+	int64_t heard = 0;
+	AUTO_FREE char *key = mem_printf("heard %016llx",
+		(unsigned long long)r->peer->key.origin);
+	int rc = replica_meta_get(rep, key, &heard, err);
+
+	return rc < 0 ? rc : replica_meta_set(rep, key, heard + 1, err);
+}
+
+static int merge_section(struct receiving *r, struct journal *j,
+	const struct parcel_changes *s, struct err *err)
+{
+	struct replica *rep = j->account->replica;
+	struct replica_log log;
+	struct change_batch batch = {0};
+	int rc = replica_log_get(rep, &s->from.log, true, &log, err);
+
+	if (rc >= 0)
+		rc = note_heard(r, rep, err);
+	if (rc < 0)
+		return rc;
+	rc = replica_log_agrees(rep, &log, s->from.lsn, s->from.chain, err);
+	if (rc >= 0)
+		rc = replica_log_agrees(
+			rep, &log, s->to.lsn, s->to.chain, err);
+	if (rc < 0)
+		return rc;
+	if (s->to.lsn <= log.known.lsn) {
+		r->result->repeats++;
+		return 0;
+	}
+	if (s->from.lsn > log.known.lsn)
+		return err_set(err, ERR_TORN,
+			"account %s: begins at lsn %llu, known is %llu: "
+			"something before it is still under way",
+			s->account, (unsigned long long)s->from.lsn,
+			(unsigned long long)log.known.lsn);
+	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
+	rc = change_decode(&ctx, s->payload, s->len, &batch, err);
+	for (size_t i = 0; i < batch.count && rc >= 0; i++) {
+		const struct change *c = &batch.items[i];
+
+		if (c->by.log.origin != r->peer->key.origin) {
+			rc = err_set(err, ERR_AUTH,
+				"account %s: holds a change of another site",
+				s->account);
+			break;
+		}
+		if (c->kind == CHANGE_AUTHORITY)
+			rc = give_way(j, c, err);
+		if (rc >= 0)
+			rc = replica_apply(rep, c, err);
+		r->result->changes += rc == 0;
+	}
+	change_batch_free(&batch);
+	if (rc < 0)
+		return rc;
+	log.known = s->to;
+	return replica_log_set(rep, &log, err);
+}
+
+static int check_section(struct receiving *r, const struct parcel_changes *s,
+	struct err *err)
+{
+	if (!r->peer->takes_changes)
+		return err_set(err, ERR_AUTH,
+			"account %s: changes from here are not taken "
+			"(changes = \"send\" for this peer)",
+			s->account);
+	if (s->from.log.origin != r->peer->key.origin)
+		return err_set(err, ERR_AUTH,
+			"account %s: changes of another site (origin "
+			"%016llx): relaying is not yet built",
+			s->account,
+			(unsigned long long)s->from.log.origin);
+	if (!r->config->account_ok(r->config->arg, s->account))
+		return err_set(err, ERR_AUTH,
+			"account %s: there is none of that name here (add "
+			"it to the configuration)",
+			s->account);
+	return 0;
+}
+
+static int take_ack(struct receiving *r, struct replica *rep,
+	const struct parcel_ack *ack, struct err *err)
+{
+	uint64_t peer = r->peer->key.origin;
+	int rc = replica_ack_order(
+		rep, peer, ack->incarnation, ack->count, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	r->result->acks++;
+	rc = replica_want_clear(rep, peer, err);
+	for (size_t i = 0; i < ack->entry_count && rc >= 0; i++) {
+		const struct parcel_ack_entry *e = &ack->entries[i];
+		struct replica_log log;
+
+		rc = replica_log_get(rep, &e->durable.log, false, &log, err);
+		if (rc != 0) {
+			/* A log of ours that we do not know: our state is
+			   older than what the peer has seen. */
+			if (rc > 0 &&
+				e->durable.log.origin == replica_origin(rep) &&
+				e->durable.lsn)
+				return err_set(err, ERR_CONFLICT,
+					"account %s: acknowledges a log of "
+					"ours that our state does not know: "
+					"was the state restored?",
+					ack->account);
+			continue;
+		}
+		if (e->durable.lsn > log.known.lsn)
+			return err_set(err, ERR_CONFLICT,
+				"account %s: acknowledges lsn %llu of a log "
+				"that ends at %llu: was the state restored?",
+				ack->account,
+				(unsigned long long)e->durable.lsn,
+				(unsigned long long)log.known.lsn);
+		struct replica_ack row = {log.id, e->durable.lsn,
+			e->durable.chain, e->applied};
+		rc = replica_ack_set(rep, peer, &row, err);
+	}
+	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
+		rc = replica_want_add(rep, peer, &ack->wants[i].hash,
+			ack->wants[i].offset, err);
+	return rc;
+}
+
+static const char *account_of(const struct parcel_section *s)
+{
+	switch (s->type) {
+	case PARCEL_CHANGES:
+		return s->changes.account;
+	case PARCEL_ACK:
+		return s->ack.account;
+	case PARCEL_BODY:
+		break;
+	}
+	return NULL;
+}
+
+/* All that a parcel says of one account, in one transaction. */
+static int merge_account(struct receiving *r, const char *name,
+	const struct parcel_sections *sections, struct err *err)
+{
+	struct account a;
+	struct journal j;
+	int rc = account_open(&a, r->config->os, r->config->state_dir, name,
+		r->config->self->pub.origin, true, err);
+
+	if (rc < 0)
+		return rc;
+	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc >= 0)
+		rc = journal_begin(&j, &a, err);
+	if (rc >= 0) {
+		/* The account log first: folders before their messages. */
+		for (int pass = 0; pass < 2 && rc >= 0; pass++) {
+			for (size_t i = 0; i < sections->count && rc >= 0;
+				i++) {
+				const struct parcel_section *s =
+					&sections->items[i];
+				if (s->type != PARCEL_CHANGES ||
+					strcmp(s->changes.account, name) ||
+					id_is_account(&s->changes.from.log
+							       .folder) !=
+						(pass == 0))
+					continue;
+				rc = merge_section(r, &j, &s->changes, err);
+			}
+		}
+		for (size_t i = 0; i < sections->count && rc >= 0; i++)
+			if (sections->items[i].type == PARCEL_ACK &&
+				!strcmp(sections->items[i].ack.account, name))
+				rc = take_ack(r, a.replica,
+					&sections->items[i].ack, err);
+		if (rc >= 0)
+			rc = capture_merge_names(&j, err);
+		if (rc >= 0)
+			rc = journal_commit(&j, false, err);
+		else
+			journal_abort(&j);
+	}
+	account_close(&a);
+	return rc;
+}
+
+static int merge_all(struct receiving *r,
+	const struct parcel_sections *sections, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sections->count && rc >= 0; i++)
+		if (sections->items[i].type == PARCEL_CHANGES)
+			rc = check_section(r, &sections->items[i].changes, err);
+	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
+		const char *name = account_of(&sections->items[i]);
+		bool first = name != NULL;
+
+		for (size_t k = 0; k < i && first; k++) {
+			const char *other = account_of(&sections->items[k]);
+
+			first = !other || strcmp(other, name);
+		}
+		if (first && r->config->account_ok(r->config->arg, name))
+			rc = merge_account(r, name, sections, err);
+	}
+	return rc;
+}
+
+static int check_space(const struct receive_config *config, size_t len,
+	struct err *err)
+{
+	uint64_t left, total;
+	int rc = config->os->ops->space(
+		config->os, config->state_dir, &left, &total);
+
+	if (rc < 0)
+		return err_set_os(err, -rc, "%s", config->state_dir);
+	if (left < len || left - len < total / 100 * config->reserve_percent)
+		return err_set(err, ERR_OPERATOR,
+			"%s: less than %u %% of the disk is free: nothing is "
+			"taken until there is room (or set \"reserve\")",
+			config->state_dir, config->reserve_percent);
+	return 0;
+}
+
+int receive_parcel(const struct receive_config *config, const void *data,
+	size_t len, struct receive_result *ret, struct err *err)
+{
+	struct receiving r = {.config = config, .result = ret};
+	struct parcel_sections sections = {0};
+	AUTO_BUF struct buf plain = BUF_INIT;
+	AUTO_FREE struct key_public *keys =
+		mem_array(config->peer_count + 1, sizeof(*keys));
+	size_t peer;
+
+	for (size_t i = 0; i < config->peer_count; i++)
+		keys[i] = config->peers[i].key;
+	int rc = parcel_open(config->self, keys, config->peer_count, data, len,
+		&peer, &plain, err);
+	if (rc >= 0) {
+		r.peer = &config->peers[peer];
+		rc = parcel_parse(r.peer->key.origin, plain.data, plain.len,
+			&sections, err);
+		if (rc >= 0)
+			rc = check_space(config, plain.len, err);
+		if (rc >= 0)
+			rc = dir_make(
+				config->os, config->bodies_dir, 0700, err);
+		if (rc >= 0)
+			rc = take_bodies(&r, &sections, err);
+		if (rc >= 0)
+			rc = merge_all(&r, &sections, err);
+		parcel_sections_free(&sections);
+		if (rc < 0)
+			err_wrap(err, "peer %s", r.peer->name);
+	}
+	if (rc >= 0)
+		ret->parcels++;
+	else if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT)
+		ret->refused++;
+	return rc;
+}
+
+/* ---- cleaning ---- */
+
+struct wanted {
+	struct hash *list;
+	size_t count;
+};
+
+static int want_row(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct wanted *w = arg;
+
+	(void)err;
+	w->list = mem_grow(w->list, w->count + 1, sizeof(*w->list));
+	w->list[w->count++] = m->hash;
+	return 0;
+}
+
+static int cmp_hash(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct hash));
+}
+
+int receive_clean(const struct receive_config *config,
+	const char *const *accounts, size_t count, struct err *err)
+{
+	struct os *os = config->os;
+	struct wanted wanted = {0};
+	AUTO_BUF struct buf names = BUF_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct account a;
+
+		rc = account_open(&a, os, config->state_dir, accounts[i],
+			config->self->pub.origin, false, err);
+		if (rc == ERR_ABSENT) {
+			rc = 0;
+			continue;
+		}
+		if (rc < 0)
+			break;
+		rc = replica_bodiless_each(a.replica, want_row, &wanted, err);
+		account_close(&a);
+	}
+	if (rc >= 0 &&
+		(rc = os->ops->list(os, config->bodies_dir, &names)) < 0)
+		rc = rc == -ENOENT
+			? 0
+			: err_set_os(err, -rc, "%s", config->bodies_dir);
+	if (wanted.count)
+		qsort(wanted.list, wanted.count, sizeof(*wanted.list),
+			cmp_hash);
+	struct os_entry entry;
+	size_t at = 0;
+	while (rc >= 0 && os_list_next(&names, &at, &entry)) {
+		const char *name = entry.name;
+		struct hash h;
+		AUTO_FREE char *hex = mem_dup_n(
+			name, strnlen(name, 2 * HASH_SIZE));
+
+		if (hash_from_hex(hex, &h) == 0 &&
+			(!wanted.count ||
+				!bsearch(&h, wanted.list, wanted.count,
+					sizeof(h), cmp_hash))) {
+			AUTO_FREE char *path = mem_printf(
+				"%s/%s", config->bodies_dir, name);
+
+			os->ops->unlink(os, path);
+		}
+	}
+	free(wanted.list);
+	return rc < 0 ? rc : 0;
+}

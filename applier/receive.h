@@ -1,0 +1,65 @@
+/*
+ * receive: parcels to merged state and bodies. No mail store is touched.
+ *
+ * A parcel is opened whole or not at all. What it says of an account is
+ * merged in one transaction: either the account knows the log up to `to`
+ * afterwards, or nothing happened. Bodies are assembled by hash and offset in
+ * one directory and are whole, verified and durable before they get their
+ * name; any piece may come twice, late, or from another carrier.
+ *
+ * A parcel may be forgotten by its carrier once receive_parcel returned 0 (or
+ * refused it for good): all that it held is durable then. ERR_TORN means
+ * parked: something before it is missing; it is to be offered again.
+ */
+#ifndef PB_RECEIVE_H
+#define PB_RECEIVE_H
+
+#include <stdbool.h>
+
+#include "account.h"
+#include "key.h"
+#include "parcel.h"
+
+struct err;
+
+struct receive_peer {
+	const char *name;
+	struct key_public key;
+	bool takes_changes; /* false: only its acknowledgements count */
+};
+
+struct receive_config {
+	struct os *os;
+	const char *state_dir;
+	const char *bodies_dir;
+	const struct key_pair *self;
+	const struct receive_peer *peers;
+	size_t peer_count;
+	unsigned reserve_percent; /* stop below this much free space */
+	/* May this peer write to this account? */
+	bool (*account_ok)(void *arg, const char *account);
+	void *arg;
+};
+
+struct receive_result {
+	uint64_t parcels, changes, bodies, acks, repeats, refused;
+};
+
+/*
+ * Take one parcel of exactly len bytes. Counts are added to ret.
+ * Errors: ERR_TORN: parked; ERR_AUTH, ERR_CORRUPT, ERR_LIMIT: refused for
+ * good, the text names peer and reason; ERR_CONFLICT: its site was rolled
+ * back or cloned (exit 3); ERR_OPERATOR: the disk is under its reserve;
+ * ERR_IO, ERR_BUSY: later.
+ */
+int receive_parcel(const struct receive_config *config, const void *data,
+	size_t len, struct receive_result *ret, struct err *err);
+
+/*
+ * Remove bodies that no account awaits any more. accounts: names of all.
+ * Pieces stay until they are `age_ms` old.
+ */
+int receive_clean(const struct receive_config *config,
+	const char *const *accounts, size_t count, struct err *err);
+
+#endif

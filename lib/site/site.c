@@ -1,0 +1,124 @@
+#include "site.h"
+
+#include <string.h>
+
+#include "err.h"
+#include "maildir.h"
+
+static int load_peers(struct site *s, struct err *err)
+{
+	s->peers = arena_alloc(&s->arena,
+		(s->config.peer_count + 1) * sizeof(*s->peers));
+	for (size_t i = 0; i < s->config.peer_count; i++) {
+		const struct config_peer *p = &s->config.peers[i];
+		int rc = key_parse(p->key, &s->peers[i], err);
+
+		if (rc < 0)
+			return err_wrap(err, "peer %s", p->name);
+		if (s->peers[i].origin == s->key.pub.origin)
+			return err_set(err, ERR_USAGE,
+				"peer %s: has this site's own key (put the "
+				"line that `packetboat key` prints there)",
+				p->name);
+		for (size_t k = 0; k < i; k++)
+			if (s->peers[k].origin == s->peers[i].origin)
+				return err_set(err, ERR_USAGE,
+					"peer %s: has the key of peer %s",
+					p->name, s->config.peers[k].name);
+	}
+	return 0;
+}
+
+int site_open(struct site *s, const char *config_given, struct err *err)
+{
+	AUTO_FREE char *path = NULL;
+
+	*s = (struct site){.os = os_real()};
+	int rc = config_find(config_given, &path, err);
+	if (rc >= 0)
+		rc = config_load(path, &s->config, err);
+	if (rc < 0)
+		return rc;
+	AUTO_FREE char *key = mem_printf("%s/key", s->config.state);
+	rc = key_start(err);
+	if (rc >= 0)
+		rc = key_load(s->os, key, &s->key, err);
+	if (rc == ERR_ABSENT)
+		rc = err_set(err, ERR_USAGE,
+			"%s: this site has no key yet (run packetboat init)",
+			key);
+	if (rc >= 0)
+		rc = load_peers(s, err);
+	if (rc >= 0)
+		rc = config_accounts(&s->config, &s->arena, &s->accounts,
+			&s->account_count, err);
+	s->inbox_dir = mem_printf("%s/inbox", s->config.state);
+	s->bodies_dir = mem_printf("%s/bodies", s->config.state);
+	s->refused_dir = mem_printf("%s/refused", s->config.state);
+	if (rc < 0)
+		site_close(s);
+	return rc;
+}
+
+void site_close(struct site *s)
+{
+	key_wipe(&s->key);
+	mem_free_cleanup(&s->inbox_dir);
+	mem_free_cleanup(&s->bodies_dir);
+	mem_free_cleanup(&s->refused_dir);
+	config_free(&s->config);
+	arena_free(&s->arena);
+	*s = (struct site){0};
+}
+
+const struct config_account *site_account(
+	const struct site *s, const char *name)
+{
+	for (size_t i = 0; i < s->account_count; i++)
+		if (strcmp(s->accounts[i].name, name) == 0)
+			return &s->accounts[i];
+	return NULL;
+}
+
+int site_store_open(const struct site *s, const struct config_account *a,
+	bool make, struct store **ret, struct err *err)
+{
+	struct maildir_config mc = {
+		.root = a->maildir,
+		.control = a->control,
+		.index = a->index,
+		.inbox = a->inbox,
+		.layout = a->layout == LAYOUT_FS ? MAILDIR_FS
+			: a->layout == LAYOUT_MAILDIRPP ? MAILDIR_PLUSPLUS
+							: MAILDIR_AUTO,
+		.uid = a->uid,
+		.gid = a->gid,
+		.dovecot = true,
+	};
+	int rc = maildir_open(s->os, &mc, make, ret, err);
+
+	return rc < 0 ? err_wrap(err, "account %s", a->name) : rc;
+}
+
+int site_account_open(const struct site *s, const char *name, bool create,
+	struct account *ret, struct err *err)
+{
+	return account_open(ret, s->os, s->config.state, name,
+		s->key.pub.origin, create, err);
+}
+
+int site_peer(const struct site *s, const char *name)
+{
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (strcmp(s->config.peers[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+bool site_claims(const struct site *s)
+{
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (s->config.peers[i].changes == CHANGES_RECEIVE)
+			return false;
+	return true;
+}

@@ -1,0 +1,54 @@
+/*
+ * site: what every program opens first: configuration, key, peers, accounts;
+ * and where things lie below the state directory.
+ *
+ *   <state>/key                     the key pair (lib/parcel)
+ *   <state>/accounts/, <state>/log/ one part per account (lib/capture)
+ *   <state>/inbox/<peer>/           parcels collected, not yet applied
+ *   <state>/bodies/                 bodies received, not yet placed
+ *   <state>/refused/                parcels refused, for the operator
+ */
+#ifndef PB_SITE_H
+#define PB_SITE_H
+
+#include "account.h"
+#include "config.h"
+#include "key.h"
+#include "store.h"
+
+struct err;
+
+struct site {
+	struct os *os;
+	struct config config;
+	struct key_pair key;
+	struct key_public *peers;        /* as config.peers */
+	struct config_account *accounts; /* those that there are now */
+	size_t account_count;
+	char *inbox_dir, *bodies_dir, *refused_dir;
+	struct arena arena;
+};
+
+/*
+ * Errors: ERR_USAGE: configuration, no key yet (run packetboat init), two
+ * peers with one key, our own key as a peer's.
+ */
+int site_open(struct site *s, const char *config_given, struct err *err);
+void site_close(struct site *s);
+/* NULL when there is none of that name. */
+const struct config_account *site_account(
+	const struct site *s, const char *name);
+/* An account's mail. `make`: make an empty Maildir where there is none.
+   Errors: as maildir_open, wrapped with the account. */
+int site_store_open(const struct site *s, const struct config_account *a,
+	bool make, struct store **ret, struct err *err);
+/* An account's state. Errors: as account_open. */
+int site_account_open(const struct site *s, const char *name, bool create,
+	struct account *ret, struct err *err);
+/* Index of the peer named, or -1. */
+int site_peer(const struct site *s, const char *name);
+/* May this site become the authority of folders that are born here? Not one
+   that only receives: its peer is. */
+bool site_claims(const struct site *s);
+
+#endif

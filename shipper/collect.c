@@ -1,0 +1,126 @@
+#include "collect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "bundle.h"
+#include "err.h"
+#include "parcel.h"
+
+struct collecting {
+	struct os *os;
+	struct carrier *carrier;
+	const char *inbox;
+	struct collect_result *result;
+};
+
+static int store_parcel(struct collecting *c, uint64_t sequence,
+	unsigned number, const struct buf *parcel, struct err *err)
+{
+	struct os *os = c->os;
+	AUTO_FREE char *path = mem_printf("%s/%016llx-%08x.parcel", c->inbox,
+		(unsigned long long)sequence, number);
+	AUTO_FREE char *temp = mem_printf("%s.tmp", path);
+	int fd = os->ops->open(os, temp, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", temp);
+	int rc = os_write_all(os, fd, parcel->data, parcel->len, 0, temp, err);
+	if (rc >= 0 && (rc = os->ops->fsync(os, fd)) < 0)
+		rc = err_set_os(err, -rc, "fsync %s", temp);
+	os->ops->close(os, fd);
+	if (rc >= 0 && (rc = os->ops->rename(os, temp, path)) < 0)
+		rc = err_set_os(err, -rc, "rename %s", temp);
+	if (rc < 0) {
+		os->ops->unlink(os, temp);
+		return rc;
+	}
+	c->result->parcels++;
+	c->result->bytes += parcel->len;
+	return 0;
+}
+
+/* Every parcel durable, or an error. */
+static int store_bundle(
+	struct collecting *c, const struct carrier_item *item, struct err *err)
+{
+	struct bundle_reader *reader;
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	unsigned number = 0;
+	int fd;
+	int rc = c->carrier->ops->get(c->carrier, item, &fd, err);
+
+	if (rc < 0)
+		return rc;
+	rc = bundle_reader_open(c->os, fd, "bundle", &reader, err);
+	if (rc >= 0) {
+		while ((rc = bundle_reader_next(reader, &parcel, err)) > 0) {
+			rc = store_parcel(
+				c, item->sequence, number++, &parcel, err);
+			if (rc < 0)
+				break;
+		}
+		bundle_reader_close(reader);
+	}
+	c->os->ops->close(c->os, fd);
+	return rc < 0 ? rc : dir_sync(c->os, c->inbox, err);
+}
+
+static char *seen_path(
+	struct collecting *c, const struct carrier_item *item)
+{
+	struct id128 medium = c->carrier->ops->medium(c->carrier);
+	char hex[ID_HEX];
+
+	id_hex(&medium, hex);
+	return mem_printf("%s/seen-%s-%016llx", c->inbox, hex,
+		(unsigned long long)item->sequence);
+}
+
+static int collect_one(
+	struct collecting *c, const struct carrier_item *item, struct err *err)
+{
+	struct os_stat st;
+	AUTO_FREE char *seen = seen_path(c, item);
+	bool read_only = c->carrier->ops->read_only(c->carrier);
+
+	if (read_only && c->os->ops->lstat(c->os, seen, &st) == 0)
+		return 0;
+	int rc = store_bundle(c, item, err);
+	if (rc < 0)
+		return err_wrap(err, "bundle %016llx",
+			(unsigned long long)item->sequence);
+	c->result->bundles++;
+	if (read_only)
+		return file_replace(c->os, seen, "", 0, 0640, err);
+	rc = c->carrier->ops->remove(c->carrier, item, err);
+	return rc == ERR_ABSENT ? 0 : rc;
+}
+
+int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
+	uint64_t peer, const char *inbox, struct collect_result *ret,
+	struct err *err)
+{
+	struct collecting c = {os, carrier, inbox, ret};
+	struct carrier_list list = {0};
+	int worst = 0;
+	int rc = carrier->ops->list(carrier, self, &list, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < list.count; i++) {
+		struct err one = ERR_INIT;
+
+		if (list.items[i].sender != peer)
+			continue;
+		rc = dir_make(os, inbox, 0750, &one);
+		if (rc >= 0)
+			rc = collect_one(&c, &list.items[i], &one);
+		if (rc < 0 && !worst) {
+			*err = one;
+			worst = rc;
+		}
+	}
+	carrier_list_free(&list);
+	return worst;
+}

@@ -1,0 +1,33 @@
+/*
+ * collect: take what lies on a carrier for this site into the inbox.
+ *
+ * Parcels are stored as they are, sealed: opening them is the applier's. A
+ * bundle is removed from its carrier only once every parcel of it is durable
+ * in the inbox. From a medium that cannot be written it is collected once;
+ * that it was is remembered beside the inbox.
+ *
+ *   <inbox>/<sequence, 16 hex>-<number, 8 hex>.parcel
+ *   <inbox>/seen-<medium>-<sequence>
+ */
+#ifndef PB_COLLECT_H
+#define PB_COLLECT_H
+
+#include "carrier.h"
+
+struct err;
+
+struct collect_result {
+	uint64_t bundles, parcels, bytes;
+};
+
+/*
+ * Collect one peer's bundles. inbox: that peer's directory, made if needed.
+ * A bundle that cannot be read is left where it is and named in err after
+ * the others were collected.
+ * Errors: ERR_CORRUPT, ERR_TORN (a damaged bundle), ERR_IO, ERR_ABSENT.
+ */
+int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
+	uint64_t peer, const char *inbox, struct collect_result *ret,
+	struct err *err);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * handover: what a peer lacks, sealed and packed into one bundle.
+ *
+ * For every account: our acknowledgements if there is anything to tell; the
+ * changes of our own logs from what the peer last acknowledged (or what lies
+ * on this medium already, not collected yet) to the durable end, folded; the
+ * bodies that these bring into being, and those that the peer said it wants.
+ * Changes come first, so that a body never delays them.
+ *
+ * Only logs of folders whose home is this site are handed over, and of the
+ * account log what speaks of them: the peer's own changes are its to send.
+ *
+ * Nothing is taken for delivered because it was handed over: a medium may be
+ * lost. What lies in a bundle that is still on its medium is not written to
+ * that medium a second time; anything else is sent again until acknowledged.
+ */
+#ifndef PB_HANDOVER_H
+#define PB_HANDOVER_H
+
+#include "account.h"
+#include "bundle.h"
+#include "carrier.h"
+#include "key.h"
+
+struct err;
+
+struct handover_config {
+	struct os *os;
+	const char *state_dir;
+	const struct key_pair *self;
+	const struct key_public *peer;
+	bool send_changes;     /* false: acknowledgements only */
+	bool oneway;           /* handed over counts as acknowledged */
+	int level;             /* zstd */
+	const char *link;      /* name; "" for a bare via */
+	const char *const *accounts;
+	size_t account_count;
+	/*
+	 * Bytes of a body from offset on, at most max, appended to ret; the
+	 * whole body's size. Errors: ERR_ABSENT: no mail has it any more;
+	 * ERR_CORRUPT: damaged where it lies; ERR_IO.
+	 */
+	int (*body)(void *arg, const char *account, const struct hash *hash,
+		uint64_t offset, size_t max, struct buf *ret,
+		uint64_t *ret_size, struct err *err);
+	void *body_arg;
+	/* May be NULL: bytes of bodies packed, of how many. */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *progress_arg;
+};
+
+struct handover_result {
+	uint64_t parcels, changes, bodies, body_bytes, acks;
+	uint64_t size;         /* of the bundle; 0: nothing to hand over */
+	uint64_t missing;      /* bodies no mail has any more */
+	uint64_t damaged;      /* bodies that are not as they were logged */
+	uint64_t truncated;    /* logs that do not reach back far enough */
+};
+
+/*
+ * Hand over to a carrier. Returns 0; 1 when there was nothing to hand over.
+ * Errors: as the carrier's put_begin and put_commit; ERR_OPERATOR: a log does
+ * not reach back to what the peer knows (comparison is needed).
+ */
+int handover_to_carrier(const struct handover_config *config,
+	struct carrier *carrier, struct handover_result *ret,
+	struct err *err);
+
+/*
+ * The same into an open file or pipe, from what was acknowledged, recording
+ * nothing (`ship --output`).
+ */
+int handover_to_fd(const struct handover_config *config, int fd,
+	const char *name, struct handover_result *ret, struct err *err);
+
+#endif

@@ -1,0 +1,322 @@
+#include "lading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+#define PIECE_MAX (1u << 20) /* bytes of a body in one section */
+#define FAST_RAW (8u << 20)  /* sections in one parcel, uncompressed */
+#define SLOW_RAW (15u << 20)
+
+void lading_begin(struct lading *l, const struct handover_config *config,
+	struct handover_result *result)
+{
+	*l = (struct lading){.config = config, .result = result, .fd = -1};
+}
+
+void lading_open_fd(struct lading *l, int fd, const char *name)
+{
+	l->fd = fd;
+	l->name = name;
+}
+
+/*
+ * Sequences only need to grow, also after our state was lost: they are the
+ * time, or one more than what lies there.
+ */
+void lading_open_carrier(struct lading *l, struct carrier *carrier,
+	const struct carrier_list *lying)
+{
+	struct os *os = l->config->os;
+
+	l->carrier = carrier;
+	l->name = "bundle";
+	l->sequence = (uint64_t)(os->ops->wall_ns(os) / 1000000);
+	for (size_t i = 0; i < lying->count; i++)
+		if (lying->items[i].sender == l->config->self->pub.origin &&
+			lying->items[i].sequence >= l->sequence)
+			l->sequence = lying->items[i].sequence + 1;
+}
+
+bool lading_failed(const struct lading *l)
+{
+	return l->failed;
+}
+
+static int open_bundle(struct lading *l, struct err *err)
+{
+	int rc = 0;
+
+	if (l->bundle)
+		return 0;
+	if (l->carrier) {
+		rc = l->carrier->ops->put_begin(l->carrier,
+			l->config->peer->origin, l->sequence, l->body_bytes,
+			&l->fd, err);
+		l->putting = rc >= 0;
+	}
+	if (rc >= 0)
+		rc = bundle_writer_open(
+			l->config->os, l->fd, l->name, &l->bundle, err);
+	return rc;
+}
+
+static int flush(struct lading *l, struct err *err)
+{
+	AUTO_BUF struct buf parcel = BUF_INIT;
+
+	if (!l->sections.len)
+		return 0;
+	int rc = parcel_seal(l->config->os, l->config->self, l->config->peer,
+		l->sections.data, l->sections.len, l->config->level, &parcel,
+		err);
+	if (rc >= 0)
+		rc = open_bundle(l, err);
+	if (rc >= 0)
+		rc = bundle_writer_add(
+			l->bundle, parcel.data, parcel.len, err);
+	if (rc < 0) {
+		l->failed = true;
+		return rc;
+	}
+	l->result->parcels++;
+	buf_clear(&l->sections);
+	return 0;
+}
+
+static size_t raw_limit(const struct lading *l)
+{
+	return l->config->level > 9 ? SLOW_RAW : FAST_RAW;
+}
+
+/* A section is never split: make room for it first. */
+static int room_for(struct lading *l, size_t len, struct err *err)
+{
+	if (l->failed)
+		return err_set(err, ERR_IO, "the bundle could not be written");
+	if (l->sections.len && l->sections.len + len > raw_limit(l))
+		return flush(l, err);
+	return 0;
+}
+
+int lading_changes(
+	struct lading *l, const struct parcel_changes *c, struct err *err)
+{
+	int rc = room_for(l, c->len + 512, err);
+
+	if (rc >= 0)
+		parcel_add_changes(
+			&l->sections, l->config->self->pub.origin, c);
+	return rc;
+}
+
+int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
+{
+	int rc = room_for(l, ack->entry_count * 64 + ack->want_count * 32,
+		err);
+
+	if (rc >= 0)
+		parcel_add_ack(&l->sections, l->config->self->pub.origin, ack);
+	return rc;
+}
+
+static size_t slot_of(const struct lading *l, const struct hash *hash)
+{
+	uint64_t h;
+
+	memcpy(&h, hash->b, sizeof(h));
+	size_t at = (size_t)h & (l->slot_count - 1);
+	while (l->slots[at] &&
+		memcmp(&l->bodies[l->slots[at] - 1].hash, hash,
+			sizeof(*hash)) != 0)
+		at = (at + 1) & (l->slot_count - 1);
+	return at;
+}
+
+static void grow_slots(struct lading *l)
+{
+	free(l->slots);
+	l->slot_count = l->slot_count ? 2 * l->slot_count : 1024;
+	l->slots = mem_array(l->slot_count, sizeof(*l->slots));
+	for (size_t i = 0; i < l->body_count; i++)
+		l->slots[slot_of(l, &l->bodies[i].hash)] = i + 1;
+}
+
+int lading_want(struct lading *l, size_t account, const struct hash *hash,
+	uint64_t size, uint64_t offset)
+{
+	if (l->body_count * 2 >= l->slot_count)
+		grow_slots(l);
+	size_t at = slot_of(l, hash);
+	if (l->slots[at])
+		return 1;
+	if (!(l->body_count & (l->body_count - 1)))
+		l->bodies = mem_grow(l->bodies,
+			l->body_count ? 2 * l->body_count : 1,
+			sizeof(*l->bodies));
+	l->bodies[l->body_count++] =
+		(struct lading_body){account, *hash, size, offset};
+	l->slots[at] = l->body_count;
+	l->body_bytes += size - (offset < size ? offset : size);
+	return 0;
+}
+
+void lading_sent(struct lading *l, size_t account, int64_t log,
+	const struct position *to)
+{
+	l->logs = mem_grow(l->logs, l->log_count + 1, sizeof(*l->logs));
+	l->logs[l->log_count++] = (struct lading_log){account, log, *to};
+}
+
+/* All of one body, in pieces. Gone or damaged ones are counted, no failure:
+   the peer will say that it still wants them. */
+static int pack_body(
+	struct lading *l, struct lading_body *b, struct err *err)
+{
+	const char *account = l->config->accounts[b->account];
+	AUTO_BUF struct buf bytes = BUF_INIT;
+	uint64_t offset = b->offset;
+
+	do {
+		uint64_t size;
+
+		buf_clear(&bytes);
+		int rc = l->config->body(l->config->body_arg, account,
+			&b->hash, offset, PIECE_MAX, &bytes, &size, err);
+		if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
+			l->result->missing += rc == ERR_ABSENT;
+			l->result->damaged += rc == ERR_CORRUPT;
+			b->size = UINT64_MAX; /* not in the bundle */
+			return 0;
+		}
+		if (rc >= 0)
+			rc = room_for(l, bytes.len + 64, err);
+		if (rc < 0)
+			return rc;
+		struct parcel_body piece = {
+			b->hash, size, offset, bytes.data, bytes.len};
+		parcel_add_body(&l->sections, &piece);
+		offset += bytes.len;
+		b->size = size;
+	} while (offset < b->size && bytes.len);
+	l->result->bodies++;
+	l->result->body_bytes += b->size;
+	return 0;
+}
+
+static int pack_bodies(struct lading *l, struct err *err)
+{
+	uint64_t done = 0;
+
+	/* Changes go ahead of bodies, in a parcel of their own. */
+	int rc = l->body_bytes > PIECE_MAX ? flush(l, err) : 0;
+	for (size_t i = 0; i < l->body_count && rc >= 0; i++) {
+		uint64_t size = l->bodies[i].size;
+
+		rc = pack_body(l, &l->bodies[i], err);
+		done += size;
+		if (l->config->progress)
+			l->config->progress(l->config->progress_arg, done,
+				l->body_bytes);
+	}
+	return rc;
+}
+
+int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err)
+{
+	int rc = pack_bodies(l, err);
+
+	if (rc >= 0)
+		rc = flush(l, err);
+	if (rc < 0 || !l->bundle)
+		return rc;
+	rc = bundle_writer_finish(
+		l->bundle, &l->result->size, ret_hash, err);
+	l->bundle = NULL;
+	if (rc >= 0 && l->carrier) {
+		rc = l->carrier->ops->put_commit(
+			l->carrier, l->result->size, ret_hash, err);
+		l->putting = rc < 0 && l->putting;
+		if (rc >= 0)
+			l->putting = false;
+	}
+	if (rc < 0)
+		l->result->size = 0;
+	return rc;
+}
+
+/* With a one-way peer what is handed over counts as acknowledged. */
+static int record_log(struct lading *l, struct replica *r,
+	const struct id128 *medium, const struct lading_log *log,
+	struct err *err)
+{
+	uint64_t peer = l->config->peer->origin;
+	struct replica_sent sent = {
+		l->sequence, log->log, log->to.lsn, log->to.chain};
+	struct replica_ack ack = {
+		log->log, log->to.lsn, log->to.chain, log->to.lsn};
+
+	if (l->config->oneway)
+		return replica_ack_set(r, peer, &ack, err);
+	return replica_sent_add(
+		r, peer, l->config->link, medium, &sent, err);
+}
+
+static int record_account(struct lading *l, size_t index,
+	const struct id128 *medium, struct err *err)
+{
+	struct account a;
+	int rc = account_open(&a, l->config->os, l->config->state_dir,
+		l->config->accounts[index], l->config->self->pub.origin,
+		false, err);
+
+	if (rc < 0)
+		return rc;
+	rc = replica_begin(a.replica, err);
+	for (size_t i = 0; i < l->log_count && rc >= 0; i++)
+		if (l->logs[i].account == index)
+			rc = record_log(
+				l, a.replica, medium, &l->logs[i], err);
+	for (size_t i = 0; i < l->body_count && rc >= 0; i++)
+		if (l->bodies[i].account == index &&
+			l->bodies[i].size != UINT64_MAX)
+			rc = replica_sent_body(a.replica,
+				l->config->peer->origin, l->config->link,
+				medium, l->sequence, &l->bodies[i].hash, err);
+	if (rc >= 0)
+		rc = replica_commit(a.replica, err);
+	account_close(&a);
+	return rc;
+}
+
+int lading_record(
+	struct lading *l, const struct id128 *medium, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < l->config->account_count && rc >= 0; i++) {
+		bool any = false;
+
+		for (size_t k = 0; k < l->log_count && !any; k++)
+			any = l->logs[k].account == i;
+		for (size_t k = 0; k < l->body_count && !any; k++)
+			any = l->bodies[k].account == i;
+		if (any)
+			rc = record_account(l, i, medium, err);
+	}
+	return rc;
+}
+
+void lading_end(struct lading *l)
+{
+	if (l->bundle)
+		bundle_writer_abort(l->bundle);
+	if (l->putting)
+		l->carrier->ops->put_abort(l->carrier);
+	buf_free(&l->sections);
+	free(l->bodies);
+	free(l->slots);
+	free(l->logs);
+	*l = (struct lading){.fd = -1};
+}

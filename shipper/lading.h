@@ -1,0 +1,69 @@
+/*
+ * lading: sections gathered into parcels, parcels into one bundle.
+ *
+ * The bundle is begun with its first parcel, so that nothing to say leaves
+ * nothing behind. Sections of changes and acknowledgements are packed as they
+ * come; bodies are only noted, and fetched and packed at the end.
+ */
+#ifndef PB_LADING_H
+#define PB_LADING_H
+
+#include "handover.h"
+#include "parcel.h"
+
+struct lading_body {
+	size_t account;
+	struct hash hash;
+	uint64_t size, offset;
+};
+
+struct lading_log {
+	size_t account;
+	int64_t log;
+	struct position to;
+};
+
+struct lading {
+	const struct handover_config *config;
+	struct handover_result *result;
+	struct carrier *carrier;
+	uint64_t sequence;
+	int fd;
+	const char *name;
+	struct bundle_writer *bundle;
+	struct buf sections;
+	struct lading_body *bodies;
+	size_t body_count;
+	size_t *slots;        /* open hash table over bodies, index + 1 */
+	size_t slot_count;
+	uint64_t body_bytes;
+	struct lading_log *logs;
+	size_t log_count;
+	bool putting, failed;
+};
+
+void lading_begin(struct lading *l, const struct handover_config *config,
+	struct handover_result *result);
+void lading_open_fd(struct lading *l, int fd, const char *name);
+void lading_open_carrier(struct lading *l, struct carrier *carrier,
+	const struct carrier_list *lying);
+int lading_changes(struct lading *l, const struct parcel_changes *c,
+	struct err *err);
+int lading_ack(struct lading *l, const struct parcel_ack *ack,
+	struct err *err);
+/* Note a body once. Returns 1 if it was noted already. */
+int lading_want(struct lading *l, size_t account, const struct hash *hash,
+	uint64_t size, uint64_t offset);
+/* Note that a log is in the bundle up to a position. */
+void lading_sent(struct lading *l, size_t account, int64_t log,
+	const struct position *to);
+/* True after the bundle itself could not be written. */
+bool lading_failed(const struct lading *l);
+/* Pack the bodies, end the bundle, make it visible. */
+int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err);
+/* Record in each account's state what lies in the bundle now. */
+int lading_record(struct lading *l, const struct id128 *medium,
+	struct err *err);
+void lading_end(struct lading *l);
+
+#endif

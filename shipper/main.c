@@ -1,0 +1,380 @@
+/*
+ * packetboat-shipper: collect what peers left, hand over what they lack.
+ *
+ * Rights: reads and writes the state directory and the carriers; cannot open
+ * a mail folder: bodies come from `packetboat-writer --serve`, a process of
+ * its own.
+ *
+ *   packetboat-shipper [-c FILE] [-q|-v] [--once|--follow] [--output FILE|-]
+ *                      [PEER [LINK]]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bodyclient.h"
+#include "carrier.h"
+#include "collect.h"
+#include "err.h"
+#include "handover.h"
+#include "program.h"
+#include "site.h"
+
+#define FOLLOW_MS 2000
+
+struct shipper {
+	struct site site;
+	struct logger log;
+	struct progress progress;
+	const char *config_path;
+	struct body_client *bodies; /* started when first needed */
+	const char *only_peer, *only_link, *output;
+	const char **accounts;
+	int code;
+	bool following;
+};
+
+static void fail(struct shipper *s, const struct err *err)
+{
+	log_err(&s->log, err);
+	s->code = exit_worse(s->code, exit_for(err));
+}
+
+static int fetch_body(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	struct shipper *s = arg;
+
+	if (!s->bodies) {
+		int rc = body_client_open(
+			NULL, s->config_path, &s->bodies, err);
+		if (rc < 0)
+			return rc;
+	}
+	return body_client_read(
+		s->bodies, account, hash, offset, max, ret, ret_size, err);
+}
+
+static void show_bytes(void *arg, uint64_t done, uint64_t total)
+{
+	struct shipper *s = arg;
+
+	s->progress.total = total;
+	progress_step(&s->progress, done);
+}
+
+static struct handover_config handover_for(
+	struct shipper *s, size_t peer, const struct config_link *link)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+
+	return (struct handover_config){
+		.os = s->site.os,
+		.state_dir = s->site.config.state,
+		.self = &s->site.key,
+		.peer = &s->site.peers[peer],
+		.send_changes = p->changes != CHANGES_RECEIVE,
+		.oneway = p->oneway,
+		.level = link ? link->level : 3,
+		.link = link ? link->name : "",
+		.accounts = s->accounts,
+		.account_count = s->site.account_count,
+		.body = fetch_body,
+		.body_arg = s,
+		.progress = show_bytes,
+		.progress_arg = s,
+	};
+}
+
+static void report(struct shipper *s, const struct config_peer *p,
+	const char *where, const struct handover_result *r)
+{
+	if (r->size)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: %llu bytes handed over: %llu changes, "
+			"%llu bodies (%llu bytes), %llu acknowledgements",
+			p->name, where, (unsigned long long)r->size,
+			(unsigned long long)r->changes,
+			(unsigned long long)r->bodies,
+			(unsigned long long)r->body_bytes,
+			(unsigned long long)r->acks);
+	else if (!s->following)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: nothing to hand over", p->name, where);
+	if (r->missing)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"peer %s: %llu bodies are in no mail folder any more",
+			p->name, (unsigned long long)r->missing);
+	if (r->damaged) {
+		log_say(&s->log, LOG_LEVEL_ERROR,
+			"peer %s: %llu mails are not as they were logged: "
+			"damaged files are not sent (packetboat check)",
+			p->name, (unsigned long long)r->damaged);
+		s->code = exit_worse(s->code, EXIT_OPERATOR);
+	}
+}
+
+static void ship_link(
+	struct shipper *s, size_t peer, const struct config_link *link)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+	struct handover_config config = handover_for(s, peer, link);
+	struct handover_result handed;
+	struct collect_result collected = {0};
+	struct carrier *carrier;
+	struct err err = ERR_INIT;
+	AUTO_FREE char *inbox =
+		mem_printf("%s/%s", s->site.inbox_dir, p->name);
+	int rc = carrier_open(s->site.os, link->via, s->site.key.pub.origin,
+		&carrier, &err);
+
+	if (rc == ERR_ABSENT) {
+		/* The carrier is not there: said once, and no failure. */
+		if (!s->following)
+			log_say(&s->log, LOG_LEVEL_WARNING, "peer %s: %s",
+				p->name, err.text);
+		s->code = exit_worse(s->code, EXIT_LATER);
+		return;
+	}
+	if (rc >= 0)
+		rc = collect_bundles(s->site.os, carrier,
+			s->site.key.pub.origin, config.peer->origin, inbox,
+			&collected, &err);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		fail(s, &err);
+	}
+	if (collected.parcels)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: %llu parcels collected (%llu bytes)",
+			p->name, link->via,
+			(unsigned long long)collected.parcels,
+			(unsigned long long)collected.bytes);
+	if (rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)
+		return;
+	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
+	progress_begin(&s->progress, &s->log, what, 0);
+	err = ERR_INIT;
+	rc = handover_to_carrier(&config, carrier, &handed, &err);
+	progress_end(&s->progress);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		fail(s, &err);
+	}
+	report(s, p, link->via, &handed);
+	carrier->ops->close(carrier);
+}
+
+static void ship_output(struct shipper *s, size_t peer)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+	struct handover_config config = handover_for(
+		s, peer, p->link_count ? &p->links[0] : NULL);
+	struct handover_result handed = {0};
+	struct err err = ERR_INIT;
+	bool to_stdout = strcmp(s->output, "-") == 0;
+	AUTO_FREE char *temp = mem_printf("%s.tmp", s->output);
+	struct os *os = s->site.os;
+	int fd = to_stdout ? STDOUT_FILENO
+			   : os->ops->open(os, temp,
+				     O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int rc;
+
+	if (fd < 0) {
+		err_set_os(&err, -fd, "%s", temp);
+		fail(s, &err);
+		return;
+	}
+	rc = handover_to_fd(&config, fd, s->output, &handed, &err);
+	if (!to_stdout) {
+		int done = rc == 0 ? os->ops->fsync(os, fd) : 0;
+
+		os->ops->close(os, fd);
+		if (rc == 0 && done >= 0)
+			done = os->ops->rename(os, temp, s->output);
+		else
+			os->ops->unlink(os, temp);
+		if (done < 0)
+			rc = err_set_os(&err, -done, "%s", s->output);
+	}
+	if (rc < 0) {
+		err_wrap(&err, "peer %s", p->name);
+		fail(s, &err);
+	}
+	report(s, p, s->output, &handed);
+}
+
+static void ship_all(struct shipper *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		const struct config_peer *p = &s->site.config.peers[i];
+
+		if (s->only_peer && strcmp(s->only_peer, p->name))
+			continue;
+		if (s->output) {
+			ship_output(s, i);
+			any = true;
+			continue;
+		}
+		for (size_t k = 0; k < p->link_count; k++) {
+			if (s->only_link &&
+				strcmp(s->only_link, p->links[k].name))
+				continue;
+			any = true;
+			ship_link(s, i, &p->links[k]);
+		}
+	}
+	if (!any) {
+		struct err err = ERR_INIT;
+
+		err_set(&err, ERR_USAGE,
+			s->only_peer ? "there is no peer \"%s\" with such a "
+				       "link in the configuration"
+				     : "there is no peer%s in the "
+				       "configuration",
+			s->only_peer ? s->only_peer : "");
+		fail(s, &err);
+	}
+}
+
+static int lock_shipper(struct shipper *s, int *ret_fd, struct err *err)
+{
+	struct os *os = s->site.os;
+	AUTO_FREE char *path = mem_printf("%s/ship.lock", s->site.config.state);
+	int fd = os->ops->open(os, path, O_RDWR | O_CREAT, 0640);
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", path);
+	int rc = os->ops->lock(os, fd, OS_LOCK_WRITE, 0, 0);
+	if (rc < 0) {
+		os->ops->close(os, fd);
+		return rc == -EAGAIN ? err_set(err, ERR_BUSY,
+					       "another shipper is at work")
+				     : err_set_os(err, -rc, "%s", path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* One round; in --follow somebody else may have the lock: then later. */
+static void run_once(struct shipper *s)
+{
+	struct err err = ERR_INIT;
+	int lock;
+
+	if (lock_shipper(s, &lock, &err) < 0) {
+		fail(s, &err);
+		return;
+	}
+	ship_all(s);
+	s->site.os->ops->close(s->site.os, lock);
+	if (s->bodies)
+		body_client_close(s->bodies);
+	s->bodies = NULL;
+}
+
+static void follow(struct shipper *s, struct stop_signal *stop)
+{
+	s->following = true;
+	notify_manager("READY=1");
+	while (!stop_wanted(stop)) {
+		struct pollfd p = {.fd = stop->fd, .events = POLLIN};
+
+		s->code = EXIT_DONE;
+		run_once(s);
+		poll(&p, 1, FOLLOW_MS);
+	}
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: packetboat ship [-c FILE] [-q|-v] "
+			"[--once|--follow] [--output FILE|-] "
+			"[PEER [LINK]]\n");
+	return EXIT_WRONG_USAGE;
+}
+
+static int options(struct shipper *s, int argc, char **argv, bool *following)
+{
+	static const struct option list[] = {
+		{"once", no_argument, NULL, 'o'},
+		{"follow", no_argument, NULL, 'f'},
+		{"output", required_argument, NULL, 'O'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:qv", list, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			s->config_path = optarg;
+			break;
+		case 'q':
+			s->log.most = LOG_LEVEL_WARNING;
+			break;
+		case 'v':
+			s->log.most = LOG_LEVEL_DEBUG;
+			break;
+		case 'o':
+			*following = false;
+			break;
+		case 'f':
+			*following = true;
+			break;
+		case 'O':
+			s->output = optarg;
+			break;
+		case 'V':
+			printf("packetboat-shipper %s\n", PB_VERSION);
+			exit(EXIT_DONE);
+		default:
+			return usage();
+		}
+	}
+	if (optind < argc)
+		s->only_peer = argv[optind++];
+	if (optind < argc)
+		s->only_link = argv[optind++];
+	if (optind < argc || (s->output && (*following || !s->only_peer)))
+		return usage();
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct shipper s = {0};
+	struct stop_signal stop;
+	struct err err = ERR_INIT;
+	bool following = false;
+
+	logger_open(&s.log, "packetboat-shipper", false);
+	int code = options(&s, argc, argv, &following);
+	if (code)
+		return code;
+	if (site_open(&s.site, s.config_path, &err) < 0 ||
+		stop_open(&stop, &err) < 0) {
+		log_err(&s.log, &err);
+		return exit_for(&err);
+	}
+	s.accounts = mem_array(s.site.account_count + 1, sizeof(*s.accounts));
+	for (size_t i = 0; i < s.site.account_count; i++)
+		s.accounts[i] = s.site.accounts[i].name;
+	if (following)
+		follow(&s, &stop);
+	else
+		run_once(&s);
+	free(s.accounts);
+	stop_close(&stop);
+	site_close(&s.site);
+	logger_close(&s.log);
+	return s.code;
+}
