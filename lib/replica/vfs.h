@@ -37,9 +37,11 @@ int vfs_open(struct os *os, const char *path, bool create, sqlite3 **ret,
 void vfs_close(sqlite3 *db);
 
 /*
- * Verify the checksum of every page of a database file that nobody is
- * writing, without SQLite. Returns 0; ERR_CORRUPT names the first bad page
- * and how many are bad. ret_pages may be NULL.
+ * Verify the checksum of every page of a database file, without SQLite, under
+ * its read lock: works beside other programs. Returns 0; ERR_CORRUPT names the
+ * first bad page and how many are bad; ERR_BUSY after 10 s; ERR_CONFLICT when
+ * a crash left a journal: open the database first; ERR_ABSENT; ERR_IO.
+ * ret_pages may be NULL.
  */
 int vfs_verify(
 	struct os *os, const char *path, uint64_t *ret_pages, struct err *err);

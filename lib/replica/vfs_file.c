@@ -32,7 +32,6 @@ struct vfs_file {
 	struct vfs *v;
 	int fd;
 	int level;	   /* SQLITE_LOCK_*; the database only */
-	int64_t size;	   /* at least so much is there; 0: not looked yet */
 	bool shrunk;	   /* made or cut since the last sync */
 	int64_t image_at;  /* where a page image would begin; the journal */
 	uint32_t image_of; /* and the page it would be of */
@@ -232,60 +231,27 @@ static int db_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 	return SQLITE_OK;
 }
 
-static int write_page(struct vfs_file *f, const void *from, int64_t number)
-{
-	int64_t at = (number - 1) * VFS_PAGE_SIZE;
-	uint8_t page[VFS_PAGE_SIZE];
-	int rc;
-
-	memcpy(page, from, VFS_PAGE_SIZE);
-	vfs_page_seal(page, (uint32_t)number);
-	rc = write_plain(f, page, VFS_PAGE_SIZE, at);
-	if (rc == SQLITE_OK && f->size < at + VFS_PAGE_SIZE)
-		f->size = at + VFS_PAGE_SIZE;
-	return rc;
-}
-
-/* Rule 1: no holes. SQLite does not write a free page at the end. */
-static int fill_up_to(struct vfs_file *f, int64_t at)
-{
-	static const uint8_t zeros[VFS_PAGE_SIZE];
-	struct os_stat st;
-	int rc = SQLITE_OK;
-	int r = f->v->os->ops->fstat(f->v->os, f->fd, &st);
-
-	if (r < 0)
-		return vfs_refused(f->v, r, SQLITE_IOERR_FSTAT);
-	f->size = st.size - st.size % VFS_PAGE_SIZE;
-	while (rc == SQLITE_OK && f->size < at)
-		rc = write_page(f, zeros, f->size / VFS_PAGE_SIZE + 1);
-	return rc;
-}
-
 static int db_write(
 	sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
 	struct vfs_file *f = (struct vfs_file *)file;
 	struct vfs *v = f->v;
-	int rc;
+	uint8_t page[VFS_PAGE_SIZE];
 
 	if (v->failed)
 		return SQLITE_IOERR_WRITE;
 	if (len != VFS_PAGE_SIZE || at % VFS_PAGE_SIZE != 0 ||
 		(at == 0 && !vfs_page_ours(from)))
 		return vfs_refused(v, -EINVAL, SQLITE_IOERR_WRITE);
-	if (at > f->size) {
-		rc = fill_up_to(f, at);
-		if (rc != SQLITE_OK)
-			return rc;
-	}
 	if (at == 0) {
 		const uint8_t *first = from;
 
 		v->seen = vfs_page_u32(first + VFS_HEADER_COUNTER);
 		v->seen_valid = true;
 	}
-	return write_page(f, from, at / VFS_PAGE_SIZE + 1);
+	memcpy(page, from, sizeof(page));
+	vfs_page_seal(page, (uint32_t)(at / VFS_PAGE_SIZE + 1));
+	return write_plain(f, page, sizeof(page), at);
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -298,7 +264,6 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 	r = f->v->os->ops->ftruncate(f->v->os, f->fd, size);
 	if (r < 0)
 		return vfs_refused(f->v, r, SQLITE_IOERR_TRUNCATE);
-	f->size = size;
 	f->shrunk = true;
 	return SQLITE_OK;
 }
@@ -382,12 +347,10 @@ static int db_lock(sqlite3_file *file, int want)
 		f->v->os, f->fd, &f->level, want, &f->v->os_errno);
 }
 
-/* What we know of the file's size is true only while we may write. */
 static int db_unlock(sqlite3_file *file, int want)
 {
 	struct vfs_file *f = (struct vfs_file *)file;
 
-	f->size = 0;
 	return vfs_lock_lower(
 		f->v->os, f->fd, &f->level, want, &f->v->os_errno);
 }
@@ -585,10 +548,6 @@ int vfs_file_empty(struct vfs *v, const char *path)
 	if (fd < 0)
 		return vfs_refused(v, fd, SQLITE_IOERR_DELETE);
 	r = os->ops->ftruncate(os, fd, 0);
-	if (r == 0) {
-		r = os->ops->fsync(os, fd);
-		v->failed = r < 0;
-	}
 	os->ops->close(os, fd);
 	return r < 0 ? vfs_refused(v, r, SQLITE_IOERR_DELETE) : SQLITE_OK;
 }

@@ -3,8 +3,8 @@
  * writes them: the database and its rollback journal ("<path>-journal").
  *
  * (1) A page of the database reaches SQLite only if its checksum matches, and
- *     every write of a page carries its checksum. No page is a hole: one that
- *     SQLite skips at the end of the file is written as sealed zeros.
+ *     every write of a page carries its checksum. (A page that SQLite freed
+ *     before it was ever written may be a hole: free pages are not read.)
  * (2) A page image in the journal carries the same checksum, so that a
  *     rollback never puts damage back under a fresh one.
  * (3) The journal is never removed, only emptied: its directory entry is made
@@ -51,7 +51,11 @@ size_t vfs_file_size(void);
 int vfs_file_open(sqlite3_vfs *base, const char *path, sqlite3_file *file,
 	int flags, int *ret_flags);
 
-/* Empty path and make that durable, in the place of sqlite3_vfs.xDelete. */
+/*
+ * Empty path, in the place of sqlite3_vfs.xDelete. Not durable by itself: a
+ * journal that comes back is rolled back again, to the same, and the next
+ * transaction's first fsync of the journal makes it durable.
+ */
 int vfs_file_empty(struct vfs *v, const char *path);
 
 /* The vfs of an open file, or NULL if the file is not ours. */

@@ -36,5 +36,6 @@ uint32_t vfs_page_u32(const uint8_t *at);
 /* Fields of the first page (SQLite's "Database File Format", 1.3). */
 #define VFS_HEADER_COUNTER 24 /* file change counter */
 #define VFS_HEADER_PAGES 28   /* pages in the database */
+#define VFS_HEADER_FREE 32    /* first page of the free list */
 
 #endif
