@@ -18,6 +18,8 @@ enum maildir_layout {
 struct maildir_config {
 	const char *root;    /* Maildir: holds cur/ new/ tmp/ of INBOX */
 	const char *control; /* where control files are; NULL: in the mail */
+	const char *index;   /* where Dovecot's index files are; NULL: in the
+				mail. They follow their folder, no more */
 	const char *inbox;   /* INBOX's directory if not root; NULL */
 	enum maildir_layout layout;
 	uid_t uid;           /* files are touched as this user … */
