@@ -151,7 +151,7 @@ static int decompress(struct wire *w, struct buf *ret, struct err *err)
 	/* In one go into the room for the result: the window costs nothing. */
 	got = ZSTD_decompress(buf_room(ret, raw), raw, frame, size);
 	if (ZSTD_isError(got))
-		return bad_zstd(err, ZSTD_getErrorName(got));
+		return bad_zstd(err, "does not decompress");
 	if (got != raw)
 		return bad_zstd(err, "shorter than it states");
 	ret->len += got;

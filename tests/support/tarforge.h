@@ -39,7 +39,9 @@ static inline void tar_add_header(struct buf *b, const struct tar_header *h)
 	char size[12];
 
 	memcpy(block, h->name, strnlen(h->name, 100));
-	memcpy(block + 100, "000600 \0000000 \0000000 ", 23);
+	memcpy(block + 100, "000600 ", 7); /* mode */
+	memcpy(block + 108, "000000 ", 7); /* owner */
+	memcpy(block + 116, "000000 ", 7); /* group */
 	snprintf(size, sizeof(size), "%011llo", (unsigned long long)h->size);
 	memcpy(block + 124, size, 11);
 	block[135] = ' ';
@@ -47,8 +49,13 @@ static inline void tar_add_header(struct buf *b, const struct tar_header *h)
 	block[156] = (uint8_t)h->type;
 	if (h->link)
 		memcpy(block + 157, h->link, strnlen(h->link, 100));
-	memcpy(block + 257, h->magic ? h->magic : "ustar\00000", 8);
-	memcpy(block + 329, "000000 \0000000 ", 15);
+	memcpy(block + 257,
+		h->magic ? h->magic
+			 : "ustar\0"
+			   "00",
+		8);
+	memcpy(block + 329, "000000 ", 7); /* device */
+	memcpy(block + 337, "000000 ", 7);
 	tar_sum(block);
 	buf_add(b, block, TAR_BLOCK);
 }

@@ -570,7 +570,7 @@ static void a_binary_or_negative_size_is_refused(void **state)
 
 static void extended_headers_are_refused(void **state)
 {
-	static const char pax[] = "27 path=00000001.parcel\n";
+	static const char pax[] = "24 path=00000001.parcel\n";
 	static const char sparse[] = "22 GNU.sparse.major=1\n"
 				     "22 GNU.sparse.minor=0\n";
 	static const char size[] = "14 size=99999\n";

@@ -1,0 +1,783 @@
+/*
+ * golden_parcel: parcels and bundles, whole and hostile.
+ *
+ * They are put together here from docs/format.md, not by lib/parcel, which is
+ * what is tested: sealed by parcelforge.h from the site of seed "a" to that of
+ * seed "b", with one nonce for all. Beside good/x.parcel lies in good/x.txt
+ * what the inspector prints of it; beside bad/x.parcel in bad/x.error why it
+ * is refused. Bundles alike.
+ */
+#include "../support/parcelforge.h"
+#include "../support/tarforge.h"
+
+#include "bundle.h"
+#include "err.h"
+#include "golden.h"
+#include "inspect.h"
+#include "parcel.h"
+
+#include <fcntl.h>
+
+static const uint8_t nonce[24] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+	15, 16, 17, 18, 19, 20, 21, 22, 23, 24};
+
+struct maker {
+	struct key_pair a, b, stranger;
+	struct buf bytes;    /* the file */
+	struct buf contents; /* of the parcel, where make does not seal */
+};
+
+struct sample {
+	const char *name;
+	void (*make)(struct maker *m);
+	bool written_so; /* the library writes it so, byte for byte */
+};
+
+/* ---- sections, field by field ---- */
+
+static void put_section(struct buf *to, uint8_t type, const struct buf *bytes)
+{
+	buf_add_byte(to, type);
+	wire_add_bytes(to, bytes->data, bytes->len);
+}
+
+static void put_account(struct buf *to, const char *name)
+{
+	wire_add_bytes(to, name, strlen(name));
+}
+
+static void put_changes(struct buf *to, const char *account, uint8_t how,
+	const void *log, size_t log_len)
+{
+	struct buf s = BUF_INIT;
+
+	put_account(&s, account);
+	buf_add_byte(&s, how);
+	buf_add(&s, log, log_len);
+	wire_add_varint(&s, 12345);	       /* from */
+	wire_add_u64(&s, 0x0102030405060708u); /* chain there */
+	wire_add_varint(&s, 1);		       /* to - from */
+	wire_add_u64(&s, 0xf1f2f3f4f5f6f7f8u); /* chain there */
+	wire_add_varint(&s, 1795303760123u);   /* base time */
+	wire_add_varint(&s, 0);		       /* first lsn */
+	buf_add_str(&s, "15 bytes of it.");
+	put_section(to, 1, &s);
+	buf_free(&s);
+}
+
+/* The sender's own INBOX, incarnation "incarnat". */
+static void put_own_changes(struct buf *to, const char *account)
+{
+	put_changes(to, account, 0x21, "incarnat", 8);
+}
+
+static void put_whole_body(struct buf *to, const char *bytes)
+{
+	struct buf s = BUF_INIT;
+
+	wire_add_varint(&s, 0);
+	buf_add_str(&s, bytes);
+	put_section(to, 2, &s);
+	buf_free(&s);
+}
+
+static void put_piece(
+	struct buf *to, uint64_t place, uint64_t size, const char *bytes)
+{
+	struct buf s = BUF_INIT;
+
+	wire_add_varint(&s, place);
+	buf_add_str(&s, "twenty bytes of hash");
+	wire_add_varint(&s, size);
+	buf_add_str(&s, bytes);
+	put_section(to, 2, &s);
+	buf_free(&s);
+}
+
+static void put_ack_head(struct buf *to, uint64_t entries)
+{
+	put_account(to, "alice");
+	wire_add_u64(to, 0x5555555555555555u); /* incarnation */
+	wire_add_varint(to, 300);	       /* count */
+	wire_add_varint(to, entries);
+}
+
+static void put_ack_entry(struct buf *to, uint8_t how, const char *log,
+	uint64_t lsn, uint64_t behind)
+{
+	buf_add_byte(to, how);
+	buf_add_str(to, log);
+	wire_add_varint(to, lsn);
+	wire_add_u64(to, lsn * 3); /* chain there */
+	wire_add_varint(to, behind);
+}
+
+static void put_ack(struct buf *to)
+{
+	struct buf s = BUF_INIT;
+
+	put_ack_head(&s, 4);
+	put_ack_entry(&s, 0x20, "originalincarnat", 1000, 0);
+	put_ack_entry(&s, 0x0a, "sixteen byte id.", 9, 4);
+	put_ack_entry(&s, 0x19, "", 0, 0); /* the sender's account log */
+	put_ack_entry(&s, 0x20, "anotheroINCARNAT", 70000, 70000);
+	wire_add_varint(&s, 2);
+	buf_add_str(&s, "twenty bytes of hash");
+	wire_add_varint(&s, 0);
+	buf_add_str(&s, "twenty bytes of HASH");
+	wire_add_varint(&s, 5000000);
+	put_section(to, 3, &s);
+	buf_free(&s);
+}
+
+/* ---- good parcels ---- */
+
+static void begin_stored(struct maker *m)
+{
+	buf_add_byte(&m->contents, 0);
+}
+
+static void flag_change(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "alice");
+}
+
+static void no_section(struct maker *m)
+{
+	begin_stored(m);
+}
+
+static void every_section(struct maker *m)
+{
+	begin_stored(m);
+	put_ack(&m->contents);
+	put_own_changes(&m->contents, "alice@example.org");
+	put_changes(&m->contents, "alice@example.org", 0x10, "originalincarnat",
+		16);
+	put_changes(&m->contents, "alice@example.org", 0x01,
+		"incarnatsixteen byte id.", 24);
+	put_whole_body(&m->contents, "From: me\n\nhi\n");
+	put_whole_body(&m->contents, "");
+	put_piece(&m->contents, 1, 100000000000, "the first bytes");
+	put_piece(&m->contents, 99999999996, 100000000000, "last.");
+}
+
+/*
+ * A body of 200 times 'a': codec 1, raw size 204, a zstd frame of content size
+ * 204 with a raw block of four bytes and an RLE block. By hand, because what
+ * the encoder makes differs from one version of libzstd to the next.
+ */
+#define RAW_204 "\x01\xcc\x01"
+#define ZSTD_204                                                               \
+	"\x28\xb5\x2f\xfd\x20\xcc"                                             \
+	"\x20\x00\x00\x02\xc9\x01\x00"                                         \
+	"\x43\x06\x00"                                                         \
+	"a"
+#define ZSTD_204_SIZE 17
+
+static void put_packed(
+	struct maker *m, const char *raw, const char *frame, size_t len)
+{
+	buf_add_str(&m->contents, raw);
+	buf_add(&m->contents, frame, len);
+}
+
+static void packed(struct maker *m)
+{
+	put_packed(m, RAW_204, ZSTD_204, ZSTD_204_SIZE);
+}
+
+static const struct sample good_parcels[] = {
+	{"parcel-flag-change", flag_change, true},
+	{"parcel-no-section", no_section, true},
+	{"parcel-every-section", every_section, false},
+	{"parcel-packed", packed, false},
+};
+
+/* ---- bad parcels: envelopes ---- */
+
+static void seal(
+	struct maker *m, const struct key_pair *from, const struct key_pair *to)
+{
+	parcel_forge(
+		from, to, nonce, m->contents.data, m->contents.len, &m->bytes);
+}
+
+static void no_parcel(struct maker *m)
+{
+	buf_add_str(&m->bytes, "From alice@example.org Sat Nov 22 2026\n");
+}
+
+static void torn(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->a, &m->b);
+	m->bytes.len = 60;
+}
+
+static void version_2(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->a, &m->b);
+	m->bytes.data[3] = 2;
+}
+
+static void tag_flipped(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->a, &m->b);
+	m->bytes.data[m->bytes.len - 1] ^= 1;
+}
+
+static void text_mode(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->a, &m->b);
+	for (size_t i = 0; i < m->bytes.len; i++)
+		m->bytes.data[i] &= 0x7f;
+}
+
+static void for_another(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->a, &m->stranger);
+}
+
+static void from_a_stranger(struct maker *m)
+{
+	flag_change(m);
+	seal(m, &m->stranger, &m->b);
+}
+
+static void from_a_liar(struct maker *m)
+{
+	struct key_pair liar = m->stranger;
+
+	liar.pub.origin = m->a.pub.origin;
+	flag_change(m);
+	seal(m, &liar, &m->b);
+}
+
+static void turned_round(struct maker *m)
+{
+	uint8_t sender[8];
+
+	flag_change(m);
+	seal(m, &m->b, &m->a);
+	memcpy(sender, m->bytes.data + 4, 8);
+	memmove(m->bytes.data + 4, m->bytes.data + 12, 8);
+	memcpy(m->bytes.data + 12, sender, 8);
+}
+
+/* ---- bad parcels: contents ---- */
+
+static void codec_unknown(struct maker *m)
+{
+	buf_add_str(&m->contents, "\x02 of a newer codec");
+}
+
+static void raw_size_over_limit(struct maker *m)
+{
+	put_packed(m, "\x01\x81\x80\x80\x08", ZSTD_204, ZSTD_204_SIZE);
+}
+
+static void raw_size_not_the_frames(struct maker *m)
+{
+	put_packed(m, "\x01\xcb\x01", ZSTD_204, ZSTD_204_SIZE);
+}
+
+/* The frame says 204 too, and its blocks give 65,536 more. */
+static void bomb(struct maker *m)
+{
+	put_packed(m, RAW_204,
+		"\x28\xb5\x2f\xfd\x20\xcc"
+		"\x20\x00\x00\x02\xc9\x01\x00"
+		"\x03\x00\x08"
+		"a",
+		ZSTD_204_SIZE);
+}
+
+static void frame_gives_less(struct maker *m)
+{
+	put_packed(m, RAW_204,
+		"\x28\xb5\x2f\xfd\x20\xcc"
+		"\x20\x00\x00\x02\xc9\x01\x00"
+		"\x3b\x06\x00"
+		"a",
+		ZSTD_204_SIZE);
+}
+
+static void frame_without_size(struct maker *m)
+{
+	put_packed(m, RAW_204,
+		"\x28\xb5\x2f\xfd\x00\x58"
+		"\x20\x00\x00\x02\xc9\x01\x00"
+		"\x43\x06\x00"
+		"a",
+		ZSTD_204_SIZE);
+}
+
+static void two_frames(struct maker *m)
+{
+	packed(m);
+	buf_add(&m->contents, ZSTD_204, ZSTD_204_SIZE);
+}
+
+static void no_frame(struct maker *m)
+{
+	put_packed(m, RAW_204, "not what zstd wrote", 19);
+}
+
+/* ---- bad parcels: sections ---- */
+
+static void section_unknown(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "alice");
+	buf_add_str(&m->contents, "\x04\x05newer");
+}
+
+static void section_cut(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "alice");
+	m->contents.len--;
+}
+
+static void account_climbs(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "../alice");
+}
+
+static void account_empty(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "");
+}
+
+static void account_with_newline(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "alice\nbob");
+}
+
+static void log_of_nobody(struct maker *m)
+{
+	begin_stored(m);
+	put_changes(&m->contents, "alice", 0x22, "incarnat", 8);
+}
+
+/* The INBOX by its sixteen bytes. */
+static void log_spelled_out(struct maker *m)
+{
+	begin_stored(m);
+	put_changes(&m->contents, "alice", 0x01,
+		"incarnatINBOX\0\0\0\0\0\0\0\0\0\0\0", 24);
+}
+
+static void piece_beyond_its_body(struct maker *m)
+{
+	begin_stored(m);
+	put_piece(&m->contents, 7, 10, "12345");
+}
+
+static void ack_of_too_many(struct maker *m)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_ack_head(&s, 1u << 30);
+	put_section(&m->contents, 3, &s);
+	buf_free(&s);
+}
+
+static void ack_ahead_of_itself(struct maker *m)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_ack_head(&s, 1);
+	put_ack_entry(&s, 0x21, "incarnat", 9, 10);
+	wire_add_varint(&s, 0);
+	put_section(&m->contents, 3, &s);
+	buf_free(&s);
+}
+
+static const struct sample bad_parcels[] = {
+	{"parcel-no-parcel", no_parcel, false},
+	{"parcel-torn", torn, false},
+	{"parcel-version-2", version_2, false},
+	{"parcel-tag-flipped", tag_flipped, false},
+	{"parcel-text-mode", text_mode, false},
+	{"parcel-for-another", for_another, false},
+	{"parcel-from-a-stranger", from_a_stranger, false},
+	{"parcel-from-a-liar", from_a_liar, false},
+	{"parcel-turned-round", turned_round, false},
+	{"parcel-codec-unknown", codec_unknown, false},
+	{"parcel-raw-size-over-limit", raw_size_over_limit, false},
+	{"parcel-raw-size-not-the-frames", raw_size_not_the_frames, false},
+	{"parcel-bomb", bomb, false},
+	{"parcel-frame-gives-less", frame_gives_less, false},
+	{"parcel-frame-without-size", frame_without_size, false},
+	{"parcel-two-frames", two_frames, false},
+	{"parcel-no-frame", no_frame, false},
+	{"parcel-section-unknown", section_unknown, false},
+	{"parcel-section-cut", section_cut, false},
+	{"parcel-account-climbs", account_climbs, false},
+	{"parcel-account-empty", account_empty, false},
+	{"parcel-account-with-newline", account_with_newline, false},
+	{"parcel-log-of-nobody", log_of_nobody, false},
+	{"parcel-log-spelled-out", log_spelled_out, false},
+	{"parcel-piece-beyond-its-body", piece_beyond_its_body, false},
+	{"parcel-ack-of-too-many", ack_of_too_many, false},
+	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
+};
+
+/* ---- bundles ---- */
+
+static struct buf sealed_flag_change(struct maker *m)
+{
+	struct buf parcel = BUF_INIT;
+
+	flag_change(m);
+	parcel_forge(&m->a, &m->b, nonce, m->contents.data, m->contents.len,
+		&parcel);
+	return parcel;
+}
+
+/* Entries of a parcel each, with these names. */
+static void put_entries(struct maker *m, const char *first, const char *second)
+{
+	struct buf parcel = sealed_flag_change(m);
+
+	tar_add_file(&m->bytes, first, parcel.data, parcel.len);
+	if (second)
+		tar_add_file(&m->bytes, second, parcel.data, parcel.len);
+	tar_add_end(&m->bytes);
+	buf_free(&parcel);
+}
+
+static void two_parcels(struct maker *m)
+{
+	put_entries(m, "00000001.parcel", "00000002.parcel");
+}
+
+static void no_parcels(struct maker *m)
+{
+	tar_add_end(&m->bytes);
+}
+
+static void torn_between_entries(struct maker *m)
+{
+	two_parcels(m);
+	m->bytes.len -= 4 * TAR_BLOCK;
+}
+
+static void torn_in_an_entry(struct maker *m)
+{
+	two_parcels(m);
+	m->bytes.len -= 2 * TAR_BLOCK + 450;
+}
+
+static void bytes_behind(struct maker *m)
+{
+	two_parcels(m);
+	buf_add_str(&m->bytes, "more");
+}
+
+static void name_absolute(struct maker *m)
+{
+	put_entries(m, "00000001.parcel", "/etc/cron.d/00000002");
+}
+
+static void name_climbs(struct maker *m)
+{
+	put_entries(m, "00000001.parcel", "../00000002.parcel");
+}
+
+static void name_left_out(struct maker *m)
+{
+	put_entries(m, "00000001.parcel", "00000003.parcel");
+}
+
+static void put_entry_of(
+	struct maker *m, char type, const char *magic, uint64_t size)
+{
+	tar_add_header(
+		&m->bytes, &(struct tar_header){.name = "00000001.parcel",
+				   .magic = magic,
+				   .link = type == '0' ? NULL : "/etc/passwd",
+				   .type = type,
+				   .size = size});
+}
+
+static void symlink_entry(struct maker *m)
+{
+	put_entry_of(m, '2', NULL, 0);
+	tar_add_end(&m->bytes);
+}
+
+static void hardlink_entry(struct maker *m)
+{
+	put_entry_of(m, '1', NULL, 0);
+	tar_add_end(&m->bytes);
+}
+
+static void device_entry(struct maker *m)
+{
+	put_entry_of(m, '3', NULL, 0);
+	tar_add_end(&m->bytes);
+}
+
+static void size_huge(struct maker *m)
+{
+	put_entry_of(m, '0', NULL, 077777777777);
+	tar_add_end(&m->bytes);
+}
+
+static void magic_of_gnu(struct maker *m)
+{
+	put_entry_of(m, '0', "ustar  ", 0);
+	tar_add_end(&m->bytes);
+}
+
+static void pax_header(struct maker *m)
+{
+	static const char path[] = "24 path=00000001.parcel\n";
+
+	put_entry_of(m, 'x', NULL, strlen(path));
+	tar_add_data(&m->bytes, path, strlen(path));
+	two_parcels(m);
+}
+
+/* The first bytes of a gzip file. */
+static void gzip(struct maker *m)
+{
+	buf_add(&m->bytes, "\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
+}
+
+static const struct sample good_bundles[] = {
+	{"bundle-two-parcels", two_parcels, true},
+	{"bundle-no-parcels", no_parcels, true},
+};
+
+static const struct sample bad_bundles[] = {
+	{"bundle-torn-between-entries", torn_between_entries, false},
+	{"bundle-torn-in-an-entry", torn_in_an_entry, false},
+	{"bundle-bytes-behind", bytes_behind, false},
+	{"bundle-name-absolute", name_absolute, false},
+	{"bundle-name-climbs", name_climbs, false},
+	{"bundle-name-left-out", name_left_out, false},
+	{"bundle-symlink", symlink_entry, false},
+	{"bundle-hardlink", hardlink_entry, false},
+	{"bundle-device", device_entry, false},
+	{"bundle-size-huge", size_huge, false},
+	{"bundle-magic-of-gnu", magic_of_gnu, false},
+	{"bundle-pax-header", pax_header, false},
+	{"bundle-gzip", gzip, false},
+};
+
+/* ---- checking ---- */
+
+static void start(struct maker *m)
+{
+	*m = (struct maker){0};
+	key_from_seed((const uint8_t[32]){'a'}, &m->a);
+	key_from_seed((const uint8_t[32]){'b'}, &m->b);
+	key_from_seed((const uint8_t[32]){'s'}, &m->stranger);
+}
+
+static void make(struct maker *m, const struct sample *sample)
+{
+	start(m);
+	sample->make(m);
+	if (m->bytes.len == 0)
+		seal(m, &m->a, &m->b);
+}
+
+static void release(struct maker *m)
+{
+	buf_free(&m->bytes);
+	buf_free(&m->contents);
+}
+
+static int open_parcel(const struct maker *m, struct buf *raw, struct err *err)
+{
+	struct parcel_sections sections = {0};
+	size_t peer;
+	int r = parcel_open(&m->b, &m->a.pub, 1, m->bytes.data, m->bytes.len,
+		&peer, raw, err);
+
+	if (r == 0)
+		r = parcel_parse(
+			m->a.pub.origin, raw->data, raw->len, &sections, err);
+	parcel_sections_free(&sections);
+	return r;
+}
+
+static void give_nonce(struct os *os, void *to, size_t len)
+{
+	(void)os;
+	memcpy(to, nonce, len < sizeof(nonce) ? len : sizeof(nonce));
+}
+
+static bool is_sealed_so(const struct maker *m, const struct buf *raw)
+{
+	static const struct os_ops ops = {.random = give_nonce};
+	struct os os = {.ops = &ops};
+	AUTO_BUF struct buf again = BUF_INIT;
+
+	return parcel_seal(&os, &m->a, &m->b.pub, raw->data, raw->len, 19,
+		       &again, NULL) == 0 &&
+	       again.len == m->bytes.len &&
+	       memcmp(again.data, m->bytes.data, again.len) == 0;
+}
+
+static void check_good_parcel(struct golden *g, const struct sample *sample)
+{
+	AUTO_FREE char *path = mem_printf("good/%s.parcel", sample->name);
+	AUTO_FREE char *beside = mem_printf("good/%s.txt", sample->name);
+	AUTO_BUF struct buf text = BUF_INIT, raw = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct maker m;
+
+	make(&m, sample);
+	golden_check(g, path, m.bytes.data, m.bytes.len);
+	golden_expect(g, open_parcel(&m, &raw, &err) == 0, path, err.text);
+	golden_expect(g, !sample->written_so || is_sealed_so(&m, &raw), path,
+		"is not sealed so");
+	parcel_print_open(m.bytes.data, m.bytes.len,
+		&(struct inspect_keys){
+			.self = &m.b, .peers = &m.a.pub, .peer_count = 1},
+		&text);
+	golden_check(g, beside, text.data, text.len);
+	release(&m);
+}
+
+static void check_bad_parcel(struct golden *g, const struct sample *sample)
+{
+	AUTO_FREE char *path = mem_printf("bad/%s.parcel", sample->name);
+	AUTO_FREE char *beside = mem_printf("bad/%s.error", sample->name);
+	AUTO_BUF struct buf text = BUF_INIT, raw = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct maker m;
+
+	make(&m, sample);
+	golden_check(g, path, m.bytes.data, m.bytes.len);
+	golden_expect(g, open_parcel(&m, &raw, &err) < 0, path,
+		"is opened without an error");
+	buf_printf(&text, "%d %s\n", err.code, err.text);
+	golden_check(g, beside, text.data, text.len);
+	release(&m);
+}
+
+static int print_bundle(const char *path, struct buf *ret, struct err *err)
+{
+	struct os *os = os_real();
+	int fd = os->ops->open(os, path, O_RDONLY, 0);
+	int r;
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "open %s", path);
+	r = bundle_print(os, fd, path, NULL, ret, err);
+	os->ops->close(os, fd);
+	return r;
+}
+
+struct memory {
+	struct os os;
+	struct buf bytes;
+};
+
+static ssize_t keep_written(
+	struct os *os, int fd, const void *from, size_t len, int64_t at)
+{
+	struct memory *memory = (struct memory *)os;
+
+	(void)fd;
+	(void)at;
+	buf_add(&memory->bytes, from, len);
+	return (ssize_t)len;
+}
+
+/* What bundle_writer makes of two flag changes, or of none. */
+static bool is_bundled_so(struct maker *m, bool empty)
+{
+	static const struct os_ops ops = {.pwrite = keep_written};
+	struct memory memory = {.os = {.ops = &ops}};
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct bundle_writer *w;
+	struct hash hash;
+	uint64_t size;
+	bool same;
+
+	buf_clear(&m->contents);
+	parcel = sealed_flag_change(m);
+	if (bundle_writer_open(&memory.os, 0, "memory", &w, NULL) < 0)
+		return false;
+	for (int i = 0; i < 2 && !empty; i++)
+		bundle_writer_add(w, parcel.data, parcel.len, NULL);
+	same = bundle_writer_finish(w, &size, &hash, NULL) == 0 &&
+	       size == m->bytes.len && memory.bytes.len == size &&
+	       memcmp(memory.bytes.data, m->bytes.data, size) == 0;
+	buf_free(&memory.bytes);
+	return same;
+}
+
+static void check_good_bundle(struct golden *g, const struct sample *sample)
+{
+	AUTO_FREE char *path = mem_printf("good/%s.bundle", sample->name);
+	AUTO_FREE char *beside = mem_printf("good/%s.txt", sample->name);
+	AUTO_BUF struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct maker m;
+
+	make(&m, sample);
+	golden_check(g, path, m.bytes.data, m.bytes.len);
+	golden_expect(g, print_bundle(path, &text, &err) == 0, path, err.text);
+	golden_expect(g, is_bundled_so(&m, sample->make == no_parcels), path,
+		"is not written so");
+	golden_check(g, beside, text.data, text.len);
+	release(&m);
+}
+
+static void check_bad_bundle(struct golden *g, const struct sample *sample)
+{
+	AUTO_FREE char *path = mem_printf("bad/%s.bundle", sample->name);
+	AUTO_FREE char *beside = mem_printf("bad/%s.error", sample->name);
+	AUTO_BUF struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct maker m;
+
+	make(&m, sample);
+	golden_check(g, path, m.bytes.data, m.bytes.len);
+	golden_expect(g, print_bundle(path, &text, &err) < 0, path,
+		"is read without an error");
+	buf_clear(&text);
+	buf_printf(&text, "%d %s\n", err.code, err.text);
+	golden_check(g, beside, text.data, text.len);
+	release(&m);
+}
+
+int main(int argc, char **argv)
+{
+	struct golden g;
+
+	if (!golden_start(&g, argc, argv))
+		return 2;
+	if (key_start(NULL) < 0)
+		return 1;
+	for (size_t i = 0; i < sizeof(good_parcels) / sizeof(*good_parcels);
+		i++)
+		check_good_parcel(&g, &good_parcels[i]);
+	for (size_t i = 0; i < sizeof(bad_parcels) / sizeof(*bad_parcels); i++)
+		check_bad_parcel(&g, &bad_parcels[i]);
+	for (size_t i = 0; i < sizeof(good_bundles) / sizeof(*good_bundles);
+		i++)
+		check_good_bundle(&g, &good_bundles[i]);
+	for (size_t i = 0; i < sizeof(bad_bundles) / sizeof(*bad_bundles); i++)
+		check_bad_bundle(&g, &bad_bundles[i]);
+	return golden_end(&g);
+}
