@@ -41,5 +41,10 @@ int command_config(struct front *f, int argc, char **argv);
 int command_log(struct front *f, int argc, char **argv);
 int command_program(struct front *f, int argc, char **argv); /* write … */
 int command_sync(struct front *f, int argc, char **argv);
+int command_status(struct front *f, int argc, char **argv);
+int command_check(struct front *f, int argc, char **argv);
+int command_logging(struct front *f, int argc, char **argv); /* on, off */
+int command_guard(struct front *f, int argc, char **argv);
+int command_media(struct front *f, int argc, char **argv);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * site: init, key and config: what a site is made of.
+ * setup: init, key and config: what a site is made of.
  *
  *	<state>/key     the key pair, 0600
  *

@@ -1,0 +1,137 @@
+#include "report.h"
+
+#include <string.h>
+
+#include "sql.h"
+
+/* The columns of a query with one row, as numbers. */
+static int numbers(struct replica *r, const char *text, int64_t *ret, int count,
+	struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err, text, "");
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < count; i++)
+		ret[i] = rc ? sqlite3_column_int64(st, i) : 0;
+	if (rc)
+		sqlite3_reset(st);
+	return 0;
+}
+
+int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
+{
+	int64_t folders[2], messages[1], awaited[3], rest[4];
+	int rc = numbers(r,
+		"SELECT count(*), ifnull(sum(messages), 0) FROM folder"
+		" WHERE dead = 0 AND path <> ''",
+		folders, 2, err);
+
+	if (rc == 0)
+		rc = numbers(r,
+			"SELECT ifnull(sum(size), 0) FROM message"
+			" WHERE dead = 0",
+			messages, 1, err);
+	if (rc == 0)
+		rc = numbers(r,
+			"SELECT count(*), ifnull(sum(size), 0),"
+			" ifnull(min(nullif(waits_ms, 0)), 0) FROM message"
+			" WHERE p_folder = 0 AND dead = 0",
+			awaited, 3, err);
+	if (rc == 0)
+		rc = numbers(r,
+			"SELECT (SELECT count(*) FROM message WHERE todo = 2),"
+			" (SELECT count(*) FROM message WHERE todo = 1),"
+			" (SELECT count(*) FROM message WHERE p_folder <> 0"
+			"  AND dead = 0 AND uid <> 0 AND p_uid <> 0"
+			"  AND p_uid <> uid),"
+			" (SELECT count(*) FROM parked)",
+			rest, 4, err);
+	if (rc < 0)
+		return rc;
+	*ret = (struct report_counts){
+		.folders = (uint64_t)folders[0],
+		.messages = (uint64_t)folders[1],
+		.bytes = (uint64_t)messages[0],
+		.awaited = (uint64_t)awaited[0],
+		.awaited_bytes = (uint64_t)awaited[1],
+		.awaited_ms = awaited[2],
+		.unplaced = (uint64_t)rest[0],
+		.todo = (uint64_t)rest[1],
+		.late = (uint64_t)rest[2],
+		.parked = (uint64_t)rest[3],
+	};
+	return 0;
+}
+
+int report_gaps(struct replica *r, struct arena *arena, struct report_gap **ret,
+	size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT log, first, last, reason, (SELECT count(*) FROM gap)"
+		" FROM gap ORDER BY log, first",
+		"");
+	struct report_gap *gaps = NULL;
+	size_t count = 0, cap = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	while (rc == 0 && (rc = sql_step(r, st, err)) > 0) {
+		int64_t row = sqlite3_column_int64(st, 0);
+
+		if (!gaps) {
+			cap = (size_t)sqlite3_column_int64(st, 4);
+			gaps = arena_alloc(arena, cap * sizeof(*gaps));
+		}
+		if (count == cap)
+			break;
+		gaps[count].first = (uint64_t)sqlite3_column_int64(st, 1);
+		gaps[count].last = (uint64_t)sqlite3_column_int64(st, 2);
+		gaps[count].reason = sql_text(st, 3, arena);
+		rc = log_of_row(r, row, &gaps[count].log, err);
+		count++;
+	}
+	if (st)
+		sqlite3_reset(st);
+	if (rc < 0)
+		return rc;
+	*ret = gaps;
+	*ret_count = count;
+	return 0;
+}
+
+int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
+	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT count(*), ifnull(sum(m.size), 0) FROM dot d"
+		" JOIN message m ON m.id = d.message"
+		" WHERE d.log = ? AND d.lsn > ? AND m.dead = 0",
+		"ii", log, (int64_t)lsn);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc < 0)
+		return rc;
+	*ret_count = rc ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	*ret_bytes = rc ? (uint64_t)sqlite3_column_int64(st, 1) : 0;
+	if (rc)
+		sqlite3_reset(st);
+	return 0;
+}
+
+int report_integrity(struct replica *r, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err, "PRAGMA integrity_check(1)", "");
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	const char *said;
+
+	if (rc <= 0)
+		return rc;
+	said = (const char *)sqlite3_column_text(st, 0);
+	rc = said && strcmp(said, "ok") == 0
+		     ? 0
+		     : err_set(err, ERR_CORRUPT, "%s: %s", r->path,
+			       said ? said : "no answer");
+	sqlite3_reset(st);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/*
+ * report: what a replica state tells people: counts for `packetboat status`.
+ * Reads only; exact at the moment of each call.
+ */
+#ifndef PB_REPORT_H
+#define PB_REPORT_H
+
+#include "replica.h"
+
+struct report_counts {
+	uint64_t folders, messages, bytes; /* alive, as merged */
+	uint64_t awaited, awaited_bytes;   /* messages whose body is to come */
+	int64_t awaited_ms; /* since when the oldest of them waits; 0 none */
+	uint64_t unplaced;  /* messages that the store could not hold whole */
+	uint64_t todo;	    /* messages still to be placed or changed */
+	uint64_t late;	    /* placed with a UID of this site only */
+	uint64_t parked;    /* changes of messages not met yet */
+};
+int report_counts(
+	struct replica *r, struct report_counts *ret, struct err *err);
+
+/* Lost lsns of an incarnation. Strings in the arena. */
+struct report_gap {
+	struct log_id log;
+	uint64_t first, last;
+	const char *reason;
+};
+int report_gaps(struct replica *r, struct arena *arena, struct report_gap **ret,
+	size_t *ret_count, struct err *err);
+
+/* Living messages that were born in a log above lsn: count and bytes. */
+int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
+	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err);
+
+/*
+ * SQLite's own look at the database (the pages' checksums are vfs_verify's).
+ * Errors: ERR_CORRUPT with the first thing found.
+ */
+int report_integrity(struct replica *r, struct err *err);
+
+#endif

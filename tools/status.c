@@ -1,0 +1,431 @@
+/*
+ * status: `packetboat status [--json]`: what this site has, what its peers
+ * have said they have, and what waits for whom.
+ *
+ * Everything is gathered into one json-c tree, which is printed as it is, or
+ * as text for people. Nothing is locked and nothing is changed. Exit code 3
+ * when something needs an operator, so that a monitor need not read the text.
+ *
+ *	{"site": "aurora", "accounts": [{"name": …, "folders": [...]}],
+ *	 "peers": [{"name": …, "accounts": [...]}], "operator": […]}
+ */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+#include "front.h"
+#include "report.h"
+#include "segment.h"
+#include "site.h"
+#include "status_text.h"
+
+struct status {
+	struct front *front;
+	struct site site;
+	struct json_object *tree;
+	int64_t now_ms;
+	int code;
+};
+
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+	json_object_object_add(to, key, json_object_new_string(text));
+}
+
+static void add_number(struct json_object *to, const char *key, uint64_t n)
+{
+	json_object_object_add(to, key, json_object_new_uint64(n));
+}
+
+static void add_origin(struct json_object *to, uint64_t origin)
+{
+	char hex[17];
+
+	snprintf(hex, sizeof(hex), "%016" PRIx64, origin);
+	add_text(to, "origin", hex);
+}
+
+/* The array of that name in an object, made when there is none. */
+static struct json_object *array(struct json_object *in, const char *key)
+{
+	struct json_object *a = json_object_object_get(in, key);
+
+	if (!a) {
+		a = json_object_new_array();
+		json_object_object_add(in, key, a);
+	}
+	return a;
+}
+
+/* Something a person has to decide or mend. */
+static void needs_operator(struct status *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void needs_operator(struct status *s, const char *fmt, ...)
+{
+	char text[900];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	json_object_array_add(
+		array(s->tree, "operator"), json_object_new_string(text));
+	s->code = exit_worse(s->code, EXIT_OPERATOR);
+}
+
+/* ---- accounts ---- */
+
+static void add_folder(struct status *s, struct json_object *account,
+	const char *name, const struct replica_folder *f)
+{
+	struct json_object *o;
+
+	if (!f->off && !f->stopped[0] && !f->guard_count)
+		return; /* nothing to be said of it */
+	o = json_object_new_object();
+	add_text(o, "path", f->path);
+	if (f->off)
+		json_object_object_add(o, "off", json_object_new_boolean(1));
+	if (f->stopped[0]) {
+		add_text(o, "stopped", f->stopped);
+		needs_operator(s, "account %s: folder %s is stopped: %s", name,
+			f->path, f->stopped);
+	}
+	if (f->guard_count) {
+		add_number(o, "guarded", f->guard_count);
+		needs_operator(s,
+			"account %s: folder %s: %" PRIu64
+			" expunges wait (if they are meant: packetboat guard "
+			"accept %s %s)",
+			name, f->path, f->guard_count, name, f->path);
+	}
+	json_object_array_add(array(account, "folders"), o);
+}
+
+static int add_gaps(struct status *s, struct json_object *account,
+	struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct report_gap *gaps = NULL;
+	size_t count = 0;
+	int rc = report_gaps(a->replica, &arena, &gaps, &count, err);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct json_object *o = json_object_new_object();
+
+		add_origin(o, gaps[i].log.origin);
+		add_number(o, "first", gaps[i].first);
+		add_number(o, "last", gaps[i].last);
+		add_text(o, "reason", gaps[i].reason);
+		json_object_array_add(array(account, "gaps"), o);
+		needs_operator(s,
+			"account %s: gap: changes %" PRIu64 " to %" PRIu64
+			" of site %016" PRIx64 " are lost: %s",
+			a->name, gaps[i].first, gaps[i].last,
+			gaps[i].log.origin, gaps[i].reason);
+	}
+	return rc;
+}
+
+static int add_counts(struct status *s, struct json_object *o,
+	struct account *a, struct err *err)
+{
+	struct report_counts n;
+	int64_t off = 0;
+	int rc = report_counts(a->replica, &n, err);
+
+	if (rc == 0)
+		rc = replica_meta_get(a->replica, "off", &off, err);
+	if (rc < 0)
+		return rc;
+	json_object_object_add(o, "off", json_object_new_boolean(off != 0));
+	add_number(o, "folder_count", n.folders);
+	add_number(o, "messages", n.messages);
+	add_number(o, "bytes", n.bytes);
+	add_number(o, "awaited", n.awaited);
+	add_number(o, "awaited_bytes", n.awaited_bytes);
+	add_number(o, "awaited_s",
+		n.awaited_ms && n.awaited_ms < s->now_ms
+			? (uint64_t)(s->now_ms - n.awaited_ms) / 1000
+			: 0);
+	add_number(o, "to_place", n.todo);
+	add_number(o, "unplaced", n.unplaced);
+	add_number(o, "late", n.late);
+	add_number(o, "parked", n.parked);
+	return 0;
+}
+
+static int add_state(struct status *s, struct json_object *o, struct account *a,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders = NULL;
+	size_t count = 0;
+	const char *stopped = "";
+	int rc = add_counts(s, o, a, err);
+
+	if (rc == 0)
+		rc = replica_text_get(
+			a->replica, "stopped", &arena, &stopped, err);
+	if (rc >= 0 && stopped[0]) {
+		add_text(o, "stopped", stopped);
+		needs_operator(
+			s, "account %s is stopped: %s", a->name, stopped);
+	}
+	if (rc >= 0)
+		rc = replica_folders(a->replica, &arena, &folders, &count, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		if (!folders[i].dead)
+			add_folder(s, o, a->name, &folders[i]);
+	return rc < 0 ? rc : add_gaps(s, o, a, err);
+}
+
+/* ---- peers ---- */
+
+/* When the change behind lsn was written; 0 where the log does not say. */
+static int64_t change_ms(
+	struct account *a, const struct replica_log *log, uint64_t lsn)
+{
+	AUTO_FREE char *dir = NULL;
+	struct log_end end = {
+		log->file_lsn, log->known.lsn, log->known.chain, log->size};
+	struct log_reader reader;
+	struct change_batch batch = {0};
+	struct frame frame = {0};
+	char hex[ID_HEX];
+	uint64_t stamp = 0;
+
+	id_hex(&log->known.log.folder, hex);
+	dir = mem_printf("%s/%s", a->log_dir, hex);
+	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
+		    &end, lsn + 1, NULL) < 0)
+		return 0;
+	while (!stamp && log_reader_next(&reader, &frame, NULL) > 0) {
+		struct change_context ctx = {
+			log->known.log, frame.first_lsn, frame.base_ms};
+
+		if (frame.kind == FRAME_CHANGES &&
+			change_decode(&ctx, frame.payload.data,
+				frame.payload.len, &batch, NULL) == 0)
+			for (size_t i = 0; i < batch.count && !stamp; i++)
+				if (batch.items[i].by.lsn > lsn)
+					stamp = batch.items[i].by.stamp;
+		change_batch_free(&batch);
+		batch = (struct change_batch){0};
+	}
+	frame_free(&frame);
+	log_reader_close(&reader);
+	return (int64_t)STAMP_MS(stamp);
+}
+
+struct lag {
+	uint64_t changes, unapplied; /* not known there; known, not placed */
+	uint64_t messages, bytes;    /* bodies among them */
+	uint64_t wanted;	     /* bodies the peer asks for again */
+	int64_t since_ms;	     /* of the oldest change not known */
+	uint64_t received, to_apply; /* its changes here; not placed yet */
+};
+
+/* Are changes of this log ours to send? Those of folders at home here. */
+static bool is_home(
+	struct status *s, struct account *a, const struct replica_log *log)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+
+	return id_is_account(&log->known.log.folder) ||
+	       (replica_folder_by_fid(a->replica, &log->known.log.folder,
+			&arena, &f, NULL) == 0 &&
+		       f.auth_site == s->site.key.pub.origin);
+}
+
+static int measure_own(struct status *s, struct account *a, uint64_t peer,
+	const struct replica_log *log, struct lag *lag, struct err *err)
+{
+	struct replica_ack ack;
+	uint64_t count = 0, bytes = 0;
+	int64_t since;
+	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
+
+	if (rc < 0 || !is_home(s, a, log))
+		return rc;
+	lag->unapplied += ack.durable - ack.applied;
+	if (ack.durable >= log->known.lsn)
+		return 0;
+	lag->changes += log->known.lsn - ack.durable;
+	rc = report_born_above(
+		a->replica, log->id, ack.durable, &count, &bytes, err);
+	lag->messages += count;
+	lag->bytes += bytes;
+	since = change_ms(a, log, ack.durable);
+	if (since && (!lag->since_ms || since < lag->since_ms))
+		lag->since_ms = since;
+	return rc;
+}
+
+static int measure(struct status *s, struct account *a, uint64_t peer,
+	struct lag *lag, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs = NULL;
+	struct replica_want *wants;
+	size_t count = 0, wanted = 0;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct replica_log *log = &logs[i];
+
+		if (log->known.log.origin == s->site.key.pub.origin) {
+			rc = measure_own(s, a, peer, log, lag, err);
+		} else if (log->known.log.origin == peer) {
+			lag->received += log->known.lsn;
+			lag->to_apply += log->known.lsn - log->applied;
+		}
+	}
+	if (rc >= 0)
+		rc = replica_wants(
+			a->replica, peer, &arena, &wants, &wanted, err);
+	lag->wanted = wanted;
+	return rc < 0 ? rc : 0;
+}
+
+static void add_lag(struct status *s, struct json_object *peer,
+	const char *account, const struct lag *lag)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "name", account);
+	add_number(o, "lag_changes", lag->changes);
+	add_number(o, "lag_messages", lag->messages);
+	add_number(o, "lag_bytes", lag->bytes);
+	add_number(o, "lag_s",
+		lag->since_ms && lag->since_ms < s->now_ms
+			? (uint64_t)(s->now_ms - lag->since_ms) / 1000
+			: 0);
+	add_number(o, "not_applied_there", lag->unapplied);
+	add_number(o, "bodies_wanted_there", lag->wanted);
+	add_number(o, "received", lag->received);
+	add_number(o, "not_applied_here", lag->to_apply);
+	json_object_array_add(array(peer, "accounts"), o);
+}
+
+static struct json_object *new_peer(struct status *s, size_t i)
+{
+	const struct config_peer *p = &s->site.config.peers[i];
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "name", p->name);
+	add_origin(o, s->site.peers[i].origin);
+	json_object_object_add(o, "oneway", json_object_new_boolean(p->oneway));
+	for (size_t k = 0; k < p->link_count; k++) {
+		struct json_object *link = json_object_new_object();
+
+		add_text(link, "name", p->links[k].name);
+		add_text(link, "via", p->links[k].via);
+		json_object_array_add(array(o, "links"), link);
+	}
+	return o;
+}
+
+/* ---- the whole ---- */
+
+static int add_account(struct status *s, const char *name,
+	struct json_object **peers, struct err *err)
+{
+	struct json_object *o = json_object_new_object();
+	struct account a;
+	int rc = site_account_open(&s->site, name, false, &a, err);
+
+	add_text(o, "name", name);
+	json_object_array_add(array(s->tree, "accounts"), o);
+	if (rc == ERR_ABSENT) { /* nothing logged and nothing received yet */
+		json_object_object_add(o, "begun", json_object_new_boolean(0));
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	rc = add_state(s, o, &a, err);
+	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++) {
+		struct lag lag = {0};
+
+		rc = measure(s, &a, s->site.peers[i].origin, &lag, err);
+		if (rc >= 0)
+			add_lag(s, peers[i], name, &lag);
+	}
+	account_close(&a);
+	return rc;
+}
+
+/* What the applier put aside for the operator to look at. */
+static void add_refused(struct status *s)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os *os = s->site.os;
+	struct os_entry entry;
+	size_t at = 0;
+	uint64_t count = 0;
+
+	if (os->ops->list(os, s->site.refused_dir, &list) < 0)
+		return;
+	while (os_list_next(&list, &at, &entry))
+		count++;
+	add_number(s->tree, "refused", count);
+	if (count)
+		needs_operator(s,
+			"%" PRIu64 " parcels were refused; they lie in %s "
+			"(packetboat log FILE says what they are)",
+			count, s->site.refused_dir);
+}
+
+static void gather(struct status *s)
+{
+	AUTO_FREE struct json_object **peers =
+		mem_array(s->site.config.peer_count + 1, sizeof(*peers));
+
+	add_text(s->tree, "site", s->site.config.site);
+	add_origin(s->tree, s->site.key.pub.origin);
+	add_text(s->tree, "state", s->site.config.state);
+	array(s->tree, "accounts");
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		peers[i] = new_peer(s, i);
+		json_object_array_add(array(s->tree, "peers"), peers[i]);
+	}
+	for (size_t i = 0; i < s->site.account_count; i++) {
+		const char *name = s->site.accounts[i].name;
+		struct err err = ERR_INIT;
+
+		if (add_account(s, name, peers, &err) < 0) {
+			needs_operator(s, "%s", err.text);
+			s->code = exit_worse(s->code, exit_for(&err));
+		}
+	}
+	add_refused(s);
+	array(s->tree, "operator");
+}
+
+int command_status(struct front *f, int argc, char **argv)
+{
+	struct status s = {.front = f};
+	struct err err = ERR_INIT;
+	struct os *os = os_real();
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+
+	if (argc != 1 && !json)
+		return front_usage(f, argv[0]);
+	if (site_open(&s.site, f->config_given, &err) < 0)
+		return front_fail(f, &err);
+	s.now_ms = os->ops->wall_ns(os) / 1000000;
+	s.tree = json_object_new_object();
+	gather(&s);
+	if (json)
+		printf("%s\n", json_object_to_json_string_ext(s.tree,
+				       JSON_C_TO_STRING_PRETTY |
+					       JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		status_print(s.tree);
+	json_object_put(s.tree);
+	site_close(&s.site);
+	return s.code;
+}

@@ -1,0 +1,178 @@
+#include "status_text.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static uint64_t number(struct json_object *o, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(o, key));
+}
+
+static const char *text(struct json_object *o, const char *key)
+{
+	const char *s = json_object_get_string(json_object_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static bool is_true(struct json_object *o, const char *key)
+{
+	return json_object_get_boolean(json_object_object_get(o, key));
+}
+
+static size_t length(struct json_object *o, const char *key)
+{
+	struct json_object *a = json_object_object_get(o, key);
+
+	return a ? json_object_array_length(a) : 0;
+}
+
+static struct json_object *item(
+	struct json_object *o, const char *key, size_t i)
+{
+	return json_object_array_get_idx(json_object_object_get(o, key), i);
+}
+
+/* "3 changes", "1 change"; the noun's plural is with an s. */
+static void count(uint64_t n, const char *noun)
+{
+	printf("%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
+static void bytes(uint64_t n)
+{
+	static const char *const units[] = {
+		"bytes", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)n;
+	size_t i = 0;
+
+	while (value >= 1024 && i < 4) {
+		value /= 1024;
+		i++;
+	}
+	printf(i ? "%.1f %s" : "%.0f %s", value, units[i]);
+}
+
+static void age(uint64_t s)
+{
+	if (s < 120)
+		count(s, "second");
+	else if (s < 2 * 3600)
+		count(s / 60, "minute");
+	else if (s < 2 * 86400)
+		count(s / 3600, "hour");
+	else
+		count(s / 86400, "day");
+}
+
+static void print_folder(struct json_object *f)
+{
+	printf("    folder %s:", text(f, "path"));
+	if (is_true(f, "off"))
+		printf(" logging is off;");
+	if (number(f, "guarded"))
+		printf(" %" PRIu64 " expunges wait for the operator;",
+			number(f, "guarded"));
+	if (text(f, "stopped")[0])
+		printf(" stopped: %s", text(f, "stopped"));
+	printf("\n");
+}
+
+static void print_account(struct json_object *a)
+{
+	printf("  account %s: ", text(a, "name"));
+	if (json_object_object_get(a, "begun") && !is_true(a, "begun")) {
+		printf("nothing logged or received yet\n");
+		return;
+	}
+	count(number(a, "folder_count"), "folder");
+	printf(", ");
+	count(number(a, "messages"), "message");
+	printf(", ");
+	bytes(number(a, "bytes"));
+	printf("%s\n", is_true(a, "off") ? "; logging is off" : "");
+	if (text(a, "stopped")[0])
+		printf("    stopped: %s\n", text(a, "stopped"));
+	if (number(a, "awaited")) {
+		printf("    waiting for bodies: ");
+		count(number(a, "awaited"), "message");
+		printf(", ");
+		bytes(number(a, "awaited_bytes"));
+		printf(", for ");
+		age(number(a, "awaited_s"));
+		printf("\n");
+	}
+	if (number(a, "to_place"))
+		printf("    to be placed: %" PRIu64 "\n",
+			number(a, "to_place"));
+	if (number(a, "unplaced"))
+		printf("    not placed whole: %" PRIu64 "\n",
+			number(a, "unplaced"));
+	if (number(a, "late"))
+		printf("    late, with a UID of this site only: %" PRIu64 "\n",
+			number(a, "late"));
+	if (number(a, "parked"))
+		printf("    changes of messages not known yet: %" PRIu64 "\n",
+			number(a, "parked"));
+	for (size_t i = 0; i < length(a, "folders"); i++)
+		print_folder(item(a, "folders", i));
+}
+
+static void print_lag(struct json_object *a)
+{
+	printf("    account %s: ", text(a, "name"));
+	if (number(a, "lag_changes")) {
+		printf("lacks ");
+		count(number(a, "lag_changes"), "change");
+		printf(" (");
+		count(number(a, "lag_messages"), "message");
+		printf(", ");
+		bytes(number(a, "lag_bytes"));
+		printf(") since ");
+		age(number(a, "lag_s"));
+	} else {
+		printf("has everything");
+	}
+	if (number(a, "not_applied_there"))
+		printf("; has not placed %" PRIu64 " of it",
+			number(a, "not_applied_there"));
+	if (number(a, "bodies_wanted_there"))
+		printf("; waits for %" PRIu64 " bodies",
+			number(a, "bodies_wanted_there"));
+	printf("; received ");
+	count(number(a, "received"), "change");
+	if (number(a, "not_applied_here"))
+		printf(", %" PRIu64 " of them not placed yet",
+			number(a, "not_applied_here"));
+	printf("\n");
+}
+
+static void print_peer(struct json_object *p)
+{
+	printf("  peer %s%s, origin %s\n", text(p, "name"),
+		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
+	for (size_t i = 0; i < length(p, "links"); i++) {
+		struct json_object *link = item(p, "links", i);
+
+		printf("    link%s%s via %s\n",
+			text(link, "name")[0] ? " " : "", text(link, "name"),
+			text(link, "via"));
+	}
+	for (size_t i = 0; i < length(p, "accounts"); i++)
+		print_lag(item(p, "accounts", i));
+}
+
+void status_print(struct json_object *tree)
+{
+	printf("site %s, origin %s, state %s\n", text(tree, "site"),
+		text(tree, "origin"), text(tree, "state"));
+	for (size_t i = 0; i < length(tree, "accounts"); i++)
+		print_account(item(tree, "accounts", i));
+	for (size_t i = 0; i < length(tree, "peers"); i++)
+		print_peer(item(tree, "peers", i));
+	for (size_t i = 0; i < length(tree, "operator"); i++)
+		printf("needs an operator: %s\n",
+			json_object_get_string(item(tree, "operator", i)));
+}

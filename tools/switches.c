@@ -1,0 +1,132 @@
+/*
+ * switches: what an operator decides about accounts and folders: on, off,
+ * guard accept. They work while the programs run.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "err.h"
+#include "front.h"
+#include "site.h"
+
+#define LOCK_WAIT_MS 30000
+
+enum decision { LOGGING_ON, LOGGING_OFF, GUARD_ACCEPT };
+
+static int find_folder(struct account *a, const char *path, struct arena *arena,
+	struct replica_folder *ret, struct err *err)
+{
+	int rc = replica_folder_by_path(a->replica, path, arena, ret, err);
+
+	if (rc > 0)
+		return err_set(err, ERR_USAGE,
+			"account %s: there is no folder \"%s\" (names are as "
+			"packetboat status and the log print them, parts "
+			"separated by /)",
+			a->name, path);
+	return rc;
+}
+
+static int decide_folder(struct account *a, const char *path,
+	enum decision what, struct front *f, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder folder;
+	int rc = find_folder(a, path, &arena, &folder, err);
+
+	if (rc < 0)
+		return rc;
+	if (what == GUARD_ACCEPT && !folder.guard_count)
+		return err_set(err, ERR_USAGE,
+			"account %s: folder %s: no expunges wait there",
+			a->name, path);
+	if (what == GUARD_ACCEPT)
+		folder.guard_ok = true;
+	else
+		folder.off = what == LOGGING_OFF;
+	folder.cookie_good = false; /* the next pass looks at it */
+	rc = replica_folder_place(a->replica, &folder, err);
+	if (rc == 0)
+		log_say(&f->log, LOG_LEVEL_INFO,
+			what == GUARD_ACCEPT ? "account %s: folder %s: the "
+					       "expunges will be logged"
+			: folder.off
+				? "account %s: folder %s: logging is off"
+				: "account %s: folder %s: logging is on; what "
+				  "was missed is found by comparison",
+			a->name, path);
+	return rc;
+}
+
+static int decide_account(
+	struct account *a, enum decision what, struct front *f, struct err *err)
+{
+	int rc = replica_meta_set(a->replica, "off", what == LOGGING_OFF, err);
+
+	if (rc == 0)
+		log_say(&f->log, LOG_LEVEL_INFO,
+			what == LOGGING_OFF
+				? "account %s: logging is off"
+				: "account %s: logging is on; what was missed "
+				  "is found by comparison",
+			a->name);
+	return rc;
+}
+
+static int decide(struct site *s, const char *name, const char *path,
+	enum decision what, struct front *f, struct err *err)
+{
+	struct account a;
+	int rc;
+
+	if (!site_account(s, name))
+		return err_set(err, ERR_USAGE,
+			"there is no account \"%s\" in %s", name,
+			s->config.path);
+	rc = site_account_open(s, name, what == LOGGING_OFF && !path, &a, err);
+	if (rc == ERR_ABSENT)
+		return err_set(err, ERR_USAGE,
+			"account %s: nothing was logged or received yet", name);
+	if (rc < 0)
+		return rc;
+	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc == 0)
+		rc = replica_begin(a.replica, err);
+	if (rc == 0)
+		rc = path ? decide_folder(&a, path, what, f, err)
+			  : decide_account(&a, what, f, err);
+	if (rc == 0)
+		rc = replica_commit(a.replica, err);
+	replica_rollback(a.replica);
+	account_close(&a);
+	return rc;
+}
+
+static int run(struct front *f, const char *account, const char *folder,
+	enum decision what)
+{
+	struct site s;
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (site_open(&s, f->config_given, &err) < 0)
+		return front_fail(f, &err);
+	rc = decide(&s, account, folder, what, f, &err);
+	site_close(&s);
+	return rc < 0 ? front_fail(f, &err) : EXIT_DONE;
+}
+
+int command_logging(struct front *f, int argc, char **argv)
+{
+	if (argc < 2 || argc > 3)
+		return front_usage(f, argv[0]);
+	return run(f, argv[1], argc == 3 ? argv[2] : NULL,
+		strcmp(argv[0], "off") == 0 ? LOGGING_OFF : LOGGING_ON);
+}
+
+int command_guard(struct front *f, int argc, char **argv)
+{
+	if (argc != 4 || strcmp(argv[1], "accept") != 0)
+		return front_usage(f, argv[0]);
+	return run(f, argv[2], argv[3], GUARD_ACCEPT);
+}
