@@ -43,7 +43,7 @@ struct write_id {
 struct position {
 	struct log_id log;
 	uint64_t lsn;   /* last known; 0: nothing */
-	uint64_t chain; /* chain value there (docs/format.md, Frames) */
+	uint64_t chain; /* chain value there (docs/format.md, Frame) */
 };
 
 bool id_equal(const struct id128 *a, const struct id128 *b);
