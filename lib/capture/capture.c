@@ -69,19 +69,24 @@ void pass_source_drop(struct pass *p)
 	p->source_folder = 0;
 }
 
+int capture_stop(struct account *a, const char *why, struct err *err)
+{
+	int rc = replica_begin(a->replica, err);
+
+	if (rc >= 0)
+		rc = replica_text_set(a->replica, "stopped", why, err);
+	if (rc >= 0)
+		rc = replica_commit(a->replica, err);
+	replica_rollback(a->replica);
+	if (rc < 0)
+		return rc;
+	return err_set(err, ERR_OPERATOR, "account %s: %s", a->name, why);
+}
+
 static int stop_account(struct pass *p, const char *why, struct err *err)
 {
 	journal_abort(&p->journal);
-	int rc = replica_begin(p->replica, err);
-
-	if (rc >= 0)
-		rc = replica_text_set(p->replica, "stopped", why, err);
-	if (rc >= 0)
-		rc = replica_commit(p->replica, err);
-	if (rc < 0)
-		return rc;
-	return err_set(err, ERR_OPERATOR, "account %s: %s",
-		p->account->name, why);
+	return capture_stop(p->account, why, err);
 }
 
 /*

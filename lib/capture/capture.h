@@ -58,6 +58,12 @@ int capture_account(struct account *a, struct store *store,
 	struct err *err);
 
 /*
+ * Stop an account that cannot even be opened as a store: `why` is kept for
+ * status. No journal may be open. Returns ERR_OPERATOR; ERR_IO.
+ */
+int capture_stop(struct account *a, const char *why, struct err *err);
+
+/*
  * Log merges of ids for living folders that have one name, and give way to
  * another site's claim on a folder while nobody acknowledged ours. To be
  * called in an open journal, after folders were born here or arrived.

@@ -326,16 +326,31 @@ static int stop_folder(struct pass *p, int64_t folder, const char *why,
 static int read_folder(struct pass *p, struct diff *d,
 	struct store_view *view, struct err *err)
 {
-	int rc = diff_identity(p, &d->f, &view->identity, err);
+	int rc = claim(p, &d->f, view, err);
 
 	if (rc >= 0)
-		rc = claim(p, &d->f, view, err);
-	if (rc >= 0 && d->f.auth_site == replica_origin(p->replica) &&
-		!d->f.identity_by.lsn)
 		rc = diff_identity(p, &d->f, &view->identity, err);
 	if (rc >= 0)
 		rc = compare(d, err);
 	return rc;
+}
+
+static int read_view(struct pass *p, const struct replica_folder *f,
+	struct store_view *view, struct err *err)
+{
+	const struct store_ops *ops = p->store->ops;
+	int rc = ops->view(p->store, f->p_path, STORE_UNLOCKED, view, err);
+
+	if (rc < 0)
+		return rc;
+	rc = pass_give_uids(p, f, view, err);
+	if (rc == 0)
+		return 0;
+	store_view_free(view);
+	*view = (struct store_view){0};
+	return rc < 0 ? rc
+		      : ops->view(p->store, f->p_path, STORE_UNLOCKED, view,
+				err);
 }
 
 int pass_folder(struct pass *p, int64_t folder, struct err *err)
@@ -362,8 +377,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		return 0;
 	p->result->looked++;
 	pass_source_drop(p);
-	rc = p->store->ops->view(
-		p->store, d.f.p_path, STORE_UNLOCKED, &view, err);
+	rc = read_view(p, &d.f, &view, err);
 	if (rc < 0)
 		return rc;
 	uint64_t waiting = p->result->waiting;

@@ -55,6 +55,11 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err);
 int pass_absences(struct pass *p, int64_t folder,
 	const struct store_view *view, struct err *err);
 
+/* uids.c: give UIDs to messages that wait for one. Returns 1 when it did:
+   view the folder again. */
+int pass_give_uids(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, struct err *err);
+
 /* birth.c: a message that is in the store and not among the placed ones. */
 int pass_birth(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, const struct store_message *m,

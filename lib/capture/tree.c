@@ -158,6 +158,21 @@ static int log_new_folder(struct pass *p, const struct id128 *fid, const char *p
 	return 0;
 }
 
+/* A folder in the making: its GUID will be there in a moment. 1 yes. */
+static int is_fresh(struct tree *t, size_t i, struct err *err)
+{
+	struct pass *p = t->p;
+	struct store_cookie cookie;
+	int rc = p->store->ops->cookie(
+		p->store, t->list.folders[i].path, &cookie, err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 1 : rc;
+	if (cookie.racy)
+		p->result->waiting++;
+	return cookie.racy;
+}
+
 static int birth(struct tree *t, size_t i, struct err *err)
 {
 	const struct store_folder *on_disk = &t->list.folders[i];
@@ -172,6 +187,8 @@ static int birth(struct tree *t, size_t i, struct err *err)
 		return rc == ERR_ABSENT ? 0 : rc;
 	if (strcmp(on_disk->path, "INBOX") == 0) {
 		fid = ID_INBOX;
+	} else if (id.has_uids && !id.has_guid && (rc = is_fresh(t, i, err))) {
+		return rc < 0 ? rc : 0;
 	} else if (id.has_guid && !fid_known(t, &id.guid, err)) {
 		fid = id.guid;
 	} else {

@@ -141,6 +141,19 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 		arena, ret, err);
 }
 
+int replica_message_with_hash(struct replica *r, const struct hash *hash,
+	int64_t after, struct arena *arena, struct replica_message *ret,
+	struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.hash = ? AND m.p_folder <> 0 AND m.id > ?"
+			" ORDER BY m.id LIMIT 1",
+			"bi", hash->b, sizeof(hash->b), after),
+		arena, ret, err);
+}
+
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err)
 {

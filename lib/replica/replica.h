@@ -219,6 +219,11 @@ int replica_message_by_ino(struct replica *r, uint64_t ino, uint64_t size,
 int replica_message_by_hash(struct replica *r, const struct hash *hash,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
+/* Placed messages with this body one after the other: the one with the least
+   row above `after` (0 at first). */
+int replica_message_with_hash(struct replica *r, const struct hash *hash,
+	int64_t after, struct arena *arena, struct replica_message *ret,
+	struct err *err);
 /* A living message logged as a copy of that row since that time. */
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err);

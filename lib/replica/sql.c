@@ -171,26 +171,43 @@ int64_t log_row(
 	return r->logs[r->log_count - 1].id;
 }
 
+static const struct log_id *log_find(const struct replica *r, int64_t id)
+{
+	size_t low = 0, high = r->log_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (r->logs[mid].id == id)
+			return &r->logs[mid].log;
+		if (r->logs[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
 int log_of_row(
 	struct replica *r, int64_t id, struct log_id *ret, struct err *err)
 {
 	*ret = (struct log_id){0};
 	if (!id)
 		return 0;
-	size_t low = 0, high = r->log_count;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
+	const struct log_id *log = log_find(r, id);
+	/* Outside a transaction of ours another program may have met it. */
+	if (!log && !r->in_txn) {
+		int rc = logs_load(r, err);
 
-		if (r->logs[mid].id == id) {
-			*ret = r->logs[mid].log;
-			return 0;
-		}
-		if (r->logs[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
+		if (rc < 0)
+			return rc;
+		log = log_find(r, id);
 	}
-	return err_set(err, ERR_CORRUPT,
-		"%s: a register names log row %lld, which is not there",
-		r->path, (long long)id);
+	if (!log)
+		return err_set(err, ERR_CORRUPT,
+			"%s: a register names log row %lld, which is not "
+			"there",
+			r->path, (long long)id);
+	*ret = *log;
+	return 0;
 }

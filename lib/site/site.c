@@ -93,7 +93,7 @@ int site_store_open(const struct site *s, const struct config_account *a,
 							: MAILDIR_AUTO,
 		.uid = a->uid,
 		.gid = a->gid,
-		.dovecot = true,
+		.guess = true,
 	};
 	int rc = maildir_open(s->os, &mc, make, ret, err);
 
