@@ -63,8 +63,7 @@ static void put_aside(struct applier *a, const char *path, const char *name)
 {
 	struct err err = ERR_INIT;
 	struct os *os = a->site.os;
-	AUTO_FREE char *to =
-		mem_printf("%s/%s", a->site.refused_dir, name);
+	AUTO_FREE char *to = mem_printf("%s/%s", a->site.refused_dir, name);
 	int rc = dir_make(os, a->site.refused_dir, 0700, &err);
 
 	if (rc >= 0 && (rc = os->ops->rename(os, path, to)) < 0)
@@ -129,8 +128,7 @@ static void take_inbox_of(struct applier *a, const char *peer)
 		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
 		AUTO_FREE char *aside = mem_printf("%s-%s", peer, names[i]);
 		AUTO_BUF struct buf parcel = BUF_INIT;
-		int rc = file_read(
-			os, path, PARCEL_SEALED_MAX, &parcel, &err);
+		int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err);
 
 		if (rc < 0) {
 			fail(a, &err);
@@ -194,8 +192,8 @@ static int64_t late_ms(const struct applier *a)
 }
 
 /* All that is known of other sites' logs and is placed is applied. */
-static int note_applied(struct account *acc, const struct place_result *placed,
-	struct err *err)
+static int note_applied(
+	struct account *acc, const struct place_result *placed, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_log *logs;
@@ -228,8 +226,8 @@ static void report(struct applier *a, const char *name,
 {
 	if (captured->changes)
 		log_say(&a->log, LOG_LEVEL_INFO,
-			"account %s: %llu changes made here were logged",
-			name, (unsigned long long)captured->changes);
+			"account %s: %llu changes made here were logged", name,
+			(unsigned long long)captured->changes);
 	if (placed->placed || placed->changed || placed->folders)
 		log_say(&a->log, LOG_LEVEL_INFO,
 			"account %s: %llu messages placed, %llu changed, "
@@ -239,8 +237,8 @@ static void report(struct applier *a, const char *name,
 			(unsigned long long)placed->folders);
 	if (placed->waiting)
 		log_say(&a->log, LOG_LEVEL_INFO,
-			"account %s: %llu messages wait for their bodies",
-			name, (unsigned long long)placed->waiting);
+			"account %s: %llu messages wait for their bodies", name,
+			(unsigned long long)placed->waiting);
 	if (placed->unplaced)
 		log_say(&a->log, LOG_LEVEL_WARNING,
 			"account %s: %llu things could not be placed as they "
@@ -301,8 +299,8 @@ static int apply_account(
 static void clean_bodies(struct applier *a)
 {
 	struct err err = ERR_INIT;
-	AUTO_FREE const char **names = mem_array(
-		a->site.account_count + 1, sizeof(*names));
+	AUTO_FREE const char **names =
+		mem_array(a->site.account_count + 1, sizeof(*names));
 
 	for (size_t i = 0; i < a->site.account_count; i++)
 		names[i] = a->site.accounts[i].name;
@@ -417,15 +415,16 @@ int main(int argc, char **argv)
 	}
 	if (following && optind < argc)
 		return usage();
-	if (site_open(&a.site, config, &err) < 0 || stop_open(&stop, &err) < 0) {
+	if (site_open(&a.site, config, &err) < 0 ||
+		stop_open(&stop, &err) < 0) {
 		log_err(&a.log, &err);
 		return exit_for(&err);
 	}
 	struct receive_peer *peers =
 		mem_array(a.site.config.peer_count + 1, sizeof(*peers));
 	for (size_t i = 0; i < a.site.config.peer_count; i++)
-		peers[i] = (struct receive_peer){
-			a.site.config.peers[i].name, a.site.peers[i],
+		peers[i] = (struct receive_peer){a.site.config.peers[i].name,
+			a.site.peers[i],
 			a.site.config.peers[i].changes != CHANGES_SEND};
 	a.receive = (struct receive_config){
 		.os = a.site.os,

@@ -110,7 +110,7 @@ int place_account(struct account *a, struct store *store,
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < count; i++) {
 			one = ERR_INIT;
-			rc = place_folder(&p, rows[i], &one);
+			rc = place_messages(&p, rows[i], &one);
 			if (rc == ERR_BUSY)
 				ret->busy++;
 			if (rc < 0)

@@ -11,9 +11,9 @@
 #include "os.h"
 #include "place_private.h"
 
-#define BATCH 1000           /* messages per lock: bounds memory, lock time */
+#define BATCH 1000 /* messages per lock: bounds memory, lock time */
 #define BATCH_BYTES (64u << 20)
-#define BUILD_BATCH 20000    /* of a folder built whole */
+#define BUILD_BATCH 20000 /* of a folder built whole */
 
 struct action {
 	struct replica_message row; /* as it was; then as it is placed */
@@ -21,7 +21,7 @@ struct action {
 	bool done, whole;
 	size_t staged;
 	const char *target_base;
-	int64_t source_folder;      /* of an add made from a placed message */
+	int64_t source_folder; /* of an add made from a placed message */
 };
 
 struct batch {
@@ -29,16 +29,16 @@ struct batch {
 	struct arena arena;
 	struct replica_folder f;
 	bool build;
-	bool renumber;     /* UIDVALIDITY changes: every UID anew */
+	bool renumber; /* UIDVALIDITY changes: every UID anew */
 	struct action *actions;
 	size_t count, limit;
 	uint64_t bytes;
 	bool full;
-	bool blocked;      /* a body is awaited: later adds wait */
+	bool blocked; /* a body is awaited: later adds wait */
 	uint32_t blocked_uid;
 	struct store_stage *stage;
 	struct store_txn *txn;
-	uint32_t next;     /* UIDNEXT as it will be */
+	uint32_t next; /* UIDNEXT as it will be */
 };
 
 static const char *keep(struct batch *b, const char *s)
@@ -49,8 +49,7 @@ static const char *keep(struct batch *b, const char *s)
 static struct action *action_add(
 	struct batch *b, const struct replica_message *m)
 {
-	b->actions = mem_grow(
-		b->actions, b->count + 1, sizeof(*b->actions));
+	b->actions = mem_grow(b->actions, b->count + 1, sizeof(*b->actions));
 	struct action *a = &b->actions[b->count++];
 
 	*a = (struct action){.row = *m, .whole = true};
@@ -68,8 +67,8 @@ static struct action *action_add(
 /* ---- gathering ---- */
 
 /* Is the body here? In the store already, or received whole. */
-static int body_is_here(struct batch *b, const struct replica_message *m,
-	struct err *err)
+static int body_is_here(
+	struct batch *b, const struct replica_message *m, struct err *err)
 {
 	struct placing *p = b->p;
 	struct replica_message other;
@@ -77,8 +76,7 @@ static int body_is_here(struct batch *b, const struct replica_message *m,
 
 	if (m->p_folder)
 		return 1;
-	AUTO_FREE char *path =
-		place_body_path(p->config->bodies_dir, &m->hash);
+	AUTO_FREE char *path = place_body_path(p->config->bodies_dir, &m->hash);
 	if (p->account->os->ops->lstat(p->account->os, path, &st) == 0 &&
 		(uint64_t)st.size == m->size)
 		return 1;
@@ -184,11 +182,9 @@ static int stage_from_file(
 
 	if (fd < 0)
 		return err_set_os(err, -fd, "%s", path);
-	struct store_body body = {.fd = fd,
-		.size = a->row.size,
-		.mtime = a->row.mtime};
-	int rc = b->p->store->ops->stage_add(
-		b->stage, &body, &a->staged, err);
+	struct store_body body = {
+		.fd = fd, .size = a->row.size, .mtime = a->row.mtime};
+	int rc = b->p->store->ops->stage_add(b->stage, &body, &a->staged, err);
 	os->ops->close(os, fd);
 	return rc;
 }
@@ -221,17 +217,17 @@ static int stage_one(struct batch *b, struct action *a, struct err *err)
 	if (a->row.p_folder)
 		rc = stage_from_store(b, a, &a->row, err);
 	if (rc == ERR_ABSENT) {
-		AUTO_FREE char *path = place_body_path(
-			b->p->config->bodies_dir, &a->row.hash);
+		AUTO_FREE char *path =
+			place_body_path(b->p->config->bodies_dir, &a->row.hash);
 
 		rc = stage_from_file(b, a, path, err);
 	}
 	if (rc == ERR_ABSENT) {
-		rc = replica_message_by_hash(b->p->replica, &a->row.hash,
-			NULL, &b->arena, &other, err);
-		rc = rc == 0 ? stage_from_store(b, a, &other, err)
-			: rc < 0 ? rc
-				 : ERR_ABSENT;
+		rc = replica_message_by_hash(b->p->replica, &a->row.hash, NULL,
+			&b->arena, &other, err);
+		rc = rc == 0  ? stage_from_store(b, a, &other, err)
+		     : rc < 0 ? rc
+			      : ERR_ABSENT;
 	}
 	return rc;
 }
@@ -245,8 +241,8 @@ static int stage_all(struct batch *b, struct err *err)
 		any |= b->actions[i].add;
 	if (!any && !b->build)
 		return 0;
-	int rc = b->p->store->ops->stage_begin(b->p->store,
-		b->build ? NULL : b->f.p_path, &b->stage, err);
+	int rc = b->p->store->ops->stage_begin(
+		b->p->store, b->build ? NULL : b->f.p_path, &b->stage, err);
 	for (size_t i = 0; i < b->count && rc >= 0; i++) {
 		struct action *a = &b->actions[i];
 
@@ -284,8 +280,8 @@ static uint32_t take_uid(struct batch *b, struct action *a)
 }
 
 /* Another message lies here under this name: the same in every site. */
-static bool name_taken(struct batch *b, const struct store_view *view,
-	const struct action *a)
+static bool name_taken(
+	struct batch *b, const struct store_view *view, const struct action *a)
 {
 	if (store_view_find(view, a->target_base))
 		return true;
@@ -296,8 +292,8 @@ static bool name_taken(struct batch *b, const struct store_view *view,
 	return false;
 }
 
-static void do_add(struct batch *b, const struct store_view *view,
-	struct action *a)
+static void do_add(
+	struct batch *b, const struct store_view *view, struct action *a)
 {
 	struct store_ops const *ops = b->p->store->ops;
 	const char *extra = a->row.extra;
@@ -361,14 +357,13 @@ static void do_flags(struct batch *b, const struct store_view *view,
 	for (const char *k; (k = keyword_next(&del, &len));)
 		keywords = keyword_put(arena, keywords, k, len, false);
 	if (strcmp(letters, m->letters) || !keyword_lists_equal(keywords, seen))
-		b->p->store->ops->txn_flags(
-			b->txn, m->base, letters, keywords);
+		b->p->store->ops->txn_flags(b->txn, m->base, letters, keywords);
 	a->row.p_letters = a->row.letters;
 	a->row.p_keywords = a->row.keywords;
 }
 
-static void do_update(struct batch *b, const struct store_view *view,
-	struct action *a)
+static void do_update(
+	struct batch *b, const struct store_view *view, struct action *a)
 {
 	const struct store_message *m = store_view_find(view, a->row.p_base);
 	uint32_t uid = a->row.uid;
@@ -383,8 +378,8 @@ static void do_update(struct batch *b, const struct store_view *view,
 		move_uid = false;
 	}
 	if (move_uid || (m->uid && strcmp(m->extra, a->row.extra))) {
-		b->p->store->ops->txn_uid(b->txn, m->base,
-			move_uid ? uid : m->uid, a->row.extra);
+		b->p->store->ops->txn_uid(
+			b->txn, m->base, move_uid ? uid : m->uid, a->row.extra);
 		a->row.p_extra = a->row.extra;
 		a->row.p_uid = move_uid ? uid : m->uid;
 		if (move_uid)
@@ -419,7 +414,7 @@ static void do_identity(struct batch *b, const struct store_view *view)
 	struct store_identity id = {.extra = NULL};
 	bool change = false;
 	bool foreign = b->f.auth_site &&
-		b->f.auth_site != replica_origin(b->p->replica);
+		       b->f.auth_site != replica_origin(b->p->replica);
 
 	if (!b->build && !view->identity.has_uids)
 		return;
@@ -443,9 +438,9 @@ static void do_identity(struct batch *b, const struct store_view *view)
 		b->next = id.uidnext;
 		change = true;
 	}
-	if (*b->f.extra && strcmp(b->f.extra, view->identity.extra
-				? view->identity.extra
-				: "")) {
+	if (*b->f.extra &&
+		strcmp(b->f.extra,
+			view->identity.extra ? view->identity.extra : "")) {
 		id.extra = b->f.extra;
 		change = true;
 	}
@@ -502,8 +497,8 @@ static int record_one(struct batch *b, struct action *a, struct err *err)
 		p->result->changed++;
 	} else if (a->add) {
 		if (a->row.p_folder) {
-			rc = replica_message_get(p->replica, a->row.id,
-				&b->arena, &old, err);
+			rc = replica_message_get(
+				p->replica, a->row.id, &b->arena, &old, err);
 			if (rc == 0)
 				rc = replica_stray(p->replica, &old, err);
 			p->result->changed++;
@@ -535,20 +530,19 @@ static int drop_lost_keywords(struct batch *b, struct err *err)
 		return rc;
 	for (int i = 0; i < STORE_KEYWORDS_MAX; i++)
 		if (view.keywords[i])
-			names = keyword_put(&b->arena, names,
-				view.keywords[i], strlen(view.keywords[i]),
-				true);
+			names = keyword_put(&b->arena, names, view.keywords[i],
+				strlen(view.keywords[i]), true);
 	names = keep(b, names);
 	store_view_free(&view);
 	for (size_t i = 0; i < b->count; i++) {
 		struct action *a = &b->actions[i];
-		const char *lost = keyword_minus(
-			&b->arena, a->row.p_keywords, names);
+		const char *lost =
+			keyword_minus(&b->arena, a->row.p_keywords, names);
 
 		if (!a->done || !*lost)
 			continue;
-		a->row.p_keywords = keyword_minus(
-			&b->arena, a->row.p_keywords, lost);
+		a->row.p_keywords =
+			keyword_minus(&b->arena, a->row.p_keywords, lost);
 		a->whole = false;
 	}
 	return 0;
@@ -579,8 +573,7 @@ static int record(struct batch *b, bool keywords_lost, struct err *err)
 		}
 		if (b->build || b->renumber)
 			now.p_uidvalidity = b->f.uidvalidity;
-		if (memcmp(&b->f.guid, &(struct id128){0},
-			    sizeof(b->f.guid)))
+		if (memcmp(&b->f.guid, &(struct id128){0}, sizeof(b->f.guid)))
 			now.p_guid = b->f.guid;
 		now.p_uidnext = b->next;
 		now.cookie_good = false;
@@ -619,23 +612,19 @@ static int run_batch(struct batch *b, struct err *err)
 	return rc < 0 ? rc : record(b, rc > 0, err);
 }
 
-static int one_batch(struct placing *p, int64_t folder, bool *ret_more,
-	struct err *err)
+static int one_batch(
+	struct placing *p, int64_t folder, bool *ret_more, struct err *err)
 {
 	struct batch b = {.p = p};
-	int rc = replica_folder_by_row(
-		p->replica, folder, &b.arena, &b.f, err);
+	int rc = replica_folder_by_row(p->replica, folder, &b.arena, &b.f, err);
 
 	*ret_more = false;
 	if (rc == 0 && !b.f.dead && *b.f.path) {
 		b.build = !b.f.p_path;
-		b.renumber = !b.build && b.f.uidvalidity &&
-			b.f.p_uidvalidity &&
-			b.f.uidvalidity != b.f.p_uidvalidity &&
-			b.f.auth_site != replica_origin(p->replica);
-		b.limit = b.renumber ? SIZE_MAX
-			: b.build    ? BUILD_BATCH
-				     : BATCH;
+		b.renumber = !b.build && b.f.uidvalidity && b.f.p_uidvalidity &&
+			     b.f.uidvalidity != b.f.p_uidvalidity &&
+			     b.f.auth_site != replica_origin(p->replica);
+		b.limit = b.renumber ? SIZE_MAX : b.build ? BUILD_BATCH : BATCH;
 		rc = run_batch(&b, err);
 	} else if (rc == 0 && b.f.p_path) {
 		b.limit = BATCH;
@@ -651,7 +640,7 @@ static int one_batch(struct placing *p, int64_t folder, bool *ret_more,
 	return rc < 0 ? rc : 0;
 }
 
-int place_folder(struct placing *p, int64_t folder, struct err *err)
+int place_messages(struct placing *p, int64_t folder, struct err *err)
 {
 	bool more;
 	int rc;

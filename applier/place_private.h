@@ -22,7 +22,7 @@ int place_subscriptions(struct placing *p, struct err *err);
 int place_removals(struct placing *p, struct err *err);
 
 /* folder.c: identity and messages of one folder; made if not there yet. */
-int place_folder(struct placing *p, int64_t folder, struct err *err);
+int place_messages(struct placing *p, int64_t folder, struct err *err);
 
 /* Write a folder's placed half in a transaction of its own. */
 int place_record(struct placing *p, const struct replica_folder *f,

@@ -20,7 +20,7 @@ static bool starts_with_folder(const char *path, const char *parent)
 static bool wants_move(const struct replica_folder *f)
 {
 	return f->p_path && !f->dead && *f->path && !f->off &&
-		!id_equal(&f->fid, &ID_INBOX) && strcmp(f->path, f->p_path);
+	       !id_equal(&f->fid, &ID_INBOX) && strcmp(f->path, f->p_path);
 }
 
 static const struct replica_folder *holder(
@@ -107,8 +107,8 @@ int place_names(struct placing *p, struct err *err)
 			}
 			struct err one = ERR_INIT;
 			AUTO_FREE char *from = mem_dup(f->p_path);
-			rc = rename_placed(p, &arena, list, count, from,
-				f->path, &one);
+			rc = rename_placed(
+				p, &arena, list, count, from, f->path, &one);
 			if (rc < 0) {
 				failed[i] = true;
 				p->result->unplaced++;

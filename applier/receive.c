@@ -32,8 +32,8 @@ static int verify_body(struct receiving *r, int fd, const char *path,
 	hash_init(&st);
 	while (at < piece->size) {
 		size_t n = piece->size - at < COPY_SIZE
-			? (size_t)(piece->size - at)
-			: COPY_SIZE;
+				   ? (size_t)(piece->size - at)
+				   : COPY_SIZE;
 		int rc = os_read_all(os, fd, chunk, n, (int64_t)at, path, err);
 
 		if (rc < 0)
@@ -133,8 +133,8 @@ static int give_way(struct journal *j, const struct change *c, struct err *err)
 	struct replica *rep = j->account->replica;
 	struct replica_folder f;
 	struct replica_log log;
-	struct log_id own = {replica_origin(rep), replica_incarnation(rep),
-		ID_ACCOUNT};
+	struct log_id own = {
+		replica_origin(rep), replica_incarnation(rep), ID_ACCOUNT};
 	int rc = replica_folder_by_fid(rep, &c->folder, &arena, &f, err);
 
 	if (rc != 0 || f.auth_term != c->term || f.auth_site != own.origin ||
@@ -156,8 +156,8 @@ static int give_way(struct journal *j, const struct change *c, struct err *err)
 static int note_heard(struct receiving *r, struct replica *rep, struct err *err)
 {
 	int64_t heard = 0;
-	AUTO_FREE char *key = mem_printf("heard %016llx",
-		(unsigned long long)r->peer->key.origin);
+	AUTO_FREE char *key = mem_printf(
+		"heard %016llx", (unsigned long long)r->peer->key.origin);
 	int rc = replica_meta_get(rep, key, &heard, err);
 
 	return rc < 0 ? rc : replica_meta_set(rep, key, heard + 1, err);
@@ -177,8 +177,7 @@ static int merge_section(struct receiving *r, struct journal *j,
 		return rc;
 	rc = replica_log_agrees(rep, &log, s->from.lsn, s->from.chain, err);
 	if (rc >= 0)
-		rc = replica_log_agrees(
-			rep, &log, s->to.lsn, s->to.chain, err);
+		rc = replica_log_agrees(rep, &log, s->to.lsn, s->to.chain, err);
 	if (rc < 0)
 		return rc;
 	if (s->to.lsn <= log.known.lsn) {
@@ -215,8 +214,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 	return replica_log_set(rep, &log, err);
 }
 
-static int check_section(struct receiving *r, const struct parcel_changes *s,
-	struct err *err)
+static int check_section(
+	struct receiving *r, const struct parcel_changes *s, struct err *err)
 {
 	if (!r->peer->takes_changes)
 		return err_set(err, ERR_AUTH,
@@ -227,8 +226,7 @@ static int check_section(struct receiving *r, const struct parcel_changes *s,
 		return err_set(err, ERR_AUTH,
 			"account %s: changes of another site (origin "
 			"%016llx): relaying is not yet built",
-			s->account,
-			(unsigned long long)s->from.log.origin);
+			s->account, (unsigned long long)s->from.log.origin);
 	if (!r->config->account_ok(r->config->arg, s->account))
 		return err_set(err, ERR_AUTH,
 			"account %s: there is none of that name here (add "
@@ -241,8 +239,8 @@ static int take_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
 	uint64_t peer = r->peer->key.origin;
-	int rc = replica_ack_order(
-		rep, peer, ack->incarnation, ack->count, err);
+	int rc =
+		replica_ack_order(rep, peer, ack->incarnation, ack->count, err);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
@@ -273,8 +271,8 @@ static int take_ack(struct receiving *r, struct replica *rep,
 				ack->account,
 				(unsigned long long)e->durable.lsn,
 				(unsigned long long)log.known.lsn);
-		struct replica_ack row = {log.id, e->durable.lsn,
-			e->durable.chain, e->applied};
+		struct replica_ack row = {
+			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
 	}
 	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
@@ -319,8 +317,8 @@ static int merge_account(struct receiving *r, const char *name,
 					&sections->items[i];
 				if (s->type != PARCEL_CHANGES ||
 					strcmp(s->changes.account, name) ||
-					id_is_account(&s->changes.from.log
-							       .folder) !=
+					id_is_account(
+						&s->changes.from.log.folder) !=
 						(pass == 0))
 					continue;
 				rc = merge_section(r, &j, &s->changes, err);
@@ -365,8 +363,8 @@ static int merge_all(struct receiving *r,
 	return rc;
 }
 
-static int check_space(const struct receive_config *config, size_t len,
-	struct err *err)
+static int check_space(
+	const struct receive_config *config, size_t len, struct err *err)
 {
 	uint64_t left, total;
 	int rc = config->os->ops->space(
@@ -427,8 +425,7 @@ struct wanted {
 	size_t count;
 };
 
-static int want_row(
-	void *arg, const struct replica_message *m, struct err *err)
+static int want_row(void *arg, const struct replica_message *m, struct err *err)
 {
 	struct wanted *w = arg;
 
@@ -465,11 +462,10 @@ int receive_clean(const struct receive_config *config,
 		rc = replica_bodiless_each(a.replica, want_row, &wanted, err);
 		account_close(&a);
 	}
-	if (rc >= 0 &&
-		(rc = os->ops->list(os, config->bodies_dir, &names)) < 0)
+	if (rc >= 0 && (rc = os->ops->list(os, config->bodies_dir, &names)) < 0)
 		rc = rc == -ENOENT
-			? 0
-			: err_set_os(err, -rc, "%s", config->bodies_dir);
+			     ? 0
+			     : err_set_os(err, -rc, "%s", config->bodies_dir);
 	if (wanted.count)
 		qsort(wanted.list, wanted.count, sizeof(*wanted.list),
 			cmp_hash);
@@ -478,15 +474,15 @@ int receive_clean(const struct receive_config *config,
 	while (rc >= 0 && os_list_next(&names, &at, &entry)) {
 		const char *name = entry.name;
 		struct hash h;
-		AUTO_FREE char *hex = mem_dup_n(
-			name, strnlen(name, 2 * HASH_SIZE));
+		AUTO_FREE char *hex =
+			mem_dup_n(name, strnlen(name, 2 * HASH_SIZE));
 
 		if (hash_from_hex(hex, &h) == 0 &&
 			(!wanted.count ||
 				!bsearch(&h, wanted.list, wanted.count,
 					sizeof(h), cmp_hash))) {
-			AUTO_FREE char *path = mem_printf(
-				"%s/%s", config->bodies_dir, name);
+			AUTO_FREE char *path =
+				mem_printf("%s/%s", config->bodies_dir, name);
 
 			os->ops->unlink(os, path);
 		}

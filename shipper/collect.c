@@ -66,8 +66,7 @@ static int store_bundle(
 	return rc < 0 ? rc : dir_sync(c->os, c->inbox, err);
 }
 
-static char *seen_path(
-	struct collecting *c, const struct carrier_item *item)
+static char *seen_path(struct collecting *c, const struct carrier_item *item)
 {
 	struct id128 medium = c->carrier->ops->medium(c->carrier);
 	char hex[ID_HEX];

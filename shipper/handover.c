@@ -21,7 +21,7 @@ struct packing {
 	const struct id128 *medium; /* NULL: no carrier, nothing recorded */
 	const struct carrier_list *lying;
 	struct replica_log *logs;
-	uint64_t *from;             /* per log: lsn the peer knows, or will */
+	uint64_t *from; /* per log: lsn the peer knows, or will */
 	uint64_t *from_chain;
 	size_t log_count;
 	struct arena arena;
@@ -52,7 +52,7 @@ static int raise_by_sent(struct packing *p, struct err *err)
 	if (rc < 0)
 		return rc;
 	bool whole = true;
-	for (size_t i = 0; i < count && whole; i++)
+	for (size_t i = 0; i < count && whole && !p->config->unread; i++)
 		whole = is_lying(p, sent[i].sequence);
 	if (!whole) {
 		rc = replica_begin(p->account.replica, err);
@@ -76,8 +76,8 @@ static int raise_by_sent(struct packing *p, struct err *err)
 
 static int find_from(struct packing *p, struct err *err)
 {
-	int rc = replica_logs(p->account.replica, &p->arena, &p->logs,
-		&p->log_count, err);
+	int rc = replica_logs(
+		p->account.replica, &p->arena, &p->logs, &p->log_count, err);
 
 	if (rc < 0)
 		return rc;
@@ -100,8 +100,7 @@ static int find_from(struct packing *p, struct err *err)
 /* ---- changes ---- */
 
 /* Is this site the folder's home, or the folder unknown (then say all)? */
-static int is_home(
-	struct packing *p, const struct id128 *fid, struct err *err)
+static int is_home(struct packing *p, const struct id128 *fid, struct err *err)
 {
 	struct replica_folder f;
 
@@ -114,8 +113,8 @@ static int is_home(
 	return f.auth_term && f.auth_site == p->config->self->pub.origin;
 }
 
-static int keep_home_changes(struct packing *p, struct change_batch *batch,
-	struct err *err)
+static int keep_home_changes(
+	struct packing *p, struct change_batch *batch, struct err *err)
 {
 	size_t kept = 0;
 
@@ -132,11 +131,9 @@ static int keep_home_changes(struct packing *p, struct change_batch *batch,
 }
 
 /* Does the peer have the body of what this was copied or moved from? */
-static bool peer_has_source(
-	const struct packing *p, const struct change *c)
+static bool peer_has_source(const struct packing *p, const struct change *c)
 {
-	const struct dot *dot =
-		c->kind == CHANGE_COPY ? &c->source : &c->dot;
+	const struct dot *dot = c->kind == CHANGE_COPY ? &c->source : &c->dot;
 
 	if (dot->log.origin == p->config->peer->origin)
 		return true;
@@ -146,8 +143,8 @@ static bool peer_has_source(
 	return false;
 }
 
-static int note_bodies(struct packing *p, const struct change_batch *batch,
-	struct err *err)
+static int note_bodies(
+	struct packing *p, const struct change_batch *batch, struct err *err)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct change *c = &batch->items[i];
@@ -156,8 +153,8 @@ static int note_bodies(struct packing *p, const struct change_batch *batch,
 		if (c->kind != CHANGE_SAVE && c->kind != CHANGE_COPY &&
 			c->kind != CHANGE_MOVE)
 			continue;
-		int rc = replica_message_by_dot(p->account.replica, &c->dot,
-			&p->arena, &m, err);
+		int rc = replica_message_by_dot(
+			p->account.replica, &c->dot, &p->arena, &m, err);
 		if (rc < 0)
 			return rc;
 		if (rc > 0)
@@ -183,8 +180,7 @@ static int add_section(struct packing *p, size_t log,
 	if (rc >= 0)
 		rc = note_bodies(p, &folded, err);
 	if (rc >= 0) {
-		struct change_context ctx = {
-			from->log, from->lsn + 1, base_ms};
+		struct change_context ctx = {from->log, from->lsn + 1, base_ms};
 		change_encode(&ctx, folded.items, folded.count, &payload);
 		struct parcel_changes c = {
 			.account = p->account.name,
@@ -319,11 +315,11 @@ static int add_wants(struct packing *p, struct err *err)
 			if (rc != 0)
 				continue;
 		}
-		rc = replica_message_by_hash(p->account.replica,
-			&wants[i].hash, NULL, &p->arena, &m, err);
+		rc = replica_message_by_hash(p->account.replica, &wants[i].hash,
+			NULL, &p->arena, &m, err);
 		if (rc == 0)
-			lading_want(p->lading, p->index, &wants[i].hash,
-				m.size, wants[i].offset);
+			lading_want(p->lading, p->index, &wants[i].hash, m.size,
+				wants[i].offset);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -338,8 +334,7 @@ struct want_list {
 
 #define WANTS_MAX 10000 /* more are told next time */
 
-static int want_row(
-	void *arg, const struct replica_message *m, struct err *err)
+static int want_row(void *arg, const struct replica_message *m, struct err *err)
 {
 	struct want_list *w = arg;
 	struct os_stat st;
@@ -349,10 +344,10 @@ static int want_row(
 	if (w->count >= WANTS_MAX)
 		return 0;
 	hash_hex(&m->hash, hex);
-	AUTO_FREE char *whole = mem_printf(
-		"%s/bodies/%s.body", w->config->state_dir, hex);
-	AUTO_FREE char *part = mem_printf(
-		"%s/bodies/%s.part", w->config->state_dir, hex);
+	AUTO_FREE char *whole =
+		mem_printf("%s/bodies/%s.body", w->config->state_dir, hex);
+	AUTO_FREE char *part =
+		mem_printf("%s/bodies/%s.part", w->config->state_dir, hex);
 	if (w->config->os->ops->lstat(w->config->os, whole, &st) == 0)
 		return 0;
 	w->items = mem_grow(w->items, w->count + 1, sizeof(*w->items));
@@ -388,8 +383,8 @@ static int add_ack(struct packing *p, struct err *err)
 
 		if (log->known.log.origin != peer || !log->known.lsn)
 			continue;
-		ack.entries[ack.entry_count++] = (struct parcel_ack_entry){
-			log->known, log->applied};
+		ack.entries[ack.entry_count++] =
+			(struct parcel_ack_entry){log->known, log->applied};
 		hash_add(&st, &log->known.lsn, sizeof(log->known.lsn));
 		hash_add(&st, &log->applied, sizeof(log->applied));
 	}
@@ -438,10 +433,10 @@ static int add_ack(struct packing *p, struct err *err)
 
 /* ---- the whole ---- */
 
-static int pack_account(struct lading *l,
-	const struct handover_config *config, size_t index,
-	const struct id128 *medium, const struct carrier_list *lying,
-	struct handover_result *result, struct err *err)
+static int pack_account(struct lading *l, const struct handover_config *config,
+	size_t index, const struct id128 *medium,
+	const struct carrier_list *lying, struct handover_result *result,
+	struct err *err)
 {
 	struct packing p = {.lading = l,
 		.config = config,
@@ -477,8 +472,8 @@ static int pack_all(struct lading *l, const struct handover_config *config,
 
 	for (size_t i = 0; i < config->account_count; i++) {
 		struct err err = ERR_INIT;
-		int rc = pack_account(
-			l, config, i, medium, lying, result, &err);
+		int rc =
+			pack_account(l, config, i, medium, lying, result, &err);
 
 		if (rc < 0 && lading_failed(l)) {
 			*first = err;
@@ -503,8 +498,7 @@ int handover_to_fd(const struct handover_config *config, int fd,
 	lading_open_fd(&l, fd, name);
 	int worst = pack_all(&l, config, NULL, NULL, ret, err);
 	struct err later = ERR_INIT;
-	int rc = lading_failed(&l) ? worst
-				   : lading_finish(&l, &hash, &later);
+	int rc = lading_failed(&l) ? worst : lading_finish(&l, &hash, &later);
 	lading_end(&l);
 	if (rc < 0) {
 		if (later.code)
@@ -526,8 +520,7 @@ int handover_to_carrier(const struct handover_config *config,
 	*ret = (struct handover_result){0};
 	if (carrier->ops->read_only(carrier))
 		return 1;
-	int rc = carrier->ops->list(
-		carrier, config->peer->origin, &lying, err);
+	int rc = carrier->ops->list(carrier, config->peer->origin, &lying, err);
 	if (rc < 0)
 		return rc;
 	lading_begin(&l, config, ret);

@@ -30,6 +30,9 @@ struct handover_config {
 	const struct key_pair *self;
 	const struct key_public *peer;
 	bool send_changes;     /* false: acknowledgements only */
+	bool unread;           /* the inbox holds parcels of the peer that were
+				  not applied: among them may be news of what
+				  is gone from the medium */
 	bool oneway;           /* handed over counts as acknowledged */
 	int level;             /* zstd */
 	const char *link;      /* name; "" for a bare via */

@@ -74,8 +74,7 @@ static int flush(struct lading *l, struct err *err)
 	if (rc >= 0)
 		rc = open_bundle(l, err);
 	if (rc >= 0)
-		rc = bundle_writer_add(
-			l->bundle, parcel.data, parcel.len, err);
+		rc = bundle_writer_add(l->bundle, parcel.data, parcel.len, err);
 	if (rc < 0) {
 		l->failed = true;
 		return rc;
@@ -113,8 +112,7 @@ int lading_changes(
 
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
 {
-	int rc = room_for(l, ack->entry_count * 64 + ack->want_count * 32,
-		err);
+	int rc = room_for(l, ack->entry_count * 64 + ack->want_count * 32, err);
 
 	if (rc >= 0)
 		parcel_add_ack(&l->sections, l->config->self->pub.origin, ack);
@@ -127,9 +125,8 @@ static size_t slot_of(const struct lading *l, const struct hash *hash)
 
 	memcpy(&h, hash->b, sizeof(h));
 	size_t at = (size_t)h & (l->slot_count - 1);
-	while (l->slots[at] &&
-		memcmp(&l->bodies[l->slots[at] - 1].hash, hash,
-			sizeof(*hash)) != 0)
+	while (l->slots[at] && memcmp(&l->bodies[l->slots[at] - 1].hash, hash,
+				       sizeof(*hash)) != 0)
 		at = (at + 1) & (l->slot_count - 1);
 	return at;
 }
@@ -171,8 +168,7 @@ void lading_sent(struct lading *l, size_t account, int64_t log,
 
 /* All of one body, in pieces. Gone or damaged ones are counted, no failure:
    the peer will say that it still wants them. */
-static int pack_body(
-	struct lading *l, struct lading_body *b, struct err *err)
+static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 {
 	const char *account = l->config->accounts[b->account];
 	AUTO_BUF struct buf bytes = BUF_INIT;
@@ -182,8 +178,8 @@ static int pack_body(
 		uint64_t size;
 
 		buf_clear(&bytes);
-		int rc = l->config->body(l->config->body_arg, account,
-			&b->hash, offset, PIECE_MAX, &bytes, &size, err);
+		int rc = l->config->body(l->config->body_arg, account, &b->hash,
+			offset, PIECE_MAX, &bytes, &size, err);
 		if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
 			l->result->missing += rc == ERR_ABSENT;
 			l->result->damaged += rc == ERR_CORRUPT;
@@ -217,8 +213,8 @@ static int pack_bodies(struct lading *l, struct err *err)
 		rc = pack_body(l, &l->bodies[i], err);
 		done += size;
 		if (l->config->progress)
-			l->config->progress(l->config->progress_arg, done,
-				l->body_bytes);
+			l->config->progress(
+				l->config->progress_arg, done, l->body_bytes);
 	}
 	return rc;
 }
@@ -231,8 +227,7 @@ int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err)
 		rc = flush(l, err);
 	if (rc < 0 || !l->bundle)
 		return rc;
-	rc = bundle_writer_finish(
-		l->bundle, &l->result->size, ret_hash, err);
+	rc = bundle_writer_finish(l->bundle, &l->result->size, ret_hash, err);
 	l->bundle = NULL;
 	if (rc >= 0 && l->carrier) {
 		rc = l->carrier->ops->put_commit(
@@ -259,8 +254,7 @@ static int record_log(struct lading *l, struct replica *r,
 
 	if (l->config->oneway)
 		return replica_ack_set(r, peer, &ack, err);
-	return replica_sent_add(
-		r, peer, l->config->link, medium, &sent, err);
+	return replica_sent_add(r, peer, l->config->link, medium, &sent, err);
 }
 
 static int record_account(struct lading *l, size_t index,
@@ -268,16 +262,15 @@ static int record_account(struct lading *l, size_t index,
 {
 	struct account a;
 	int rc = account_open(&a, l->config->os, l->config->state_dir,
-		l->config->accounts[index], l->config->self->pub.origin,
-		false, err);
+		l->config->accounts[index], l->config->self->pub.origin, false,
+		err);
 
 	if (rc < 0)
 		return rc;
 	rc = replica_begin(a.replica, err);
 	for (size_t i = 0; i < l->log_count && rc >= 0; i++)
 		if (l->logs[i].account == index)
-			rc = record_log(
-				l, a.replica, medium, &l->logs[i], err);
+			rc = record_log(l, a.replica, medium, &l->logs[i], err);
 	for (size_t i = 0; i < l->body_count && rc >= 0; i++)
 		if (l->bodies[i].account == index &&
 			l->bodies[i].size != UINT64_MAX)
@@ -290,8 +283,7 @@ static int record_account(struct lading *l, size_t index,
 	return rc;
 }
 
-int lading_record(
-	struct lading *l, const struct id128 *medium, struct err *err)
+int lading_record(struct lading *l, const struct id128 *medium, struct err *err)
 {
 	int rc = 0;
 

@@ -32,7 +32,8 @@ struct shipper {
 	struct logger log;
 	struct progress progress;
 	const char *config_path;
-	struct body_client *bodies; /* started when first needed */
+	struct body_client bodies; /* started when first needed */
+	bool bodies_open;
 	const char *only_peer, *only_link, *output;
 	const char **accounts;
 	int code;
@@ -51,14 +52,15 @@ static int fetch_body(void *arg, const char *account, const struct hash *hash,
 {
 	struct shipper *s = arg;
 
-	if (!s->bodies) {
-		int rc = body_client_open(
-			NULL, s->config_path, &s->bodies, err);
+	if (!s->bodies_open) {
+		int rc =
+			body_client_open(NULL, s->config_path, &s->bodies, err);
 		if (rc < 0)
 			return rc;
+		s->bodies_open = true;
 	}
 	return body_client_read(
-		s->bodies, account, hash, offset, max, ret, ret_size, err);
+		&s->bodies, account, hash, offset, max, ret, ret_size, err);
 }
 
 static void show_bytes(void *arg, uint64_t done, uint64_t total)
@@ -67,6 +69,21 @@ static void show_bytes(void *arg, uint64_t done, uint64_t total)
 
 	s->progress.total = total;
 	progress_step(&s->progress, done);
+}
+
+static bool inbox_holds(struct shipper *s, const char *peer)
+{
+	AUTO_FREE char *dir = mem_printf("%s/%s", s->site.inbox_dir, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (s->site.os->ops->list(s->site.os, dir, &list) < 0)
+		return false;
+	while (os_list_next(&list, &at, &entry))
+		if (strstr(entry.name, ".parcel"))
+			return true;
+	return false;
 }
 
 static struct handover_config handover_for(
@@ -80,6 +97,7 @@ static struct handover_config handover_for(
 		.self = &s->site.key,
 		.peer = &s->site.peers[peer],
 		.send_changes = p->changes != CHANGES_RECEIVE,
+		.unread = inbox_holds(s, p->name),
 		.oneway = p->oneway,
 		.level = link ? link->level : 3,
 		.link = link ? link->name : "",
@@ -124,15 +142,14 @@ static void ship_link(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
-	struct handover_config config = handover_for(s, peer, link);
+	struct handover_config config;
 	struct handover_result handed;
 	struct collect_result collected = {0};
 	struct carrier *carrier;
 	struct err err = ERR_INIT;
-	AUTO_FREE char *inbox =
-		mem_printf("%s/%s", s->site.inbox_dir, p->name);
-	int rc = carrier_open(s->site.os, link->via, s->site.key.pub.origin,
-		&carrier, &err);
+	AUTO_FREE char *inbox = mem_printf("%s/%s", s->site.inbox_dir, p->name);
+	int rc = carrier_open(
+		s->site.os, link->via, s->site.key.pub.origin, &carrier, &err);
 
 	if (rc == ERR_ABSENT) {
 		/* The carrier is not there: said once, and no failure. */
@@ -144,8 +161,8 @@ static void ship_link(
 	}
 	if (rc >= 0)
 		rc = collect_bundles(s->site.os, carrier,
-			s->site.key.pub.origin, config.peer->origin, inbox,
-			&collected, &err);
+			s->site.key.pub.origin, s->site.peers[peer].origin,
+			inbox, &collected, &err);
 	if (rc < 0) {
 		err_wrap(&err, "peer %s: %s", p->name, link->via);
 		fail(s, &err);
@@ -159,6 +176,7 @@ static void ship_link(
 	if (rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)
 		return;
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
+	config = handover_for(s, peer, link);
 	progress_begin(&s->progress, &s->log, what, 0);
 	err = ERR_INIT;
 	rc = handover_to_carrier(&config, carrier, &handed, &err);
@@ -174,16 +192,16 @@ static void ship_link(
 static void ship_output(struct shipper *s, size_t peer)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
-	struct handover_config config = handover_for(
-		s, peer, p->link_count ? &p->links[0] : NULL);
+	struct handover_config config =
+		handover_for(s, peer, p->link_count ? &p->links[0] : NULL);
 	struct handover_result handed = {0};
 	struct err err = ERR_INIT;
 	bool to_stdout = strcmp(s->output, "-") == 0;
 	AUTO_FREE char *temp = mem_printf("%s.tmp", s->output);
 	struct os *os = s->site.os;
 	int fd = to_stdout ? STDOUT_FILENO
-			   : os->ops->open(os, temp,
-				     O_RDWR | O_CREAT | O_TRUNC, 0600);
+			   : os->ops->open(os, temp, O_RDWR | O_CREAT | O_TRUNC,
+				     0600);
 	int rc;
 
 	if (fd < 0) {
@@ -268,7 +286,7 @@ static int lock_shipper(struct shipper *s, int *ret_fd, struct err *err)
 static void run_once(struct shipper *s)
 {
 	struct err err = ERR_INIT;
-	int lock;
+	int lock = -1;
 
 	if (lock_shipper(s, &lock, &err) < 0) {
 		fail(s, &err);
@@ -276,9 +294,9 @@ static void run_once(struct shipper *s)
 	}
 	ship_all(s);
 	s->site.os->ops->close(s->site.os, lock);
-	if (s->bodies)
-		body_client_close(s->bodies);
-	s->bodies = NULL;
+	if (s->bodies_open)
+		body_client_close(&s->bodies);
+	s->bodies_open = false;
 }
 
 static void follow(struct shipper *s, struct stop_signal *stop)

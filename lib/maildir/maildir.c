@@ -287,6 +287,37 @@ static int open_root(struct maildir *m, bool make, struct err *err)
 	return 0;
 }
 
+static bool holds_mail(struct os *os, const char *dir, const char *part)
+{
+	AUTO_FREE char *path = path_join(dir, part);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (os->ops->list(os, path, &list) < 0)
+		return false;
+	while (os_list_next(&list, &at, &entry))
+		if (entry.name[0] != '.')
+			return true;
+	return false;
+}
+
+/* Mail without a UID list is not Dovecot's; no mail yet may become so. */
+static int guess_dovecot(struct maildir *m, struct err *err)
+{
+	AUTO_FOLDER struct folder f = {0};
+	struct os *os = m->store.os;
+	struct os_stat st;
+	int r = folder_init(m, "INBOX", &f, err);
+
+	if (r < 0)
+		return r;
+	AUTO_FREE char *uidlist = path_join(f.control, UIDLIST_FILE);
+	m->dovecot = os->ops->lstat(os, uidlist, &st) >= 0 ||
+		!(holds_mail(os, f.dir, "cur") || holds_mail(os, f.dir, "new"));
+	return 0;
+}
+
 /* Without a '/' at the end. */
 static char *directory_name(const char *path)
 {
@@ -323,6 +354,8 @@ int maildir_open(struct os *os, const struct maildir_config *config, bool make,
 	r = maildir_enter(m, err);
 	if (r == 0)
 		r = open_root(m, make, err);
+	if (r == 0 && config->guess)
+		r = guess_dovecot(m, err);
 	maildir_leave(m);
 	if (r < 0) {
 		op_close(&m->store);

@@ -27,6 +27,8 @@ struct maildir_config {
 	int64_t lock_wait_ms;/* for dovecot-uidlist.lock; 0: 10 s */
 	bool dovecot;        /* make Dovecot's files where they are missing:
 				a target that a Dovecot serves */
+	bool guess;          /* the same only if INBOX has Dovecot's UID list,
+				or holds no mail at all yet */
 };
 
 /*

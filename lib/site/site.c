@@ -7,8 +7,8 @@
 
 static int load_peers(struct site *s, struct err *err)
 {
-	s->peers = arena_alloc(&s->arena,
-		(s->config.peer_count + 1) * sizeof(*s->peers));
+	s->peers = arena_alloc(
+		&s->arena, (s->config.peer_count + 1) * sizeof(*s->peers));
 	for (size_t i = 0; i < s->config.peer_count; i++) {
 		const struct config_peer *p = &s->config.peers[i];
 		int rc = key_parse(p->key, &s->peers[i], err);
@@ -86,11 +86,10 @@ int site_store_open(const struct site *s, const struct config_account *a,
 	struct maildir_config mc = {
 		.root = a->maildir,
 		.control = a->control,
-		.index = a->index,
 		.inbox = a->inbox,
-		.layout = a->layout == LAYOUT_FS ? MAILDIR_FS
-			: a->layout == LAYOUT_MAILDIRPP ? MAILDIR_PLUSPLUS
-							: MAILDIR_AUTO,
+		.layout = a->layout == LAYOUT_FS	  ? MAILDIR_FS
+			  : a->layout == LAYOUT_MAILDIRPP ? MAILDIR_PLUSPLUS
+							  : MAILDIR_AUTO,
 		.uid = a->uid,
 		.gid = a->gid,
 		.guess = true,
