@@ -213,7 +213,7 @@ void doctor_accounts(
 	for (size_t i = 0; i < looked; i++) {
 		const struct config_account *a = &accounts[i];
 
-		if (a->uid == (uid_t)-1) {
+		if (access(a->maildir, F_OK) != 0) {
 			doctor_warn(d, "account %s: %s: there is no Maildir",
 				a->name, a->maildir);
 			continue;

@@ -149,15 +149,28 @@ static bool is_maildir(const struct config_account *a)
 	return stat(cur, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Owner of the Maildir; -1 where there is none yet. */
+/*
+ * Owner of the Maildir. Where there is none yet it will be made for the owner
+ * of the nearest directory above it, unless that is root (-1: as is).
+ */
 static void take_owner(struct config_account *a)
 {
+	AUTO_FREE char *path = mem_dup(a->maildir);
+	bool there = true;
 	struct stat st;
+	char *slash;
 
-	if (stat(a->maildir, &st) == 0) {
-		a->uid = st.st_uid;
-		a->gid = st.st_gid;
+	while (stat(path, &st) < 0) {
+		slash = strrchr(path, '/');
+		if (!slash || slash == path)
+			return;
+		*slash = '\0';
+		there = false;
 	}
+	if (!there && st.st_uid == 0)
+		return;
+	a->uid = st.st_uid;
+	a->gid = st.st_gid;
 }
 
 static void add(struct found *f, const struct config_account *a)

@@ -43,8 +43,8 @@ struct config_link {
 
 /* Which way changes go between this site and a peer. */
 enum config_changes {
-	CHANGES_BOTH,   /* each site sends of the folders it is home of */
-	CHANGES_SEND,   /* the peer's changes are refused */
+	CHANGES_BOTH,	/* each site sends of the folders it is home of */
+	CHANGES_SEND,	/* the peer's changes are refused */
 	CHANGES_RECEIVE /* nothing is sent but acknowledgements */
 };
 
@@ -89,7 +89,8 @@ void config_print(const struct config *c, struct buf *ret);
 /*
  * The accounts that there are now: those named, and all that match patterns,
  * each once, sorted by name, uid and gid from the Maildir's owner.
- * An account that is named but has no Maildir is listed all the same.
+ * An account that is named but has no Maildir is listed all the same; its
+ * owner is that of the nearest directory above, or -1 if that is root's.
  * Errors: ERR_USAGE (two patterns give one name to two Maildirs), ERR_IO.
  */
 int config_accounts(const struct config *c, struct arena *arena,

@@ -142,7 +142,7 @@ static void a_named_account_leaves_the_patterns(void **state)
 	assert_int_equal(count, 3);
 	assert_string_equal(a[0].name, "alice@example.org");
 	assert_string_equal(a[1].name, "gone");
-	assert_int_equal(a[1].uid, (uid_t)-1);
+	assert_int_equal(a[1].uid, getuid() ? getuid() : (uid_t)-1);
 	assert_string_equal(a[2].name, "mine");
 	assert_int_equal(a[2].guard_percent, 7);
 	assert_int_equal(a[2].uid, getuid());
@@ -165,6 +165,14 @@ static void the_owner_of_the_maildir_is_the_accounts(void **state)
 				 &a, &count, NULL),
 		0);
 	assert_int_equal(count, 1);
+	assert_int_equal(a[0].uid, 5001);
+	assert_int_equal(a[0].gid, 5002);
+	config_free(&c);
+	/* one to be made below carol's directory will be carol's */
+	assert_int_equal(
+		accounts_of("account c { maildir = \"%R/o/carol/x/Maildir\" }",
+			&c, &a, &count, NULL),
+		0);
 	assert_int_equal(a[0].uid, 5001);
 	assert_int_equal(a[0].gid, 5002);
 	config_free(&c);
