@@ -280,15 +280,19 @@ static int commit_in_place(struct store_txn *t, struct plan *p, struct err *err)
 static int commit_build(struct store_txn *t, struct plan *p, struct err *err)
 {
 	AUTO_FREE char *cur = path_join(t->aside, "cur");
+	AUTO_FREE char *taken = path_join(t->f.dir, "cur");
 	struct os *os = t->m->store.os;
 	int r;
 
 	if (t->m->dovecot)
 		p->uidlist_changed = true;
-	/* Of a folder that once had this name. */
-	if (t->m->control)
-		remove_side(t->m, t->f.control, NULL);
-	r = write_control(t, p, err);
+	/* Somebody may have made the folder since; then it is not touched. */
+	if (is_directory(os, taken))
+		return err_set(
+			err, ERR_CONFLICT, "folder %s is there", t->f.path);
+	r = folder_clear(t->m, &t->f, err);
+	if (r == 0)
+		r = write_control(t, p, err);
 	if (r == 0)
 		r = place_adds(t, err);
 	if (r == 0)

@@ -313,7 +313,8 @@ static int guess_dovecot(struct maildir *m, struct err *err)
 	if (r < 0)
 		return r;
 	AUTO_FREE char *uidlist = path_join(f.control, UIDLIST_FILE);
-	m->dovecot = os->ops->lstat(os, uidlist, &st) >= 0 ||
+	m->dovecot =
+		os->ops->lstat(os, uidlist, &st) >= 0 ||
 		!(holds_mail(os, f.dir, "cur") || holds_mail(os, f.dir, "new"));
 	return 0;
 }

@@ -381,9 +381,11 @@ bool entry_is_directory(
 int folder_rename(
 	struct maildir *m, const char *from, const char *to, struct err *err);
 int folder_remove(struct maildir *m, const char *path, struct err *err);
-/* The files in a control or index directory that lies elsewhere: into trash,
-   or removed if that is NULL or on another file system. */
-void remove_side(struct maildir *m, const char *dir, const char *trash);
+/*
+ * What lies at the place of a folder, or once belonged to one there, goes to
+ * the trash; folders below stay.
+ */
+int folder_clear(struct maildir *m, const struct folder *f, struct err *err);
 
 /*
  * A place of its own in the trash for what comes from f, durable. With sub,

@@ -50,6 +50,8 @@ static int move_entry(struct os *os, const char *from, const char *to,
 	AUTO_FREE char *target = path_join(to, name);
 	int r;
 
+	if (!path_exists(os, source))
+		return 0; /* moved before a crash */
 	if (path_exists(os, target))
 		return err_set(
 			err, ERR_CONFLICT, "%s is there already", target);

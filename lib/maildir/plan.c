@@ -204,14 +204,14 @@ static int plan_adds(struct store_txn *t, struct plan *p, struct err *err)
 
 	for (size_t i = 0; i < t->add_count && r == 0; i++) {
 		struct txn_add *a = &t->adds[i];
+		AUTO_FREE char *name = NULL;
 
-		mem_free_cleanup(&a->name);
-		a->name = NULL;
 		r = check_add(t, &a->add, err);
 		if (r == 0)
 			r = make_name(t, a->add.base, a->add.letters,
-				letters_for(t, p, a->add.keywords), &a->name,
-				err);
+				letters_for(t, p, a->add.keywords), &name, err);
+		if (r == 0)
+			a->name = arena_dup(&t->arena, name, strlen(name));
 	}
 	return r;
 }

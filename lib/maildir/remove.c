@@ -34,7 +34,7 @@ static int look_inside(struct maildir *m, const char *dir, bool *ret_own,
 	return 0;
 }
 
-void remove_side(struct maildir *m, const char *dir, const char *trash)
+static void remove_side(struct maildir *m, const char *dir, const char *trash)
 {
 	AUTO_BUF struct buf names = BUF_INIT;
 	struct os *os = m->store.os;
@@ -87,8 +87,7 @@ static int remove_parts(struct maildir *m, const struct folder *f,
 	return r == 0 ? dir_sync(os, f->dir, err) : r;
 }
 
-static int remove_folder(
-	struct maildir *m, const struct folder *f, struct err *err)
+int folder_clear(struct maildir *m, const struct folder *f, struct err *err)
 {
 	AUTO_FREE char *trash = NULL;
 	bool own = false, children = false;
@@ -119,5 +118,5 @@ int folder_remove(struct maildir *m, const char *path, struct err *err)
 
 	if (r == 0 && f.inbox)
 		r = err_set(err, ERR_USAGE, "INBOX cannot be removed");
-	return r == 0 ? remove_folder(m, &f, err) : r;
+	return r == 0 ? folder_clear(m, &f, err) : r;
 }

@@ -51,7 +51,8 @@ static void scan_release(struct scan *s)
 {
 	buf_free(&s->names_new);
 	buf_free(&s->names_cur);
-	mem_free_cleanup(&s->found);
+	free(s->found);
+	s->found = NULL;
 }
 
 /* ---- directories ---- */
