@@ -89,8 +89,10 @@ static void plan_identity(const struct store_txn *t, struct plan *p)
 		id->guid = to->guid;
 		p->uidlist_changed = true;
 	}
-	if (t->build)
+	if (t->build || (*to->extra && strcmp(to->extra, id->extra) != 0)) {
 		id->extra = header_extra(to->extra);
+		p->uidlist_changed = true;
+	}
 }
 
 static int check_uid(const struct store_txn *t, const struct plan *p,
