@@ -4,9 +4,13 @@
  *	1795303760.M897062P14561Q7.host,packetboat
  *
  * Seconds, microseconds, pid, a counter and the host make a name unique, as
- * for every Maildir writer. Temporary files of ours end in ",packetboat": a
- * stray is one whose process is dead (or was an earlier one with our own
- * pid), or that is older than 36 h. Only strays are swept away.
+ * for every Maildir writer. Temporary files of ours end in ",packetboat".
+ * One is a stray, and swept away, if and only if
+ * (1) it is of this host and its process is dead, or
+ * (2) it has our own pid, is older than this store, and than an hour (in a
+ *     container a process often has the pid of the one before it), or
+ * (3) it is of another host and older than 36 h.
+ * A clock that jumps makes no file of a living process here a stray.
  */
 #include "maildir_private.h"
 
@@ -14,7 +18,8 @@
 #include <string.h>
 
 #define SUFFIX ",packetboat"
-#define STRAY_AGE_NS (36 * 3600 * NS_PER_S)
+#define OWN_AGE_NS (3600 * NS_PER_S)
+#define FOREIGN_AGE_NS (36 * 3600 * NS_PER_S)
 #define HOST_PART 64 /* bytes of the host's name that are used */
 
 /* As the Maildir specification wants them. */
@@ -89,17 +94,17 @@ static bool is_stray(struct maildir *m, const char *name)
 	struct os *os = m->store.os;
 	AUTO_BUF struct buf host = BUF_INIT;
 	struct temp_parts t;
+	int64_t age;
 
 	if (!parse(name, &t))
 		return false;
-	if (os->ops->wall_ns(os) - t.time_ns > STRAY_AGE_NS)
-		return true;
+	age = os->ops->wall_ns(os) - t.time_ns;
 	add_host(&host, m->host);
 	if (t.host.len != host.len ||
 		(host.len && memcmp(t.host.at, host.data, host.len) != 0))
-		return false;
+		return age > FOREIGN_AGE_NS;
 	if (t.pid == os->ops->pid(os))
-		return t.time_ns < m->opened_ns;
+		return t.time_ns < m->opened_ns && age > OWN_AGE_NS;
 	return !os->ops->pid_alive(os, t.pid);
 }
 
