@@ -387,10 +387,8 @@ static void refuse(
 
 static void an_account_that_is_no_directory_name_is_refused(void **state)
 {
-	static const char *const bad[] = {"", ".", "..", "a/b", "../b", "a\nb",
-		"a\x7f"
-		"b",
-		"\x1b[2J"};
+	static const char *const bad[] = {
+		"", ".", "..", "a/b", "../b", "a\nb", "a\177b", "\x1b[2J"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
