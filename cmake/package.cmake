@@ -7,7 +7,8 @@ foreach(page ${man_pages})
 	install(FILES ${page}
 		DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
-file(GLOB units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/systemd/*.service)
+file(GLOB units CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tools/systemd/*.service
+	${CMAKE_SOURCE_DIR}/tools/systemd/*.socket)
 install(FILES ${units} DESTINATION lib/systemd/system)
 install(FILES ${CMAKE_SOURCE_DIR}/tools/completion/packetboat.bash
 	DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions

@@ -94,9 +94,9 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 	buf_add_str(b, " {\n");
 	print_key(b, "\t", "key", p->key);
 	buf_printf(b, "\tchanges = %s\n",
-		p->changes == CHANGES_SEND	     ? "send"
-			: p->changes == CHANGES_RECEIVE ? "receive"
-							 : "both");
+		p->changes == CHANGES_SEND	? "send"
+		: p->changes == CHANGES_RECEIVE ? "receive"
+						: "both");
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	print_duration(b, "late", p->late_ms);
 	for (size_t i = 0; i < p->link_count; i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,7 @@ static void drop_child(struct body_client *c)
 
 	if (c->fd >= 0)
 		close(c->fd);
+	/* a writer that is no child of ours ends by itself */
 	while (c->pid && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	*c = (struct body_client){.fd = -1};
@@ -90,41 +92,67 @@ static int transmit(struct body_client *c, const struct buf *b, struct err *err)
 	return 0;
 }
 
-int body_client_open(const char *program, const char *config,
-	struct body_client *ret, struct err *err)
+static int start_child(const char *program, const char *config,
+	struct body_client *c, struct err *err)
 {
-	AUTO_FREE char *path = NULL;
-	char hello[sizeof(BODY_HELLO) - 1];
+	AUTO_FREE char *path = mem_dup(program);
 	int pair[2];
-	int rc = 0;
+	int rc = path ? 0 : beside_us(&path, err);
 
-	*ret = (struct body_client){.fd = -1};
-	if (program)
-		path = mem_dup(program);
-	else
-		rc = beside_us(&path, err);
 	if (rc < 0)
 		return rc;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set_os(err, errno, "socketpair");
-	ret->pid = fork();
-	if (ret->pid == 0)
+	c->pid = fork();
+	if (c->pid == 0)
 		run(path, config, pair[1]);
 	close(pair[1]);
-	ret->fd = pair[0];
-	if (ret->pid < 0) {
-		ret->pid = 0;
+	c->fd = pair[0];
+	if (c->pid < 0) {
+		c->pid = 0;
 		rc = err_set_os(err, errno, "fork");
 	}
+	return rc < 0 ? err_wrap(err, "start %s --serve", path) : 0;
+}
+
+static int connect_to(const char *path, struct body_client *c, struct err *err)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
+
+	if (len >= sizeof(to.sun_path))
+		return err_set(err, ERR_USAGE,
+			"$" BODY_SOCKET_VARIABLE ": %s: too long", path);
+	memcpy(to.sun_path, path, len);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 ||
+		connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		err_set_os(err, errno, "connect to %s", path);
+		if (err)
+			err->code = ERR_IO; /* not "no such body" */
+		return ERR_IO;
+	}
+	return 0;
+}
+
+int body_client_open(const char *program, const char *config,
+	struct body_client *ret, struct err *err)
+{
+	const char *path = program ? NULL : getenv(BODY_SOCKET_VARIABLE);
+	char hello[sizeof(BODY_HELLO) - 1];
+	int rc;
+
+	*ret = (struct body_client){.fd = -1};
+	rc = path && path[0] ? connect_to(path, ret, err)
+			     : start_child(program, config, ret, err);
 	if (rc >= 0)
 		rc = receive(ret, hello, sizeof(hello), err);
 	if (rc >= 0 && memcmp(hello, BODY_HELLO, sizeof(hello)) != 0)
-		rc = err_set(err, ERR_IO, "it is of another version");
-	if (rc < 0) {
+		rc = err_set(err, ERR_IO, PROGRAM " is of another version");
+	ret->open = rc >= 0;
+	if (rc < 0)
 		drop_child(ret);
-		return err_wrap(err, "start %s --serve", path);
-	}
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* What is left of an answer that did not come whole cannot be used. */
@@ -173,7 +201,7 @@ int body_client_read(struct body_client *c, const char *account,
 
 	if (!err)
 		err = &unasked;
-	if (!c->pid)
+	if (!c->open)
 		return err_set(err, ERR_IO, PROGRAM " is not running");
 	if (!*account || strlen(account) > BODY_ACCOUNT_MAX || !most)
 		return err_set(err, ERR_USAGE, "account \"%s\": no such name",
@@ -196,6 +224,6 @@ int body_client_read(struct body_client *c, const char *account,
 
 void body_client_close(struct body_client *c)
 {
-	if (c->pid)
+	if (c->open)
 		drop_child(c);
 }

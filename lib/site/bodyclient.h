@@ -5,6 +5,7 @@
 #ifndef PB_BODYCLIENT_H
 #define PB_BODYCLIENT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "hash.h"
@@ -12,13 +13,18 @@
 
 struct err;
 
+#define BODY_SOCKET_VARIABLE "PACKETBOAT_BODIES"
+
 struct body_client {
+	bool open;
 	int fd;
-	pid_t pid; /* 0: not open */
+	pid_t pid; /* 0: no child of ours */
 };
 
 /*
- * Start the writer as a child. Its messages go to our stderr.
+ * Start the writer as a child. Its messages go to our stderr. Where
+ * $PACKETBOAT_BODIES names a socket, connect to it instead: a service manager
+ * starts the writer behind it, with rights that we do not have to hand on.
  * Parameters: program: path of packetboat-writer; NULL: beside this program.
  * config: as given with -c, or NULL.
  * Errors: ERR_IO: it could not be started, or refused (it says why itself).
@@ -33,7 +39,8 @@ int body_client_open(const char *program, const char *config,
  * Returns 0 and the body's whole size.
  * Errors: ERR_ABSENT: no message with this body is in the store (any more);
  * ERR_CORRUPT: the file no longer has these bytes, and no other message has;
- * ERR_IO: not now. After ERR_IO with c->pid 0 the child is gone: open again.
+ * ERR_IO: not now. After ERR_IO with c->open false the child is gone: open
+ * again.
  */
 int body_client_read(struct body_client *c, const char *account,
 	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
