@@ -21,6 +21,7 @@ struct action {
 	bool done, whole;
 	size_t staged;
 	const char *target_base;
+	const char *old_base; /* where it lay before */
 	int64_t source_folder; /* of an add made from a placed message */
 };
 
@@ -35,7 +36,7 @@ struct batch {
 	uint64_t bytes;
 	bool full;
 	bool blocked; /* a body is awaited: later adds wait */
-	uint32_t blocked_uid;
+	uint64_t stop_uid; /* the first that has to wait: none above it moves */
 	struct store_stage *stage;
 	struct store_txn *txn;
 	uint32_t next; /* UIDNEXT as it will be */
@@ -58,6 +59,7 @@ static struct action *action_add(
 	a->row.letters = keep(b, m->letters);
 	a->row.keywords = keep(b, m->keywords);
 	a->row.p_base = keep(b, m->p_base);
+	a->old_base = a->row.p_base;
 	a->row.p_letters = keep(b, m->p_letters);
 	a->row.p_keywords = keep(b, m->p_keywords);
 	a->row.p_extra = keep(b, m->p_extra);
@@ -110,6 +112,12 @@ static int awaited(
 	return p->config->late_ms > 0;
 }
 
+static void stop_at(struct batch *b, uint32_t uid)
+{
+	if (uid && uid < b->stop_uid)
+		b->stop_uid = uid;
+}
+
 static int gather_add(
 	struct batch *b, const struct replica_message *m, struct err *err)
 {
@@ -120,16 +128,16 @@ static int gather_add(
 	if (!here) {
 		int rc = awaited(b, m, err);
 
-		if (rc > 0 && !b->blocked) {
-			b->blocked = true;
-			b->blocked_uid = m->uid;
-		}
+		if (rc > 0)
+			stop_at(b, m->uid);
+		b->blocked |= rc > 0;
 		return rc < 0 ? rc : 0;
 	}
 	if (b->blocked)
 		return 0;
 	if (b->count >= b->limit || b->bytes > BATCH_BYTES) {
 		b->full = true;
+		stop_at(b, m->uid);
 		return 0;
 	}
 	struct action *a = action_add(b, m);
@@ -292,6 +300,22 @@ static bool name_taken(
 	return false;
 }
 
+/*
+ * The name is held by a file that this batch, or what it leaves behind, takes
+ * away: then it is free in the next.
+ */
+static bool name_comes_free(struct batch *b, const struct action *a)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct action *o = &b->actions[i];
+
+		if ((o->expunge || (o->add && o->source_folder == b->f.id)) &&
+			strcmp(o->old_base, a->target_base) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void do_add(
 	struct batch *b, const struct store_view *view, struct action *a)
 {
@@ -299,7 +323,14 @@ static void do_add(
 	const char *extra = a->row.extra;
 	bool uids = view->identity.has_uids || b->build;
 
+	if (a->row.uid > b->stop_uid)
+		return; /* its turn comes */
 	if (name_taken(b, view, a)) {
+		if (name_comes_free(b, a)) {
+			b->full = true;
+			stop_at(b, a->row.uid);
+			return;
+		}
 		AUTO_FREE char *other =
 			place_other_base(a->row.base, &a->row.dot);
 
@@ -372,6 +403,8 @@ static void do_update(
 		return;
 	do_flags(b, view, m, a);
 	bool move_uid = uid && m->uid && uid != m->uid && !b->renumber;
+	if (move_uid && uid > b->stop_uid)
+		return; /* its turn comes */
 	if (move_uid && uid < b->next) {
 		a->whole = false;
 		b->p->result->late++;
@@ -457,13 +490,13 @@ static int locked_part(struct batch *b, struct err *err)
 	b->next = view->identity.uidnext ? view->identity.uidnext : 1;
 	if (b->renumber)
 		b->next = b->f.uidnext ? b->f.uidnext : 1;
-	for (size_t i = 0; i < b->count; i++)
-		if (b->actions[i].update)
-			do_update(b, view, &b->actions[i]);
+	/* In the order of UIDs: each number is above those before it. */
 	for (size_t i = 0; i < b->count; i++) {
 		struct action *a = &b->actions[i];
 
-		if (a->add) {
+		if (a->update) {
+			do_update(b, view, a);
+		} else if (a->add) {
 			do_add(b, view, a);
 		} else if (a->expunge) {
 			if (store_view_find(view, a->row.p_base))
@@ -615,7 +648,7 @@ static int run_batch(struct batch *b, struct err *err)
 static int one_batch(
 	struct placing *p, int64_t folder, bool *ret_more, struct err *err)
 {
-	struct batch b = {.p = p};
+	struct batch b = {.p = p, .stop_uid = UINT64_MAX};
 	int rc = replica_folder_by_row(p->replica, folder, &b.arena, &b.f, err);
 
 	*ret_more = false;
@@ -630,7 +663,10 @@ static int one_batch(
 		b.limit = BATCH;
 		rc = run_batch(&b, err);
 	}
-	*ret_more = rc >= 0 && b.full;
+	bool any = false;
+	for (size_t i = 0; i < b.count && !any; i++)
+		any = b.actions[i].done;
+	*ret_more = rc >= 0 && b.full && any;
 	if (b.stage)
 		p->store->ops->stage_end(b.stage);
 	free(b.actions);

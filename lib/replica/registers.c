@@ -283,6 +283,32 @@ static int set_uid(struct replica *r, int64_t message, const struct change *c,
 	return rc < 0 ? rc : 1;
 }
 
+/* The fields of the UID list. Returns 1 if the write is newer. */
+static int set_extra(struct replica *r, int64_t message,
+	const struct change *c, int64_t by_log, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT extra_stamp, extra_log, extra_lsn FROM message"
+		" WHERE id = ?",
+		"i", message);
+
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc <= 0)
+		return rc;
+	rc = by_newer(r, &c->by, st, 0, err);
+	sqlite3_reset(st);
+	if (rc <= 0)
+		return rc;
+	rc = sql_run(r, err,
+		"UPDATE message SET extra = ?, extra_stamp = ?,"
+		" extra_log = ?, extra_lsn = ? WHERE id = ?",
+		"tiiii", c->extra, (int64_t)c->by.stamp, by_log,
+		(int64_t)c->by.lsn, message);
+	return rc < 0 ? rc : 1;
+}
+
 static int apply_birth(struct replica *r, const struct change *c,
 	int64_t by_log, struct err *err)
 {
@@ -372,7 +398,11 @@ static int place_message(struct replica *r, int64_t message,
 		"iiiitii", folder, (int64_t)c->by.stamp, by_log,
 		(int64_t)c->by.lsn, c->base, (int64_t)(old == folder),
 		message);
-	return rc < 0 ? rc : set_uid(r, message, c, by_log, folder, err);
+	if (rc >= 0)
+		rc = set_extra(r, message, c, by_log, err);
+	if (rc >= 0)
+		rc = set_uid(r, message, c, by_log, folder, err);
+	return rc < 0 ? rc : 0;
 }
 
 static int apply_move(struct replica *r, const struct change *c,
@@ -674,28 +704,15 @@ static int apply_extra(struct replica *r, const struct change *c,
 
 	if (rc != 0)
 		return rc;
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT extra_stamp, extra_log, extra_lsn FROM message"
-		" WHERE id = ?",
-		"i", message);
-	if (!st)
-		return ERR_IO;
-	rc = sql_step(r, st, err);
-	if (rc <= 0)
-		return rc < 0 ? rc : 1;
-	rc = by_newer(r, &c->by, st, 0, err);
-	sqlite3_reset(st);
-	if (rc <= 0)
-		return rc < 0 ? rc : 1;
-	if ((rc = tally_message(r, message, -1, err)) < 0 ||
-		(rc = sql_run(r, err,
-			 "UPDATE message SET extra = ?, extra_stamp = ?,"
-			 " extra_log = ?, extra_lsn = ? WHERE id = ?",
-			 "tiiii", c->extra, (int64_t)c->by.stamp, by_log,
-			 (int64_t)c->by.lsn, message)) < 0 ||
-		(rc = tally_message(r, message, 1, err)) < 0)
+	if ((rc = tally_message(r, message, -1, err)) < 0)
 		return rc;
-	return message_todo(r, message, err);
+	int taken = set_extra(r, message, c, by_log, err);
+	if (taken < 0)
+		return taken;
+	if ((rc = tally_message(r, message, 1, err)) < 0 ||
+		(rc = message_todo(r, message, err)) < 0)
+		return rc;
+	return !taken;
 }
 
 int replica_apply(struct replica *r, const struct change *c, struct err *err)
