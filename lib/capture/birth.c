@@ -11,6 +11,7 @@
 #include "pass.h"
 
 #define READ_SIZE 65536
+#define SOURCES_MAX 8 /* rows looked at; with more, some moves are copies */
 
 struct birth {
 	struct pass *p;
@@ -20,7 +21,15 @@ struct birth {
 	const char *keywords;
 	struct store_stat st;
 	struct hash hash;
+	bool hashed; /* hash was read from the file */
 	struct arena arena;
+};
+
+/* What a row that may be the same message says of its old place. */
+enum source {
+	SOURCE_OTHER, /* it is another message */
+	SOURCE_GONE,  /* its file is not there any more: moved */
+	SOURCE_THERE  /* copied */
 };
 
 /* Hash a message's body. Errors: ERR_ABSENT: gone; ERR_CONFLICT: changing. */
@@ -30,10 +39,12 @@ static int hash_body(struct birth *b, struct err *err)
 	struct os *os = p->account->os;
 	AUTO_FREE uint8_t *chunk = mem_alloc(READ_SIZE);
 	struct hash_state state;
-	int fd;
-	int rc = p->store->ops->open(p->store, b->f->p_path, b->m->base,
-		b->m->name, &fd, &b->st, err);
+	int fd, rc;
 
+	if (b->hashed)
+		return 0;
+	rc = p->store->ops->open(p->store, b->f->p_path, b->m->base, b->m->name,
+		&fd, &b->st, err);
 	if (rc < 0)
 		return rc;
 	int64_t at = 0;
@@ -52,6 +63,7 @@ static int hash_body(struct birth *b, struct err *err)
 			"%s in %s: its size changes while it is read",
 			b->m->base, b->f->p_path);
 	b->hash = hash_end(&state);
+	b->hashed = true;
 	p->result->births++;
 	p->result->bytes += (uint64_t)at;
 	return 0;
@@ -73,11 +85,11 @@ static int record(struct birth *b, struct replica_message *row,
 	return replica_message_place(b->p->replica, row, true, err);
 }
 
-static struct change whole(struct birth *b, enum change_kind kind,
-	uint64_t above)
+static struct change whole(
+	struct birth *b, enum change_kind kind, uint64_t above)
 {
-	struct change c = pass_change(
-		b->p, kind, b->st.ctime_ns / 1000000, above);
+	struct change c =
+		pass_change(b->p, kind, b->st.ctime_ns / 1000000, above);
 
 	c.uid = b->m->uid;
 	c.size = b->st.size;
@@ -101,8 +113,8 @@ static int save(struct birth *b, struct err *err)
 	return rc != 0 ? rc : record(b, &row, 0, err);
 }
 
-static int copy(struct birth *b, const struct replica_message *source,
-	struct err *err)
+static int copy(
+	struct birth *b, const struct replica_message *source, struct err *err)
 {
 	struct change c = whole(b, CHANGE_COPY, 0);
 	struct replica_message row;
@@ -126,8 +138,8 @@ static int move(struct birth *b, struct replica_message *source,
 	c.add = (struct flag_set){source->letters, source->keywords};
 	int rc = pass_put(p, &b->f->fid, &c, err);
 	if (rc >= 0 && from->id != b->f->id) {
-		struct change left = pass_change(
-			p, CHANGE_LEFT, 0, source->place_by.stamp);
+		struct change left =
+			pass_change(p, CHANGE_LEFT, 0, source->place_by.stamp);
 
 		left.dot = source->dot;
 		left.folder = b->f->fid;
@@ -141,8 +153,8 @@ static int move(struct birth *b, struct replica_message *source,
 	const char *letters = source->letters, *keywords = source->keywords;
 	rc = record(b, source, 0, err);
 	struct arena *arena = &b->arena;
-	struct change flags = pass_change(p, CHANGE_FLAGS,
-		b->st.ctime_ns / 1000000, 0);
+	struct change flags =
+		pass_change(p, CHANGE_FLAGS, b->st.ctime_ns / 1000000, 0);
 	uint64_t above = 0, other = 0;
 	flags.dot = source->dot;
 	flags.add.letters = letter_minus(arena, b->m->letters, letters);
@@ -165,54 +177,143 @@ static int move(struct birth *b, struct replica_message *source,
 }
 
 /*
- * Does the file that a row says was placed still lie there? 1 yes, 0 no. One
- * look at the folder serves all births of a folder: what was there then and
+ * The message that lies where a row says that it was placed; NULL: none does.
+ * One look at a folder serves all births of another: what was there then and
  * has gone since is found absent later, and then becomes a move.
  */
-static int still_there(struct birth *b, const struct replica_message *row,
-	struct replica_folder *ret_folder, struct err *err)
+static int look_at_source(struct birth *b, const struct replica_message *row,
+	const struct store_message **ret, struct replica_folder *ret_folder,
+	struct err *err)
 {
 	struct pass *p = b->p;
 	int rc = replica_folder_by_row(
 		p->replica, row->p_folder, &b->arena, ret_folder, err);
 
+	*ret = NULL;
 	if (rc != 0 || !ret_folder->p_path)
 		return rc < 0 ? rc : 0;
-	if (row->p_folder == b->f->id)
-		return store_view_find(b->view, row->p_base) != NULL;
+	if (row->p_folder == b->f->id) {
+		*ret = store_view_find(b->view, row->p_base);
+		return 0;
+	}
 	if (p->source_folder != row->p_folder) {
 		pass_source_drop(p);
 		rc = p->store->ops->view(p->store, ret_folder->p_path,
 			STORE_LOCKED, &p->source, err);
-		if (rc == ERR_ABSENT)
-			return 0;
 		if (rc < 0)
-			return rc;
+			return rc == ERR_ABSENT ? 0 : rc;
 		p->source_folder = row->p_folder;
 	}
-	return store_view_find(&p->source, row->p_base) != NULL;
+	*ret = store_view_find(&p->source, row->p_base);
+	return 0;
 }
 
-/* Another place has this body: a move if it is gone there, else a copy. */
-static int move_or_copy(struct birth *b, struct replica_message *source,
-	struct err *err)
+/*
+ * Is the file the message of this row? Sure without reading it: it shares the
+ * inode with what lies at the row's place now; or that place is empty and
+ * inode, size, date and base name agree. Inodes are given out again, so less
+ * than that is settled by the content.
+ */
+static int weigh(struct birth *b, const struct replica_message *row,
+	enum source *ret, struct replica_folder *ret_folder, struct err *err)
 {
-	struct replica_folder from;
-	int there = still_there(b, source, &from, err);
+	const struct store_message *there;
+	int rc = look_at_source(b, row, &there, ret_folder, err);
 
-	if (there < 0)
-		return there;
-	if (there || source->dead)
-		return source->dead ? save(b, err) : copy(b, source, err);
-	return move(b, source, &from, err);
+	if (rc < 0)
+		return rc;
+	bool sure = there ? there->ino == b->st.ino
+			  : row->p_ino == b->st.ino &&
+				    row->mtime == b->st.mtime &&
+				    !strcmp(row->p_base, b->m->base);
+	if (!sure && (rc = hash_body(b, err)) < 0)
+		return rc;
+	if (!sure && memcmp(&row->hash, &b->hash, sizeof(b->hash)) != 0)
+		*ret = SOURCE_OTHER;
+	else
+		*ret = there ? SOURCE_THERE : SOURCE_GONE;
+	return 0;
+}
+
+/* Living rows that may be the same message. */
+struct sources {
+	struct replica_message rows[SOURCES_MAX];
+	bool weighed[SOURCES_MAX];
+	size_t count;
+};
+
+static int find_sources(
+	struct birth *b, bool by_hash, struct sources *s, struct err *err)
+{
+	struct replica *r = b->p->replica;
+	int64_t after = 0;
+
+	*s = (struct sources){.count = 0};
+	while (s->count < SOURCES_MAX) {
+		struct replica_message *row = &s->rows[s->count];
+		int rc = by_hash ? replica_message_with_hash(r, &b->hash,
+					   b->m->base, after, &b->arena, row,
+					   err)
+				 : replica_message_with_ino(r, b->st.ino,
+					   b->st.size, after, &b->arena, row,
+					   err);
+
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		after = row->id;
+		s->count++;
+	}
+	return 0;
+}
+
+/* Folders that are in memory are looked into first. */
+static bool at_hand(const struct birth *b, const struct replica_message *row)
+{
+	return row->p_folder == b->f->id ||
+	       row->p_folder == b->p->source_folder;
+}
+
+/*
+ * A source that is gone makes it a move; else one that is there, a copy.
+ * Returns 1 if it was one of them, and is logged.
+ */
+static int move_or_copy(struct birth *b, struct sources *s, struct err *err)
+{
+	struct replica_message *copied = NULL;
+
+	for (size_t i = 0; i < 2 * s->count; i++) {
+		struct replica_message *row = &s->rows[i % s->count];
+		bool *weighed = &s->weighed[i % s->count];
+		struct replica_folder from;
+		enum source found;
+
+		if (*weighed || (i < s->count && !at_hand(b, row)))
+			continue;
+		*weighed = true;
+		int rc = weigh(b, row, &found, &from, err);
+		if (rc < 0)
+			return rc;
+		if (found == SOURCE_GONE) {
+			b->hash = row->hash;
+			rc = move(b, row, &from, err);
+			return rc < 0 ? rc : 1;
+		}
+		if (found == SOURCE_THERE && !copied)
+			copied = row;
+	}
+	if (!copied)
+		return 0;
+	b->hash = copied->hash;
+	int rc = copy(b, copied, err);
+	return rc < 0 ? rc : 1;
 }
 
 /*
  * The state wants just this message just here: an applier put it there and
  * died. Nobody's change; what is left of it elsewhere is to be removed.
  */
-static int recognise(struct birth *b, struct replica_message *row,
-	struct err *err)
+static int recognise(
+	struct birth *b, struct replica_message *row, struct err *err)
 {
 	int rc = 0;
 
@@ -224,52 +325,52 @@ static int recognise(struct birth *b, struct replica_message *row,
 	return record(b, row, 0, err);
 }
 
+/* Returns 1 when an applier had put it there. */
+static int recognised(struct birth *b, struct err *err)
+{
+	struct replica_message row;
+	int rc = replica_message_unplaced(
+		b->p->replica, b->f->id, b->m->base, &b->arena, &row, err);
+
+	if (rc != 0 || row.size != b->st.size)
+		return rc < 0 ? rc : 0;
+	if (row.p_folder && row.p_ino == b->st.ino) {
+		const struct store_message *there;
+		struct replica_folder old;
+
+		rc = look_at_source(b, &row, &there, &old, err);
+		if (rc < 0)
+			return rc;
+		if (!there)
+			row.p_folder = 0;
+	} else {
+		rc = hash_body(b, err);
+		if (rc < 0 || memcmp(&row.hash, &b->hash, sizeof(b->hash)))
+			return rc;
+	}
+	rc = recognise(b, &row, err);
+	return rc < 0 ? rc : 1;
+}
+
 static int decide(struct birth *b, struct err *err)
 {
-	struct replica *r = b->p->replica;
-	struct replica_message row;
-	int wanted = replica_message_unplaced(
-		r, b->f->id, b->m->base, &b->arena, &row, err);
-
-	if (wanted < 0)
-		return wanted;
+	struct sources sources;
 	int rc = b->p->store->ops->stat(
 		b->p->store, b->f->p_path, b->m, &b->st, err);
-	if (rc < 0)
-		return rc;
-	if (wanted == 0 && row.size == b->st.size) {
-		if (row.p_folder && row.p_ino == b->st.ino) {
-			struct replica_folder old;
-			int there = still_there(b, &row, &old, err);
 
-			if (there < 0)
-				return there;
-			if (!there)
-				row.p_folder = 0;
-			return recognise(b, &row, err);
-		}
-		if ((rc = hash_body(b, err)) < 0)
-			return rc;
-		if (memcmp(&row.hash, &b->hash, sizeof(b->hash)) == 0)
-			return recognise(b, &row, err);
-		return save(b, err);
-	}
-	rc = replica_message_by_ino(
-		r, b->st.ino, b->st.size, &b->arena, &row, err);
-	if (rc < 0)
-		return rc;
-	if (rc == 0) {
-		b->hash = row.hash;
-		return move_or_copy(b, &row, err);
-	}
-	if ((rc = hash_body(b, err)) < 0)
-		return rc;
-	rc = replica_message_by_hash(
-		r, &b->hash, b->m->base, &b->arena, &row, err);
-	if (rc < 0)
-		return rc;
-	return rc == 0 && !row.dead ? move_or_copy(b, &row, err)
-				    : save(b, err);
+	if (rc >= 0)
+		rc = recognised(b, err);
+	if (rc == 0)
+		rc = find_sources(b, false, &sources, err);
+	if (rc == 0)
+		rc = move_or_copy(b, &sources, err);
+	if (rc == 0)
+		rc = hash_body(b, err);
+	if (rc == 0)
+		rc = find_sources(b, true, &sources, err);
+	if (rc == 0)
+		rc = move_or_copy(b, &sources, err);
+	return rc == 0 ? save(b, err) : rc;
 }
 
 int pass_birth(struct pass *p, const struct replica_folder *f,

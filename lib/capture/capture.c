@@ -239,7 +239,7 @@ static int run(struct pass *p, struct err *err)
 	if (rc < 0)
 		return rc;
 	int worst = look(p, &later);
-	if (p->absence_count || count) {
+	if (p->absence_count || count || p->tree_again) {
 		/* What is gone here may have come up elsewhere: look again at
 		   all that changed since, before believing it. */
 		p->result->folders = 0;
@@ -247,15 +247,21 @@ static int run(struct pass *p, struct err *err)
 		if (rc < 0)
 			return rc;
 		struct err again = ERR_INIT;
-		if ((rc = look(p, &again)) < 0) {
+		/* A folder that waits for a person does not hold up the
+		   others: what moved into it is born there one day. */
+		rc = look(p, &again);
+		if (rc < 0 && rc != ERR_OPERATOR) {
 			*err = again;
 			return rc;
 		}
 		if ((rc = settle_absences(p, err)) < 0 ||
-			(rc = gone_folders(p, vanished, count, err)) < 0 ||
-			(rc = pass_commit(p, NULL, false, err)) < 0)
+			(rc = gone_folders(p, vanished, count, err)) < 0)
 			return rc;
 	}
+	/* Names that the folders that are gone had are free now. */
+	if ((rc = capture_merge_names(&p->journal, err)) < 0 ||
+		(rc = pass_commit(p, NULL, false, err)) < 0)
+		return rc;
 	if (worst < 0)
 		*err = later;
 	return worst;

@@ -119,9 +119,10 @@ static int diff_present(struct diff *d, const struct store_message *m,
 
 	if (m->doubled)
 		return 0;
+	/* The applier does not know the inode of what it placed. */
 	if (row.p_ino == m->ino)
 		d->inode_same++;
-	else
+	else if (row.p_ino)
 		d->inode_other++;
 	if (row.p_ino != m->ino) {
 		row.p_ino = m->ino;
@@ -323,11 +324,29 @@ static int stop_folder(struct pass *p, int64_t folder, const char *why,
 	return ERR_OPERATOR;
 }
 
+/*
+ * Another folder in the same directory: deleted and made again, and the inode
+ * was given out again too. (A UID list that was lost keeps its UIDVALIDITY.)
+ */
+static bool replaced(
+	const struct replica_folder *f, const struct store_identity *id)
+{
+	return !id_equal(&f->fid, &ID_INBOX) && id->has_guid &&
+	       !id_is_account(&f->p_guid) && !id_equal(&id->guid, &f->p_guid) &&
+	       f->p_uidvalidity && id->uidvalidity != f->p_uidvalidity;
+}
+
 static int read_folder(struct pass *p, struct diff *d,
 	struct store_view *view, struct err *err)
 {
-	int rc = claim(p, &d->f, view, err);
+	int rc;
 
+	if (replaced(&d->f, &view->identity)) {
+		d->f.p_ino = 0; /* so that the tree is not misled again */
+		p->tree_again = true;
+		return 0;
+	}
+	rc = claim(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = diff_identity(p, &d->f, &view->identity, err);
 	if (rc >= 0)
@@ -388,7 +407,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		rc = stop_folder(p, folder, d.f.stopped, err);
 	if (rc >= 0) {
 		bool settled = !view.cookie.racy && !d.unresolved &&
-			waiting == p->result->waiting &&
+			waiting == p->result->waiting && d.f.p_ino &&
 			absences == p->absence_count;
 
 		/* Not to be trusted yet: look again next time. */

@@ -343,8 +343,6 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 		if (t.known[k].p_path && !t.found[k] && !t.known[k].off)
 			rows[vanished++] = t.known[k].id;
 	if (rc >= 0)
-		rc = capture_merge_names(&p->journal, err);
-	if (rc >= 0)
 		rc = load(&t, err);
 	if (rc >= 0)
 		rc = sub_folders(&t, err);

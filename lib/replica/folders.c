@@ -651,15 +651,20 @@ int replica_folder_sums(struct replica *r, const struct id128 *fid,
 int replica_same_name(
 	struct replica *r, int64_t *ret_a, int64_t *ret_b, struct err *err)
 {
+	int rc = tally_flush(r, err); /* which folders are empty */
+
+	if (rc < 0)
+		return rc;
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT a.id, b.id FROM folder a JOIN folder b"
 		" ON a.path = b.path AND a.id < b.id WHERE a.path <> ''"
 		" AND NOT (a.dead AND a.messages = 0)"
-		" AND NOT (b.dead AND b.messages = 0) LIMIT 1",
+		" AND NOT (b.dead AND b.messages = 0)"
+		" AND a.guard_count = 0 AND b.guard_count = 0 LIMIT 1",
 		"");
 	if (!st)
 		return ERR_IO;
-	int rc = sql_step(r, st, err);
+	rc = sql_step(r, st, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : 1;
 	*ret_a = sqlite3_column_int64(st, 0);

@@ -115,15 +115,16 @@ int replica_message_unplaced(struct replica *r, int64_t folder,
 		arena, ret, err);
 }
 
-int replica_message_by_ino(struct replica *r, uint64_t ino, uint64_t size,
-	struct arena *arena, struct replica_message *ret, struct err *err)
+int replica_message_with_ino(struct replica *r, uint64_t ino, uint64_t size,
+	int64_t after, struct arena *arena, struct replica_message *ret,
+	struct err *err)
 {
 	return one_message(r,
 		sql(r, err,
 			MESSAGE_COLUMNS
 			"WHERE m.p_ino = ? AND m.size = ? AND m.p_folder <> 0"
-			" AND m.dead = 0 ORDER BY m.id LIMIT 1",
-			"ii", (int64_t)ino, (int64_t)size),
+			" AND m.dead = 0 AND m.id > ? ORDER BY m.id LIMIT 1",
+			"iii", (int64_t)ino, (int64_t)size, after),
 		arena, ret, err);
 }
 
@@ -142,15 +143,16 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 }
 
 int replica_message_with_hash(struct replica *r, const struct hash *hash,
-	int64_t after, struct arena *arena, struct replica_message *ret,
-	struct err *err)
+	const char *base, int64_t after, struct arena *arena,
+	struct replica_message *ret, struct err *err)
 {
 	return one_message(r,
 		sql(r, err,
 			MESSAGE_COLUMNS
-			"WHERE m.hash = ? AND m.p_folder <> 0 AND m.id > ?"
+			"WHERE m.hash = ?1 AND m.p_folder <> 0 AND m.dead = 0"
+			" AND (?2 IS NULL OR m.p_base = ?2) AND m.id > ?3"
 			" ORDER BY m.id LIMIT 1",
-			"bi", hash->b, sizeof(hash->b), after),
+			"bti", hash->b, sizeof(hash->b), base, after),
 		arena, ret, err);
 }
 

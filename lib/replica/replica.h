@@ -158,7 +158,8 @@ int replica_folder_sums(struct replica *r, const struct id128 *fid,
 	uint64_t *ret_messages, uint32_t *ret_uidnext, uint8_t ret_digest[16],
 	struct err *err);
 /* A path that two living folders have: their rows. Returns 0, or 1 when no
-   two folders share a name. */
+   two folders share a name. A folder whose removal waits for the operator
+   does not count. */
 int replica_same_name(struct replica *r, int64_t *ret_a, int64_t *ret_b,
 	struct err *err);
 
@@ -212,18 +213,19 @@ int replica_message_by_dot(struct replica *r, const struct dot *dot,
 int replica_message_unplaced(struct replica *r, int64_t folder,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
-/* A placed message with this inode and size. */
-int replica_message_by_ino(struct replica *r, uint64_t ino, uint64_t size,
-	struct arena *arena, struct replica_message *ret, struct err *err);
+/* Living placed messages with this inode and size, one after the other: the
+   one with the least row above `after` (0 at first). */
+int replica_message_with_ino(struct replica *r, uint64_t ino, uint64_t size,
+	int64_t after, struct arena *arena, struct replica_message *ret,
+	struct err *err);
 /* A living placed message with this body; base may be NULL. */
 int replica_message_by_hash(struct replica *r, const struct hash *hash,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
-/* Placed messages with this body one after the other: the one with the least
-   row above `after` (0 at first). */
+/* The same for messages with this body; base may be NULL. */
 int replica_message_with_hash(struct replica *r, const struct hash *hash,
-	int64_t after, struct arena *arena, struct replica_message *ret,
-	struct err *err);
+	const char *base, int64_t after, struct arena *arena,
+	struct replica_message *ret, struct err *err);
 /* A living message logged as a copy of that row since that time. */
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err);
