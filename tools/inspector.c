@@ -28,7 +28,8 @@
 /* Print what is in the buffer and empty it. */
 static void flush(struct buf *b)
 {
-	fwrite(b->data, 1, b->len, stdout);
+	if (b->len)
+		fwrite(b->data, 1, b->len, stdout);
 	buf_clear(b);
 }
 
