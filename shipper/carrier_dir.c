@@ -424,8 +424,12 @@ static int put_manifest(struct carrier_dir *c, uint64_t size,
 	medium_manifest_write(&item, text);
 	r = medium_write_small(
 		c->os, c->put_dir, name, text, MEDIUM_MANIFEST_SIZE, err);
-	if (r == 0)
-		r = medium_read_small(c->os, path, again, sizeof(again), err);
+	if (r < 0)
+		return r;
+	r = medium_read_small(c->os, path, again, sizeof(again), err);
+	/* It was there, durably: the recipient has been quick. */
+	if (r == ERR_ABSENT)
+		return check_medium(c, err);
 	if (r == 0 && memcmp(text, again, sizeof(again)) != 0)
 		r = err_set(err, ERR_CORRUPT, "%s: not the bytes written to it",
 			path);

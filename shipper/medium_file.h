@@ -28,14 +28,14 @@ int medium_sync_dir(struct os *os, const char *path, struct err *err);
  * Open a regular file for reading. Returns an fd, and the size.
  * Errors: ERR_ABSENT; ERR_CORRUPT: a link, a directory, a device; ERR_IO.
  */
-int medium_open(struct os *os, const char *path, int64_t *ret_size,
-	struct err *err);
+int medium_open(
+	struct os *os, const char *path, int64_t *ret_size, struct err *err);
 /* The same, if it holds exactly these bytes: else ERR_CORRUPT. */
 int medium_open_hashed(struct os *os, const char *path, uint64_t size,
 	const struct hash *hash, struct err *err);
 /* Read a file of exactly size bytes: else ERR_CORRUPT. */
-int medium_read_small(struct os *os, const char *path, void *text,
-	size_t size, struct err *err);
+int medium_read_small(struct os *os, const char *path, void *text, size_t size,
+	struct err *err);
 
 /* A new file, to write and read. Returns an fd. */
 int medium_create(struct os *os, const char *path, struct err *err);

@@ -345,6 +345,40 @@ static void a_bundle_that_lies_there_is_not_replaced(void **state)
 	simdisk_free(d);
 }
 
+/* The recipient, at the other end of a shared directory. */
+struct quick {
+	struct simdisk *disk;
+	bool taken;
+};
+
+static void take_at_once(void *ctx, const char *call, const char *path)
+{
+	struct quick *q = ctx;
+	struct os *os = simdisk_os(q->disk);
+
+	if (strcmp(call, "open") != 0 || !strstr(path, "01.ok") ||
+		!exists(os, PEER_DIR OWN("01") ".ok"))
+		return;
+	os->ops->unlink(os, PEER_DIR OWN("01") ".ok");
+	os->ops->unlink(os, PEER_DIR OWN("01") ".pb");
+	q->taken = true;
+}
+
+static void a_bundle_that_is_taken_at_once_was_handed_over(void **state)
+{
+	struct simdisk *d = stick();
+	struct quick quick = {.disk = d};
+	struct carrier *c = open_as(simdisk_os(d), SELF);
+
+	(void)state;
+	simdisk_hook(d, take_at_once, &quick);
+	put_well(simdisk_os(d), c, PEER, 1);
+	assert_true(quick.taken);
+	simdisk_hook(d, NULL, NULL);
+	c->ops->close(c);
+	simdisk_free(d);
+}
+
 static void an_aborted_put_leaves_nothing(void **state)
 {
 	struct simdisk *d = stick();
@@ -996,6 +1030,8 @@ int main(void)
 		cmocka_unit_test(what_is_put_is_listed_got_and_removed),
 		cmocka_unit_test(names_are_as_the_format_says),
 		cmocka_unit_test(a_bundle_that_lies_there_is_not_replaced),
+		cmocka_unit_test(
+			a_bundle_that_is_taken_at_once_was_handed_over),
 		cmocka_unit_test(an_aborted_put_leaves_nothing),
 		cmocka_unit_test(what_does_not_fit_is_not_begun),
 		cmocka_unit_test(
