@@ -69,7 +69,7 @@ static int write_keywords(const struct store_txn *t, const struct plan *p,
 	AUTO_BUF struct buf data = BUF_INIT;
 
 	keywords_print(p->keywords, &data);
-	return control_replace(t->m->store.os, tmp, path, &data,
+	return control_replace(t->m->store.os, tmp, path, NULL, &data,
 		mode_of_file(t, path, mode), keywords_mtime(t, path), err);
 }
 
@@ -89,14 +89,13 @@ static int write_uidlist(
 {
 	AUTO_FREE char *path = path_join(control_dir(t), UIDLIST_FILE);
 	AUTO_FREE char *tmp = mem_printf("%s.tmp", path);
-	AUTO_BUF struct buf data = BUF_INIT;
+	AUTO_BUF struct buf head = BUF_INIT;
 	int r = settle_uidvalidity(t, p, err);
 
 	if (r < 0)
 		return r;
-	uidlist_print_head(&p->identity, &data);
-	buf_add(&data, p->lines.data, p->lines.len);
-	return control_replace(t->m->store.os, tmp, path, &data,
+	uidlist_print_head(&p->identity, &head);
+	return control_replace(t->m->store.os, tmp, path, &head, &p->lines,
 		mode_of_file(t, path, mode), 0, err);
 }
 

@@ -79,8 +79,35 @@ int control_read(struct os *os, const char *path, size_t max, struct buf *ret,
 	return r;
 }
 
-static int write_new(struct os *os, const char *tmp, const struct buf *data,
-	mode_t mode, int64_t mtime_ns, struct err *err)
+static int write_bytes(struct os *os, int fd, const char *tmp,
+	const struct buf *head, const struct buf *body, struct err *err)
+{
+	size_t at = head ? head->len : 0;
+	int r = 0;
+
+	if (head)
+		r = os_write_all(os, fd, head->data, head->len, 0, tmp, err);
+	if (r == 0)
+		r = os_write_all(
+			os, fd, body->data, body->len, (int64_t)at, tmp, err);
+	return r;
+}
+
+static int finish_new(struct os *os, int fd, const char *tmp, mode_t mode,
+	int64_t mtime_ns, struct err *err)
+{
+	int r = os->ops->fchmod(os, fd, mode);
+
+	if (r >= 0 && mtime_ns)
+		r = os->ops->futimens(os, fd, mtime_ns);
+	if (r >= 0)
+		r = os->ops->fsync(os, fd);
+	return r < 0 ? err_set_os(err, -r, "write %s", tmp) : 0;
+}
+
+int control_replace(struct os *os, const char *tmp, const char *path,
+	const struct buf *head, const struct buf *body, mode_t mode,
+	int64_t mtime_ns, struct err *err)
 {
 	int fd, r;
 
@@ -91,25 +118,10 @@ static int write_new(struct os *os, const char *tmp, const struct buf *data,
 		os, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_set_os(err, -fd, "create %s", tmp);
-	r = os_write_all(os, fd, data->data, data->len, 0, tmp, err);
-	if (r < 0) {
-		os->ops->close(os, fd);
-		return r;
-	}
-	r = os->ops->fchmod(os, fd, mode);
-	if (r >= 0 && mtime_ns)
-		r = os->ops->futimens(os, fd, mtime_ns);
-	if (r >= 0)
-		r = os->ops->fsync(os, fd);
+	r = write_bytes(os, fd, tmp, head, body, err);
+	if (r == 0)
+		r = finish_new(os, fd, tmp, mode, mtime_ns, err);
 	os->ops->close(os, fd);
-	return r < 0 ? err_set_os(err, -r, "write %s", tmp) : 0;
-}
-
-int control_replace(struct os *os, const char *tmp, const char *path,
-	const struct buf *data, mode_t mode, int64_t mtime_ns, struct err *err)
-{
-	int r = write_new(os, tmp, data, mode, mtime_ns, err);
-
 	if (r == 0) {
 		r = os->ops->rename(os, tmp, path);
 		if (r < 0)

@@ -114,11 +114,13 @@ char *path_join(const char *dir, const char *name); /* to free */
 int control_read(struct os *os, const char *path, size_t max, struct buf *ret,
 	struct os_stat *ret_stat, struct err *err);
 /*
- * A new file tmp with these bytes, fsynced, renamed over path. The directory
- * is not fsynced. mtime_ns 0: as it comes.
+ * A new file tmp with these bytes (head, which may be NULL, then body),
+ * fsynced, renamed over path. The directory is not fsynced. mtime_ns 0: as it
+ * comes.
  */
 int control_replace(struct os *os, const char *tmp, const char *path,
-	const struct buf *data, mode_t mode, int64_t mtime_ns, struct err *err);
+	const struct buf *head, const struct buf *body, mode_t mode,
+	int64_t mtime_ns, struct err *err);
 
 /* ---- lines.c ---- */
 

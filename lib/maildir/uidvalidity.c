@@ -155,7 +155,8 @@ static int write_digits(
 	if (r < 0)
 		return r;
 	buf_printf(&b, "%08x", value);
-	return control_replace(m->store.os, tmp, path, &b, modes.file, 0, err);
+	return control_replace(
+		m->store.os, tmp, path, NULL, &b, modes.file, 0, err);
 }
 
 /* Steps 2 and 3. */

@@ -429,8 +429,8 @@ static void come_back(struct simdisk *d, enum end end, uint64_t seed)
 	simdisk_faults_clear(d);
 	if (end != END_FULL)
 		simdisk_set_pid(d, 2000);
-	/* The lock of a dead process, or one without content. */
-	simdisk_pass(d, 200 * NS_PER_S);
+	/* Until a lock without content is stale, and a stray of our own. */
+	simdisk_pass(d, 2 * 3600 * NS_PER_S);
 }
 
 /* Returns false when the change needs fewer calls. */
