@@ -21,7 +21,7 @@ struct action {
 	bool done, whole;
 	size_t staged;
 	const char *target_base;
-	const char *old_base; /* where it lay before */
+	const char *old_base;  /* where it lay before */
 	int64_t source_folder; /* of an add made from a placed message */
 };
 
@@ -35,7 +35,7 @@ struct batch {
 	size_t count, limit;
 	uint64_t bytes;
 	bool full;
-	bool blocked; /* a body is awaited: later adds wait */
+	bool blocked;	   /* a body is awaited: later adds wait */
 	uint64_t stop_uid; /* the first that has to wait: none above it moves */
 	struct store_stage *stage;
 	struct store_txn *txn;
@@ -161,9 +161,17 @@ static int gather_row(
 	}
 	if (m->folder != self)
 		return 0; /* its new folder fetches it */
-	if (m->p_folder == self && strcmp(m->p_base, m->base) == 0) {
-		action_add(b, m)->update = true;
-		return 0;
+	if (m->p_folder == self) {
+		AUTO_FREE char *other = place_other_base(m->base, &m->dot);
+		bool own = strcmp(m->p_base, m->base) == 0;
+
+		if (own || strcmp(m->p_base, other) == 0) {
+			struct action *a = action_add(b, m);
+
+			a->update = true;
+			a->whole = own;
+			return 0;
+		}
 	}
 	return gather_add(b, m, err);
 }
@@ -309,7 +317,9 @@ static bool name_comes_free(struct batch *b, const struct action *a)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct action *o = &b->actions[i];
 
-		if ((o->expunge || (o->add && o->source_folder == b->f.id)) &&
+		/* A file that itself waits for a higher number stays. */
+		if ((o->expunge || (o->add && o->source_folder == b->f.id &&
+					   o->row.uid < a->row.uid)) &&
 			strcmp(o->old_base, a->target_base) == 0)
 			return true;
 	}

@@ -33,8 +33,8 @@ int account_open(struct account *a, struct os *os, const char *state_dir,
 	if (create)
 		rc = dir_make(os, a->dir, 0700, err);
 	if (rc >= 0)
-		rc = replica_open(os, path, name, origin, create, &a->replica,
-			err);
+		rc = replica_open(
+			os, path, name, origin, create, &a->replica, err);
 	if (rc < 0) {
 		account_close(a);
 		return err_wrap(err, "account %s", name);

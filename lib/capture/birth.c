@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "flagset.h"
 #include "os.h"
 #include "pass.h"
 
@@ -150,30 +149,12 @@ static int move(struct birth *b, struct replica_message *source,
 			p->replica, source->id, &b->arena, source, err);
 	if (rc != 0)
 		return rc;
-	const char *letters = source->letters, *keywords = source->keywords;
+	struct replica_message merged = *source;
+	struct flag_set seen = {b->m->letters, b->keywords};
 	rc = record(b, source, 0, err);
-	struct arena *arena = &b->arena;
-	struct change flags =
-		pass_change(p, CHANGE_FLAGS, b->st.ctime_ns / 1000000, 0);
-	uint64_t above = 0, other = 0;
-	flags.dot = source->dot;
-	flags.add.letters = letter_minus(arena, b->m->letters, letters);
-	flags.add.keywords = keyword_minus(arena, b->keywords, keywords);
-	flags.del.letters = letter_minus(arena, letters, b->m->letters);
-	flags.del.keywords = keyword_minus(arena, keywords, b->keywords);
-	if (rc < 0 || (!*flags.add.letters && !*flags.add.keywords &&
-			      !*flags.del.letters && !*flags.del.keywords))
-		return rc;
-	rc = replica_flags_stamp(p->replica, source->id, flags.add.letters,
-		flags.add.keywords, &above, err);
-	if (rc >= 0)
-		rc = replica_flags_stamp(p->replica, source->id,
-			flags.del.letters, flags.del.keywords, &other, err);
-	if (rc < 0)
-		return rc;
-	flags.by.stamp = journal_stamp(b->st.ctime_ns / 1000000, p->now_ms,
-		above > other ? above : other);
-	return pass_put(p, &b->f->fid, &flags, err);
+	return rc < 0 ? rc
+		      : pass_flags_seen(p, &b->f->fid, &merged, &seen,
+				b->st.ctime_ns / 1000000, err);
 }
 
 /*

@@ -18,8 +18,8 @@ bool capture_is_transient(const char *path)
 	return false;
 }
 
-struct change pass_change(struct pass *p, enum change_kind kind,
-	int64_t event_ms, uint64_t above)
+struct change pass_change(
+	struct pass *p, enum change_kind kind, int64_t event_ms, uint64_t above)
 {
 	struct change c = {.kind = kind,
 		.base = "",
@@ -42,8 +42,7 @@ int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	return journal_put(&p->journal, folder, c, err);
 }
 
-int pass_commit(
-	struct pass *p, const char *path, bool state, struct err *err)
+int pass_commit(struct pass *p, const char *path, bool state, struct err *err)
 {
 	int rc = 0;
 
@@ -81,6 +80,23 @@ int capture_stop(struct account *a, const char *why, struct err *err)
 	if (rc < 0)
 		return rc;
 	return err_set(err, ERR_OPERATOR, "account %s: %s", a->name, why);
+}
+
+int capture_accept(struct account *a, struct err *err)
+{
+	int rc = replica_text_set(a->replica, "marker", "", err);
+
+	return rc < 0 ? rc : replica_text_set(a->replica, "stopped", "", err);
+}
+
+int capture_accept_folder(
+	struct account *a, struct replica_folder *f, struct err *err)
+{
+	f->stopped = "";
+	f->guard_ok = true;
+	f->p_uidnext = 0;
+	f->cookie_good = false;
+	return replica_folder_place(a->replica, f, err);
 }
 
 static int stop_account(struct pass *p, const char *why, struct err *err)
@@ -178,8 +194,7 @@ static int settle_absences(struct pass *p, struct err *err)
 {
 	int rc = 0;
 
-	qsort(p->absences, p->absence_count, sizeof(*p->absences),
-		cmp_absence);
+	qsort(p->absences, p->absence_count, sizeof(*p->absences), cmp_absence);
 	for (size_t i = 0; i < p->absence_count && rc >= 0;) {
 		AUTO_ARENA struct arena arena = {0};
 		int64_t folder = p->absences[i].folder;
@@ -188,8 +203,7 @@ static int settle_absences(struct pass *p, struct err *err)
 
 		while (i < p->absence_count && p->absences[i].folder == folder)
 			i++;
-		rc = replica_folder_by_row(
-			p->replica, folder, &arena, &f, err);
+		rc = replica_folder_by_row(p->replica, folder, &arena, &f, err);
 		if (rc != 0 || !f.p_path)
 			continue;
 		rc = p->store->ops->view(
@@ -203,8 +217,8 @@ static int settle_absences(struct pass *p, struct err *err)
 	return rc;
 }
 
-static int gone_folders(struct pass *p, const int64_t *vanished, size_t count,
-	struct err *err)
+static int gone_folders(
+	struct pass *p, const int64_t *vanished, size_t count, struct err *err)
 {
 	int rc = 0;
 

@@ -64,6 +64,15 @@ int capture_account(struct account *a, struct store *store,
 int capture_stop(struct account *a, const char *why, struct err *err);
 
 /*
+ * The operator's word that a stopped account, or a stopped folder of it, is
+ * right as it is now: the next pass takes it so, and logs the difference.
+ * Within a transaction of the replica state.
+ */
+int capture_accept(struct account *a, struct err *err);
+int capture_accept_folder(
+	struct account *a, struct replica_folder *f, struct err *err);
+
+/*
  * Log merges of ids for living folders that have one name, and give way to
  * another site's claim on a folder while nobody acknowledged ours. To be
  * called in an open journal, after folders were born here or arrived.

@@ -8,18 +8,19 @@
 #include "flagset.h"
 #include "pass.h"
 
-#define COMMIT_EVERY 2000      /* changes: bounds memory and lost work */
+#define COMMIT_EVERY 2000 /* changes: bounds memory and lost work */
 #define INODES_LOOKED_AT 64
 
 struct diff {
 	struct pass *p;
 	const struct store_view *view;
 	struct replica_folder f;
-	size_t next;           /* in view */
-	size_t *births;        /* view indices that no row has */
+	size_t next;	/* in view */
+	size_t *births; /* view indices that no row has */
 	size_t birth_count;
-	size_t absent_from;    /* first of this folder in p->absences */
-	size_t placed;         /* rows met */
+	size_t absent_from; /* first of this folder in p->absences */
+	size_t dead; /* 1 + view index that a dead row has; 0: none */
+	size_t placed;	    /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
 	bool unresolved;
 	bool uid_moved;
@@ -36,44 +37,32 @@ static int diff_flags(struct diff *d, const struct store_message *m,
 	if (strcmp(m->letters, row->p_letters) == 0 &&
 		keyword_lists_equal(kw, row->p_keywords))
 		return 0;
-	struct change c = pass_change(p, CHANGE_FLAGS, 0, 0);
 	/* On disk and neither placed nor merged: set by somebody. */
-	c.add.letters = letter_minus(arena,
-		letter_minus(arena, m->letters, row->p_letters),
-		row->letters);
-	c.add.keywords = keyword_minus(arena,
-		keyword_minus(arena, kw, row->p_keywords), row->keywords);
+	struct flag_set add = {
+		letter_minus(arena,
+			letter_minus(arena, m->letters, row->p_letters),
+			row->letters),
+		keyword_minus(arena, keyword_minus(arena, kw, row->p_keywords),
+			row->keywords)};
 	/* Placed, and merged still, but not on disk: cleared. */
 	const char *gone = letter_minus(arena, row->p_letters, m->letters);
-	c.del.letters = letter_minus(
-		arena, gone, letter_minus(arena, gone, row->letters));
 	const char *lost = keyword_minus(arena, row->p_keywords, kw);
-	c.del.keywords = keyword_minus(
-		arena, lost, keyword_minus(arena, lost, row->keywords));
+	struct flag_set del = {letter_minus(arena, gone,
+				       letter_minus(arena, gone, row->letters)),
+		keyword_minus(arena, lost,
+			keyword_minus(arena, lost, row->keywords))};
+	struct store_stat st = {0};
+	int rc = 0;
+
+	if (*add.letters || *add.keywords || *del.letters || *del.keywords)
+		rc = p->store->ops->stat(p->store, d->f.p_path, m, &st, err);
+	if (rc < 0)
+		return rc; /* gone this moment: the next pass */
 	row->p_letters = m->letters;
 	row->p_keywords = kw;
 	*ret_placed = true;
-	if (!*c.add.letters && !*c.add.keywords && !*c.del.letters &&
-		!*c.del.keywords)
-		return 0;
-
-	struct store_stat st;
-	uint64_t above = 0, other = 0;
-	int rc = p->store->ops->stat(
-		p->store, d->f.p_path, m, &st, err);
-	if (rc < 0)
-		return rc; /* gone this moment: the next pass */
-	rc = replica_flags_stamp(p->replica, row->id, c.add.letters,
-		c.add.keywords, &above, err);
-	if (rc >= 0)
-		rc = replica_flags_stamp(p->replica, row->id, c.del.letters,
-			c.del.keywords, &other, err);
-	if (rc < 0)
-		return rc;
-	c.by.stamp = journal_stamp(st.ctime_ns / 1000000, p->now_ms,
-		above > other ? above : other);
-	c.dot = row->dot;
-	return pass_put(p, &d->f.fid, &c, err);
+	return pass_flags(
+		p, &d->f.fid, row, &add, &del, st.ctime_ns / 1000000, err);
 }
 
 static int diff_uid(struct diff *d, const struct store_message *m,
@@ -85,8 +74,7 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 		return 0;
 	row->p_uid = m->uid;
 	*ret_placed = true;
-	if (m->uid == row->uid ||
-		d->f.auth_site != replica_origin(p->replica))
+	if (m->uid == row->uid || d->f.auth_site != replica_origin(p->replica))
 		return 0; /* a number of this site only */
 	struct change c = pass_change(p, CHANGE_UID, 0, 0);
 	c.dot = row->dot;
@@ -147,17 +135,24 @@ static void note_absence(struct diff *d, const struct replica_message *row)
 {
 	struct pass *p = d->p;
 
-	p->absences = mem_grow(p->absences, p->absence_count + 1,
-		sizeof(*p->absences));
-	p->absences[p->absence_count++] =
-		(struct absence){row->id, d->f.id};
+	p->absences = mem_grow(
+		p->absences, p->absence_count + 1, sizeof(*p->absences));
+	p->absences[p->absence_count++] = (struct absence){row->id, d->f.id};
 }
 
 static void note_birth(struct diff *d, size_t index)
 {
-	d->births = mem_grow(
-		d->births, d->birth_count + 1, sizeof(*d->births));
+	if (index + 1 == d->dead)
+		return; /* the applier has yet to remove it */
+	d->births = mem_grow(d->births, d->birth_count + 1, sizeof(*d->births));
 	d->births[d->birth_count++] = index;
+}
+
+/* A living row and a stray of it, which is dead, may share one file. */
+static bool just_met(const struct diff *d, const struct replica_message *row)
+{
+	return d->next &&
+	       !strcmp(d->view->messages[d->next - 1].base, row->p_base);
 }
 
 /* Rows come in the order of base names, as the view's messages do. */
@@ -175,12 +170,14 @@ static int diff_row(
 	if (d->next < d->view->count && order == 0) {
 		const struct store_message *m = &d->view->messages[d->next];
 
-		/* A stray and a living row may share one file. */
-		if (!row->dead)
+		if (row->dead)
+			d->dead = d->next + 1;
+		else
 			d->next++;
 		return diff_present(d, m, row, err);
 	}
-	note_absence(d, row);
+	if (!row->dead || !just_met(d, row))
+		note_absence(d, row);
 	return 0;
 }
 
@@ -214,8 +211,7 @@ static int claim(struct pass *p, struct replica_folder *f,
 static int diff_identity(struct pass *p, struct replica_folder *f,
 	const struct store_identity *id, struct err *err)
 {
-	bool ours = f->auth_term &&
-		f->auth_site == replica_origin(p->replica);
+	bool ours = f->auth_term && f->auth_site == replica_origin(p->replica);
 	const char *extra = id->extra ? id->extra : "";
 
 	if (f->p_uidvalidity && id->uidvalidity == f->p_uidvalidity &&
@@ -226,8 +222,8 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 			"account %s: folder %s: UIDNEXT went from %u back to "
 			"%u: restored from an older copy? (nothing of it is "
 			"logged; if it is right: packetboat on %s %s)",
-			p->account->name, f->p_path, f->p_uidnext,
-			id->uidnext, p->account->name, f->p_path);
+			p->account->name, f->p_path, f->p_uidnext, id->uidnext,
+			p->account->name, f->p_path);
 	}
 	f->p_uidvalidity = id->uidvalidity;
 	f->p_uidnext = id->uidnext;
@@ -270,16 +266,15 @@ static int births(struct diff *d, struct err *err)
 /* A folder whose files are all others than those placed was swapped. */
 static bool swapped(const struct diff *d)
 {
-	return d->placed && !d->inode_same && d->inode_other >= 2 &&
-		d->inode_other >= d->placed / 2;
+	return d->placed && !d->f.guard_ok && !d->inode_same &&
+	       d->inode_other >= 2 && d->inode_other >= d->placed / 2;
 }
 
 static int compare(struct diff *d, struct err *err)
 {
 	struct pass *p = d->p;
 	size_t absences = p->absence_count;
-	int rc = replica_placed_each(
-		p->replica, d->f.id, diff_row, d, err);
+	int rc = replica_placed_each(p->replica, d->f.id, diff_row, d, err);
 
 	while (rc >= 0 && d->next < d->view->count)
 		note_birth(d, d->next++);
@@ -299,8 +294,8 @@ static int compare(struct diff *d, struct err *err)
 }
 
 /* Undo, and say why the folder stands still until `packetboat on`. */
-static int stop_folder(struct pass *p, int64_t folder, const char *why,
-	struct err *err)
+static int stop_folder(
+	struct pass *p, int64_t folder, const char *why, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder f;
@@ -336,8 +331,8 @@ static bool replaced(
 	       f->p_uidvalidity && id->uidvalidity != f->p_uidvalidity;
 }
 
-static int read_folder(struct pass *p, struct diff *d,
-	struct store_view *view, struct err *err)
+static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
+	struct err *err)
 {
 	int rc;
 
@@ -368,8 +363,8 @@ static int read_view(struct pass *p, const struct replica_folder *f,
 	store_view_free(view);
 	*view = (struct store_view){0};
 	return rc < 0 ? rc
-		      : ops->view(p->store, f->p_path, STORE_UNLOCKED, view,
-				err);
+		      : ops->view(
+				p->store, f->p_path, STORE_UNLOCKED, view, err);
 }
 
 int pass_folder(struct pass *p, int64_t folder, struct err *err)
@@ -407,8 +402,8 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		rc = stop_folder(p, folder, d.f.stopped, err);
 	if (rc >= 0) {
 		bool settled = !view.cookie.racy && !d.unresolved &&
-			waiting == p->result->waiting && d.f.p_ino &&
-			absences == p->absence_count;
+			       waiting == p->result->waiting && d.f.p_ino &&
+			       absences == p->absence_count;
 
 		/* Not to be trusted yet: look again next time. */
 		memcpy(d.f.cookie, view.cookie.b, sizeof(d.f.cookie));
@@ -436,8 +431,8 @@ static int expunge(struct pass *p, const struct replica_folder *f,
 	int rc = replica_dots(p->replica, row->id, &arena, &dots, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		struct change c = pass_change(p, CHANGE_EXPUNGE, event_ms,
-			row->place_by.stamp);
+		struct change c = pass_change(
+			p, CHANGE_EXPUNGE, event_ms, row->place_by.stamp);
 
 		c.dot = dots[i];
 		rc = pass_put(p, &f->fid, &c, err);
@@ -447,8 +442,8 @@ static int expunge(struct pass *p, const struct replica_folder *f,
 
 /* It had been logged as a copy a moment before: it was a move. */
 static int late_move(struct pass *p, const struct replica_folder *f,
-	const struct replica_message *row,
-	const struct replica_message *copy, struct err *err)
+	const struct replica_message *row, const struct replica_message *copy,
+	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder to;
@@ -457,8 +452,7 @@ static int late_move(struct pass *p, const struct replica_folder *f,
 
 	if (rc != 0)
 		return rc;
-	struct change c = pass_change(
-		p, CHANGE_MOVE, 0, row->place_by.stamp);
+	struct change c = pass_change(p, CHANGE_MOVE, 0, row->place_by.stamp);
 	c.dot = row->dot;
 	c.source = copy->dot;
 	c.uid = copy->p_uid;
@@ -474,7 +468,15 @@ static int late_move(struct pass *p, const struct replica_folder *f,
 	c = pass_change(p, CHANGE_LEFT, 0, row->place_by.stamp);
 	c.dot = row->dot;
 	c.folder = to.fid;
-	return pass_put(p, &f->fid, &c, err);
+	rc = pass_put(p, &f->fid, &c, err);
+	/* What the message was given before it left, its copy was not. */
+	struct replica_message joined;
+	struct flag_set seen = {copy->p_letters, copy->p_keywords};
+	if (rc >= 0)
+		rc = replica_message_by_dot(
+			p->replica, &copy->dot, &arena, &joined, err);
+	return rc != 0 ? rc
+		       : pass_flags_seen(p, &to.fid, &joined, &seen, 0, err);
 }
 
 /* The message lies nowhere now: record it, before or after it is logged. */
@@ -497,8 +499,8 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_message row, copy;
-	int64_t window = p->config->copy_window_ms ? p->config->copy_window_ms
-						   : 10000;
+	int64_t window =
+		p->config->copy_window_ms ? p->config->copy_window_ms : 10000;
 	int rc = replica_message_get(p->replica, id, &arena, &row, err);
 
 	if (rc != 0 || row.p_folder != f->id)
@@ -509,8 +511,8 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 		return unplace(p, id, err);
 	if (row.folder != f->id)
 		return unplace(p, id, err); /* merged elsewhere: as wanted */
-	rc = replica_message_copy_of(p->replica, id, p->now_ms - window,
-		&arena, &copy, err);
+	rc = replica_message_copy_of(
+		p->replica, id, p->now_ms - window, &arena, &copy, err);
 	if (rc < 0)
 		return rc;
 	int64_t event_ms = view ? view->dir_ctime_ns / 1000000 : 0;
@@ -547,8 +549,8 @@ static int count_row(
 	return 0;
 }
 
-int pass_absences(struct pass *p, int64_t folder,
-	const struct store_view *view, struct err *err)
+int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
+	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder f;
@@ -559,8 +561,8 @@ int pass_absences(struct pass *p, int64_t folder,
 		return rc < 0 ? rc : 0;
 	rc = replica_placed_each(p->replica, folder, count_row, &c, err);
 	bool mass = c.placed > p->config->guard_least &&
-		c.absent * 100 > c.placed * p->config->guard_percent &&
-		!capture_is_transient(f.path);
+		    c.absent * 100 > c.placed * p->config->guard_percent &&
+		    !capture_is_transient(f.path);
 	if (rc >= 0 && mass && !f.guard_ok) {
 		p->result->guarded += c.absent;
 		f.guard_count = c.absent;

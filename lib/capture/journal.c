@@ -6,9 +6,9 @@
 #include "err.h"
 #include "segment.h"
 
-#define FRAME_CHANGES_MAX 4096  /* changes per frame: bounds memory */
-#define STATE_EVERY 512         /* changes between statements … */
-#define STATE_EVERY_MS 600000   /* … and time */
+#define FRAME_CHANGES_MAX 4096 /* changes per frame: bounds memory */
+#define STATE_EVERY 512	       /* changes between statements … */
+#define STATE_EVERY_MS 600000  /* … and time */
 
 struct journal_log {
 	struct replica_log at;
@@ -51,8 +51,7 @@ static int log_for(struct journal *j, const struct id128 *folder,
 		}
 	}
 	struct replica *r = j->account->replica;
-	struct log_id id = {
-		replica_origin(r), replica_incarnation(r), *folder};
+	struct log_id id = {replica_origin(r), replica_incarnation(r), *folder};
 	j->logs = mem_grow(j->logs, j->log_count + 1, sizeof(*j->logs));
 	struct journal_log *log = &j->logs[j->log_count];
 	memset(log, 0, sizeof(*log));
@@ -64,8 +63,8 @@ static int log_for(struct journal *j, const struct id128 *folder,
 	return 0;
 }
 
-int journal_put(struct journal *j, const struct id128 *folder,
-	struct change *c, struct err *err)
+int journal_put(struct journal *j, const struct id128 *folder, struct change *c,
+	struct err *err)
 {
 	struct journal_log *log;
 	int rc = log_for(j, folder, &log, err);
@@ -89,8 +88,7 @@ static int append_statement(struct journal *j, struct journal_log *log,
 	AUTO_BUF struct buf b = BUF_INIT;
 	struct replica *r = j->account->replica;
 	const struct id128 *folder = &log->at.known.log.folder;
-	struct statement st = {
-		.lsn = w->end.lsn, .stamp = STAMP_OF(now_ms, 0)};
+	struct statement st = {.lsn = w->end.lsn, .stamp = STAMP_OF(now_ms, 0)};
 	struct replica_log *logs;
 	size_t count;
 	int rc = replica_folder_sums(
@@ -129,15 +127,15 @@ static int append_changes(
 			log->batch.items[at].by.lsn, w->header.base_ms};
 		buf_clear(&b);
 		change_encode(&ctx, log->batch.items + at, n, &b);
-		rc = log_writer_append(w, FRAME_CHANGES, (uint32_t)n, b.data,
-			b.len, err);
+		rc = log_writer_append(
+			w, FRAME_CHANGES, (uint32_t)n, b.data, b.len, err);
 		at += n;
 	}
 	return rc;
 }
 
-static int write_log(struct journal *j, struct journal_log *log, bool state,
-	struct err *err)
+static int write_log(
+	struct journal *j, struct journal_log *log, bool state, struct err *err)
 {
 	struct account *a = j->account;
 	struct segment_header header = {.log = log->at.known.log};

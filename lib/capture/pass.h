@@ -42,6 +42,18 @@ struct change pass_change(struct pass *p, enum change_kind kind,
 int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	struct err *err);
 
+/*
+ * flags.c: log that somebody set `add` and cleared `del` of a message at
+ * event_ms; nothing if both are empty.
+ */
+int pass_flags(struct pass *p, const struct id128 *folder,
+	const struct replica_message *m, const struct flag_set *add,
+	const struct flag_set *del, int64_t event_ms, struct err *err);
+/* The same for all by which what is seen differs from what is merged. */
+int pass_flags_seen(struct pass *p, const struct id128 *folder,
+	const struct replica_message *m, const struct flag_set *seen,
+	int64_t event_ms, struct err *err);
+
 /* tree.c: folders and subscriptions. vanished: rows of folders that are in
    the state's placed half and not in the store; into the arena. */
 int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,

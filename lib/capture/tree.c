@@ -17,8 +17,8 @@ struct tree {
 	struct store_list list;
 	struct replica_folder *known;
 	size_t known_count;
-	bool *found;         /* per known folder: it is in the store */
-	int64_t *row;        /* per listed folder: its row, 0 not known yet */
+	bool *found;  /* per known folder: it is in the store */
+	int64_t *row; /* per listed folder: its row, 0 not known yet */
 };
 
 static void take(struct tree *t, size_t listed, size_t known)
@@ -27,8 +27,8 @@ static void take(struct tree *t, size_t listed, size_t known)
 	t->found[known] = true;
 }
 
-static int place_path(struct tree *t, size_t listed, size_t known,
-	struct err *err)
+static int place_path(
+	struct tree *t, size_t listed, size_t known, struct err *err)
 {
 	struct replica_folder *f = &t->known[known];
 
@@ -54,8 +54,8 @@ static int match_same(struct tree *t, struct err *err)
 				take(t, i, k);
 				break;
 			}
-			int rc = t->p->store->ops->identity(t->p->store,
-				f->p_path, t->arena, &id, err);
+			int rc = t->p->store->ops->identity(
+				t->p->store, f->p_path, t->arena, &id, err);
 			if (rc < 0)
 				return rc == ERR_ABSENT ? 0 : rc;
 			if (id.has_guid && id_equal(&id.guid, &f->p_guid)) {
@@ -70,16 +70,16 @@ static int match_same(struct tree *t, struct err *err)
 	return 0;
 }
 
-static int log_rename(struct tree *t, size_t listed, size_t known,
-	struct err *err)
+static int log_rename(
+	struct tree *t, size_t listed, size_t known, struct err *err)
 {
 	struct replica_folder *f = &t->known[known];
 	const char *path = t->list.folders[listed].path;
 	int rc = 0;
 
 	if (strcmp(f->path, path) != 0) {
-		struct change c = pass_change(
-			t->p, CHANGE_RENAME, 0, f->path_by.stamp);
+		struct change c =
+			pass_change(t->p, CHANGE_RENAME, 0, f->path_by.stamp);
 
 		c.folder = f->fid;
 		c.path = path;
@@ -92,8 +92,8 @@ static int log_rename(struct tree *t, size_t listed, size_t known,
 static int match_renamed(struct tree *t, size_t i, struct err *err)
 {
 	struct store_identity id = {0};
-	int rc = t->p->store->ops->identity(t->p->store,
-		t->list.folders[i].path, t->arena, &id, err);
+	int rc = t->p->store->ops->identity(
+		t->p->store, t->list.folders[i].path, t->arena, &id, err);
 
 	if (rc < 0)
 		return rc == ERR_ABSENT ? 0 : rc;
@@ -102,17 +102,17 @@ static int match_renamed(struct tree *t, size_t i, struct err *err)
 
 		if (t->found[k] || id_equal(&f->fid, &ID_INBOX))
 			continue;
-		bool same_dir =
-			f->p_path && f->p_ino == t->list.folders[i].ino;
-		bool same_guid = id.has_guid &&
+		bool same_dir = f->p_path && f->p_ino == t->list.folders[i].ino;
+		bool same_guid =
+			id.has_guid &&
 			(f->p_path ? id_equal(&id.guid, &f->p_guid)
-				   : id_equal(&id.guid, &f->guid) &&
-						!f->dead &&
+				   : id_equal(&id.guid, &f->guid) && !f->dead &&
 						!strcmp(f->path,
 							t->list.folders[i]
 								.path));
-		if (!same_guid && (!same_dir || (id.has_guid &&
-				!id_equal(&id.guid, &f->p_guid))))
+		if (!same_guid &&
+			(!same_dir || (id.has_guid &&
+					      !id_equal(&id.guid, &f->p_guid))))
 			continue;
 		take(t, i, k);
 		return f->p_path ? log_rename(t, i, k, err)
@@ -126,11 +126,11 @@ static bool fid_known(struct tree *t, const struct id128 *fid, struct err *err)
 	struct replica_folder f;
 
 	return replica_folder_by_fid(t->p->replica, fid, t->arena, &f, err) ==
-		0;
+	       0;
 }
 
-static int log_new_folder(struct pass *p, const struct id128 *fid, const char *path,
-	const struct store_identity *id, struct err *err)
+static int log_new_folder(struct pass *p, const struct id128 *fid,
+	const char *path, const struct store_identity *id, struct err *err)
 {
 	struct change c = pass_change(p, CHANGE_FOLDER, 0, 0);
 	int rc;
@@ -192,16 +192,14 @@ static int birth(struct tree *t, size_t i, struct err *err)
 	} else if (id.has_guid && !fid_known(t, &id.guid, err)) {
 		fid = id.guid;
 	} else {
-		p->account->os->ops->random(
-			p->account->os, &fid, sizeof(fid));
+		p->account->os->ops->random(p->account->os, &fid, sizeof(fid));
 	}
 	if (replica_folder_by_fid(p->replica, &fid, t->arena, &f, err) != 0 ||
 		!*f.path) {
 		rc = log_new_folder(p, &fid, on_disk->path, &id, err);
 		if (rc < 0)
 			return rc;
-		rc = replica_folder_by_fid(
-			p->replica, &fid, t->arena, &f, err);
+		rc = replica_folder_by_fid(p->replica, &fid, t->arena, &f, err);
 		if (rc != 0)
 			return rc < 0 ? rc
 				      : err_set(err, ERR_CORRUPT,
@@ -275,7 +273,7 @@ static int sub_names(struct tree *t, struct err *err)
 
 		for (size_t k = 0; k < t->known_count && !folder; k++)
 			folder = t->known[k].p_path &&
-				!strcmp(t->known[k].p_path, path);
+				 !strcmp(t->known[k].p_path, path);
 		for (size_t k = 0; k < count && !s; k++)
 			if (!strcmp(subs[k].path, path))
 				s = &subs[k];
@@ -285,15 +283,14 @@ static int sub_names(struct tree *t, struct err *err)
 			rc = log_subscribe(t->p, &ID_ACCOUNT, path, true,
 				s ? s->by.stamp : 0, err);
 		if (rc >= 0)
-			rc = replica_sub_place(
-				t->p->replica, path, true, err);
+			rc = replica_sub_place(t->p->replica, path, true, err);
 	}
 	for (size_t k = 0; k < count && rc >= 0; k++) {
 		bool folder = false;
 
 		for (size_t i = 0; i < t->known_count && !folder; i++)
 			folder = t->known[i].p_path &&
-				!strcmp(t->known[i].p_path, subs[k].path);
+				 !strcmp(t->known[i].p_path, subs[k].path);
 		if (!subs[k].p_subscribed ||
 			(!folder && subscribed_in(&t->list, subs[k].path)))
 			continue;
@@ -325,8 +322,7 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 
 	if (rc < 0)
 		return rc;
-	t.row = arena_alloc(
-		arena, (t.list.folder_count + 1) * sizeof(*t.row));
+	t.row = arena_alloc(arena, (t.list.folder_count + 1) * sizeof(*t.row));
 	rc = load(&t, err);
 	if (rc >= 0)
 		rc = match_same(&t, err);
@@ -337,8 +333,7 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 		if (!t.row[i])
 			rc = birth(&t, i, err);
 	size_t vanished = 0;
-	int64_t *rows =
-		arena_alloc(arena, (t.known_count + 1) * sizeof(*rows));
+	int64_t *rows = arena_alloc(arena, (t.known_count + 1) * sizeof(*rows));
 	for (size_t k = 0; k < t.known_count; k++)
 		if (t.known[k].p_path && !t.found[k] && !t.known[k].off)
 			rows[vanished++] = t.known[k].id;
@@ -386,12 +381,11 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 /* ---- two folders, one name ---- */
 
 /* Nobody has acknowledged that we know this folder. */
-static int unheard(struct account *a, const struct replica_folder *f,
-	struct err *err)
+static int unheard(
+	struct account *a, const struct replica_folder *f, struct err *err)
 {
 	struct replica_log log;
-	int rc = replica_log_get(
-		a->replica, &f->born_by.log, false, &log, err);
+	int rc = replica_log_get(a->replica, &f->born_by.log, false, &log, err);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 1;
@@ -430,9 +424,10 @@ int capture_merge_names(struct journal *j, struct err *err)
 			.del = {"", ""}};
 		c.by.stamp = journal_stamp(now, now, 0);
 		int yield = ours->auth_site == self &&
-				theirs->auth_site != self && theirs->auth_site
-			? unheard(a, ours, err)
-			: 0;
+					    theirs->auth_site != self &&
+					    theirs->auth_site
+				    ? unheard(a, ours, err)
+				    : 0;
 		if (yield < 0)
 			return yield;
 		if (yield) {
@@ -440,7 +435,7 @@ int capture_merge_names(struct journal *j, struct err *err)
 			   the merge of ids keeps. */
 			c.folder = theirs->fid;
 			c.term = 1 + (x.auth_term > y.auth_term ? x.auth_term
-							       : y.auth_term);
+								: y.auth_term);
 			c.site = theirs->auth_site;
 			rc = journal_put(j, &ID_ACCOUNT, &c, err);
 			if (rc < 0)
