@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "capture.h"
 #include "err.h"
 #include "front.h"
 #include "site.h"
@@ -45,7 +46,9 @@ static int decide_folder(struct account *a, const char *path,
 	else
 		folder.off = what == LOGGING_OFF;
 	folder.cookie_good = false; /* the next pass looks at it */
-	rc = replica_folder_place(a->replica, &folder, err);
+	rc = what == LOGGING_ON && *folder.stopped
+		? capture_accept_folder(a, &folder, err)
+		: replica_folder_place(a->replica, &folder, err);
 	if (rc == 0)
 		log_say(&f->log, LOG_LEVEL_INFO,
 			what == GUARD_ACCEPT ? "account %s: folder %s: the "
@@ -61,8 +64,15 @@ static int decide_folder(struct account *a, const char *path,
 static int decide_account(
 	struct account *a, enum decision what, struct front *f, struct err *err)
 {
+	AUTO_ARENA struct arena arena = {0};
+	const char *stopped;
 	int rc = replica_meta_set(a->replica, "off", what == LOGGING_OFF, err);
 
+	if (rc == 0)
+		rc = replica_text_get(
+			a->replica, "stopped", &arena, &stopped, err);
+	if (rc == 0 && what == LOGGING_ON && *stopped)
+		rc = capture_accept(a, err);
 	if (rc == 0)
 		log_say(&f->log, LOG_LEVEL_INFO,
 			what == LOGGING_OFF
