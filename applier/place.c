@@ -101,6 +101,10 @@ int place_account(struct account *a, struct store *store,
 	size_t count;
 
 	*ret = (struct place_result){0};
+	/* Those that are gone may hold names that others are to get. */
+	if (place_removals(&p, &one) < 0)
+		keep_first(&first, &one);
+	one = ERR_INIT;
 	if (place_names(&p, &one) < 0)
 		keep_first(&first, &one);
 	int rc = add_rows(&p, &arena, &rows, &count, err);

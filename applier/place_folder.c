@@ -330,7 +330,6 @@ static void do_add(
 	struct batch *b, const struct store_view *view, struct action *a)
 {
 	struct store_ops const *ops = b->p->store->ops;
-	const char *extra = a->row.extra;
 	bool uids = view->identity.has_uids || b->build;
 
 	if (a->row.uid > b->stop_uid)
@@ -348,13 +347,8 @@ static void do_add(
 			return; /* ours from before: capture finds it */
 		a->target_base = keep(b, other);
 		a->whole = false;
-		if (!strstr(extra, "G")) {
-			AUTO_FREE char *g = mem_printf("%s%sG%s", extra,
-				*extra ? " " : "", a->row.base);
-
-			extra = keep(b, g);
-		}
 	}
+	const char *extra = extra_for(b, a, a->target_base);
 	struct store_add add = {
 		.base = a->target_base,
 		.letters = a->row.letters,
@@ -420,10 +414,11 @@ static void do_update(
 		b->p->result->late++;
 		move_uid = false;
 	}
-	if (move_uid || (m->uid && strcmp(m->extra, a->row.extra))) {
+	const char *extra = extra_for(b, a, a->row.p_base);
+	if (move_uid || (m->uid && strcmp(m->extra, extra))) {
 		b->p->store->ops->txn_uid(
-			b->txn, m->base, move_uid ? uid : m->uid, a->row.extra);
-		a->row.p_extra = a->row.extra;
+			b->txn, m->base, move_uid ? uid : m->uid, extra);
+		a->row.p_extra = extra;
 		a->row.p_uid = move_uid ? uid : m->uid;
 		if (move_uid)
 			b->next = uid + 1;

@@ -39,6 +39,17 @@ static int rename_placed(struct placing *p, struct arena *arena,
 {
 	int rc = p->store->ops->rename(p->store, from, to, err);
 
+	/* Subscriptions are names on disk: they do not follow. */
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct replica_folder *f = &list[i];
+
+		if (!f->p_path || !f->p_subscribed ||
+			(strcmp(f->p_path, from) &&
+				!starts_with_folder(f->p_path, from)))
+			continue;
+		rc = p->store->ops->subscribe(p->store, f->p_path, false, err);
+		f->p_subscribed = false;
+	}
 	if (rc >= 0)
 		rc = replica_begin(p->replica, err);
 	for (size_t i = 0; i < count && rc >= 0; i++) {
@@ -80,6 +91,18 @@ static int step_aside(struct placing *p, struct arena *arena,
 	return rename_placed(p, arena, list, count, from, aside, err);
 }
 
+/* A folder that is gone, but must stay until its messages were fetched. */
+static bool in_the_way(const struct replica_folder *list, size_t count,
+	const struct replica_folder *f)
+{
+	if (!f->p_path || !f->dead || f->off)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].dead && strcmp(list[i].path, f->p_path) == 0)
+			return true;
+	return false;
+}
+
 int place_names(struct placing *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -88,6 +111,11 @@ int place_names(struct placing *p, struct err *err)
 	size_t count;
 	int rc = replica_folders(p->replica, &arena, &list, &count, err);
 
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		if (in_the_way(list, count, &list[i]))
+			rc = step_aside(p, &arena, list, count, &list[i], err);
 	if (rc < 0)
 		return rc;
 	bool *failed = arena_alloc(&arena, count + 1);

@@ -82,6 +82,7 @@ static void plan_identity(const struct store_txn *t, struct plan *p)
 	if (to->uidnext > id->uidnext) {
 		id->uidnext = to->uidnext;
 		p->uidlist_changed = true;
+		p->uids_changed = true; /* STATUS answers from the index */
 	}
 	if (to->has_guid &&
 		(!id->has_guid || !id_equal(&to->guid, &id->guid))) {
