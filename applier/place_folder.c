@@ -326,6 +326,23 @@ static bool name_comes_free(struct batch *b, const struct action *a)
 	return false;
 }
 
+/*
+ * The UID list's fields of a message: under another name than its own the
+ * GUID, which the name is by default, is said there.
+ */
+static const char *extra_for(
+	struct batch *b, const struct action *a, const char *base)
+{
+	const char *extra = a->row.extra;
+
+	if (strcmp(base, a->row.base) == 0 || *extra == 'G' ||
+		strstr(extra, " G"))
+		return extra;
+	AUTO_FREE char *with = mem_printf(
+		"%s%sG%s", extra, *extra ? " " : "", a->row.base);
+	return keep(b, with);
+}
+
 static void do_add(
 	struct batch *b, const struct store_view *view, struct action *a)
 {
