@@ -86,6 +86,7 @@ int site_store_open(const struct site *s, const struct config_account *a,
 	struct maildir_config mc = {
 		.root = a->maildir,
 		.control = a->control,
+		.index = a->index,
 		.inbox = a->inbox,
 		.layout = a->layout == LAYOUT_FS	  ? MAILDIR_FS
 			  : a->layout == LAYOUT_MAILDIRPP ? MAILDIR_PLUSPLUS
