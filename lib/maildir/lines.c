@@ -1,7 +1,7 @@
 /*
  * lines: the lines of a server's small text files, as Dovecot reads them.
  *
- * A line ends in LF; a CR before it is no part of it. What stands behind the
+ * A line ends in LF; CRs before it are no part of it. What stands behind the
  * last LF is not a line (a writer died, or is still writing): `torn` tells.
  */
 #include "maildir_private.h"
@@ -25,7 +25,7 @@ bool lines_next(struct lines *l, struct slice *ret)
 		return false;
 	}
 	*ret = (struct slice){.at = l->at, .len = (size_t)(lf - l->at)};
-	if (ret->len && lf[-1] == '\r')
+	while (ret->len && ret->at[ret->len - 1] == '\r')
 		ret->len--;
 	l->at = lf + 1;
 	return true;

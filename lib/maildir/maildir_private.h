@@ -133,7 +133,7 @@ struct lines {
 	bool torn; /* the last line had no LF; it was not given */
 };
 struct lines lines_over(const void *data, size_t len);
-/* The next line that ends in LF, without it and without a CR before it. */
+/* The next line that ends in LF, without it and without CRs before it. */
 bool lines_next(struct lines *l, struct slice *ret);
 /* All of it decimal digits and at most max. */
 bool slice_number(struct slice s, uint64_t max, uint64_t *ret);

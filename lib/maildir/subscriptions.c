@@ -86,6 +86,8 @@ static bool next_line(struct lines *l, struct slice *ret)
 	if (!l->torn)
 		return false;
 	*ret = (struct slice){.at = l->at, .len = (size_t)(l->end - l->at)};
+	while (ret->len && ret->at[ret->len - 1] == '\r')
+		ret->len--;
 	l->at = l->end;
 	l->torn = false;
 	return true;
@@ -169,7 +171,9 @@ bool subscriptions_edit(const void *data, size_t len, char sep,
 			    strcmp(buf_str(&there), path) == 0;
 
 		found |= same;
-		if (same && !value)
+		/* No empty lines in version 1: "V<TAB>2" and one of them would
+		   make it version 2. */
+		if ((same && !value) || (!v2 && !line.len))
 			continue;
 		buf_add(ret, line.at, line.len);
 		buf_add_byte(ret, '\n');

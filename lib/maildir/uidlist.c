@@ -50,6 +50,11 @@ static struct slice next_field(struct slice *s)
 	return field;
 }
 
+static bool has_cr(struct slice line)
+{
+	return line.len && memchr(line.at, '\r', line.len);
+}
+
 static bool read_u32(struct slice digits, uint32_t *ret)
 {
 	uint64_t v;
@@ -141,6 +146,8 @@ int uidlist_read_head(struct uidlist_reader *r, const void *data, size_t len,
 		return broken(r, "zero bytes", err);
 	if (!lines_next(&r->lines, &head))
 		return broken(r, "no header", err);
+	if (has_cr(head))
+		return broken(r, "a CR inside", err);
 	if (head.len < 2 || head.at[1] != ' ' ||
 		(*head.at != '1' && *head.at != '3'))
 		return broken(r, "unknown version", err);
@@ -200,6 +207,8 @@ int uidlist_read_line(
 	if (!lines_next(&r->lines, &rest))
 		return 0;
 	r->line++;
+	if (has_cr(rest))
+		return broken(r, "a CR inside", err);
 	if (!read_u32(next_field(&rest), &ret->uid) || !ret->uid)
 		return broken(r, "no UID", err);
 	if (ret->uid > UID_MAX)

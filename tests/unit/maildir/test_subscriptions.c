@@ -101,6 +101,8 @@ static void an_edit_leaves_every_other_line(void **state)
 	edits_to("V\t2\n\nodd//\001x\nA\tB\n", '.', "A/B", false, true,
 		"V\t2\n\nodd//\001x\n");
 	edits_to("A.B\nC\n", '.', "D/E", true, true, "A.B\nC\nD.E\n");
+	/* No header may come about. */
+	edits_to("V\t2\nX\n\nY\n", '.', "X", false, true, "V\t2\nY\n");
 	edits_to("", '.', "D/E", true, true, "V\t2\n\nD\tE\n");
 	edits_to("V\t2\n\nA\n", '.', "A", true, false, "V\t2\n\nA\n");
 	edits_to("V\t2\n\nA\n", '.', "B", false, false, "V\t2\n\nA\n");

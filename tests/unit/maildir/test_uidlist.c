@@ -128,6 +128,8 @@ static void what_dovecot_throws_away_is_corrupt(void **state)
 		"3 V1 N2\n1 :a/b\n",
 		"3 V1 N2\n1 ::2,S\n",
 		"3 V1 N2\n\n",
+		"3 V1 N2 P\rx\n",
+		"3 V1 N2\n1 :a\rb\n",
 		"1 1\n",
 		"1 1 2\n1 \n",
 	};
