@@ -168,6 +168,10 @@ static int explain_damage(
 		return err_set(err, ERR_CORRUPT,
 			"%s: %s: page 1: damaged, or not made by Packetboat",
 			what, v->path);
+	if (v->bad_page == 0)
+		return err_set(err, ERR_CORRUPT,
+			"%s: %s-journal: checksum does not match", what,
+			v->path);
 	return err_set(err, ERR_CORRUPT,
 		"%s: %s: page %lld: checksum does not match", what, v->path,
 		(long long)v->bad_page);

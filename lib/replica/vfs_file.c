@@ -2,20 +2,11 @@
  * vfs_file: the database and its journal, as SQLite reads and writes them.
  * The rules are numbered in vfs_file.h.
  *
- * A journal record is written in three calls, and read in three:
- *
- *	+-------------+--------------------------+--------------------+
- *	| page number | page image               | SQLite's checksum  |
- *	| 4 bytes     | VFS_PAGE_SIZE            | 4 bytes            |
- *	+-------------+--------------------------+--------------------+
- *
- * so the four bytes before an image say which page it is of. SQLite's own
- * checksum samples every 200th byte and does not touch the reserved bytes.
- *
  * A crash leaves a journal that the next reader rolls back: SQLite syncs the
  * records, then the header that counts them, then writes the database.
  */
 #include "vfs_file.h"
+#include "vfs_journal.h"
 #include "vfs_lock.h"
 #include "vfs_page.h"
 #include "mem.h"
@@ -31,10 +22,9 @@ struct vfs_file {
 	sqlite3_file base;
 	struct vfs *v;
 	int fd;
-	int level;	   /* SQLITE_LOCK_*; the database only */
-	bool shrunk;	   /* made or cut since the last sync */
-	int64_t image_at;  /* where a page image would begin; the journal */
-	uint32_t image_of; /* and the page it would be of */
+	int level;		    /* SQLITE_LOCK_*; the database only */
+	bool shrunk;		    /* made or cut since the last sync */
+	struct vfs_journal journal; /* the journal only */
 };
 
 int vfs_refused(struct vfs *v, int r, int code)
@@ -282,57 +272,48 @@ static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
 
 /* ---- the journal ---- */
 
-static bool is_image(const struct vfs_file *f, int len, int64_t at)
+static int check_head(struct vfs_file *f, int64_t at)
 {
-	return len == VFS_PAGE_SIZE && f->image_at == at && f->image_of != 0;
-}
+	uint8_t head[JOURNAL_HEAD];
+	sqlite3_int64 size;
+	int rc = read_plain(f, head, sizeof(head), at);
 
-static void expect_image(
-	struct vfs_file *f, const void *number, int len, int64_t at)
-{
-	f->image_at = at + len;
-	f->image_of = len == 4 ? vfs_page_u32(number) : 0;
+	if (rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ)
+		rc = file_size(&f->base, &size);
+	if (rc != SQLITE_OK)
+		return rc;
+	if (!vfs_journal_check_head(&f->journal, head, at, size))
+		return bad_page(f->v, 0);
+	return SQLITE_OK;
 }
 
 static int journal_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 {
 	struct vfs_file *f = (struct vfs_file *)file;
-	int rc = read_plain(f, to, (size_t)len, at);
+	int rc = SQLITE_OK;
 
-	if (rc == SQLITE_OK && is_image(f, len, at) &&
-		!vfs_page_whole(to, f->image_of))
-		return bad_page(f->v, f->image_of);
-	expect_image(f, to, len, at);
+	if (vfs_journal_asks_head((size_t)len, at))
+		rc = check_head(f, at);
+	if (rc == SQLITE_OK)
+		rc = read_plain(f, to, (size_t)len, at);
+	if (rc == SQLITE_OK &&
+		!vfs_journal_check_record(&f->journal, to, (size_t)len, at))
+		return bad_page(f->v, f->journal.page);
 	return rc;
-}
-
-/*
- * A header is as long as an image and may follow the four bytes of a record's
- * checksum; its first bytes tell it from any page.
- */
-static bool is_header(const void *from)
-{
-	static const uint8_t magic[8] = {
-		0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
-
-	return memcmp(from, magic, sizeof(magic)) == 0;
 }
 
 static int journal_write(
 	sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
 	struct vfs_file *f = (struct vfs_file *)file;
-	uint8_t page[VFS_PAGE_SIZE];
+	uint8_t room[VFS_PAGE_SIZE];
+	const uint8_t *bytes;
+	size_t size = (size_t)len;
 
 	if (f->v->failed)
 		return SQLITE_IOERR_WRITE;
-	if (is_image(f, len, at) && !is_header(from)) {
-		memcpy(page, from, sizeof(page));
-		vfs_page_seal(page, f->image_of);
-		from = page;
-	}
-	expect_image(f, from, len, at);
-	return write_plain(f, from, (size_t)len, at);
+	bytes = vfs_journal_seal(&f->journal, from, &size, at, room);
+	return write_plain(f, bytes, size, at);
 }
 
 /* ---- locks ---- */
@@ -528,6 +509,7 @@ int vfs_file_open(sqlite3_vfs *base, const char *path, sqlite3_file *file,
 		.v = v,
 		.fd = fd,
 		.level = SQLITE_LOCK_NONE,
+		.journal = VFS_JOURNAL_INIT,
 		.shrunk = !v->dir_durable,
 	};
 	if (ret_flags)

@@ -5,8 +5,9 @@
  * (1) A page of the database reaches SQLite only if its checksum matches, and
  *     every write of a page carries its checksum. (A page that SQLite freed
  *     before it was ever written may be a hole: free pages are not read.)
- * (2) A page image in the journal carries the same checksum, so that a
- *     rollback never puts damage back under a fresh one.
+ * (2) Nothing of the journal that is needed reaches SQLite unchecked
+ *     (vfs_journal.h): a rollback never ends half way because of damage, nor
+ *     puts damage back under a fresh checksum.
  * (3) The journal is never removed, only emptied: its directory entry is made
  *     durable before the first page of the database is overwritten, once.
  * (4) A failed fsync is final: from then on the connection gets no lock and
@@ -40,7 +41,7 @@ struct vfs {
 	bool seen_valid;  /* seen holds a change counter */
 	uint32_t seen;	  /* the last one known to be durable, or our own */
 	int os_errno;	  /* why the system last refused */
-	int64_t bad_page; /* the last page refused; 0: none */
+	int64_t bad_page; /* the page refused last; 0: the journal's header */
 	bool foreign;	  /* it was a first page not made by us */
 };
 

@@ -330,6 +330,37 @@ static void no_temporary_file_is_ever_opened(void **state)
 	simdisk_free(d);
 }
 
+/* The journal has many parts; savepoints read some of them, in any order. */
+static void a_rollback_of_a_long_transaction_restores_every_row(void **state)
+{
+	struct simdisk *d = simdisk_new(1);
+	sqlite3 *db = must_open(simdisk_os(d), STATE, true);
+	AUTO_BUF struct buf before = BUF_INIT, between = BUF_INIT,
+			    after = BUF_INIT;
+
+	(void)state;
+	must_run(db, "PRAGMA cache_size=10; PRAGMA cache_spill=5;"
+		     "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT);"
+		     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
+		     "SELECT i + 1 FROM n WHERE i < 2000) "
+		     "INSERT INTO t SELECT i, hex(randomblob(40)) FROM n;");
+	assert_int_equal(read_all(db, &before), SQLITE_OK);
+	must_run(db, "BEGIN; UPDATE t SET v = v || 'y' WHERE k % 3 = 0");
+	assert_int_equal(read_all(db, &between), SQLITE_OK);
+	must_run(db, "SAVEPOINT b; DELETE FROM t WHERE k % 2;"
+		     "SAVEPOINT c; UPDATE t SET v = v || v; ROLLBACK TO c;"
+		     "UPDATE t SET v = v || 'z' WHERE k < 900; ROLLBACK TO b");
+	assert_int_equal(read_all(db, &after), SQLITE_OK);
+	assert_string_equal(buf_str(&after), buf_str(&between));
+	must_run(db, "UPDATE t SET v = 'none'; ROLLBACK");
+	buf_clear(&after);
+	assert_int_equal(read_all(db, &after), SQLITE_OK);
+	assert_string_equal(buf_str(&after), buf_str(&before));
+	vfs_close(db);
+	must_verify(simdisk_os(d), STATE);
+	simdisk_free(d);
+}
+
 /* ---- two connections ---- */
 
 static bool sees_a_writer(sqlite3 *db)
@@ -612,6 +643,8 @@ int main(void)
 		cmocka_unit_test(a_free_page_may_be_a_hole),
 		cmocka_unit_test(a_commit_takes_four_fsyncs_and_a_read_none),
 		cmocka_unit_test(no_temporary_file_is_ever_opened),
+		cmocka_unit_test(
+			a_rollback_of_a_long_transaction_restores_every_row),
 		cmocka_unit_test(two_connections_lock_each_other_out),
 		cmocka_unit_test(a_busy_database_is_waited_for_ten_seconds),
 		cmocka_unit_test(every_flipped_byte_is_found_and_never_read),

@@ -33,6 +33,7 @@
 struct truth {
 	uint64_t digest[STEPS + 1]; /* after each step */
 	uint64_t calls;		    /* of the whole run */
+	uint64_t third;		    /* up to the end of step 3 */
 	bool is_sync[CALLS_MAX];    /* the n-th call is an fsync */
 };
 
@@ -197,6 +198,8 @@ static int find_truth(void **state)
 	assert_int_equal(open_small(simdisk_os(d), &db), 0);
 	for (int i = 1; i <= STEPS; i++) {
 		assert_int_equal(step_sql(db, i), SQLITE_OK);
+		if (i == 3)
+			truth->third = simdisk_calls(d);
 		truth->digest[i] = digest_of(db);
 		assert_int_not_equal(truth->digest[i], truth->digest[i - 1]);
 	}
@@ -481,51 +484,101 @@ static void another_connection_goes_on_where_one_has_failed(void **state)
 
 /* ---- the journal ---- */
 
-/* Flips bytes of the journal's first page image; counts who was refused. */
-static unsigned flip_in_image(
-	const struct simdisk *d, const struct truth *truth)
+/* An error, or the state before or after the step in flight. */
+static bool opens_whole(struct simdisk *d, const struct truth *truth, int done)
 {
-	size_t image = VFS_PAGE_SIZE + 4; /* after header and page number */
+	struct err err = ERR_INIT;
+	sqlite3 *db = NULL;
+	int step;
+
+	if (vfs_open(simdisk_os(d), STATE, false, &db, &err) < 0) {
+		assert_int_equal(err.code, ERR_CORRUPT);
+		assert_non_null(strstr(err.text, STATE));
+		return false;
+	}
+	step = step_of(db);
+	assert_in_range(step, done, done + 1);
+	assert_int_equal(digest_of(db), truth->digest[step]);
+	vfs_close(db);
+	return true;
+}
+
+/* Headers, the small pieces of records; of images a sample. */
+static bool worth_flipping(int64_t at)
+{
+	int64_t in_sector = at % VFS_PAGE_SIZE;
+	int64_t in_record = (at - VFS_PAGE_SIZE) % (VFS_PAGE_SIZE + 8);
+
+	return (in_sector < 40 && at % 5 == 0) || at < 40 || in_record < 5 ||
+	       in_record >= VFS_PAGE_SIZE + 3 || at % 1009 == 0;
+}
+
+static unsigned flip_journal(
+	const struct simdisk *d, const struct truth *truth, int done)
+{
+	struct simdisk *whole = simdisk_clone(d);
 	unsigned refused = 0;
+	struct os_stat st = {0};
 
-	for (size_t at = 0; at < VFS_PAGE_SIZE; at += 41) {
-		struct simdisk *bad = simdisk_clone(d);
-		struct err err = ERR_INIT;
-		sqlite3 *db = NULL;
+	simdisk_os(whole)->ops->stat(simdisk_os(whole), JOURNAL, &st);
+	for (int64_t at = 0; at < st.size; at++) {
+		struct simdisk *bad;
 
-		simdisk_damage(bad, JOURNAL, image + at, 0x10);
-		if (vfs_open(simdisk_os(bad), STATE, false, &db, &err) < 0) {
-			assert_int_equal(err.code, ERR_CORRUPT);
-			refused++;
-		} else { /* the header counts no records: it is not needed */
-			assert_int_equal(
-				digest_of(db), truth->digest[step_of(db)]);
-		}
-		vfs_close(db);
+		if (!worth_flipping(at))
+			continue;
+		bad = simdisk_clone(d);
+		simdisk_damage(bad, JOURNAL, (size_t)at, 0xd9);
+		refused += !opens_whole(bad, truth, done);
 		simdisk_free(bad);
 	}
+	simdisk_free(whole);
 	return refused;
 }
 
-/* The journal is needed from its second fsync to the end of the commit. */
-static void damage_in_a_needed_journal_is_an_error(void **state)
+static struct simdisk *left_by_crash(uint64_t n, int *ret_done)
+{
+	struct simdisk *d = stopped_at(n, ret_done);
+
+	simdisk_power_cut_mode(d, SIMDISK_ALL_KEPT, 1);
+	return d;
+}
+
+/* Before the last fsync of the database, in step 3, which has several parts,
+ * and in the last. */
+static void no_flipped_byte_in_a_journal_gives_wrong_rows(void **state)
 {
 	const struct truth *truth = *state;
-	unsigned refused = 0;
+	uint64_t ends[] = {truth->third, truth->calls};
 
-	for (uint64_t n = truth->calls - 12; n <= truth->calls; n++) {
+	for (size_t i = 0; i < 2; i++) {
 		int done;
-		struct simdisk *d = stopped_at(n, &done);
-		struct os *os = simdisk_os(d);
-		struct os_stat st;
+		struct simdisk *d = left_by_crash(ends[i] - 3, &done);
 
-		simdisk_power_cut_mode(d, SIMDISK_ALL_KEPT, 1);
-		if (os->ops->stat(os, JOURNAL, &st) == 0 &&
-			st.size >= 3 * VFS_PAGE_SIZE)
-			refused += flip_in_image(d, truth);
+		assert_true(flip_journal(d, truth, done) > 50);
 		simdisk_free(d);
 	}
-	assert_true(refused >= VFS_PAGE_SIZE / 41);
+}
+
+static void every_cut_inside_a_part_of_a_needed_journal_is_found(void **state)
+{
+	const struct truth *truth = *state;
+	int done;
+	struct simdisk *d = left_by_crash(truth->calls - 3, &done);
+	AUTO_BUF struct buf journal = BUF_INIT;
+	size_t part;
+
+	assert_int_equal(
+		file_read(simdisk_os(d), JOURNAL, 1 << 20, &journal, NULL), 0);
+	part = VFS_PAGE_SIZE + (VFS_PAGE_SIZE + 8) * (size_t)journal.data[11];
+	assert_in_range(part, 2 * VFS_PAGE_SIZE, journal.len);
+	for (size_t len = 1; len < part; len += len % 97 + 1) {
+		struct simdisk *bad = simdisk_clone(d);
+
+		simdisk_put(bad, JOURNAL, journal.data, len);
+		assert_false(opens_whole(bad, truth, done));
+		simdisk_free(bad);
+	}
+	simdisk_free(d);
 }
 
 int main(void)
@@ -546,7 +599,9 @@ int main(void)
 			a_connection_whose_fsync_failed_does_nothing_more),
 		cmocka_unit_test(
 			another_connection_goes_on_where_one_has_failed),
-		cmocka_unit_test(damage_in_a_needed_journal_is_an_error),
+		cmocka_unit_test(no_flipped_byte_in_a_journal_gives_wrong_rows),
+		cmocka_unit_test(
+			every_cut_inside_a_part_of_a_needed_journal_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, find_truth, drop_truth);
