@@ -191,7 +191,10 @@ class Imap:
     # Bytes in.
 
     def _fill(self):
-        data = self.sock.recv(65536)
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionResetError:
+            data = b''  # closed with our command unread
         if not data:
             self.dead = True
             raise ImapBye('connection closed; before that: %r'
@@ -219,6 +222,13 @@ class Imap:
 
     # Commands out.
 
+    def _send(self, data):
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            self.dead = True
+            raise ImapBye('connection closed')
+
     def cmd(self, *words):
         """Sends words (bytes; bytearray goes out as a literal)."""
         assert self.idling is None
@@ -229,14 +239,14 @@ class Imap:
         for word in words:
             if isinstance(word, bytearray):
                 line += b' {%d}\r\n' % len(word)
-                self.sock.sendall(line)
+                self._send(line)
                 answer = self._until_plus(tag, untagged)
                 if answer is not None:
                     return answer
                 line = bytes(word)
             else:
                 line += b' ' + word
-        self.sock.sendall(line + b'\r\n')
+        self._send(line + b'\r\n')
         return self._finish(tag, untagged)
 
     def _until_plus(self, tag, untagged):
@@ -326,7 +336,7 @@ class Imap:
     def idle(self):
         self.tag += 1
         self.idling = b'a%d' % self.tag
-        self.sock.sendall(self.idling + b' IDLE\r\n')
+        self._send(self.idling + b' IDLE\r\n')
         answer = self._until_plus(self.idling, self.loose)
         if answer is not None:
             self.idling = None
@@ -347,7 +357,7 @@ class Imap:
 
     def done(self):
         tag, self.idling = self.idling, None
-        self.sock.sendall(b'DONE\r\n')
+        self._send(b'DONE\r\n')
         untagged = []
         self._finish(tag, untagged)
         return untagged

@@ -50,7 +50,7 @@ class Case:
 
     def __init__(self, args, directory):
         self.args = args
-        self.directory = directory
+        self.top = self.directory = directory
         self.rng = random.Random('case/%s' % args.seed)
         self.dovecots = []
         self.sites = []
@@ -65,11 +65,6 @@ class Case:
         self.directory = os.path.join(self.top, str(self.parts))
         os.mkdir(self.directory)
         return self
-
-    @property
-    def top(self):
-        return self.directory if self.parts == 0 else \
-            os.path.dirname(self.directory)
 
     def say(self, text):
         print(text, flush=True)
