@@ -315,6 +315,14 @@ static void run_once(struct applier *a, char *const *files, int file_count)
 		take_bundle(a, files[i]);
 	for (size_t i = 0; i < a->site.config.peer_count; i++)
 		take_inbox_of(a, a->site.config.peers[i].name);
+	if (a->received.strange_account) {
+		log_say(&a->log, LOG_LEVEL_WARNING,
+			"account %s: there is none of that name here: what "
+			"peers sent of it was left out (add it to the "
+			"configuration)",
+			a->received.strange_account);
+		a->code = exit_worse(a->code, EXIT_OPERATOR);
+	}
 	if (a->received.parcels)
 		log_say(&a->log, LOG_LEVEL_INFO,
 			"%llu parcels taken: %llu changes, %llu bodies, %llu "

@@ -117,6 +117,12 @@ int place_account(struct account *a, struct store *store,
 			rc = place_messages(&p, rows[i], &one);
 			if (rc == ERR_BUSY)
 				ret->busy++;
+			/* What this layout cannot hold: the operator's, not a
+			   mistake of whoever called us. */
+			if (rc == ERR_USAGE || rc == ERR_LIMIT) {
+				ret->unplaced++;
+				one.code = ERR_OPERATOR;
+			}
 			if (rc < 0)
 				keep_first(&first, &one);
 		}

@@ -338,8 +338,8 @@ static const char *extra_for(
 	if (strcmp(base, a->row.base) == 0 || *extra == 'G' ||
 		strstr(extra, " G"))
 		return extra;
-	AUTO_FREE char *with = mem_printf(
-		"%s%sG%s", extra, *extra ? " " : "", a->row.base);
+	AUTO_FREE char *with =
+		mem_printf("%s%sG%s", extra, *extra ? " " : "", a->row.base);
 	return keep(b, with);
 }
 

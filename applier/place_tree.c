@@ -140,6 +140,8 @@ int place_names(struct placing *p, struct err *err)
 			if (rc < 0) {
 				failed[i] = true;
 				p->result->unplaced++;
+				if (rc == ERR_USAGE || rc == ERR_LIMIT)
+					one.code = ERR_OPERATOR;
 				if (!first.code)
 					first = one;
 			} else {

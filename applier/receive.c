@@ -132,18 +132,15 @@ static int give_way(struct journal *j, const struct change *c, struct err *err)
 	AUTO_ARENA struct arena arena = {0};
 	struct replica *rep = j->account->replica;
 	struct replica_folder f;
-	struct replica_log log;
-	struct log_id own = {
-		replica_origin(rep), replica_incarnation(rep), ID_ACCOUNT};
+	uint64_t self = replica_origin(rep);
+	int64_t heard = 0;
 	int rc = replica_folder_by_fid(rep, &c->folder, &arena, &f, err);
 
-	if (rc != 0 || f.auth_term != c->term || f.auth_site != own.origin ||
-		c->site == own.origin)
+	if (rc != 0 || f.auth_term != c->term || f.auth_site != self ||
+		c->site == self)
 		return rc < 0 ? rc : 0;
-	rc = replica_log_get(rep, &own, false, &log, err);
-	if (rc == 0)
-		rc = replica_acked_by_any(rep, log.id, 1, err);
-	if (rc != 0)
+	rc = replica_meta_get(rep, "claims heard", &heard, err);
+	if (rc < 0 || heard)
 		return rc < 0 ? rc : 0;
 	struct change yield = *c;
 	yield.term = c->term + 1;
@@ -227,11 +224,6 @@ static int check_section(
 			"account %s: changes of another site (origin "
 			"%016llx): relaying is not yet built",
 			s->account, (unsigned long long)s->from.log.origin);
-	if (!r->config->account_ok(r->config->arg, s->account))
-		return err_set(err, ERR_AUTH,
-			"account %s: there is none of that name here (add "
-			"it to the configuration)",
-			s->account);
 	return 0;
 }
 
@@ -251,19 +243,10 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		struct replica_log log;
 
 		rc = replica_log_get(rep, &e->durable.log, false, &log, err);
-		if (rc != 0) {
-			/* A log of ours that we do not know: our state is
-			   older than what the peer has seen. */
-			if (rc > 0 &&
-				e->durable.log.origin == replica_origin(rep) &&
-				e->durable.lsn)
-				return err_set(err, ERR_CONFLICT,
-					"account %s: acknowledges a log of "
-					"ours that our state does not know: "
-					"was the state restored?",
-					ack->account);
-			continue;
-		}
+		if (rc < 0)
+			break;
+		if (rc > 0)
+			continue; /* of a state of ours that is no more */
 		if (e->durable.lsn > log.known.lsn)
 			return err_set(err, ERR_CONFLICT,
 				"account %s: acknowledges lsn %llu of a log "
@@ -274,6 +257,9 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		struct replica_ack row = {
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
+		if (rc >= 0 && e->durable.lsn &&
+			e->durable.log.origin == replica_origin(rep))
+			rc = replica_meta_set(rep, "claims heard", 1, err);
 	}
 	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
 		rc = replica_want_add(rep, peer, &ack->wants[i].hash,
@@ -292,6 +278,32 @@ static const char *account_of(const struct parcel_section *s)
 		break;
 	}
 	return NULL;
+}
+
+/*
+ * Something before these sections is missing: it may be under way, or our
+ * state was lost. The next acknowledgement tells how far we know these logs.
+ */
+static void note_lacking(struct receiving *r, struct account *a,
+	const struct parcel_sections *sections)
+{
+	struct err err = ERR_INIT;
+	int rc = replica_begin(a->replica, &err);
+
+	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
+		const struct parcel_section *s = &sections->items[i];
+		struct replica_log log;
+
+		if (s->type == PARCEL_CHANGES &&
+			strcmp(s->changes.account, a->name) == 0)
+			rc = replica_log_get(a->replica, &s->changes.from.log,
+				true, &log, &err);
+	}
+	if (rc >= 0)
+		rc = note_heard(r, a->replica, &err);
+	if (rc >= 0)
+		rc = replica_commit(a->replica, &err);
+	replica_rollback(a->replica); /* at worst it is told later */
 }
 
 /* All that a parcel says of one account, in one transaction. */
@@ -336,8 +348,22 @@ static int merge_account(struct receiving *r, const char *name,
 		else
 			journal_abort(&j);
 	}
+	/* The peer thinks that we know more than we do: say what we know. */
+	if (rc == ERR_TORN)
+		note_lacking(r, &a, sections);
 	account_close(&a);
 	return rc;
+}
+
+/* An account that is not here keeps nobody else's mail waiting. */
+static void note_strange(struct receiving *r, const char *name)
+{
+	size_t room = sizeof(r->result->strange_name) - 1;
+	size_t len = strnlen(name, room);
+
+	memcpy(r->result->strange_name, name, len);
+	r->result->strange_name[len] = 0;
+	r->result->strange_account = r->result->strange_name;
 }
 
 static int merge_all(struct receiving *r,
@@ -357,8 +383,12 @@ static int merge_all(struct receiving *r,
 
 			first = !other || strcmp(other, name);
 		}
-		if (first && r->config->account_ok(r->config->arg, name))
+		if (!first)
+			continue;
+		if (r->config->account_ok(r->config->arg, name))
 			rc = merge_account(r, name, sections, err);
+		else
+			note_strange(r, name);
 	}
 	return rc;
 }

@@ -43,6 +43,10 @@ struct receive_config {
 
 struct receive_result {
 	uint64_t parcels, changes, bodies, acks, repeats, refused;
+	/* The last account met that is not here; what is said of it was left
+	   out, the rest of its parcel taken. NULL: none. */
+	const char *strange_account;
+	char strange_name[PARCEL_ACCOUNT_MAX + 1];
 };
 
 /*

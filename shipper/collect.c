@@ -86,6 +86,12 @@ static int collect_one(
 	if (read_only && c->os->ops->lstat(c->os, seen, &st) == 0)
 		return 0;
 	int rc = store_bundle(c, item, err);
+	if (rc == ERR_CORRUPT && !read_only) {
+		/* As long as it lies there its sender takes it for under
+		   way: gone, it is sent again. */
+		struct err quiet = ERR_INIT;
+		c->carrier->ops->remove(c->carrier, item, &quiet);
+	}
 	if (rc < 0)
 		return err_wrap(err, "bundle %016llx",
 			(unsigned long long)item->sequence);

@@ -381,7 +381,7 @@ static int add_ack(struct packing *p, struct err *err)
 	for (size_t i = 0; i < p->log_count; i++) {
 		const struct replica_log *log = &p->logs[i];
 
-		if (log->known.log.origin != peer || !log->known.lsn)
+		if (log->known.log.origin != peer)
 			continue;
 		ack.entries[ack.entry_count++] =
 			(struct parcel_ack_entry){log->known, log->applied};

@@ -380,17 +380,13 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 
 /* ---- two folders, one name ---- */
 
-/* Nobody has acknowledged that we know this folder. */
-static int unheard(
-	struct account *a, const struct replica_folder *f, struct err *err)
+/* Nobody has heard of what we claim. */
+static int unheard(struct account *a, struct err *err)
 {
-	struct replica_log log;
-	int rc = replica_log_get(a->replica, &f->born_by.log, false, &log, err);
+	int64_t heard = 0;
+	int rc = replica_meta_get(a->replica, "claims heard", &heard, err);
 
-	if (rc != 0)
-		return rc < 0 ? rc : 1;
-	rc = replica_acked_by_any(a->replica, log.id, f->born_by.lsn, err);
-	return rc < 0 ? rc : !rc;
+	return rc < 0 ? rc : !heard;
 }
 
 int capture_merge_names(struct journal *j, struct err *err)
@@ -426,7 +422,7 @@ int capture_merge_names(struct journal *j, struct err *err)
 		int yield = ours->auth_site == self &&
 					    theirs->auth_site != self &&
 					    theirs->auth_site
-				    ? unheard(a, ours, err)
+				    ? unheard(a, err)
 				    : 0;
 		if (yield < 0)
 			return yield;

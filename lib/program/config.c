@@ -82,7 +82,7 @@ static const struct rule {
 	{"site", "syslog", check_bool, false},
 	{"site", "trash_age", check_age, false},
 	{"site", "trash_size", check_size, false},
-	{"site", "log_cap", check_percent, false},
+	{"site", "log_cap", refuse_later, false},
 	{"site", "reserve", check_percent, false},
 	{"account", "maildir", value_path, false},
 	{"account", "control", value_path, false},
@@ -291,8 +291,6 @@ static int load_site(struct load *l, cfg_t *sec)
 	}
 	if ((text = cfg_getstr(sec, "trash_size")))
 		(void)value_size(text, &c->trash_size, NULL);
-	if ((text = cfg_getstr(sec, "log_cap")))
-		(void)value_percent(text, &c->log_cap_percent, NULL);
 	if ((text = cfg_getstr(sec, "reserve")))
 		(void)value_percent(text, &c->reserve_percent, NULL);
 	return 0;
@@ -433,7 +431,6 @@ int config_load(const char *path, struct config *ret, struct err *err)
 	AUTO_BUF struct buf raw = BUF_INIT, text = BUF_INIT;
 	struct config c = {.trash_age_s = 30 * 24 * 3600,
 		.trash_size = 1u << 30,
-		.log_cap_percent = 10,
 		.reserve_percent = 5};
 	struct load load = {.c = &c, .path = path, .err = err};
 	cfg_t *cfg;

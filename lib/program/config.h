@@ -65,7 +65,6 @@ struct config {
 	bool syslog;
 	int64_t trash_age_s;		 /* default 30 days */
 	uint64_t trash_size;		 /* bytes, default 1 GiB */
-	unsigned log_cap_percent;	 /* default 10 */
 	unsigned reserve_percent;	 /* default 5 */
 	struct config_account *accounts; /* as written, patterns included */
 	size_t account_count;

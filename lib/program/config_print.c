@@ -127,8 +127,7 @@ void config_print(const struct config *c, struct buf *ret)
 	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
 	print_duration(ret, "trash_age", c->trash_age_s * 1000);
 	print_size(ret, "trash_size", c->trash_size);
-	buf_printf(ret, "\tlog_cap = \"%u%%\"\n\treserve = \"%u%%\"\n}\n",
-		c->log_cap_percent, c->reserve_percent);
+	buf_printf(ret, "\treserve = \"%u%%\"\n}\n", c->reserve_percent);
 	for (size_t i = 0; i < c->account_count; i++)
 		print_account(ret, &c->accounts[i]);
 	for (size_t i = 0; i < c->peer_count; i++)

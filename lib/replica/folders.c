@@ -7,9 +7,8 @@
 
 int64_t folder_row(struct replica *r, const struct id128 *fid, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT folder FROM alias WHERE fid = ?", "b", fid->b,
-		sizeof(fid->b));
+	sqlite3_stmt *st = sql(r, err, "SELECT folder FROM alias WHERE fid = ?",
+		"b", fid->b, sizeof(fid->b));
 	if (!st)
 		return ERR_IO;
 	int rc = sql_step(r, st, err);
@@ -49,7 +48,7 @@ int folder_authority_ok(
 	if (rc <= 0)
 		return rc;
 	bool ok = !sqlite3_column_int64(st, 0) ||
-		(uint64_t)sqlite3_column_int64(st, 1) == site;
+		  (uint64_t)sqlite3_column_int64(st, 1) == site;
 	sqlite3_reset(st);
 	return ok;
 }
@@ -79,8 +78,7 @@ static int newer_than(struct replica *r, const struct change *c,
 }
 
 /* Take all living messages of a folder out of its digest, or put them in. */
-static int retally(struct replica *r, int64_t folder, int sign,
-	struct err *err)
+static int retally(struct replica *r, int64_t folder, int sign, struct err *err)
 {
 	int64_t last = 0;
 
@@ -169,8 +167,8 @@ static int apply_sub_by_name(struct replica *r, const struct change *c,
 	int64_t by_log, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT by_stamp, by_log, by_lsn FROM sub WHERE path = ?",
-		"t", c->path);
+		"SELECT by_stamp, by_log, by_lsn FROM sub WHERE path = ?", "t",
+		c->path);
 	if (!st)
 		return ERR_IO;
 	int rc = sql_step(r, st, err);
@@ -244,16 +242,26 @@ static int unconfirm(struct replica *r, int64_t folder, struct err *err)
 	return rc < 0 ? rc : retally(r, folder, 1, err);
 }
 
-/*
- * The higher term wins, of equal terms the higher origin. With a new
- * authority, what the old one said of UIDs is no longer confirmed.
- */
+/* Is claim x stronger than y? The higher term, of equal terms the older
+   claim: a site that lost its state does not take folders from their home. */
+static bool stronger(uint64_t x_term, uint64_t x_stamp, uint64_t x_site,
+	uint64_t y_term, uint64_t y_stamp, uint64_t y_site)
+{
+	if (x_term != y_term)
+		return x_term > y_term;
+	if (x_stamp != y_stamp)
+		return x_stamp < y_stamp;
+	return x_site > y_site;
+}
+
+/* With a new authority, what the old one said of UIDs is void. */
 static int apply_authority(struct replica *r, const struct change *c,
 	int64_t by_log, int64_t folder, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT auth_term, auth_site FROM folder WHERE id = ?", "i",
-		folder);
+		"SELECT auth_term, auth_site, auth_stamp FROM folder"
+		" WHERE id = ?",
+		"i", folder);
 
 	(void)by_log;
 	if (!st)
@@ -263,12 +271,15 @@ static int apply_authority(struct replica *r, const struct change *c,
 		return rc < 0 ? rc : 1;
 	uint64_t term = (uint64_t)sqlite3_column_int64(st, 0);
 	uint64_t site = (uint64_t)sqlite3_column_int64(st, 1);
+	uint64_t stamp = (uint64_t)sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
-	if (c->term < term || (c->term == term && c->site <= site))
+	if (term && !stronger(c->term, c->by.stamp, c->site, term, stamp, site))
 		return 1;
 	rc = sql_run(r, err,
-		"UPDATE folder SET auth_term = ?, auth_site = ? WHERE id = ?",
-		"iii", (int64_t)c->term, (int64_t)c->site, folder);
+		"UPDATE folder SET auth_term = ?, auth_site = ?,"
+		" auth_stamp = ? WHERE id = ?",
+		"iiii", (int64_t)c->term, (int64_t)c->site,
+		(int64_t)c->by.stamp, folder);
 	if (rc < 0 || !term || site == c->site)
 		return rc;
 	/* UIDs and identity are the new authority's to state. */
@@ -280,6 +291,49 @@ static int apply_authority(struct replica *r, const struct change *c,
 	if (rc < 0)
 		return rc;
 	return unconfirm(r, folder, err);
+}
+
+/*
+ * Messages that were born as the same base name and content at two sites, in
+ * what turns out to be one folder, are one (both were seeded from one
+ * backup). The one that lies in the store takes the other's dots, and the
+ * authority's UID.
+ */
+static int join_twins(struct replica *r, int64_t folder, struct err *err)
+{
+	for (;;) {
+		sqlite3_stmt *st = sql(r, err,
+			"SELECT a.id, b.id FROM message a JOIN message b"
+			" ON b.hash = a.hash AND b.birth_base = a.birth_base"
+			" AND b.id <> a.id WHERE a.birth_folder = ?1"
+			" AND b.birth_folder = ?1 AND a.dead = 0"
+			" AND b.dead = 0 AND a.p_folder = 0"
+			" AND NOT EXISTS(SELECT 1 FROM dot d JOIN log l"
+			"  ON l.id = d.log JOIN dot e JOIN log k"
+			"  ON k.id = e.log WHERE d.message = a.id"
+			"  AND e.message = b.id AND l.origin = k.origin)"
+			" ORDER BY b.p_folder = 0, a.id LIMIT 1",
+			"i", folder);
+		if (!st)
+			return ERR_IO;
+		int rc = sql_step(r, st, err);
+		if (rc <= 0)
+			return rc;
+		int64_t x = sqlite3_column_int64(st, 0);
+		int64_t y = sqlite3_column_int64(st, 1);
+		sqlite3_reset(st);
+		if ((rc = tally_message(r, y, -1, err)) < 0 ||
+			(rc = sql_run(r, err,
+				 "UPDATE message SET (uid, uid_stamp, uid_log,"
+				 " uid_lsn) = (SELECT uid, uid_stamp, uid_log,"
+				 " uid_lsn FROM message WHERE id = ?1)"
+				 " WHERE id = ?2 AND uid = 0",
+				 "ii", x, y)) < 0 ||
+			(rc = message_join(r, x, y, err)) < 0 ||
+			(rc = tally_message(r, y, 1, err)) < 0 ||
+			(rc = message_todo(r, y, err)) < 0)
+			return rc;
+	}
 }
 
 /*
@@ -301,11 +355,12 @@ static int apply_merge(struct replica *r, const struct change *c,
 		rc = replica_folder_by_row(r, other, &arena, &b, err);
 	if (rc != 0)
 		return rc;
-	int order = a.born_by.stamp != b.born_by.stamp
-		? (a.born_by.stamp < b.born_by.stamp ? -1 : 1)
+	int order =
+		a.born_by.stamp != b.born_by.stamp
+			? (a.born_by.stamp < b.born_by.stamp ? -1 : 1)
 		: a.born_by.log.origin != b.born_by.log.origin
-		? (a.born_by.log.origin < b.born_by.log.origin ? -1 : 1)
-		: id_cmp(&a.fid, &b.fid);
+			? (a.born_by.log.origin < b.born_by.log.origin ? -1 : 1)
+			: id_cmp(&a.fid, &b.fid);
 	int64_t win = order <= 0 ? folder : other;
 	int64_t lose = order <= 0 ? other : folder;
 	const struct replica_folder *w = order <= 0 ? &a : &b;
@@ -331,16 +386,20 @@ static int apply_merge(struct replica *r, const struct change *c,
 			" subscribed_stamp, subscribed_log, subscribed_lsn"
 			" FROM folder WHERE id = ?) WHERE id = ?",
 			"ii", lose, win);
-	bool by_loser = l->auth_term > w->auth_term ||
-		(l->auth_term == w->auth_term && l->auth_site > w->auth_site);
+	bool by_loser = l->auth_term &&
+			(!w->auth_term || stronger(l->auth_term, l->auth_stamp,
+						  l->auth_site, w->auth_term,
+						  w->auth_stamp, w->auth_site));
 	/* Only the authority's UIDs stay confirmed. */
 	if (rc >= 0)
 		rc = unconfirm(r, by_loser ? win : lose, err);
 	if (rc >= 0 && by_loser)
 		rc = sql_run(r, err,
-			"UPDATE folder SET (auth_term, auth_site, uidvalidity,"
+			"UPDATE folder SET (auth_term, auth_site, auth_stamp,"
+			" uidvalidity,"
 			" uidnext, guid, extra, identity_stamp, identity_log,"
-			" identity_lsn) = (SELECT auth_term, auth_site,"
+			" identity_lsn) = (SELECT auth_term, auth_site, "
+			"auth_stamp,"
 			" uidvalidity, uidnext, guid, extra, identity_stamp,"
 			" identity_log, identity_lsn FROM folder WHERE id = ?)"
 			" WHERE id = ?",
@@ -372,7 +431,8 @@ static int apply_merge(struct replica *r, const struct change *c,
 			 "UPDATE alias SET folder = ? WHERE folder = ?", "ii",
 			 win, lose)) < 0)
 		return rc;
-	return sql_run(r, err, "DELETE FROM folder WHERE id = ?", "i", lose);
+	rc = sql_run(r, err, "DELETE FROM folder WHERE id = ?", "i", lose);
+	return rc < 0 ? rc : join_twins(r, win, err);
 }
 
 static int apply_gap(struct replica *r, const struct change *c, int64_t by_log,
@@ -384,9 +444,8 @@ static int apply_gap(struct replica *r, const struct change *c, int64_t by_log,
 	(void)by_log;
 	if (log < 0)
 		return (int)log;
-	return sql_run(r, err,
-		"INSERT OR REPLACE INTO gap VALUES(?, ?, ?, ?)", "iiit", log,
-		(int64_t)c->first, (int64_t)c->end.lsn, c->reason);
+	return sql_run(r, err, "INSERT OR REPLACE INTO gap VALUES(?, ?, ?, ?)",
+		"iiit", log, (int64_t)c->first, (int64_t)c->end.lsn, c->reason);
 }
 
 int apply_folder_change(struct replica *r, const struct change *c,
@@ -424,27 +483,26 @@ int apply_folder_change(struct replica *r, const struct change *c,
 
 /* ---- rows ---- */
 
-#define FOLDER_COLUMNS \
-	"SELECT id, fid, path, path_stamp, path_log, path_lsn," \
-	" dead AND messages = 0, uidvalidity, uidnext, guid, extra," \
-	" identity_stamp, identity_log, identity_lsn, subscribed," \
-	" subscribed_stamp, subscribed_log, subscribed_lsn, auth_term," \
-	" auth_site, born_stamp, born_log, born_lsn, messages, digest," \
-	" p_path, p_ino, p_subscribed, p_uidvalidity, p_uidnext, p_guid," \
-	" p_extra, cookie, cookie_good, off, stopped, held_mail, guard_ok," \
-	" guard_count FROM folder "
+#define FOLDER_COLUMNS                                                         \
+	"SELECT id, fid, path, path_stamp, path_log, path_lsn,"                \
+	" dead AND messages = 0, uidvalidity, uidnext, guid, extra,"           \
+	" identity_stamp, identity_log, identity_lsn, subscribed,"             \
+	" subscribed_stamp, subscribed_log, subscribed_lsn, auth_term,"        \
+	" auth_site, born_stamp, born_log, born_lsn, messages, digest,"        \
+	" p_path, p_ino, p_subscribed, p_uidvalidity, p_uidnext, p_guid,"      \
+	" p_extra, cookie, cookie_good, off, stopped, held_mail, guard_ok,"    \
+	" guard_count, auth_stamp FROM folder "
 
 static int read_by(struct replica *r, sqlite3_stmt *st, int col,
 	struct write_id *ret, struct err *err)
 {
 	ret->stamp = (uint64_t)sqlite3_column_int64(st, col);
 	ret->lsn = (uint64_t)sqlite3_column_int64(st, col + 2);
-	return log_of_row(
-		r, sqlite3_column_int64(st, col + 1), &ret->log, err);
+	return log_of_row(r, sqlite3_column_int64(st, col + 1), &ret->log, err);
 }
 
-static int read_folder(struct replica *r, sqlite3_stmt *st,
-	struct arena *arena, struct replica_folder *f, struct err *err)
+static int read_folder(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	struct replica_folder *f, struct err *err)
 {
 	int rc;
 
@@ -476,6 +534,7 @@ static int read_folder(struct replica *r, sqlite3_stmt *st,
 	f->held_mail = sqlite3_column_int64(st, 36) != 0;
 	f->guard_ok = sqlite3_column_int64(st, 37) != 0;
 	f->guard_count = (uint64_t)sqlite3_column_int64(st, 38);
+	f->auth_stamp = (uint64_t)sqlite3_column_int64(st, 39);
 	if ((rc = read_by(r, st, 3, &f->path_by, err)) < 0 ||
 		(rc = read_by(r, st, 11, &f->identity_by, err)) < 0 ||
 		(rc = read_by(r, st, 15, &f->subscribed_by, err)) < 0 ||
@@ -484,8 +543,8 @@ static int read_folder(struct replica *r, sqlite3_stmt *st,
 	return 0;
 }
 
-static int one_folder(struct replica *r, sqlite3_stmt *st,
-	struct arena *arena, struct replica_folder *ret, struct err *err)
+static int one_folder(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	struct replica_folder *ret, struct err *err)
 {
 	if (!st)
 		return ERR_IO;
@@ -542,8 +601,9 @@ int replica_folder_by_fid(struct replica *r, const struct id128 *fid,
 int replica_folder_by_row(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_folder *ret, struct err *err)
 {
-	return one_folder(r, sql(r, err, FOLDER_COLUMNS "WHERE id = ?", "i", id),
-		arena, ret, err);
+	return one_folder(r,
+		sql(r, err, FOLDER_COLUMNS "WHERE id = ?", "i", id), arena, ret,
+		err);
 }
 
 int replica_folder_by_path(struct replica *r, const char *path,
@@ -616,9 +676,8 @@ int replica_subs(struct replica *r, struct arena *arena,
 int replica_sub_place(
 	struct replica *r, const char *path, bool subscribed, struct err *err)
 {
-	return sql_run(r, err,
-		"UPDATE sub SET p_subscribed = ? WHERE path = ?", "it",
-		(int64_t)subscribed, path);
+	return sql_run(r, err, "UPDATE sub SET p_subscribed = ? WHERE path = ?",
+		"it", (int64_t)subscribed, path);
 }
 
 int replica_folder_sums(struct replica *r, const struct id128 *fid,

@@ -20,8 +20,8 @@ int by_newer(struct replica *r, const struct write_id *by, sqlite3_stmt *st,
 		.stamp = (uint64_t)sqlite3_column_int64(st, col),
 		.lsn = (uint64_t)sqlite3_column_int64(st, col + 2),
 	};
-	int rc = log_of_row(
-		r, sqlite3_column_int64(st, col + 1), &old.log, err);
+	int rc =
+		log_of_row(r, sqlite3_column_int64(st, col + 1), &old.log, err);
 
 	return rc < 0 ? rc : write_id_cmp(by, &old) > 0;
 }
@@ -57,8 +57,8 @@ static int dot_find(struct replica *r, const struct dot *dot,
 static int dot_is_past(struct replica *r, const struct dot *dot,
 	const struct dot_row *row, struct err *err)
 {
-	sqlite3_stmt *st = sql(
-		r, err, "SELECT lsn FROM log WHERE id = ?", "i", row->log);
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT lsn FROM log WHERE id = ?", "i", row->log);
 
 	if (!st)
 		return ERR_IO;
@@ -80,9 +80,9 @@ static int park(struct replica *r, const struct change *c, int64_t by_log,
 	wire_add_u64(&b, ctx.base_ms);
 	change_encode(&ctx, c, 1, &b);
 	return sql_run(r, err,
-		"INSERT OR REPLACE INTO parked VALUES(?, ?, ?, ?, ?)",
-		"iiiib", row->log, (int64_t)c->dot.lsn, by_log,
-		(int64_t)c->by.lsn, b.data, b.len);
+		"INSERT OR REPLACE INTO parked VALUES(?, ?, ?, ?, ?)", "iiiib",
+		row->log, (int64_t)c->dot.lsn, by_log, (int64_t)c->by.lsn,
+		b.data, b.len);
 }
 
 static int unpark_one(struct replica *r, const struct dot_row *row,
@@ -116,8 +116,8 @@ static int unpark_one(struct replica *r, const struct dot_row *row,
 		ctx.base_ms = wire_u64(&w);
 		rc = w.bad ? err_set(err, ERR_CORRUPT, "%s: parked change",
 				     r->path)
-			   : change_decode(&ctx, w.at, wire_left(&w), &batch,
-				     err);
+			   : change_decode(
+				     &ctx, w.at, wire_left(&w), &batch, err);
 	}
 	if (rc >= 0 && batch.count == 1)
 		rc = replica_apply(r, &batch.items[0], err);
@@ -211,9 +211,9 @@ static int message_insert(struct replica *r, const struct change *c,
 		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" ?, ?, ?, 1)",
 		"iiiiittiibtiiittiiii", folder, (int64_t)c->by.stamp, by_log,
-		(int64_t)c->by.lsn, folder, c->base, c->base,
-		(int64_t)c->size, c->mtime, c->hash.b, sizeof(c->hash.b),
-		c->extra, (int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn,
+		(int64_t)c->by.lsn, folder, c->base, c->base, (int64_t)c->size,
+		c->mtime, c->hash.b, sizeof(c->hash.b), c->extra,
+		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn,
 		c->add.letters, c->add.keywords, (int64_t)uid,
 		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn);
 	if (rc < 0)
@@ -226,8 +226,8 @@ static int message_insert(struct replica *r, const struct change *c,
  * Born as the same base name and content in the same folder at another site:
  * one message (both were seeded from one backup).
  */
-static int born_twin(struct replica *r, const struct change *c,
-	int64_t folder, int64_t *ret, struct err *err)
+static int born_twin(struct replica *r, const struct change *c, int64_t folder,
+	int64_t *ret, struct err *err)
 {
 	*ret = 0;
 	if (c->kind != CHANGE_SAVE)
@@ -284,8 +284,8 @@ static int set_uid(struct replica *r, int64_t message, const struct change *c,
 }
 
 /* The fields of the UID list. Returns 1 if the write is newer. */
-static int set_extra(struct replica *r, int64_t message,
-	const struct change *c, int64_t by_log, struct err *err)
+static int set_extra(struct replica *r, int64_t message, const struct change *c,
+	int64_t by_log, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT extra_stamp, extra_log, extra_lsn FROM message"
@@ -329,8 +329,7 @@ static int apply_birth(struct replica *r, const struct change *c,
 		return rc;
 	if (message) {
 		if ((rc = tally_message(r, message, -1, err)) < 0 ||
-			(rc = dot_insert(r, &row, dot.lsn, message, err)) <
-				0 ||
+			(rc = dot_insert(r, &row, dot.lsn, message, err)) < 0 ||
 			(rc = set_uid(r, message, c, by_log, folder, err)) < 0)
 			return rc;
 		rc = message_todo(r, message, err);
@@ -351,7 +350,7 @@ static int join_flags(struct replica *r, int64_t x, int64_t y, struct err *err);
  * Message x and its copy y are one: y, where it lies, takes x's dots and
  * registers. What of x lies in a store is to be removed from there.
  */
-static int join(struct replica *r, int64_t x, int64_t y, struct err *err)
+int message_join(struct replica *r, int64_t x, int64_t y, struct err *err)
 {
 	int rc = tally_message(r, x, -1, err);
 
@@ -365,16 +364,15 @@ static int join(struct replica *r, int64_t x, int64_t y, struct err *err)
 			 " WHERE id = ?1 OR copied_from = ?2",
 			 "ii", y, x)) < 0 ||
 		(rc = sql_run(r, err,
-			 "UPDATE message SET dead = 1 WHERE id = ?", "i",
-			 x)) < 0 ||
+			 "UPDATE message SET dead = 1 WHERE id = ?", "i", x)) <
+			0 ||
 		(rc = message_todo(r, x, err)) < 0)
 		return rc;
 	return message_drop(r, x, err);
 }
 
 static int place_message(struct replica *r, int64_t message,
-	const struct change *c, int64_t by_log, int64_t folder,
-	struct err *err)
+	const struct change *c, int64_t by_log, int64_t folder, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT place_stamp, place_log, place_lsn, folder"
@@ -396,8 +394,7 @@ static int place_message(struct replica *r, int64_t message,
 		" place_log = ?3, place_lsn = ?4, base = ?5,"
 		" uid = iif(?6, uid, 0) WHERE id = ?7",
 		"iiiitii", folder, (int64_t)c->by.stamp, by_log,
-		(int64_t)c->by.lsn, c->base, (int64_t)(old == folder),
-		message);
+		(int64_t)c->by.lsn, c->base, (int64_t)(old == folder), message);
 	if (rc >= 0)
 		rc = set_extra(r, message, c, by_log, err);
 	if (rc >= 0)
@@ -405,8 +402,8 @@ static int place_message(struct replica *r, int64_t message,
 	return rc < 0 ? rc : 0;
 }
 
-static int apply_move(struct replica *r, const struct change *c,
-	int64_t by_log, struct err *err)
+static int apply_move(struct replica *r, const struct change *c, int64_t by_log,
+	struct err *err)
 {
 	struct dot_row row, alias = {0};
 	int64_t folder = folder_row_make(r, &c->by.log.folder, err);
@@ -426,10 +423,9 @@ static int apply_move(struct replica *r, const struct change *c,
 		if (rc != 0)
 			return rc;
 		if (alias.known && alias.message) {
-			rc = dot_insert(r, &row, c->dot.lsn, alias.message,
-				err);
-			return rc < 0 ? rc
-				      : unpark(r, &row, c->dot.lsn, err);
+			rc = dot_insert(
+				r, &row, c->dot.lsn, alias.message, err);
+			return rc < 0 ? rc : unpark(r, &row, c->dot.lsn, err);
 		}
 		rc = message_insert(r, c, by_log, folder, &message, err);
 		if (rc >= 0)
@@ -442,7 +438,7 @@ static int apply_move(struct replica *r, const struct change *c,
 	if (alias.known && alias.message && alias.message != message) {
 		rc = tally_message(r, alias.message, -1, err);
 		if (rc >= 0)
-			rc = join(r, message, alias.message, err);
+			rc = message_join(r, message, alias.message, err);
 		message = alias.message;
 	} else {
 		rc = tally_message(r, message, -1, err);
@@ -458,8 +454,8 @@ static int apply_move(struct replica *r, const struct change *c,
 	return outcome == 1 ? 1 : 0;
 }
 
-static int apply_left(struct replica *r, const struct change *c,
-	int64_t by_log, struct err *err)
+static int apply_left(struct replica *r, const struct change *c, int64_t by_log,
+	struct err *err)
 {
 	(void)r, (void)c, (void)by_log, (void)err;
 	return 1; /* a reference: the destination's log says it all */
@@ -467,8 +463,7 @@ static int apply_left(struct replica *r, const struct change *c,
 
 /* One flag register. Returns 1 if the write is newer and was taken. */
 static int flag_write(struct replica *r, int64_t message, const char *name,
-	bool value, const struct write_id *by, int64_t by_log,
-	struct err *err)
+	bool value, const struct write_id *by, int64_t by_log, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT by_stamp, by_log, by_lsn FROM flag"
@@ -515,8 +510,8 @@ static int flags_load(struct replica *r, int64_t message, struct arena *arena,
 }
 
 /* Letters are kept in table flag as "\F", keywords as they are. */
-static void flag_state_put(struct arena *arena, struct flag_state *f,
-	const char *name, bool value)
+static void flag_state_put(
+	struct arena *arena, struct flag_state *f, const char *name, bool value)
 {
 	if (name[0] == '\\')
 		f->letters = letter_put(arena, f->letters, name[1], value);
@@ -535,8 +530,7 @@ static int flags_store(struct replica *r, int64_t message,
 	return rc < 0 ? rc : message_todo(r, message, err);
 }
 
-static int join_flags(
-	struct replica *r, int64_t x, int64_t y, struct err *err)
+static int join_flags(struct replica *r, int64_t x, int64_t y, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct flag_state f;
@@ -571,10 +565,9 @@ static int join_flags(
 	return rc < 0 ? rc : flags_store(r, y, &f, err);
 }
 
-static int write_set(struct replica *r, int64_t message,
-	const struct change *c, int64_t by_log, bool value,
-	struct arena *arena, struct flag_state *f, bool *changed,
-	struct err *err)
+static int write_set(struct replica *r, int64_t message, const struct change *c,
+	int64_t by_log, bool value, struct arena *arena, struct flag_state *f,
+	bool *changed, struct err *err)
 {
 	const struct flag_set *set = value ? &c->add : &c->del;
 	const char *at = set->keywords;
@@ -645,9 +638,9 @@ static int apply_expunge(struct replica *r, const struct change *c,
 			return rc;
 	}
 	rc = sql_run(r, err,
-		"INSERT OR REPLACE INTO dot VALUES(?, ?, ?, ?, ?, ?)",
-		"iiiiii", row.log, (int64_t)c->dot.lsn, row.message,
-		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn);
+		"INSERT OR REPLACE INTO dot VALUES(?, ?, ?, ?, ?, ?)", "iiiiii",
+		row.log, (int64_t)c->dot.lsn, row.message, (int64_t)c->by.stamp,
+		by_log, (int64_t)c->by.lsn);
 	if (rc >= 0)
 		rc = sql_run(r, err,
 			"DELETE FROM parked WHERE log = ? AND lsn = ?", "ii",
@@ -665,8 +658,8 @@ static int apply_expunge(struct replica *r, const struct change *c,
 	return rc < 0 ? rc : message_drop(r, row.message, err);
 }
 
-static int apply_uid(struct replica *r, const struct change *c,
-	int64_t by_log, struct err *err)
+static int apply_uid(struct replica *r, const struct change *c, int64_t by_log,
+	struct err *err)
 {
 	int64_t message;
 	int rc = target(r, c, by_log, &message, err);
@@ -676,9 +669,9 @@ static int apply_uid(struct replica *r, const struct change *c,
 	int64_t folder = folder_row_make(r, &c->by.log.folder, err);
 	if (folder < 0)
 		return (int)folder;
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message WHERE id = ? AND folder = ?", "ii",
-		message, folder);
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT 1 FROM message WHERE id = ? AND folder = ?",
+			"ii", message, folder);
 	if (!st)
 		return ERR_IO;
 	rc = sql_step(r, st, err);

@@ -26,6 +26,12 @@ int message_todo(struct replica *r, int64_t id, struct err *err);
 /* Delete a dead message that is placed nowhere. */
 int message_drop(struct replica *r, int64_t id, struct err *err);
 
+/*
+ * Messages x and y are one: y takes x's dots and registers. y must have been
+ * taken out of its folder's digest before, and is to be put back after.
+ */
+int message_join(struct replica *r, int64_t x, int64_t y, struct err *err);
+
 int apply_folder_change(struct replica *r, const struct change *c,
 	int64_t by_log, struct err *err);
 

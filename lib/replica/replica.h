@@ -118,6 +118,7 @@ struct replica_folder {
 	bool subscribed;
 	struct write_id subscribed_by;
 	uint64_t auth_term, auth_site;
+	uint64_t auth_stamp;  /* of the claim: of equal terms the older wins */
 	struct write_id born_by;
 	uint64_t messages;    /* alive, placed here by merge */
 	uint8_t digest[16];
@@ -292,10 +293,6 @@ struct replica_want {
 };
 int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
 	struct replica_want **ret, size_t *ret_count, struct err *err);
-/* True (1) if some peer acknowledged this log at or past lsn; else 0. */
-int replica_acked_by_any(struct replica *r, int64_t log, uint64_t lsn,
-	struct err *err);
-
 /* What lies in bundles that were handed over and not yet acknowledged. */
 struct replica_sent {
 	uint64_t sequence;

@@ -26,6 +26,20 @@ int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
 	return rc < 0 ? rc : 0;
 }
 
+static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
+{
+	int rc = sql_run(
+		r, err, "DELETE FROM ack WHERE peer = ?", "i", (int64_t)peer);
+
+	if (rc >= 0)
+		rc = sql_run(r, err, "DELETE FROM sent WHERE peer = ?", "i",
+			(int64_t)peer);
+	if (rc >= 0)
+		rc = sql_run(r, err, "DELETE FROM sent_body WHERE peer = ?",
+			"i", (int64_t)peer);
+	return rc;
+}
+
 int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	uint64_t count, struct err *err)
 {
@@ -39,12 +53,16 @@ int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	if (rc < 0)
 		return rc;
 	if (rc > 0) {
-		bool older =
-			(uint64_t)sqlite3_column_int64(st, 0) == incarnation &&
+		bool same =
+			(uint64_t)sqlite3_column_int64(st, 0) == incarnation;
+		bool older = same &&
 			(uint64_t)sqlite3_column_int64(st, 1) >= count;
 		sqlite3_reset(st);
 		if (older)
 			return 1;
+		/* A new state over there: what the old one knew is void. */
+		if (!same && (rc = forget_peer(r, peer, err)) < 0)
+			return rc;
 	}
 	return sql_run(r, err,
 		"INSERT OR REPLACE INTO ack_order VALUES(?, ?, ?)", "iii",
@@ -118,16 +136,6 @@ static int exists(struct replica *r, sqlite3_stmt *st, struct err *err)
 	if (rc > 0)
 		sqlite3_reset(st);
 	return rc;
-}
-
-int replica_acked_by_any(
-	struct replica *r, int64_t log, uint64_t lsn, struct err *err)
-{
-	return exists(r,
-		sql(r, err,
-			"SELECT 1 FROM ack WHERE log = ? AND durable >= ?",
-			"ii", log, (int64_t)lsn),
-		err);
 }
 
 int replica_sent_add(struct replica *r, uint64_t peer, const char *link,

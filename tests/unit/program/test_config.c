@@ -128,7 +128,6 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_false(c.syslog);
 	assert_int_equal(c.trash_age_s, 30 * 24 * 3600);
 	assert_int_equal(c.trash_size, 1 << 30);
-	assert_int_equal(c.log_cap_percent, 10);
 	assert_int_equal(c.reserve_percent, 5);
 	assert_int_equal(c.accounts[0].guard_percent, 50);
 	assert_int_equal(c.accounts[0].guard_least, 100);
@@ -144,7 +143,7 @@ static void every_key_is_taken(void **state)
 {
 	static const char text[] =
 		"site x { state = \"/s\" syslog = yes trash_age = 12h\n"
-		" trash_size = \"200K\" log_cap = 20% reserve = \"0%\" }\n"
+		" trash_size = \"200K\" reserve = \"0%\" }\n"
 		"account y { maildir = \"/m\" control = \"/c\" index = \"/i\"\n"
 		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7 }\n"
 		"peer z { key = \"" KEY_A "\" oneway = yes late = never }\n";
@@ -157,7 +156,6 @@ static void every_key_is_taken(void **state)
 	assert_true(c.syslog);
 	assert_int_equal(c.trash_age_s, 12 * 3600);
 	assert_int_equal(c.trash_size, 200 * 1024);
-	assert_int_equal(c.log_cap_percent, 20);
 	assert_int_equal(c.reserve_percent, 0);
 	assert_string_equal(c.accounts[0].control, "/c");
 	assert_string_equal(c.accounts[0].index, "/i");
@@ -329,8 +327,9 @@ static void values_are_checked_where_they_stand(void **state)
 		{"trash_age = \"15\"", "not a duration"},
 		{"trash_age = \"15 m\"", "not a duration"},
 		{"trash_age = \"-1d\"", "not a duration"},
-		{"log_cap = 101%", "not a share"},
-		{"log_cap = 10", "not a share"},
+		{"reserve = 101%", "not a share"},
+		{"log_cap = 10%", "not yet built"},
+		{"reserve = 10", "not a share"},
 		{"syslog = on", "neither yes nor no"},
 		{"reserve = \"\"", "not a share"},
 	};
