@@ -81,11 +81,11 @@ class RandomUser:
     def _do(self, imap, *words):
         answer = imap.cmd(*words)
         if answer.status == b'BAD':
-            raise ImapError('%r: BAD %r' % (words, answer.text))
+            raise ImapError('%r: BAD %r' % (words[:3], answer.text))
         if answer.status == b'NO':
             self.refused[answer.text[:40].decode(errors='replace')] += 1
             if b'SERVERBUG' in answer.text:
-                raise ImapError('%r: %r' % (words, answer.text))
+                raise ImapError('%r: %r' % (words[:3], answer.text))
         return answer.status == b'OK'
 
     # What there is.

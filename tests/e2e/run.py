@@ -63,6 +63,7 @@ class Case:
         """A directory of its own for the next part of a case."""
         self.parts += 1
         self.directory = os.path.join(self.top, str(self.parts))
+        os.chmod(self.top, 0o755)   # the mail's owner passes here
         os.mkdir(self.directory)
         return self
 
