@@ -157,6 +157,32 @@ static int add_counts(struct status *s, struct json_object *o,
 	return 0;
 }
 
+/* What users changed here of folders whose home is not here. */
+static int add_local(struct status *s, struct json_object *o, struct account *a,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	struct replica_folder f;
+	size_t count = 0;
+	uint64_t self = s->site.key.pub.origin, changes = 0;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct log_id *log = &logs[i].known.log;
+
+		if (log->origin != self || id_is_account(&log->folder))
+			continue;
+		rc = replica_folder_by_fid(
+			a->replica, &log->folder, &arena, &f, err);
+		if (rc == 0 && f.auth_site != self)
+			changes += logs[i].known.lsn;
+	}
+	if (rc >= 0)
+		add_number(o, "local_changes", changes);
+	return rc < 0 ? rc : 0;
+}
+
 static int add_state(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
@@ -167,6 +193,8 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 	int rc = add_counts(s, o, a, err);
 
 	if (rc == 0)
+		rc = add_local(s, o, a, err);
+	if (rc >= 0)
 		rc = replica_text_get(
 			a->replica, "stopped", &arena, &stopped, err);
 	if (rc >= 0 && stopped[0]) {

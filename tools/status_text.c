@@ -113,6 +113,10 @@ static void print_account(struct json_object *a)
 	if (number(a, "late"))
 		printf("    late, with a UID of this site only: %" PRIu64 "\n",
 			number(a, "late"));
+	if (number(a, "local_changes"))
+		printf("    local changes, in folders whose home is not here, "
+		       "not handed over: %" PRIu64 "\n",
+			number(a, "local_changes"));
 	if (number(a, "parked"))
 		printf("    changes of messages not known yet: %" PRIu64 "\n",
 			number(a, "parked"));
