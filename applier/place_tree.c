@@ -198,7 +198,13 @@ static int remove_folder(
 	/* What moved away is still to be taken from here. */
 	if (rc < 0 || lives)
 		return rc;
-	rc = p->store->ops->remove(p->store, f->p_path, err);
+	/* Names on disk do not go with folders. Where the name alone is
+	   subscribed it comes again. */
+	if (f->p_subscribed)
+		rc = p->store->ops->subscribe(p->store, f->p_path, false, err);
+	f->p_subscribed = false;
+	if (rc >= 0)
+		rc = p->store->ops->remove(p->store, f->p_path, err);
 	if (rc >= 0)
 		rc = replica_begin(p->replica, err);
 	if (rc >= 0)
