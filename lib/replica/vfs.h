@@ -1,11 +1,14 @@
 /*
  * vfs: SQLite's file access over the seam, with a checksum in every page.
  *
- * A VFS named by vfs_register lets SQLite run on any struct os: the real one,
- * or a simulated disk. Each page of a database file ends in 8 reserved bytes:
- * XXH3-64 of the page number and the rest of the page. A page whose checksum
- * does not match makes the read fail with SQLITE_IOERR_DATA: a flipped byte
- * is an error, never a wrong answer (docs/format.md, State).
+ * vfs_open lets SQLite run on any struct os: the real one, or a simulated
+ * disk. Each page of a database file ends in 8 reserved bytes: XXH3-64 of the
+ * rest of the page, seeded with the page number. A page that does not match
+ * makes the read fail with SQLITE_IOERR_DATA: a flipped byte is an error,
+ * never a wrong answer (docs/format.md, State). So it is in the journal.
+ *
+ * After a failed fsync a connection reads and writes nothing more: close it,
+ * and open anew.
  */
 #ifndef PB_VFS_H
 #define PB_VFS_H
@@ -32,7 +35,8 @@ int vfs_open(struct os *os, const char *path, bool create, sqlite3 **ret,
 	struct err *err);
 
 /*
- * Close and forget what vfs_open kept for this database.
+ * Close and forget what vfs_open kept for this database. All its statements
+ * are finalized before. NULL is fine.
  */
 void vfs_close(sqlite3 *db);
 
