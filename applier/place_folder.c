@@ -155,9 +155,15 @@ static int gather_row(
 	int64_t self = b->f.id;
 
 	if (m->dead) {
-		if (m->p_folder == self)
+		/* It may be the only one here that has the body which a
+		   message not placed yet is made from. */
+		int awaited_from = m->p_folder == self
+			? replica_hash_awaited(b->p->replica, &m->hash, err)
+			: 1;
+
+		if (awaited_from == 0)
 			action_add(b, m)->expunge = true;
-		return 0;
+		return awaited_from < 0 ? awaited_from : 0;
 	}
 	if (m->folder != self)
 		return 0; /* its new folder fetches it */

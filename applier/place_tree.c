@@ -180,23 +180,30 @@ static int unplace_row(
 	return replica_message_place(p->replica, &row, true, err);
 }
 
+struct lives {
+	struct replica *replica;
+	bool any;
+};
+
+/* Moved away and still to be fetched from here, or made from what is here. */
 static int still_lives(
 	void *arg, const struct replica_message *m, struct err *err)
 {
-	(void)err;
-	*(bool *)arg |= !m->dead;
-	return 0;
+	struct lives *l = arg;
+	int rc = m->dead ? replica_hash_awaited(l->replica, &m->hash, err) : 1;
+
+	l->any |= rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int remove_folder(
 	struct placing *p, struct replica_folder *f, struct err *err)
 {
-	bool lives = false;
+	struct lives lives = {.replica = p->replica};
 	int rc = replica_placed_each(
 		p->replica, f->id, still_lives, &lives, err);
 
-	/* What moved away is still to be taken from here. */
-	if (rc < 0 || lives)
+	if (rc < 0 || lives.any)
 		return rc;
 	/* Names on disk do not go with folders. Where the name alone is
 	   subscribed it comes again. */

@@ -156,13 +156,30 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 		arena, ret, err);
 }
 
+int replica_hash_awaited(
+	struct replica *r, const struct hash *hash, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM message WHERE hash = ? AND p_folder = 0"
+		" AND dead = 0 LIMIT 1",
+		"b", hash->b, sizeof(hash->b));
+
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err)
 {
 	return one_message(r,
 		sql(r, err,
 			MESSAGE_COLUMNS
-			"WHERE m.copied_from = ? AND m.logged_ms >= ?"
+			"WHERE m.copied_from = ? AND m.copied_from <> 0"
+			" AND m.logged_ms >= ?"
 			" AND m.dead = 0 AND m.p_folder <> 0"
 			" ORDER BY m.id DESC LIMIT 1",
 			"ii", id, since_ms),

@@ -227,6 +227,9 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 int replica_message_with_hash(struct replica *r, const struct hash *hash,
 	const char *base, int64_t after, struct arena *arena,
 	struct replica_message *ret, struct err *err);
+/* Does a living message that lies nowhere yet have this body? 1 or 0. */
+int replica_hash_awaited(struct replica *r, const struct hash *hash,
+	struct err *err);
 /* A living message logged as a copy of that row since that time. */
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err);
