@@ -361,7 +361,8 @@ int message_join(struct replica *r, int64_t x, int64_t y, struct err *err)
 		(rc = join_flags(r, x, y, err)) < 0 ||
 		(rc = sql_run(r, err,
 			 "UPDATE message SET copied_from = 0"
-			 " WHERE id = ?1 OR copied_from = ?2",
+			 " WHERE id = ?1"
+			 " OR (copied_from = ?2 AND copied_from <> 0)",
 			 "ii", y, x)) < 0 ||
 		(rc = sql_run(r, err,
 			 "UPDATE message SET dead = 1 WHERE id = ?", "i", x)) <

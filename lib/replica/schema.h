@@ -85,8 +85,7 @@ static const char schema_text[] =
 	" logged_ms INTEGER NOT NULL DEFAULT 0,"
 	" waits_ms INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX message_place ON message(folder, base);"
-	"CREATE INDEX message_placed ON message(p_folder, p_base)"
-	" WHERE p_folder <> 0;"
+	"CREATE INDEX message_placed ON message(p_folder, p_base);"
 	"CREATE INDEX message_hash ON message(hash);"
 	"CREATE INDEX message_ino ON message(p_ino) WHERE p_folder <> 0;"
 	"CREATE INDEX message_todo ON message(folder) WHERE todo = 1;"
@@ -100,7 +99,7 @@ static const char schema_text[] =
 	"CREATE TABLE dot(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
 	" message INTEGER NOT NULL," BY("dead")
 	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
-	"CREATE INDEX dot_message ON dot(message) WHERE message <> 0;"
+	"CREATE INDEX dot_message ON dot(message);"
 
 	"CREATE TABLE flag(message INTEGER NOT NULL,"
 	" name TEXT NOT NULL COLLATE NOCASE,"

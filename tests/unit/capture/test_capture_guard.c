@@ -172,6 +172,44 @@ static void a_big_folder_that_is_deleted_waits_with_its_mail(void **state)
 	logs_count(s, 0);
 }
 
+/* The tables grow with the mail: no statement may read one from end to end,
+   or a first import takes hours. */
+static void no_statement_reads_a_whole_table(void **state)
+{
+	struct scene *s = *state;
+	sqlite3 *db = replica_db(s->account.replica);
+
+	server_folder(s, "Old", 'b');
+	save_many(s, "INBOX", 300);
+	logs_count(s, 302);
+	for (int i = 0; i < 100; i++) {
+		AUTO_FREE char *base = mem_printf("m%03d", i);
+
+		if (i % 4 == 0)
+			server_copy(s, "INBOX", base, "Old");
+		else if (i % 4 == 1)
+			server_move(s, "INBOX", base, "Old");
+		else if (i % 4 == 2)
+			server_expunge(s, "INBOX", base);
+		else
+			server_flags(s, "INBOX", base, "F");
+	}
+	logs_count(s, 125);
+	for (int i = 0; i < 100; i += 4) {
+		AUTO_FREE char *base = mem_printf("m%03d", i);
+
+		server_expunge(s, "INBOX", base);
+	}
+	logs_count(s, 50);
+	for (sqlite3_stmt *st = NULL; (st = sqlite3_next_stmt(db, st));) {
+		int steps = sqlite3_stmt_status(
+			st, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+
+		if (steps > 100)
+			fail_msg("%d steps: %s", steps, sqlite3_sql(st));
+	}
+}
+
 /* ---- continuity ---- */
 
 static char *marker_path(struct scene *s)
@@ -441,6 +479,7 @@ int main(void)
 		T(mail_that_is_moved_away_is_not_guarded),
 		T(trash_and_junk_may_be_emptied),
 		T(a_big_folder_that_is_deleted_waits_with_its_mail),
+		T(no_statement_reads_a_whole_table),
 		T(a_store_without_its_marker_stops_the_account),
 		T(another_store_in_its_place_stops_the_account),
 		T(uids_that_went_back_stop_the_folder),
