@@ -8,7 +8,7 @@
  *	4 bodies from tmp/ to cur/, by link and unlink: nothing is overwritten
  *	5 files renamed for flags
  *	6 expunged files renamed into the trash
- *	  (directories durable)
+ *	  (the lock is dropped, directories made durable)
  *
  * A crash after 2 leaves a line without its file: that UID is burned, the
  * next commit drops the line and the caller gives the message another. After
@@ -211,13 +211,13 @@ static int expunge_into(struct store_txn *t, const char *trash, bool *ret_moved,
 			return r;
 		*ret_moved |= r == 1;
 	}
-	return dir_sync(t->m->store.os, trash, err);
+	return 0;
 }
 
+/* *ret_trash: where they went, to free; NULL when there was none. */
 static int expunge_messages(
-	struct store_txn *t, bool *ret_moved, struct err *err)
+	struct store_txn *t, char **ret_trash, bool *ret_moved, struct err *err)
 {
-	AUTO_FREE char *trash = NULL;
 	bool any = false;
 	int r;
 
@@ -225,18 +225,20 @@ static int expunge_messages(
 		any = t->changes[i].expunge;
 	if (!any)
 		return 0;
-	r = trash_batch(t->m, &t->f, "cur", &trash, err);
-	return r < 0 ? r : expunge_into(t, trash, ret_moved, err);
+	r = trash_batch(t->m, &t->f, "cur", ret_trash, err);
+	return r < 0 ? r : expunge_into(t, *ret_trash, ret_moved, err);
 }
 
-static int sync_dirs(struct store_txn *t, const struct plan *p, struct err *err)
+/* The trash before what was moved there is gone from here. */
+static int sync_dirs(struct store_txn *t, const struct plan *p,
+	const char *trash, struct err *err)
 {
 	AUTO_FREE char *cur = path_join(t->f.dir, "cur");
 	AUTO_FREE char *new = path_join(t->f.dir, "new");
 	struct os *os = t->m->store.os;
 	bool in_cur = t->add_count > 0;
 	bool in_new = false;
-	int r = 0;
+	int r = trash ? dir_sync(os, trash, err) : 0;
 
 	for (size_t i = 0; i < t->view.count; i++) {
 		bool moved = p->names[i] || t->changes[i].expunge;
@@ -244,16 +246,17 @@ static int sync_dirs(struct store_txn *t, const struct plan *p, struct err *err)
 		in_cur |= moved;
 		in_new |= moved && t->view.messages[i].in_new;
 	}
-	if (in_cur)
+	if (r == 0 && in_cur)
 		r = dir_sync(os, cur, err);
 	if (r == 0 && in_new)
 		r = dir_sync(os, new, err);
 	return r;
 }
 
-static int commit_in_place(struct store_txn *t, struct plan *p, struct err *err)
+/* All that others must not see by halves. */
+static int change_folder(struct store_txn *t, struct plan *p, char **ret_trash,
+	bool *ret_moved, struct err *err)
 {
-	bool moved = false;
 	int lease = p->new_uidvalidity ? index_forget(t->m, &t->f) : -1;
 	int r = write_control(t, p, err);
 
@@ -263,11 +266,22 @@ static int commit_in_place(struct store_txn *t, struct plan *p, struct err *err)
 	if (r == 0)
 		r = place_adds(t, err);
 	if (r == 0)
-		r = rename_messages(t, p, &moved, err);
-	if (r == 0)
-		r = expunge_messages(t, &moved, err);
-	if (r == 0)
-		r = sync_dirs(t, p, err);
+		r = rename_messages(t, p, ret_moved, err);
+	return r < 0 ? r : expunge_messages(t, ret_trash, ret_moved, err);
+}
+
+static int commit_in_place(struct store_txn *t, struct plan *p, struct err *err)
+{
+	AUTO_FREE char *trash = NULL;
+	bool moved = false;
+	int r = change_folder(t, p, &trash, &moved, err);
+
+	if (r < 0)
+		return r;
+	/* Nobody has to wait for the disk. */
+	lock_release(t->lock);
+	t->lock = NULL;
+	r = sync_dirs(t, p, trash, err);
 	if (r == 0 && moved)
 		return err_set(err, ERR_CONFLICT,
 			"folder %s: a message was renamed or removed by "

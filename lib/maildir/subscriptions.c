@@ -264,6 +264,8 @@ int subscribe_set(
 		return err_set(err, ERR_USAGE,
 			"subscription: not a folder's path: %s", path);
 	r = modes_of(os, m->root, &modes, err);
+	if (r == 0 && !is_directory(os, dir) && m->control)
+		r = dir_make(os, dir, modes.dir & 0777, err);
 	if (r < 0)
 		return r;
 	fd = take_lock(m, lock, modes.file, err);

@@ -6,11 +6,12 @@
  *     is given another;
  * (2) a line whose message is gone is dropped, unless such lines are the
  *     most: then the directory is not to be trusted with that;
- * (3) a line of a message that this commit expunges stays: a crash before the
+ * (3) a line of a gone message goes when a message of that base is added;
+ * (4) a line of a message that this commit expunges stays: a crash before the
  *     file goes would else bring it back under a new UID;
- * (4) N is never lower than it was, nor than the last UID + 1, be its line
+ * (5) N is never lower than it was, nor than the last UID + 1, be its line
  *     dropped or not.
- * Under a new UIDVALIDITY every number is free: (4) does not hold, and gone
+ * Under a new UIDVALIDITY every number is free: (5) does not hold, and gone
  * messages are forgotten.
  */
 #include "maildir_private.h"
@@ -27,6 +28,8 @@ struct entry {
 struct entries {
 	struct entry *e;
 	size_t count, cap, gone;
+	const char **added; /* bases of the adds, sorted */
+	size_t added_count;
 };
 
 static struct slice slice_of(const char *s)
@@ -69,6 +72,7 @@ static void plan_identity(const struct store_txn *t, struct plan *p)
 {
 	struct store_identity *id = &p->identity;
 	const struct store_identity *to = &t->identity;
+	const char *extra;
 
 	*id = t->view.identity;
 	if (!t->has_identity)
@@ -90,8 +94,9 @@ static void plan_identity(const struct store_txn *t, struct plan *p)
 		id->guid = to->guid;
 		p->uidlist_changed = true;
 	}
-	if (t->build || (*to->extra && strcmp(to->extra, id->extra) != 0)) {
-		id->extra = header_extra(to->extra);
+	extra = header_extra(to->extra);
+	if (*extra && strcmp(extra, id->extra) != 0) {
+		id->extra = extra;
 		p->uidlist_changed = true;
 	}
 }
@@ -127,12 +132,45 @@ static int check_uids(struct store_txn *t, struct plan *p, struct err *err)
 	for (size_t i = 0; i < t->add_count && r == 0; i++) {
 		const struct store_add *add = &t->adds[i].add;
 
-		if (!add->uid)
-			continue;
-		p->uidlist_changed = true;
-		r = check_uid(t, p, add->base, add->uid, err);
+		/* Without a UID too: an old line of its base has to go. */
+		if (add->uid || t->view.identity.uidvalidity)
+			p->uidlist_changed = true;
+		if (add->uid)
+			r = check_uid(t, p, add->base, add->uid, err);
 	}
 	return r;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	const char *const *x = a;
+	const char *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static void sort_added(const struct store_txn *t, struct entries *l)
+{
+	l->added = mem_array(t->add_count, sizeof(*l->added));
+	l->added_count = t->add_count;
+	for (size_t i = 0; i < t->add_count; i++)
+		l->added[i] = t->adds[i].add.base;
+	if (l->added_count)
+		qsort(l->added, l->added_count, sizeof(*l->added),
+			compare_strings);
+}
+
+static bool is_added(const struct entries *l, struct slice base)
+{
+	char text[STORE_BASE_MAX + 1];
+	const char *key = text;
+
+	if (!l->added_count)
+		return false;
+	memcpy(text, base.at, base.len);
+	text[base.len] = '\0';
+	return bsearch(&key, l->added, l->added_count, sizeof(*l->added),
+		       compare_strings) != NULL;
 }
 
 static void take_line(const struct store_txn *t, const struct plan *p,
@@ -148,6 +186,8 @@ static void take_line(const struct store_txn *t, const struct plan *p,
 
 	if (m && m->uid != line->uid)
 		return; /* an older line of the same base */
+	if (!m && is_added(to, line->base))
+		return; /* expunged once, and back */
 	if (p->new_uidvalidity && (!m || (c->expunge && !c->uid)))
 		return;
 	if (m && c->uid) {
@@ -239,6 +279,7 @@ static int plan_lines(struct store_txn *t, struct plan *p, struct err *err)
 	struct entries l = {0};
 	int r = 1;
 
+	sort_added(t, &l);
 	if (!t->build)
 		r = control_read(t->m->store.os, path, UIDLIST_SIZE_MAX, &file,
 			NULL, err);
@@ -249,6 +290,7 @@ static int plan_lines(struct store_txn *t, struct plan *p, struct err *err)
 		r = print_entries(t, p, &l, err);
 	}
 	free(l.e);
+	free(l.added);
 	return r;
 }
 

@@ -5,7 +5,7 @@
  *	<folder>/cur       renames, arrivals, removals
  *	<folder>/new       arrivals
  *	control directory  dovecot-uidlist, -keywords, the lock going away
- *	root (and, in layout fs, every folder's directory)   folders, names
+ *	root (and, in layout fs, every directory down to a folder)   folders
  *	control root       subscriptions
  *
  * It is a hint: events may be lost, and then everything is to be looked at.
@@ -109,6 +109,19 @@ static int add_point(struct store_watch *w, const char *dir, uint32_t mask,
 	return 0;
 }
 
+/* Where folders may come: the directory, and those above it. */
+static void add_tree(struct store_watch *w, const char *dir, size_t i)
+{
+	char *at = mem_dup(dir);
+	size_t root = strlen(w->m->root);
+
+	while (strncmp(at, w->m->root, root) == 0 && at[root] == '/') {
+		add_point(w, at, MASK_MAIL, PLACE_TREE, i);
+		*strrchr(at, '/') = '\0';
+	}
+	free(at);
+}
+
 static bool add_folder(struct store_watch *w, const struct folder *f, size_t i)
 {
 	AUTO_FREE char *cur = path_join(f->dir, "cur");
@@ -119,7 +132,7 @@ static bool add_folder(struct store_watch *w, const struct folder *f, size_t i)
 	if (lock_wanted(w->m, f))
 		r |= add_point(w, f->control, MASK_CONTROL, PLACE_CONTROL, i);
 	if (w->m->layout == MAILDIR_FS)
-		add_point(w, f->dir, MASK_MAIL, PLACE_TREE, i);
+		add_tree(w, f->dir, i);
 	return r == 0;
 }
 
