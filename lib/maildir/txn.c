@@ -12,7 +12,8 @@
 
 static char *keep(struct store_txn *t, const char *s)
 {
-	return arena_dup(&t->arena, s, strlen(s));
+	return s ? arena_dup(&t->arena, s, strlen(s))
+		 : arena_dup(&t->arena, "", 0);
 }
 
 static int begin_in_place(struct store_txn *t, struct err *err)

@@ -87,7 +87,7 @@ struct store_message {
 struct store_view {
 	struct store_identity identity;
 	const char *keywords[STORE_KEYWORDS_MAX]; /* NULL: letter unused */
-	struct store_message *messages; /* sorted by base (strcmp) */
+	struct store_message *messages; /* sorted by base (strcmp), one each */
 	size_t count;
 	struct store_cookie cookie;     /* taken before reading */
 	bool locked;                    /* read under the server's lock */
