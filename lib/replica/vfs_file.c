@@ -302,6 +302,20 @@ static int journal_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 	return rc;
 }
 
+/*
+ * A killed writer may have left a journal that was never needed. SQLite would
+ * write over its beginning, and look into the rest for a further part.
+ */
+static int begin_journal(struct vfs_file *f)
+{
+	sqlite3_int64 size;
+	int rc = file_size(&f->base, &size);
+
+	if (rc != SQLITE_OK || size == 0)
+		return rc;
+	return file_truncate(&f->base, 0);
+}
+
 static int journal_write(
 	sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 {
@@ -312,6 +326,12 @@ static int journal_write(
 
 	if (f->v->failed)
 		return SQLITE_IOERR_WRITE;
+	if (at == 0 && len == SECTOR) {
+		int rc = begin_journal(f);
+
+		if (rc != SQLITE_OK)
+			return rc;
+	}
 	bytes = vfs_journal_seal(&f->journal, from, &size, at, room);
 	return write_plain(f, bytes, size, at);
 }

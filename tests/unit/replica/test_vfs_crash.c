@@ -278,6 +278,39 @@ static void a_kill_at_any_call_loses_no_committed_transaction(void **state)
 	}
 }
 
+/* It is never needed, so it is not rolled back: it just lies there. */
+static void what_a_killed_writer_left_unneeded_disturbs_no_commit(void **state)
+{
+	(void)state;
+	for (int pages = 1; pages <= 6; pages++) {
+		struct simdisk *d = simdisk_new(1);
+		struct os *os = simdisk_os(d);
+		sqlite3 *db;
+
+		assert_int_equal(vfs_open(os, STATE, true, &db, NULL), 0);
+		for (int i = 1; i <= STEPS; i++)
+			assert_int_equal(step_sql(db, i), SQLITE_OK);
+		assert_int_equal(
+			sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM t", NULL,
+				NULL, NULL),
+			SQLITE_OK);
+		simdisk_stop_at(d, 1); /* no rollback of its own */
+		vfs_close(db);
+		simdisk_kill(d);
+		assert_int_equal(vfs_open(os, STATE, false, &db, NULL), 0);
+		AUTO_FREE char *sql =
+			mem_printf("BEGIN IMMEDIATE;"
+				   "UPDATE t SET v = v || 'x' WHERE k IN "
+				   "(SELECT k FROM t LIMIT %d); COMMIT",
+				pages);
+		assert_int_equal(
+			sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+		must_be_whole(os, db);
+		vfs_close(db);
+		simdisk_free(d);
+	}
+}
+
 /* Cut, then cut again at every call of the opening that rolls back. */
 static void cut_during_recovery(const struct simdisk *cut,
 	const struct truth *truth, int done, uint64_t seed)
@@ -588,6 +621,8 @@ int main(void)
 			a_power_cut_at_any_call_loses_no_committed_transaction),
 		cmocka_unit_test(
 			a_kill_at_any_call_loses_no_committed_transaction),
+		cmocka_unit_test(
+			what_a_killed_writer_left_unneeded_disturbs_no_commit),
 		cmocka_unit_test(
 			a_power_cut_during_a_rollback_is_rolled_back_again),
 		cmocka_unit_test(what_a_reader_saw_survives_kill_and_power_cut),
