@@ -67,10 +67,10 @@ class Pair:
         case.sites += [self.from_site, self.to_site]
         self.watchers = {user: Watcher() for user in users}
 
-    def join(self):
+    def join(self, **more):
         """Makes the two sites peers; the source's Maildirs are there."""
         pair(self.from_site, self.to_site,
-             os.path.join(self.case.directory, 'carrier'))
+             os.path.join(self.case.directory, 'carrier'), **more)
 
     def carry(self):
         carry(self.from_site, self.to_site)
@@ -413,7 +413,8 @@ def local_changes(case):
         imap = both.source.imap(USER)
         imap.append(b'INBOX', _mail(case, b'pb-base-%d' % number))
         imap.close()
-    both.join()
+    # A folder that is born at a peer that may send would come home.
+    both.join(to_source={'changes': 'receive'})
     picture = both.equal()
     local = LocalUser(case, both.target, picture)
     both.to_site.run('write', '--once')

@@ -333,7 +333,9 @@ class Dovecot:
     # A client moves a mail out and back: Dovecot keeps its base name while
     # the old line lingers in the uidlist, and then warns of its own doing.
     # Seen without Packetboat; never allowed where only the applier writes.
-    MOVED_BACK = r'Warning: .*/dovecot-uidlist: Duplicate file entry at line '
+    MOVED_BACK = (
+        r'Warning: .*(/dovecot-uidlist: Duplicate file entry at line '
+        r'|: Expunged message reappeared, giving a new UID )')
 
     def log_lines(self):
         try:

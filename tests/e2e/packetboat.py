@@ -38,8 +38,8 @@ class Site:
         self.accounts = accounts
         self.pattern = pattern  # maildir of the accounts block
         self.user = user        # (uid, gid) to run as, None: as we are
-        self.peers = {}         # name: (key line, via)
-        self.follower = None
+        self.peers = {}         # name: {key: value} of its block
+        self.daemons = {}       # command: child
         os.makedirs(self.root)
         if user is not None:
             os.chown(self.root, *user)
@@ -68,9 +68,11 @@ class Site:
         if self.pattern is not None:
             lines += ['accounts {', '  maildir = %s' % quoted(self.pattern),
                       '}']
-        for name, (key, via) in self.peers.items():
-            lines += ['peer %s {' % quoted(name), '  key = %s' % quoted(key),
-                      '  via = %s' % quoted(via), '}']
+        for name, values in self.peers.items():
+            lines.append('peer %s {' % quoted(name))
+            lines += ['  %s = %s' % (key, quoted(value))
+                      for key, value in values.items()]
+            lines.append('}')
         with open(self.config, 'w') as file:
             file.write('\n'.join(lines) + '\n')
 
@@ -118,43 +120,53 @@ class Site:
         lines = self.run('key').split('\n')
         return [line for line in lines if line][-1].strip()
 
-    def add_peer(self, name, key, via):
-        self.peers[name] = (key, via)
+    def add_peer(self, name, **values):
+        self.peers[name] = values
         self._write_config()
 
-    def follow(self):
-        """Starts `write --follow` as a child."""
-        with open(self.log, 'a') as log:
-            log.write('$ packetboat write --follow &\n')
-            log.flush()
-            self.follower = subprocess.Popen(
-                self.command('write', '--follow'), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
-                **self._as_user())
+    # Daemons.
+
+    def follow(self, *commands):
+        """Starts `COMMAND --follow` as children; write alone by default."""
+        for command in commands or ('write',):
+            with open(self.log, 'a') as log:
+                log.write('$ packetboat %s --follow &\n' % command)
+                log.flush()
+                self.daemons[command] = subprocess.Popen(
+                    self.command(command, '--follow'),
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True, **self._as_user())
 
     def following(self):
-        """Complains if the follower went by itself."""
-        if self.follower is not None and self.follower.poll() is not None:
-            raise SiteError('%s: write --follow ended with %d\n%s' % (
-                self.name, self.follower.returncode,
-                self.log_since(0)[-2000:]))
+        """Complains if a daemon went by itself."""
+        for command, child in self.daemons.items():
+            if child.poll() is not None:
+                raise self._ended(command, child)
+
+    def _ended(self, command, child):
+        return SiteError('%s: %s --follow ended with %d\n%s' % (
+            self.name, command, child.returncode,
+            self.log_since(0)[-2000:]))
 
     def stop(self):
-        """Stops the follower; it has to end by itself, with 0."""
-        child, self.follower = self.follower, None
-        if child is None:
-            return
-        if child.poll() is None:
-            child.terminate()
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)    # its own session
-            child.wait()
-            raise SiteError('%s: write --follow does not stop' % self.name)
-        if child.returncode != 0:
-            raise SiteError('%s: write --follow ended with %d\n%s' % (
-                self.name, child.returncode, self.log_since(0)[-2000:]))
+        """Stops the daemons; each has to end by itself, with 0."""
+        failed = None
+        for child in self.daemons.values():
+            if child.poll() is None:
+                child.terminate()
+        for command, child in self.daemons.items():
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)    # its own session
+                child.wait()
+                failed = SiteError('%s: %s --follow does not stop'
+                                   % (self.name, command))
+            if child.returncode != 0 and failed is None:
+                failed = self._ended(command, child)
+        self.daemons = {}
+        if failed is not None:
+            raise failed
 
 
 def account_of(dovecot, user):
@@ -169,15 +181,24 @@ def account_of(dovecot, user):
     return values
 
 
-def pair(source, target, carrier):
-    """Inits both sites and makes them peers over one dir: carrier."""
+def pair(source, target, carrier, to_source=None, to_target=None):
+    """Inits both sites and makes them peers over one dir: carrier; more
+    keys of the peer blocks: to_target of the source's for the target."""
     keys = {site.name: site.init() for site in (source, target)}
-    os.makedirs(carrier)
-    if source.user is not None:
-        os.chown(carrier, *source.user)
-    source.run('media', 'init', carrier)
-    source.add_peer(target.name, keys[target.name], 'dir:' + carrier)
-    target.add_peer(source.name, keys[source.name], 'dir:' + carrier)
+    medium(carrier, source)
+    via = 'dir:' + carrier
+    source.add_peer(target.name, key=keys[target.name], via=via,
+                    **(to_target or {}))
+    target.add_peer(source.name, key=keys[source.name], via=via,
+                    **(to_source or {}))
+
+
+def medium(path, site):
+    """A directory that carries bundles."""
+    os.makedirs(path)
+    if site.user is not None:
+        os.chown(path, *site.user)
+    site.run('media', 'init', path)
 
 
 def carry(source, target):
