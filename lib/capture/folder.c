@@ -249,8 +249,9 @@ static int births(struct diff *d, struct err *err)
 	struct pass *p = d->p;
 	int rc = 0;
 
-	qsort_r(d->births, d->birth_count, sizeof(*d->births), cmp_birth,
-		(void *)(uintptr_t)d->view);
+	if (d->birth_count)
+		qsort_r(d->births, d->birth_count, sizeof(*d->births),
+			cmp_birth, (void *)(uintptr_t)d->view);
 	for (size_t i = 0; i < d->birth_count && rc >= 0; i++) {
 		rc = pass_birth(p, &d->f, d->view,
 			&d->view->messages[d->births[i]], err);
