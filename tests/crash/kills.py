@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""Kill every program of the way before and after each of its file-changing
+calls.  Without --all a sample by seed; see tests/support/grid.py."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(
+    os.path.abspath(__file__)), '..', 'support'))
+
+import grid     # noqa: E402: behind the path to it
+
+if __name__ == '__main__':
+    sys.exit(grid.main(('kill', 'kill_after')))
