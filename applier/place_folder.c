@@ -148,6 +148,48 @@ static int gather_add(
 	return 0;
 }
 
+/*
+ * The file that is wanted lies here already under its number, left by another
+ * message: moved away and back, say. It is taken over as it is.
+ */
+static int take_over(struct batch *b, const struct replica_message *m,
+	struct replica_message *ret, struct err *err)
+{
+	struct replica *r = b->p->replica;
+	struct replica_message old;
+
+	if (!m->uid)
+		return 0;
+	int rc = replica_message_leaving(
+		r, b->f.id, m->base, m->uid, &m->hash, &b->arena, &old, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	*ret = *m;
+	ret->p_folder = old.p_folder;
+	ret->p_base = old.p_base;
+	ret->p_letters = old.p_letters;
+	ret->p_keywords = old.p_keywords;
+	ret->p_extra = old.p_extra;
+	ret->p_uid = old.p_uid;
+	ret->p_ino = old.p_ino;
+	old.p_folder = 0;
+	old.p_uid = 0;
+	old.p_ino = 0;
+	rc = replica_begin(r, err);
+	/* Where it lay before, it is to be removed. */
+	if (rc >= 0 && m->p_folder)
+		rc = replica_stray(r, m, err);
+	if (rc >= 0)
+		rc = replica_message_place(r, &old, true, err);
+	if (rc >= 0)
+		rc = replica_message_place(r, ret, true, err);
+	if (rc >= 0)
+		rc = replica_commit(r, err);
+	if (rc < 0)
+		replica_rollback(r);
+	return rc < 0 ? rc : 1;
+}
+
 static int gather_row(
 	void *arg, const struct replica_message *m, struct err *err)
 {
@@ -158,8 +200,9 @@ static int gather_row(
 		/* It may be the only one here that has the body which a
 		   message not placed yet is made from. */
 		int awaited_from = m->p_folder == self
-			? replica_hash_awaited(b->p->replica, &m->hash, err)
-			: 1;
+					   ? replica_hash_awaited(b->p->replica,
+						     &m->hash, err)
+					   : 1;
 
 		if (awaited_from == 0)
 			action_add(b, m)->expunge = true;
@@ -179,7 +222,11 @@ static int gather_row(
 			return 0;
 		}
 	}
-	return gather_add(b, m, err);
+	struct replica_message taken;
+	int rc = take_over(b, m, &taken, err);
+	if (rc > 0)
+		action_add(b, &taken)->update = true;
+	return rc != 0 ? (rc < 0 ? rc : 0) : gather_add(b, m, err);
 }
 
 static int by_uid(const void *x, const void *y)

@@ -32,24 +32,45 @@ static const struct replica_folder *holder(
 	return NULL;
 }
 
+/*
+ * Names on disk do not follow their folders. What stays subscribed is recorded
+ * as not placed before the name goes, and what does not, after: either way a
+ * crash in between leaves what the next capture takes for ours.
+ */
+static int unsubscribe_name(
+	struct placing *p, struct replica_folder *f, struct err *err)
+{
+	int rc = 0;
+
+	if (!f->p_subscribed)
+		return 0;
+	if (f->subscribed) {
+		f->p_subscribed = false;
+		rc = place_record(p, f, err);
+	}
+	if (rc >= 0)
+		rc = p->store->ops->subscribe(p->store, f->p_path, false, err);
+	if (rc >= 0)
+		f->p_subscribed = false;
+	return rc;
+}
+
 /* The store renames children with their parent: so do our records. */
 static int rename_placed(struct placing *p, struct arena *arena,
 	struct replica_folder *list, size_t count, const char *from,
 	const char *to, struct err *err)
 {
-	int rc = p->store->ops->rename(p->store, from, to, err);
+	int rc = 0;
 
-	/* Subscriptions are names on disk: they do not follow. */
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		struct replica_folder *f = &list[i];
 
-		if (!f->p_path || !f->p_subscribed ||
-			(strcmp(f->p_path, from) &&
-				!starts_with_folder(f->p_path, from)))
-			continue;
-		rc = p->store->ops->subscribe(p->store, f->p_path, false, err);
-		f->p_subscribed = false;
+		if (f->p_path && (strcmp(f->p_path, from) == 0 ||
+					 starts_with_folder(f->p_path, from)))
+			rc = unsubscribe_name(p, f, err);
 	}
+	if (rc >= 0)
+		rc = p->store->ops->rename(p->store, from, to, err);
 	if (rc >= 0)
 		rc = replica_begin(p->replica, err);
 	for (size_t i = 0; i < count && rc >= 0; i++) {
@@ -205,11 +226,8 @@ static int remove_folder(
 
 	if (rc < 0 || lives.any)
 		return rc;
-	/* Names on disk do not go with folders. Where the name alone is
-	   subscribed it comes again. */
-	if (f->p_subscribed)
-		rc = p->store->ops->subscribe(p->store, f->p_path, false, err);
-	f->p_subscribed = false;
+	/* Where the name alone is subscribed it comes again. */
+	rc = unsubscribe_name(p, f, err);
 	if (rc >= 0)
 		rc = p->store->ops->remove(p->store, f->p_path, err);
 	if (rc >= 0)

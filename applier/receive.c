@@ -1,125 +1,22 @@
 #include "receive.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bodies.h"
 #include "capture.h"
 #include "change.h"
 #include "err.h"
 #include "journal.h"
 
 #define LOCK_WAIT_MS 30000
-#define COPY_SIZE 65536
 
 struct receiving {
 	const struct receive_config *config;
 	const struct receive_peer *peer;
 	struct receive_result *result;
 };
-
-/* ---- bodies ---- */
-
-static int verify_body(struct receiving *r, int fd, const char *path,
-	const struct parcel_body *piece, struct err *err)
-{
-	struct os *os = r->config->os;
-	AUTO_FREE uint8_t *chunk = mem_alloc(COPY_SIZE);
-	struct hash_state st;
-	uint64_t at = 0;
-
-	hash_init(&st);
-	while (at < piece->size) {
-		size_t n = piece->size - at < COPY_SIZE
-				   ? (size_t)(piece->size - at)
-				   : COPY_SIZE;
-		int rc = os_read_all(os, fd, chunk, n, (int64_t)at, path, err);
-
-		if (rc < 0)
-			return rc;
-		hash_add(&st, chunk, n);
-		at += n;
-	}
-	struct hash h = hash_end(&st);
-	if (memcmp(&h, &piece->hash, sizeof(h)) != 0)
-		return err_set(err, ERR_CORRUPT,
-			"body %s: its bytes are not those it is named for",
-			path);
-	return 0;
-}
-
-static int finish_body(struct receiving *r, int fd, const char *part,
-	const struct parcel_body *piece, struct err *err)
-{
-	struct os *os = r->config->os;
-	char hex[HASH_HEX];
-	int rc = verify_body(r, fd, part, piece, err);
-
-	if (rc == ERR_CORRUPT)
-		os->ops->unlink(os, part);
-	if (rc < 0)
-		return rc;
-	if ((rc = os->ops->fsync(os, fd)) < 0)
-		return err_set_os(err, -rc, "fsync %s", part);
-	hash_hex(&piece->hash, hex);
-	AUTO_FREE char *path =
-		mem_printf("%s/%s.body", r->config->bodies_dir, hex);
-	if ((rc = os->ops->rename(os, part, path)) < 0)
-		return err_set_os(err, -rc, "rename %s", part);
-	r->result->bodies++;
-	return 0;
-}
-
-static int take_body(
-	struct receiving *r, const struct parcel_body *piece, struct err *err)
-{
-	struct os *os = r->config->os;
-	struct os_stat st;
-	char hex[HASH_HEX];
-
-	hash_hex(&piece->hash, hex);
-	AUTO_FREE char *path =
-		mem_printf("%s/%s.body", r->config->bodies_dir, hex);
-	AUTO_FREE char *part =
-		mem_printf("%s/%s.part", r->config->bodies_dir, hex);
-	if (os->ops->lstat(os, path, &st) == 0)
-		return 0;
-	int fd = os->ops->open(os, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_set_os(err, -fd, "%s", part);
-	int rc = os->ops->fstat(os, fd, &st);
-	if (rc < 0)
-		rc = err_set_os(err, -rc, "%s", part);
-	/* A piece beyond what is here waits for the one before it: the
-	   acknowledgement says from where. */
-	if (rc >= 0 && piece->offset <= (uint64_t)st.size) {
-		rc = os_write_all(os, fd, piece->data, piece->len,
-			(int64_t)piece->offset, part, err);
-		if (rc >= 0 && piece->offset + piece->len == piece->size)
-			rc = finish_body(r, fd, part, piece, err);
-		else if (rc >= 0 && (rc = os->ops->fdatasync(os, fd)) < 0)
-			rc = err_set_os(err, -rc, "fdatasync %s", part);
-	}
-	os->ops->close(os, fd);
-	return rc < 0 ? rc : 0;
-}
-
-static int take_bodies(struct receiving *r,
-	const struct parcel_sections *sections, struct err *err)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < sections->count; i++) {
-		if (sections->items[i].type != PARCEL_BODY)
-			continue;
-		any = true;
-		int rc = take_body(r, &sections->items[i].body, err);
-		if (rc < 0)
-			return rc;
-	}
-	return any ? dir_sync(r->config->os, r->config->bodies_dir, err) : 0;
-}
 
 /* ---- changes ---- */
 
@@ -434,7 +331,8 @@ int receive_parcel(const struct receive_config *config, const void *data,
 			rc = dir_make(
 				config->os, config->bodies_dir, 0700, err);
 		if (rc >= 0)
-			rc = take_bodies(&r, &sections, err);
+			rc = bodies_take(config->os, config->bodies_dir,
+				&sections, &ret->bodies, err);
 		if (rc >= 0)
 			rc = merge_all(&r, &sections, err);
 		parcel_sections_free(&sections);

@@ -179,7 +179,8 @@ static int add_section(struct packing *p, size_t log,
 		rc = keep_home_changes(p, &folded, err);
 	if (rc >= 0)
 		rc = note_bodies(p, &folded, err);
-	if (rc >= 0) {
+	/* Nothing for this peer: its position can wait. */
+	if (rc >= 0 && folded.count) {
 		struct change_context ctx = {from->log, from->lsn + 1, base_ms};
 		change_encode(&ctx, folded.items, folded.count, &payload);
 		struct parcel_changes c = {

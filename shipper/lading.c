@@ -6,8 +6,11 @@
 #include "err.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
-#define FAST_RAW (8u << 20)  /* sections in one parcel, uncompressed */
-#define SLOW_RAW (15u << 20)
+/*
+ * Sections in one parcel, uncompressed. More gains 1 % at level 19 and takes
+ * 40 MiB of memory more at both ends.
+ */
+#define RAW_MAX (4u << 20)
 
 void lading_begin(struct lading *l, const struct handover_config *config,
 	struct handover_result *result)
@@ -84,17 +87,12 @@ static int flush(struct lading *l, struct err *err)
 	return 0;
 }
 
-static size_t raw_limit(const struct lading *l)
-{
-	return l->config->level > 9 ? SLOW_RAW : FAST_RAW;
-}
-
 /* A section is never split: make room for it first. */
 static int room_for(struct lading *l, size_t len, struct err *err)
 {
 	if (l->failed)
 		return err_set(err, ERR_IO, "the bundle could not be written");
-	if (l->sections.len && l->sections.len + len > raw_limit(l))
+	if (l->sections.len && l->sections.len + len > RAW_MAX)
 		return flush(l, err);
 	return 0;
 }

@@ -237,6 +237,22 @@ static int gone_folders(
 	return rc < 0 ? rc : 0;
 }
 
+static int claim_inbox(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = replica_folder_by_fid(p->replica, &ID_INBOX, &arena, &f, err);
+
+	if (rc != 0 || f.auth_term || !f.p_path || !p->config->claim)
+		return rc < 0 ? rc : 0;
+	rc = replica_holds_mail(p->replica, err);
+	if (rc <= 0)
+		return rc;
+	f.cookie_good = false;
+	rc = replica_folder_place(p->replica, &f, err);
+	return rc < 0 ? rc : pass_folder(p, f.id, err);
+}
+
 static int run(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -253,10 +269,14 @@ static int run(struct pass *p, struct err *err)
 	if (rc < 0)
 		return rc;
 	int worst = look(p, &later);
+	/* INBOX was read before the account held mail: read it again. */
+	if (worst >= 0 && (rc = claim_inbox(p, err)) < 0)
+		return rc;
 	if (p->absence_count || count || p->tree_again) {
 		/* What is gone here may have come up elsewhere: look again at
 		   all that changed since, before believing it. */
 		p->result->folders = 0;
+		p->settling = true;
 		rc = pass_tree(p, &arena, &vanished, &count, err);
 		if (rc < 0)
 			return rc;

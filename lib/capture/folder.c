@@ -19,7 +19,7 @@ struct diff {
 	size_t *births; /* view indices that no row has */
 	size_t birth_count;
 	size_t absent_from; /* first of this folder in p->absences */
-	size_t dead; /* 1 + view index that a dead row has; 0: none */
+	size_t dead;	    /* 1 + view index that a dead row has; 0: none */
 	size_t placed;	    /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
 	bool unresolved;
@@ -164,8 +164,8 @@ static int diff_row(
 
 	d->placed++;
 	while (d->next < d->view->count &&
-		(order = strcmp(d->view->messages[d->next].base,
-			 row->p_base)) < 0)
+		(order = strcmp(d->view->messages[d->next].base, row->p_base)) <
+			0)
 		note_birth(d, d->next++);
 	if (d->next < d->view->count && order == 0) {
 		const struct store_message *m = &d->view->messages[d->next];
@@ -192,12 +192,16 @@ static int cmp_birth(const void *a, const void *b, void *arg)
 	return strcmp(x->base, y->base);
 }
 
-/* The first mail claims INBOX; other folders were claimed when born. */
+/* An account that holds mail claims INBOX; other folders were claimed when
+ * born. */
 static int claim(struct pass *p, struct replica_folder *f,
 	const struct store_view *view, struct err *err)
 {
-	if (f->auth_term || !p->config->claim || !view->count)
+	if (f->auth_term || !p->config->claim)
 		return 0;
+	int holds = view->count > 0 ? 1 : replica_holds_mail(p->replica, err);
+	if (holds <= 0)
+		return holds;
 	struct change c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
 	c.folder = f->fid;
 	c.term = 1;

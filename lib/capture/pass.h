@@ -22,6 +22,7 @@ struct pass {
 	struct journal journal;
 	struct absence *absences;
 	size_t absence_count;
+	bool settling;           /* the second look */
 	bool tree_again;         /* a folder is not the one it seemed */
 	size_t puts;             /* changes put since the last commit */
 	/* The folder that births were last looked for in, as it was under

@@ -17,8 +17,11 @@ struct tree {
 	struct store_list list;
 	struct replica_folder *known;
 	size_t known_count;
-	bool *found;  /* per known folder: it is in the store */
-	int64_t *row; /* per listed folder: its row, 0 not known yet */
+	bool *found;	   /* per known folder: it is in the store */
+	int64_t *row;	   /* per listed folder: its row, 0 not known yet */
+	int64_t *vanished; /* rows of folders that were placed and are not
+			      in the store */
+	size_t vanished_count;
 };
 
 static void take(struct tree *t, size_t listed, size_t known)
@@ -56,8 +59,10 @@ static int match_same(struct tree *t, struct err *err)
 			}
 			int rc = t->p->store->ops->identity(
 				t->p->store, f->p_path, t->arena, &id, err);
+			if (rc == ERR_ABSENT)
+				break; /* gone since it was listed */
 			if (rc < 0)
-				return rc == ERR_ABSENT ? 0 : rc;
+				return rc;
 			if (id.has_guid && id_equal(&id.guid, &f->p_guid)) {
 				take(t, i, k);
 				rc = place_path(t, i, k, err);
@@ -217,6 +222,33 @@ static int birth(struct tree *t, size_t i, struct err *err)
 	return replica_folder_place(p->replica, &f, err);
 }
 
+/* Placed, and not found; those that are switched off are left alone. */
+static void note_vanished(struct tree *t)
+{
+	t->vanished = arena_alloc(
+		t->arena, (t->known_count + 1) * sizeof(*t->vanished));
+	for (size_t k = 0; k < t->known_count; k++)
+		if (t->known[k].p_path && !t->found[k] && !t->known[k].off)
+			t->vanished[t->vanished_count++] = t->known[k].id;
+}
+
+/* A folder of the store has this path now. */
+static bool has_folder(const struct tree *t, const char *path)
+{
+	for (size_t k = 0; k < t->known_count; k++) {
+		const struct replica_folder *f = &t->known[k];
+		bool gone = false;
+
+		if (!f->p_path || strcmp(f->p_path, path) != 0)
+			continue;
+		for (size_t i = 0; i < t->vanished_count && !gone; i++)
+			gone = t->vanished[i] == f->id;
+		if (!gone)
+			return true;
+	}
+	return false;
+}
+
 /* ---- subscriptions ---- */
 
 static bool subscribed_in(const struct store_list *list, const char *path)
@@ -245,7 +277,7 @@ static int sub_folders(struct tree *t, struct err *err)
 	for (size_t k = 0; k < t->known_count && rc >= 0; k++) {
 		struct replica_folder *f = &t->known[k];
 
-		if (!f->p_path)
+		if (!f->p_path || !has_folder(t, f->p_path))
 			continue;
 		bool seen = subscribed_in(&t->list, f->p_path);
 		if (seen == f->p_subscribed)
@@ -269,11 +301,8 @@ static int sub_names(struct tree *t, struct err *err)
 	for (size_t i = 0; i < t->list.subscribed_count && rc >= 0; i++) {
 		const char *path = t->list.subscribed[i];
 		const struct replica_sub *s = NULL;
-		bool folder = false;
+		bool folder = has_folder(t, path);
 
-		for (size_t k = 0; k < t->known_count && !folder; k++)
-			folder = t->known[k].p_path &&
-				 !strcmp(t->known[k].p_path, path);
 		for (size_t k = 0; k < count && !s; k++)
 			if (!strcmp(subs[k].path, path))
 				s = &subs[k];
@@ -286,11 +315,8 @@ static int sub_names(struct tree *t, struct err *err)
 			rc = replica_sub_place(t->p->replica, path, true, err);
 	}
 	for (size_t k = 0; k < count && rc >= 0; k++) {
-		bool folder = false;
+		bool folder = has_folder(t, subs[k].path);
 
-		for (size_t i = 0; i < t->known_count && !folder; i++)
-			folder = t->known[i].p_path &&
-				 !strcmp(t->known[i].p_path, subs[k].path);
 		if (!subs[k].p_subscribed ||
 			(!folder && subscribed_in(&t->list, subs[k].path)))
 			continue;
@@ -332,22 +358,22 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 	for (size_t i = 0; i < t.list.folder_count && rc >= 0; i++)
 		if (!t.row[i])
 			rc = birth(&t, i, err);
-	size_t vanished = 0;
-	int64_t *rows = arena_alloc(arena, (t.known_count + 1) * sizeof(*rows));
-	for (size_t k = 0; k < t.known_count; k++)
-		if (t.known[k].p_path && !t.found[k] && !t.known[k].off)
-			rows[vanished++] = t.known[k].id;
 	if (rc >= 0)
+		note_vanished(&t);
+	/* What is gone may have come up under another name since: that is
+	   looked at once more before it is believed, and so are its names. */
+	if (rc >= 0 && (!t.vanished_count || p->settling)) {
 		rc = load(&t, err);
-	if (rc >= 0)
-		rc = sub_folders(&t, err);
-	if (rc >= 0)
-		rc = sub_names(&t, err);
+		if (rc >= 0)
+			rc = sub_folders(&t, err);
+		if (rc >= 0)
+			rc = sub_names(&t, err);
+	}
 	if (rc >= 0 && p->puts)
 		rc = pass_commit(p, "INBOX", false, err);
 	store_list_free(&t.list);
-	*ret_vanished = rows;
-	*ret_count = vanished;
+	*ret_vanished = t.vanished;
+	*ret_count = t.vanished_count;
 	return rc;
 }
 

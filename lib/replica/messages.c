@@ -156,6 +156,34 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 		arena, ret, err);
 }
 
+int replica_message_leaving(struct replica *r, int64_t folder,
+	const char *base, uint32_t uid, const struct hash *hash,
+	struct arena *arena, struct replica_message *ret, struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.p_folder = ?1 AND m.p_base = ?2"
+			" AND m.p_uid = ?3 AND m.hash = ?4"
+			" AND (m.dead OR m.folder <> ?1) LIMIT 1",
+			"itib", folder, base, (int64_t)uid, hash->b,
+			sizeof(hash->b)),
+		arena, ret, err);
+}
+
+int replica_holds_mail(struct replica *r, struct err *err)
+{
+	sqlite3_stmt *st = sql(
+		r, err, "SELECT 1 FROM folder WHERE messages > 0 LIMIT 1", "");
+
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int replica_hash_awaited(
 	struct replica *r, const struct hash *hash, struct err *err)
 {

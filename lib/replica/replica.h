@@ -214,6 +214,15 @@ int replica_message_by_dot(struct replica *r, const struct dot *dot,
 int replica_message_unplaced(struct replica *r, int64_t folder,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
+/*
+ * What lies in a folder under this base and UID with this body, though its
+ * message is dead or belongs elsewhere.
+ */
+int replica_message_leaving(struct replica *r, int64_t folder,
+	const char *base, uint32_t uid, const struct hash *hash,
+	struct arena *arena, struct replica_message *ret, struct err *err);
+/* Does any folder hold mail? 1 or 0. */
+int replica_holds_mail(struct replica *r, struct err *err);
 /* Living placed messages with this inode and size, one after the other: the
    one with the least row above `after` (0 at first). */
 int replica_message_with_ino(struct replica *r, uint64_t ino, uint64_t size,

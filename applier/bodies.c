@@ -1,0 +1,178 @@
+#include "bodies.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "os.h"
+
+#define COPY_SIZE 65536
+
+/* A body of which the parcel held something. */
+struct touched {
+	struct hash hash;
+	uint64_t size;
+	bool whole;
+};
+
+struct taking {
+	struct os *os;
+	const char *dir;
+	struct touched *items;
+	size_t count;
+	uint8_t *chunk; /* COPY_SIZE bytes */
+};
+
+static char *path_of(
+	const struct taking *t, const struct hash *hash, const char *end)
+{
+	char hex[HASH_HEX];
+
+	hash_hex(hash, hex);
+	return mem_printf("%s/%s.%s", t->dir, hex, end);
+}
+
+static bool is_whole(const struct taking *t, const struct hash *hash)
+{
+	AUTO_FREE char *body = path_of(t, hash, "body");
+	struct os_stat st;
+
+	return t->os->ops->lstat(t->os, body, &st) == 0;
+}
+
+/* ---- writing ---- */
+
+/* Pieces of one body come one after the other. */
+static void note(struct taking *t, const struct parcel_body *piece)
+{
+	struct touched *last = t->count ? &t->items[t->count - 1] : NULL;
+
+	if (!last || memcmp(&last->hash, &piece->hash, sizeof(last->hash))) {
+		t->items = mem_grow(t->items, t->count + 1, sizeof(*t->items));
+		last = &t->items[t->count++];
+		*last = (struct touched){.hash = piece->hash};
+	}
+	last->size = piece->size;
+	last->whole = piece->offset + piece->len == piece->size;
+}
+
+static int write_piece(
+	struct taking *t, const struct parcel_body *piece, struct err *err)
+{
+	struct os *os = t->os;
+	struct os_stat st;
+
+	if (is_whole(t, &piece->hash))
+		return 0;
+	AUTO_FREE char *part = path_of(t, &piece->hash, "part");
+	int fd = os->ops->open(os, part, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", part);
+	int rc = os->ops->fstat(os, fd, &st);
+	if (rc < 0)
+		rc = err_set_os(err, -rc, "%s", part);
+	if (rc >= 0 && piece->offset <= (uint64_t)st.size) {
+		rc = os_write_all(os, fd, piece->data, piece->len,
+			(int64_t)piece->offset, part, err);
+		note(t, piece);
+	}
+	os->ops->close(os, fd);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- finishing ---- */
+
+static int verify(struct taking *t, int fd, const char *path,
+	const struct touched *body, struct err *err)
+{
+	struct hash_state state;
+	struct os_stat st;
+	uint64_t at = 0;
+	int rc = t->os->ops->fstat(t->os, fd, &st);
+
+	if (rc < 0)
+		return err_set_os(err, -rc, "%s", path);
+	bool right = (uint64_t)st.size == body->size;
+	hash_init(&state);
+	while (right && at < body->size) {
+		size_t n = body->size - at < COPY_SIZE
+				   ? (size_t)(body->size - at)
+				   : COPY_SIZE;
+
+		rc = os_read_all(
+			t->os, fd, t->chunk, n, (int64_t)at, path, err);
+		if (rc < 0)
+			return rc;
+		hash_add(&state, t->chunk, n);
+		at += n;
+	}
+	struct hash h = hash_end(&state);
+	if (right && memcmp(&h, &body->hash, sizeof(h)) == 0)
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		"body %s: its bytes are not those it is named for", path);
+}
+
+/* What is wrong, or may not be on the disk, is fetched once more. */
+static int settle(struct taking *t, const struct touched *body, struct err *err)
+{
+	AUTO_FREE char *part = path_of(t, &body->hash, "part");
+	struct os *os = t->os;
+
+	if (is_whole(t, &body->hash))
+		return 0; /* it was twice in the parcel */
+	int fd = os->ops->open(os, part, O_RDONLY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", part);
+	int rc = body->whole ? verify(t, fd, part, body, err) : 0;
+	bool keep = rc != ERR_CORRUPT;
+	if (rc >= 0 && (rc = os->ops->fsync(os, fd)) < 0) {
+		rc = err_set_os(err, -rc, "fsync %s", part);
+		keep = false;
+	}
+	os->ops->close(os, fd);
+	if (!keep)
+		os->ops->unlink(os, part);
+	if (rc < 0 || !body->whole)
+		return rc;
+	AUTO_FREE char *path = path_of(t, &body->hash, "body");
+	if ((rc = os->ops->rename(os, part, path)) < 0)
+		return err_set_os(err, -rc, "rename %s", part);
+	return 1;
+}
+
+static int settle_all(struct taking *t, uint64_t *ret_whole, struct err *err)
+{
+	t->chunk = mem_alloc(COPY_SIZE);
+	dir_write_out(t->os, t->dir, t->count);
+	for (size_t i = 0; i < t->count; i++) {
+		int rc = settle(t, &t->items[i], err);
+
+		if (rc < 0)
+			return rc;
+		*ret_whole += rc == 1;
+	}
+	return dir_sync(t->os, t->dir, err);
+}
+
+int bodies_take(struct os *os, const char *dir,
+	const struct parcel_sections *sections, uint64_t *ret_whole,
+	struct err *err)
+{
+	struct taking t = {.os = os, .dir = dir};
+	bool any = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
+		if (sections->items[i].type != PARCEL_BODY)
+			continue;
+		any = true;
+		rc = write_piece(&t, &sections->items[i].body, err);
+	}
+	if (rc >= 0 && any)
+		rc = settle_all(&t, ret_whole, err);
+	free(t.items);
+	free(t.chunk);
+	return rc < 0 ? rc : 0;
+}
