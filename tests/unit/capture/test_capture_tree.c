@@ -185,6 +185,23 @@ static void a_subscription_follows_its_folder_to_a_new_name(void **state)
 	logs(s, "");
 }
 
+static void a_name_that_outlives_its_folder_stays_subscribed(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	server_subscriptions(s, "Work.2026\n");
+	logs(s, "subscribe Work/2026\n");
+	server_delete(s, "Work/2026");
+	logs(s, "subscribe Work/2026\ndelete Work/2026\n"
+		"Work/2026 expunge b@Work/2026\n");
+	logs(s, "");
+	server_folder(s, "Work/2026", 'd');
+	logs(s, "folder Work/2026\nsubscribe Work/2026\n"
+		"unsubscribe Work/2026\n");
+	logs(s, "");
+}
+
 static void a_folder_in_the_making_is_not_born_before_it_has_its_guid(
 	void **state)
 {
@@ -259,6 +276,7 @@ int main(void)
 		T(a_parent_that_is_deleted_leaves_its_children),
 		T(subscriptions_belong_to_folders_and_else_to_names),
 		T(a_subscription_follows_its_folder_to_a_new_name),
+		T(a_name_that_outlives_its_folder_stays_subscribed),
 		T(a_folder_in_the_making_is_not_born_before_it_has_its_guid),
 		T(what_is_switched_off_is_found_when_it_is_on_again),
 		T(a_folder_that_is_switched_off_is_left_alone),
