@@ -677,6 +677,7 @@ static int record(struct batch *b, bool keywords_lost, struct err *err)
 	if (rc == 0) {
 		if (b->build) {
 			now.p_path = now.path;
+			rc = place_take_name(p, &now, err);
 			p->result->folders++;
 		}
 		if (b->build || b->renumber)
@@ -685,7 +686,8 @@ static int record(struct batch *b, bool keywords_lost, struct err *err)
 			now.p_guid = b->f.guid;
 		now.p_uidnext = b->next;
 		now.cookie_good = false;
-		rc = replica_folder_place(p->replica, &now, err);
+		if (rc >= 0)
+			rc = replica_folder_place(p->replica, &now, err);
 	}
 	if (rc >= 0)
 		rc = replica_commit(p->replica, err);

@@ -24,6 +24,13 @@ int place_removals(struct placing *p, struct err *err);
 /* folder.c: identity and messages of one folder; made if not there yet. */
 int place_messages(struct placing *p, int64_t folder, struct err *err);
 
+/*
+ * A folder gets a name that was subscribed before there was a folder of that
+ * name: the line in the store's subscriptions is the folder's now. In an open
+ * transaction, before the folder's row is written.
+ */
+int place_take_name(struct placing *p, struct replica_folder *f,
+	struct err *err);
 /* Write a folder's placed half in a transaction of its own. */
 int place_record(struct placing *p, const struct replica_folder *f,
 	struct err *err);

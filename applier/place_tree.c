@@ -55,6 +55,24 @@ static int unsubscribe_name(
 	return rc;
 }
 
+int place_take_name(
+	struct placing *p, struct replica_folder *f, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_sub *subs;
+	size_t count;
+	int rc = replica_subs(p->replica, &arena, &subs, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		if (!subs[i].p_subscribed || strcmp(subs[i].path, f->p_path))
+			continue;
+		f->p_subscribed = true;
+		rc = replica_sub_place(
+			p->replica, subs[i].path, false, err);
+	}
+	return rc;
+}
+
 /* The store renames children with their parent: so do our records. */
 static int rename_placed(struct placing *p, struct arena *arena,
 	struct replica_folder *list, size_t count, const char *from,
@@ -89,7 +107,9 @@ static int rename_placed(struct placing *p, struct arena *arena,
 			continue;
 		}
 		f->cookie_good = false;
-		rc = replica_folder_place(p->replica, f, err);
+		rc = place_take_name(p, f, err);
+		if (rc >= 0)
+			rc = replica_folder_place(p->replica, f, err);
 	}
 	if (rc >= 0)
 		rc = replica_commit(p->replica, err);
@@ -300,10 +320,13 @@ int place_subscriptions(struct placing *p, struct err *err)
 	for (size_t i = 0; rc >= 0 && i < sub_count; i++) {
 		if (subs[i].subscribed == subs[i].p_subscribed)
 			continue;
-		/* A folder of that name has a register of its own. */
+		/* A folder of that name has a register of its own, and the
+		   line on disk is its. */
 		if (!holder(list, count, subs[i].path))
 			rc = p->store->ops->subscribe(p->store, subs[i].path,
 				subs[i].subscribed, err);
+		else if (subs[i].subscribed)
+			continue;
 		if (rc >= 0)
 			rc = replica_begin(p->replica, err);
 		if (rc >= 0)
