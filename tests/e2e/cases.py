@@ -122,6 +122,9 @@ def equality(case):
     target; equal after each round."""
     both = Pair(case)
     user = case.random_user(both.source)
+    # An INBOX that never held mail is nobody's yet: the target's would take
+    # another UIDVALIDITY later, with readers in it (that is inbox_both).
+    user._lmtp()
     user.ops(20)
     both.join()
     both.write()
