@@ -38,6 +38,41 @@ static bool is_lying(const struct packing *p, uint64_t sequence)
 	return false;
 }
 
+/* Bundles that are gone, with all their changes acknowledged, were collected:
+   bodies of them that the peer wants are wanted again. */
+static int forget_collected(struct packing *p, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	uint64_t peer = p->config->peer->origin;
+	uint64_t *sequences;
+	size_t count;
+	bool begun = false;
+	int rc = replica_sent_sequences(r, peer, p->config->link, p->medium,
+		&p->arena, &sequences, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		if (is_lying(p, sequences[i]))
+			continue;
+		rc = begun ? 0 : replica_begin(r, err);
+		begun = true;
+		if (rc >= 0)
+			rc = replica_sent_bodies_forget(r, peer,
+				p->config->link, p->medium, sequences[i], err);
+	}
+	return rc < 0 || !begun ? rc : replica_commit(r, err);
+}
+
+static int forget_all(struct packing *p, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	int rc = replica_begin(r, err);
+
+	if (rc >= 0)
+		rc = replica_sent_forget(r, p->config->peer->origin,
+			p->config->link, p->medium, err);
+	return rc < 0 ? rc : replica_commit(r, err);
+}
+
 /*
  * What lies on the medium counts only if all that was put there and is not
  * acknowledged still does: a bundle that is gone may have been lost.
@@ -54,14 +89,10 @@ static int raise_by_sent(struct packing *p, struct err *err)
 	bool whole = true;
 	for (size_t i = 0; i < count && whole && !p->config->unread; i++)
 		whole = is_lying(p, sent[i].sequence);
-	if (!whole) {
-		rc = replica_begin(p->account.replica, err);
-		if (rc >= 0)
-			rc = replica_sent_forget(p->account.replica,
-				p->config->peer->origin, p->config->link,
-				p->medium, 0, err);
-		return rc < 0 ? rc : replica_commit(p->account.replica, err);
-	}
+	if (!whole)
+		return forget_all(p, err);
+	if (!p->config->unread && (rc = forget_collected(p, err)) < 0)
+		return rc;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < p->log_count; k++) {
 			if (p->logs[k].id != sent[i].log ||
@@ -99,8 +130,10 @@ static int find_from(struct packing *p, struct err *err)
 
 /* ---- changes ---- */
 
-/* Is this site the folder's home, or the folder unknown (then say all)? */
-static int is_home(struct packing *p, const struct id128 *fid, struct err *err)
+/* Is this site the folder's home? Of an INBOX without mail nobody is yet:
+   what is said of the folder itself, `unclaimed`, is everybody's to say. */
+static int is_home(struct packing *p, const struct id128 *fid, bool unclaimed,
+	struct err *err)
 {
 	struct replica_folder f;
 
@@ -110,7 +143,8 @@ static int is_home(struct packing *p, const struct id128 *fid, struct err *err)
 		p->account.replica, fid, &p->arena, &f, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	return f.auth_term && f.auth_site == p->config->self->pub.origin;
+	return f.auth_term ? f.auth_site == p->config->self->pub.origin
+			   : unclaimed;
 }
 
 static int keep_home_changes(
@@ -119,7 +153,7 @@ static int keep_home_changes(
 	size_t kept = 0;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		int home = is_home(p, &batch->items[i].folder, err);
+		int home = is_home(p, &batch->items[i].folder, true, err);
 
 		if (home < 0)
 			return home;
@@ -292,7 +326,7 @@ static int add_logs(struct packing *p, struct err *err)
 		if (log->known.log.origin != p->config->self->pub.origin ||
 			log->known.lsn <= p->from[i])
 			continue;
-		rc = is_home(p, &log->known.log.folder, err);
+		rc = is_home(p, &log->known.log.folder, false, err);
 		if (rc > 0)
 			rc = add_log(p, i, err);
 	}
@@ -369,7 +403,10 @@ static int add_ack(struct packing *p, struct err *err)
 	uint64_t peer = p->config->peer->origin;
 	struct want_list wants = {.config = p->config};
 	int64_t heard = 0, told = -1, count = 0;
-	int rc = replica_bodiless_each(r, want_row, &wants, err);
+	/* Of what waits in the inbox nothing is known yet. */
+	int rc = p->config->unread
+			 ? 0
+			 : replica_bodiless_each(r, want_row, &wants, err);
 	struct parcel_ack ack = {.account = p->account.name,
 		.incarnation = replica_incarnation(r),
 		.wants = wants.items,

@@ -317,9 +317,18 @@ int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
 int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, uint64_t sequence,
 	const struct hash *hash, struct err *err);
-/* Forget bundles of a medium whose sequence is not below `from`. */
+/* Forget all bundles of a medium. */
 int replica_sent_forget(struct replica *r, uint64_t peer, const char *link,
-	const struct id128 *medium, uint64_t from, struct err *err);
+	const struct id128 *medium, struct err *err);
+/* The bundles of a medium whose bodies are remembered: their sequences. */
+int replica_sent_sequences(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, struct arena *arena, uint64_t **ret,
+	size_t *ret_count, struct err *err);
+/* Forget the bodies of one bundle: the peer took it, and says so if it wants
+   one of them again. */
+int replica_sent_bodies_forget(struct replica *r, uint64_t peer,
+	const char *link, const struct id128 *medium, uint64_t sequence,
+	struct err *err);
 int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, struct arena *arena,
 	struct replica_sent **ret, size_t *ret_count, struct err *err);

@@ -55,8 +55,8 @@ int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	if (rc > 0) {
 		bool same =
 			(uint64_t)sqlite3_column_int64(st, 0) == incarnation;
-		bool older = same &&
-			(uint64_t)sqlite3_column_int64(st, 1) >= count;
+		bool older =
+			same && (uint64_t)sqlite3_column_int64(st, 1) >= count;
 		sqlite3_reset(st);
 		if (older)
 			return 1;
@@ -86,8 +86,8 @@ int replica_ack_set(struct replica *r, uint64_t peer,
 
 int replica_want_clear(struct replica *r, uint64_t peer, struct err *err)
 {
-	return sql_run(r, err, "DELETE FROM want WHERE peer = ?", "i",
-		(int64_t)peer);
+	return sql_run(
+		r, err, "DELETE FROM want WHERE peer = ?", "i", (int64_t)peer);
 }
 
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
@@ -150,8 +150,8 @@ int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
 }
 
 int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
-	const struct id128 *medium, uint64_t sequence,
-	const struct hash *hash, struct err *err)
+	const struct id128 *medium, uint64_t sequence, const struct hash *hash,
+	struct err *err)
 {
 	return sql_run(r, err,
 		"INSERT OR REPLACE INTO sent_body VALUES(?, ?, ?, ?, ?)",
@@ -160,21 +160,60 @@ int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
 }
 
 int replica_sent_forget(struct replica *r, uint64_t peer, const char *link,
-	const struct id128 *medium, uint64_t from, struct err *err)
+	const struct id128 *medium, struct err *err)
 {
 	int rc = sql_run(r, err,
-		"DELETE FROM sent WHERE peer = ? AND link = ? AND medium = ?"
-		" AND sequence >= ?",
-		"itbi", (int64_t)peer, link, medium->b, sizeof(medium->b),
-		(int64_t)from);
+		"DELETE FROM sent WHERE peer = ? AND link = ? AND medium = ?",
+		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
 
 	if (rc < 0)
 		return rc;
 	return sql_run(r, err,
 		"DELETE FROM sent_body WHERE peer = ? AND link = ?"
-		" AND medium = ? AND sequence >= ?",
+		" AND medium = ?",
+		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
+}
+
+int replica_sent_sequences(struct replica *r, uint64_t peer, const char *link,
+	const struct id128 *medium, struct arena *arena, uint64_t **ret,
+	size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT DISTINCT sequence FROM sent_body WHERE peer = ?"
+		" AND link = ? AND medium = ? ORDER BY sequence",
+		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
+	uint64_t *list = NULL;
+	size_t count = 0, cap = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		if (count == cap) {
+			uint64_t *more;
+
+			cap = cap ? 2 * cap : 32;
+			more = arena_alloc(arena, cap * sizeof(*more));
+			if (count)
+				memcpy(more, list, count * sizeof(*more));
+			list = more;
+		}
+		list[count++] = (uint64_t)sqlite3_column_int64(st, 0);
+	}
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+int replica_sent_bodies_forget(struct replica *r, uint64_t peer,
+	const char *link, const struct id128 *medium, uint64_t sequence,
+	struct err *err)
+{
+	return sql_run(r, err,
+		"DELETE FROM sent_body WHERE peer = ? AND link = ?"
+		" AND medium = ? AND sequence = ?",
 		"itbi", (int64_t)peer, link, medium->b, sizeof(medium->b),
-		(int64_t)from);
+		(int64_t)sequence);
 }
 
 int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
