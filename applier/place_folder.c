@@ -331,12 +331,17 @@ static int stage_all(struct batch *b, struct err *err)
 
 /* ---- under the lock ---- */
 
-static uint32_t take_uid(struct batch *b, struct action *a)
+/* A run that was stopped may have left the line of this message: it is its. */
+static uint32_t take_uid(
+	struct batch *b, const struct store_view *view, struct action *a)
 {
 	uint32_t uid = a->row.uid;
 
 	if (b->renumber && uid)
 		return uid; /* all start anew: the authority's map holds */
+	if (uid && uid < b->next &&
+		store_view_pending(view, a->target_base, uid))
+		return uid;
 	if (!uid || uid < b->next) {
 		if (uid) {
 			a->whole = false;
@@ -424,7 +429,7 @@ static void do_add(
 		.letters = a->row.letters,
 		.keywords = a->row.keywords,
 		.extra = extra,
-		.uid = uids ? take_uid(b, a) : 0,
+		.uid = uids ? take_uid(b, view, a) : 0,
 		.staged = a->staged,
 	};
 	ops->txn_add(b->txn, &add);

@@ -10,10 +10,12 @@
  *	6 expunged files renamed into the trash
  *	  (the lock is dropped, directories made durable)
  *
- * A crash after 2 leaves a line without its file: that UID is burned, the
- * next commit drops the line and the caller gives the message another. After
- * 4, 5 and 6 what is done is done, and the next view tells what is not.
- * Staged bodies that were not placed are swept away by the next stage.
+ * A crash after 2 leaves a line without its file. The next commit may add the
+ * message under that UID (store_view.pending); if it does not, the line goes
+ * and the UID is burned. (If the server looked meanwhile it takes the message
+ * for one that reappeared, and gives it another itself.) After 4, 5 and 6 what
+ *is done is done, and the next view tells what is not. Staged bodies that were
+ *not placed are swept away by the next stage.
  *
  * A folder to be built goes through the same steps aside, and is then renamed
  * into place (build.c).

@@ -43,6 +43,8 @@ struct scan {
 	struct buf names_new, names_cur; /* as listed */
 	struct found *found;
 	size_t count, cap;
+	struct store_pending *pending;
+	size_t pending_count, pending_cap;
 	struct store_view view;
 	bool torn;
 };
@@ -53,6 +55,8 @@ static void scan_release(struct scan *s)
 	buf_free(&s->names_cur);
 	free(s->found);
 	s->found = NULL;
+	free(s->pending);
+	s->pending = NULL;
 }
 
 /* ---- directories ---- */
@@ -302,14 +306,59 @@ const struct store_message *scan_find(
 	return m;
 }
 
+/* Freed with the scan; what is kept of it is copied to the view's arena. */
+static void add_pending(struct scan *s, const struct uidlist_slice *line)
+{
+	if (s->pending_count == s->pending_cap) {
+		s->pending_cap = s->pending_cap ? 2 * s->pending_cap : 16;
+		s->pending = mem_grow(
+			s->pending, s->pending_cap, sizeof(*s->pending));
+	}
+	s->pending[s->pending_count++] =
+		(struct store_pending){.base = arena_dup(&s->view.arena,
+					       line->base.at, line->base.len),
+			.uid = line->uid};
+}
+
+/* By base; of the same base, the line that counts (the later one) last. */
+static int compare_pending(const void *a, const void *b)
+{
+	const struct store_pending *x = a;
+	const struct store_pending *y = b;
+	int r = strcmp(x->base, y->base);
+
+	return r ? r : (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+static void keep_pending(struct scan *s)
+{
+	struct store_view *v = &s->view;
+
+	if (!s->pending_count)
+		return;
+	qsort(s->pending, s->pending_count, sizeof(*s->pending),
+		compare_pending);
+	v->pending =
+		arena_alloc(&v->arena, s->pending_count * sizeof(*v->pending));
+	for (size_t i = 0; i < s->pending_count; i++) {
+		if (v->pending_count &&
+			strcmp(v->pending[v->pending_count - 1].base,
+				s->pending[i].base) == 0)
+			v->pending_count--;
+		v->pending[v->pending_count++] = s->pending[i];
+	}
+}
+
 /* A base that two lines have: Dovecot believes the later one. */
 static void apply_line(struct scan *s, const struct uidlist_slice *line,
 	struct buf *extra, size_t *hint)
 {
 	struct store_message *m;
 
-	if (!scan_find(&s->view, line->base, hint))
+	if (!scan_find(&s->view, line->base, hint)) {
+		add_pending(s, line);
 		return;
+	}
 	m = &s->view.messages[*hint - 1];
 	buf_clear(extra);
 	uidlist_extra_tidy(line->extra, extra);
@@ -333,6 +382,7 @@ static int read_lines(struct scan *s, const struct buf *data, struct err *err)
 		apply_line(s, &line, &extra, &hint);
 	if (e < 0)
 		return err_wrap(err, "folder %s", s->f->path);
+	keep_pending(s);
 	if (r.last_uid >= id->uidnext)
 		id->uidnext = r.last_uid + 1;
 	s->torn = r.lines.torn;

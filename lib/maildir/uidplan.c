@@ -6,7 +6,8 @@
  *     is given another;
  * (2) a line whose message is gone is dropped, unless such lines are the
  *     most: then the directory is not to be trusted with that;
- * (3) a line of a gone message goes when a message of that base is added;
+ * (3) a line of a gone message goes when a message of that base is added,
+ *     which may have its UID again: a commit that was cut short is made good;
  * (4) a line of a message that this commit expunges stays: a crash before the
  *     file goes would else bring it back under a new UID;
  * (5) N is never lower than it was, nor than the last UID + 1, be its line
@@ -135,7 +136,9 @@ static int check_uids(struct store_txn *t, struct plan *p, struct err *err)
 		/* Without a UID too: an old line of its base has to go. */
 		if (add->uid || t->view.identity.uidvalidity)
 			p->uidlist_changed = true;
-		if (add->uid)
+		if (add->uid &&
+			(p->new_uidvalidity || !store_view_pending(&t->view,
+						       add->base, add->uid)))
 			r = check_uid(t, p, add->base, add->uid, err);
 	}
 	return r;

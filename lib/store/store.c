@@ -37,6 +37,24 @@ const struct store_message *store_view_find(
 		sizeof(*view->messages), compare_to_base);
 }
 
+static int compare_to_pending(const void *key, const void *element)
+{
+	const struct store_pending *pending = element;
+
+	return strcmp(key, pending->base);
+}
+
+bool store_view_pending(
+	const struct store_view *view, const char *base, uint32_t uid)
+{
+	const struct store_pending *found = NULL;
+
+	if (view->pending_count)
+		found = bsearch(base, view->pending, view->pending_count,
+			sizeof(*found), compare_to_pending);
+	return found && found->uid == uid;
+}
+
 /* Without regard to case; names that differ in nothing else by their bytes. */
 static int compare_names(const void *a, const void *b)
 {

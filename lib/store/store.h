@@ -83,12 +83,24 @@ struct store_message {
 				 leaves both alone until the server mended it */
 };
 
+/*
+ * A line of the UID list whose message is not there: removed since, or a
+ * commit was cut short before it was put in place. An add of that base may
+ * still have that UID, be it below UIDNEXT.
+ */
+struct store_pending {
+	const char *base;
+	uint32_t uid;
+};
+
 /* A folder as read at one moment. */
 struct store_view {
 	struct store_identity identity;
 	const char *keywords[STORE_KEYWORDS_MAX]; /* NULL: letter unused */
 	struct store_message *messages; /* sorted by base (strcmp), one each */
 	size_t count;
+	struct store_pending *pending;  /* sorted by base (strcmp) */
+	size_t pending_count;
 	struct store_cookie cookie;     /* taken before reading */
 	bool locked;                    /* read under the server's lock */
 	int64_t dir_ctime_ns;           /* later of cur/ and new/: upper bound
@@ -99,6 +111,9 @@ void store_view_free(struct store_view *view);
 /* Binary search. NULL when there is none. */
 const struct store_message *store_view_find(const struct store_view *view,
 	const char *base);
+/* True if such a line is there, and no message. */
+bool store_view_pending(const struct store_view *view, const char *base,
+	uint32_t uid);
 /* Keyword names of a message, sorted without regard to case, joined by one
    space; into the arena given. */
 const char *store_message_keywords(const struct store_view *view,
@@ -206,6 +221,7 @@ struct store_ops {
 		struct err *err);
 	const struct store_view *(*txn_view)(struct store_txn *t);
 	/* All of these only note what commit shall do. */
+	/* Its UID is at or above UIDNEXT, or pending. */
 	void (*txn_add)(struct store_txn *t, const struct store_add *add);
 	/* letters: the whole set; keywords: names, the whole set. Keywords
 	   that find no letter (27th) are left out; commit tells. */
