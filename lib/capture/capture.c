@@ -194,7 +194,9 @@ static int settle_absences(struct pass *p, struct err *err)
 {
 	int rc = 0;
 
-	qsort(p->absences, p->absence_count, sizeof(*p->absences), cmp_absence);
+	if (p->absence_count)
+		qsort(p->absences, p->absence_count, sizeof(*p->absences),
+			cmp_absence);
 	for (size_t i = 0; i < p->absence_count && rc >= 0;) {
 		AUTO_ARENA struct arena arena = {0};
 		int64_t folder = p->absences[i].folder;
