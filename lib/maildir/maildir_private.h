@@ -388,6 +388,8 @@ int folder_remove(struct maildir *m, const char *path, struct err *err);
  * the trash; folders below stay.
  */
 int folder_clear(struct maildir *m, const struct folder *f, struct err *err);
+/* Directories above a folder that went which hold nothing any more. */
+void folder_drop_empty_parents(struct maildir *m, const struct folder *f);
 
 /*
  * A place of its own in the trash for what comes from f, durable. With sub,

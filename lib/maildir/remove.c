@@ -6,6 +6,8 @@
  * crash leaves a folder that can be removed again. Control files that lie
  * elsewhere follow into the trash; index files there are of no more use, and
  * left behind they would be taken for those of the next folder of that name.
+ * In layout fs a directory that only held the folder goes too, or it would be
+ * listed for ever; so Dovecot does when it renames.
  */
 #include "maildir_private.h"
 
@@ -111,6 +113,33 @@ int folder_clear(struct maildir *m, const struct folder *f, struct err *err)
 	return r;
 }
 
+/* Directories above one that hold nothing any more; the root stays. */
+static void drop_empty(struct os *os, const char *root, const char *dir)
+{
+	char *path = path_parent(dir);
+
+	while (strlen(path) > strlen(root) && os->ops->rmdir(os, path) >= 0) {
+		char *above = path_parent(path);
+
+		free(path);
+		path = above;
+	}
+	free(path);
+}
+
+void folder_drop_empty_parents(struct maildir *m, const struct folder *f)
+{
+	struct os *os = m->store.os;
+
+	if (m->layout != MAILDIR_FS)
+		return; /* all folders lie in the root */
+	drop_empty(os, m->root, f->dir);
+	if (m->control)
+		drop_empty(os, m->control, f->control);
+	if (m->index)
+		drop_empty(os, m->index, f->index);
+}
+
 int folder_remove(struct maildir *m, const char *path, struct err *err)
 {
 	AUTO_FOLDER struct folder f = {0};
@@ -118,5 +147,9 @@ int folder_remove(struct maildir *m, const char *path, struct err *err)
 
 	if (r == 0 && f.inbox)
 		r = err_set(err, ERR_USAGE, "INBOX cannot be removed");
-	return r == 0 ? folder_clear(m, &f, err) : r;
+	if (r == 0)
+		r = folder_clear(m, &f, err);
+	if (r == 0)
+		folder_drop_empty_parents(m, &f);
+	return r;
 }

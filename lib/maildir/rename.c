@@ -278,6 +278,8 @@ static int rename_all(const struct renaming *r, const struct folder *f,
 	}
 	if (e >= 0 && r->by_aside)
 		os->ops->rmdir(os, r->aside);
+	if (e >= 0)
+		folder_drop_empty_parents(r->m, f);
 	return e < 0 ? e : 0;
 }
 

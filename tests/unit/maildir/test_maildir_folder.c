@@ -375,6 +375,30 @@ static void a_name_is_free_again_after_removal(void **state)
 	each_shape(reuse);
 }
 
+/* The roots' directories that hold folders, and nothing else of layout fs. */
+static void leave_no_parents(const struct shape *sh, struct store *s)
+{
+	struct os *os = s->os;
+	static const char *const places[] = {
+		"/m/D", "/ctl/D", "/idx/D", "/m/P", "/m/P/Q"};
+	struct err err = ERR_INIT;
+
+	(void)sh;
+	assert_done(s->ops->rename(s, "D/E", "P/Q/E", &err), err);
+	assert_done(s->ops->rename(s, "P/Q/E", "D/E", &err), err);
+	assert_done(s->ops->remove(s, "D/E", &err), err);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		assert_false(is_directory(os, places[i]));
+	assert_done(s->ops->remove(s, "A/B/C", &err), err);
+	has_folders(s, "A A/B INBOX ");
+}
+
+static void directories_that_held_only_what_went_are_not_left(void **state)
+{
+	(void)state;
+	each_shape(leave_no_parents);
+}
+
 static void a_built_folder_must_not_be_there(void **state)
 {
 	struct simdisk *d = fresh(&shapes[0]);
@@ -430,6 +454,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_renamed_is_refused_unchanged),
 		cmocka_unit_test(renames_and_removals_can_be_repeated),
 		cmocka_unit_test(a_name_is_free_again_after_removal),
+		cmocka_unit_test(
+			directories_that_held_only_what_went_are_not_left),
 		cmocka_unit_test(a_built_folder_must_not_be_there),
 		cmocka_unit_test(the_inode_of_a_folder_survives_a_rename),
 		cmocka_unit_test(
