@@ -370,6 +370,10 @@ int pass_birth(struct pass *p, const struct replica_folder *f,
 	arena_free(&b.arena);
 	if (rc == ERR_ABSENT)
 		return 0; /* came and went */
+	if (rc == ERR_LIMIT) {
+		p->result->unloggable++;
+		return 0;
+	}
 	if (rc == ERR_CONFLICT) {
 		p->result->waiting++;
 		return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pass.h"
+#include "quarantine.h"
 
 bool capture_is_transient(const char *path)
 {
@@ -317,7 +318,19 @@ int capture_account(struct account *a, struct store *store,
 	};
 
 	*ret = (struct capture_result){0};
-	int rc = journal_begin(&p.journal, a, err);
+	struct err why = ERR_INIT;
+	int rc = quarantine_asked(a, &why, err);
+
+	if (rc > 0) {
+		*err = why;
+		err->code = ERR_OPERATOR;
+		return err_wrap(err,
+			"account %s: a log is damaged and was put aside",
+			a->name);
+	}
+	if (rc < 0)
+		return rc;
+	rc = journal_begin(&p.journal, a, err);
 	if (rc < 0)
 		return rc;
 	rc = run(&p, err);
@@ -332,5 +345,6 @@ int capture_account(struct account *a, struct store *store,
 	}
 	pass_source_drop(&p);
 	free(p.absences);
+	free(p.listed);
 	return rc;
 }

@@ -43,6 +43,7 @@ struct capture_result {
 	uint64_t folders, looked; /* folders there; folders read */
 	uint64_t births, bytes; /* messages whose body was read, their bytes */
 	uint64_t waiting;       /* messages without a UID yet: come again */
+	uint64_t unloggable;    /* messages, folders whose name no log holds */
 	uint64_t guarded;       /* expunges that wait for the operator */
 	uint64_t stopped;       /* folders that are stopped */
 	bool racy;              /* come again soon: stamps too fresh to trust */

@@ -388,7 +388,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 			"account %s: folder %s is stopped: %s",
 			p->account->name, d.f.p_path, d.f.stopped);
 	}
-	rc = p->store->ops->cookie(p->store, d.f.p_path, &cookie, err);
+	rc = pass_cookie(p, &d.f, &cookie, err);
 	if (rc < 0)
 		return rc;
 	if (d.f.cookie_good && !p->config->all &&

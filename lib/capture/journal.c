@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "quarantine.h"
 #include "segment.h"
 
 #define FRAME_CHANGES_MAX 4096 /* changes per frame: bounds memory */
@@ -75,6 +76,11 @@ int journal_put(struct journal *j, const struct id128 *folder, struct change *c,
 	c->by.lsn = log->at.known.lsn + log->batch.count + 1;
 	if (c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY)
 		c->dot = (struct dot){c->by.log, c->by.lsn};
+	rc = change_check(c, err);
+	if (rc < 0) {
+		err->code = ERR_LIMIT;
+		return err_wrap(err, "cannot be logged");
+	}
 	change_copy(&log->batch, c);
 	j->changes++;
 	rc = replica_apply(j->account->replica, c, err);
@@ -176,20 +182,44 @@ static int write_log(
 	return replica_log_set(a->replica, &log->at, err);
 }
 
+/* What was put is undone: the next pass finds it again, and logs it in the
+   new incarnation. */
+static int give_up_log(
+	struct journal *j, const struct id128 *folder, struct err *err)
+{
+	struct err why = *err;
+	int rc = j->quarantining
+		? ERR_CORRUPT
+		: quarantine_log(j->account, folder, why.text, err);
+
+	if (rc < 0)
+		return rc;
+	*err = why;
+	err->code = ERR_OPERATOR;
+	return err_wrap(err,
+		"account %s: a log is damaged and was put aside: changes may "
+		"be missing at peers",
+		j->account->name);
+}
+
 int journal_commit(struct journal *j, bool state, struct err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < j->log_count && rc >= 0; i++)
-		if (j->logs[i].batch.count)
-			rc = write_log(j, &j->logs[i], state, err);
+	struct id128 damaged = {{0}};
+	for (size_t i = 0; i < j->log_count && rc >= 0; i++) {
+		if (!j->logs[i].batch.count)
+			continue;
+		rc = write_log(j, &j->logs[i], state, err);
+		damaged = j->logs[i].at.known.log.folder;
+	}
 	if (rc >= 0) {
 		rc = replica_commit(j->account->replica, err);
 		j->open = false;
 	}
 	if (rc < 0) {
 		journal_abort(j);
-		return rc;
+		return rc == ERR_CORRUPT ? give_up_log(j, &damaged, err) : rc;
 	}
 	drop_logs(j);
 	return 0;

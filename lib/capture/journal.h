@@ -25,6 +25,7 @@ struct journal {
 	size_t log_count;
 	uint64_t changes; /* put since begin */
 	bool open;
+	bool quarantining; /* a damaged log is being put aside by this one */
 };
 
 /* Opens the replica's transaction. The account lock must be held. */
@@ -33,12 +34,16 @@ int journal_begin(struct journal *j, struct account *a, struct err *err);
  * Log one change in the log of `folder` (zero id: the account log). `c` is a
  * template: kind and contents, and by.stamp; by.log, by.lsn, and for SAVE and
  * COPY dot, are filled in, in c too. It is merged into the state.
+ * Errors: ERR_LIMIT: no log can hold it (a name with odd bytes, over-long):
+ * nothing was done; as replica_apply.
  */
 int journal_put(struct journal *j, const struct id128 *folder,
 	struct change *c, struct err *err);
 /*
  * Make everything durable, as said above. With `state`, a statement ends
  * every log that was written. After a failure all of it is undone.
+ * Errors: ERR_OPERATOR: a log is damaged below its durable end and was put
+ * aside (quarantine.h); ERR_IO, ERR_BUSY.
  */
 int journal_commit(struct journal *j, bool state, struct err *err);
 /* Undo everything since begin. Harmless after commit. */

@@ -12,6 +12,12 @@ struct absence {
 	int64_t folder;
 };
 
+/* What listing the folders told of one; see pass_cookie. */
+struct listed {
+	int64_t folder;
+	struct store_cookie cookie;
+};
+
 struct pass {
 	struct account *account;
 	struct replica *replica;
@@ -20,6 +26,8 @@ struct pass {
 	struct capture_result *result;
 	int64_t now_ms;
 	struct journal journal;
+	struct listed *listed;
+	size_t listed_count;
 	struct absence *absences;
 	size_t absence_count;
 	bool settling;           /* the second look */
@@ -59,6 +67,9 @@ int pass_flags_seen(struct pass *p, const struct id128 *folder,
    the state's placed half and not in the store; into the arena. */
 int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 	size_t *ret_count, struct err *err);
+/* A folder's cookie: as it was listed, once, or as it is now. */
+int pass_cookie(struct pass *p, const struct replica_folder *f,
+	struct store_cookie *ret, struct err *err);
 /* Log that a folder is gone, once its messages are. */
 int pass_folder_gone(struct pass *p, int64_t folder, struct err *err);
 

@@ -232,6 +232,32 @@ static void note_vanished(struct tree *t)
 			t->vanished[t->vanished_count++] = t->known[k].id;
 }
 
+static void keep_cookies(const struct tree *t)
+{
+	struct pass *p = t->p;
+
+	p->listed = mem_grow(
+		p->listed, t->list.folder_count + 1, sizeof(*p->listed));
+	p->listed_count = 0;
+	for (size_t i = 0; i < t->list.folder_count; i++)
+		if (t->row[i] && t->list.folders[i].has_cookie)
+			p->listed[p->listed_count++] = (struct listed){
+				t->row[i], t->list.folders[i].cookie};
+}
+
+int pass_cookie(struct pass *p, const struct replica_folder *f,
+	struct store_cookie *ret, struct err *err)
+{
+	for (size_t i = 0; i < p->listed_count; i++) {
+		if (p->listed[i].folder != f->id)
+			continue;
+		*ret = p->listed[i].cookie;
+		p->listed[i] = p->listed[--p->listed_count];
+		return 0;
+	}
+	return p->store->ops->cookie(p->store, f->p_path, ret, err);
+}
+
 /* A folder of the store has this path now. */
 static bool has_folder(const struct tree *t, const char *path)
 {
@@ -360,6 +386,8 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 			rc = birth(&t, i, err);
 	if (rc >= 0)
 		note_vanished(&t);
+	if (rc >= 0)
+		keep_cookies(&t);
 	/* What is gone may have come up under another name since: that is
 	   looked at once more before it is believed, and so are its names. */
 	if (rc >= 0 && (!t.vanished_count || p->settling)) {

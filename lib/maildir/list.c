@@ -22,11 +22,14 @@ struct listing {
 	struct store_folder *folders;
 	size_t count, cap;
 	struct arena *arena;
+	int64_t now_ns; /* wall clock, read before any folder */
 };
 
-static int add(
-	struct listing *l, const char *path, uint64_t ino, struct err *err)
+static int add(struct listing *l, const char *path, uint64_t ino,
+	const struct folder_stat *st, struct err *err)
 {
+	struct store_folder *to;
+
 	if (l->count == FOLDERS_MAX)
 		return err_set(err, ERR_LIMIT, "%s: more than %zu folders",
 			l->m->root, FOLDERS_MAX);
@@ -34,27 +37,32 @@ static int add(
 		l->cap = l->cap ? l->cap * 2 : 32;
 		l->folders = mem_grow(l->folders, l->cap, sizeof(*l->folders));
 	}
-	l->folders[l->count++] = (struct store_folder){
+	to = &l->folders[l->count++];
+	*to = (struct store_folder){
 		.path = arena_dup(l->arena, path, strlen(path)),
 		.ino = ino,
+		.has_cookie = true,
 	};
+	cookie_of(st, l->now_ns, &to->cookie);
 	return 0;
 }
 
 static int add_inbox(struct listing *l, struct err *err)
 {
 	struct os *os = l->m->store.os;
-	const char *dir = l->m->inbox ? l->m->inbox : l->m->root;
-	AUTO_FREE char *cur = path_join(dir, "cur");
+	AUTO_FOLDER struct folder f = {0};
+	struct folder_stat parts;
 	struct os_stat st;
-	int r;
+	int r = folder_init(l->m, "INBOX", &f, err);
 
-	if (!is_directory(os, cur))
-		return 0;
-	r = os->ops->stat(os, dir, &st);
 	if (r < 0)
-		return err_set_os(err, -r, "stat %s", dir);
-	return add(l, "INBOX", st.ino, err);
+		return r;
+	if (folder_stat(l->m, &f, &parts, NULL) < 0)
+		return 0;
+	r = os->ops->stat(os, f.dir, &st);
+	if (r < 0)
+		return err_set_os(err, -r, "stat %s", f.dir);
+	return add(l, "INBOX", st.ino, &parts, err);
 }
 
 static bool may_be_directory(const struct os_entry *e)
@@ -67,12 +75,12 @@ static int add_if_folder(
 	struct listing *l, const char *path, uint64_t ino, struct err *err)
 {
 	AUTO_FOLDER struct folder f = {0};
-	AUTO_FREE char *cur = NULL;
+	struct folder_stat parts;
 
-	if (folder_init(l->m, path, &f, NULL) < 0 || f.inbox)
+	if (folder_init(l->m, path, &f, NULL) < 0 || f.inbox ||
+		folder_stat(l->m, &f, &parts, NULL) < 0)
 		return 0;
-	cur = path_join(f.dir, "cur");
-	return is_directory(l->m->store.os, cur) ? add(l, path, ino, err) : 0;
+	return add(l, path, ino, &parts, err);
 }
 
 /* ".Work.2026" */
@@ -202,7 +210,11 @@ static int read_subscriptions(
 int list_read(struct maildir *m, struct store_list *ret, struct err *err)
 {
 	struct store_list list = {0};
-	struct listing l = {.m = m, .arena = &list.arena};
+	struct listing l = {
+		.m = m,
+		.arena = &list.arena,
+		.now_ns = m->store.os->ops->wall_ns(m->store.os),
+	};
 	int r = read_folders(&l, &list, err);
 
 	free(l.folders);

@@ -48,6 +48,8 @@ struct store_cookie {
 struct store_folder {
 	const char *path;
 	uint64_t ino;     /* of the folder's directory: survives a rename */
+	bool has_cookie;  /* listing it gave this for nothing: */
+	struct store_cookie cookie;
 };
 
 struct store_list {
