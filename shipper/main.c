@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "account_list.h"
 #include "bodyclient.h"
 #include "carrier.h"
 #include "collect.h"
@@ -35,7 +36,8 @@ struct shipper {
 	struct body_client bodies; /* started when first needed */
 	bool bodies_open;
 	const char *only_peer, *only_link, *output;
-	const char **accounts;
+	const char **accounts; /* of this round */
+	size_t account_count;
 	int code;
 	bool following;
 };
@@ -102,7 +104,7 @@ static struct handover_config handover_for(
 		.level = link ? link->level : 3,
 		.link = link ? link->name : "",
 		.accounts = s->accounts,
-		.account_count = s->site.account_count,
+		.account_count = s->account_count,
 		.body = fetch_body,
 		.body_arg = s,
 		.progress = show_bytes,
@@ -285,6 +287,7 @@ static int lock_shipper(struct shipper *s, int *ret_fd, struct err *err)
 /* One round; in --follow somebody else may have the lock: then later. */
 static void run_once(struct shipper *s)
 {
+	AUTO_ARENA struct arena arena = {0};
 	struct err err = ERR_INIT;
 	int lock = -1;
 
@@ -292,7 +295,13 @@ static void run_once(struct shipper *s)
 		fail(s, &err);
 		return;
 	}
-	ship_all(s);
+	if (account_list(s->site.os, &s->site.config, &arena, &s->accounts,
+		    &s->account_count, &err) < 0)
+		fail(s, &err);
+	else
+		ship_all(s);
+	s->accounts = NULL;
+	s->account_count = 0;
 	s->site.os->ops->close(s->site.os, lock);
 	if (s->bodies_open)
 		body_client_close(&s->bodies);
@@ -383,14 +392,10 @@ int main(int argc, char **argv)
 		log_err(&s.log, &err);
 		return exit_for(&err);
 	}
-	s.accounts = mem_array(s.site.account_count + 1, sizeof(*s.accounts));
-	for (size_t i = 0; i < s.site.account_count; i++)
-		s.accounts[i] = s.site.accounts[i].name;
 	if (following)
 		follow(&s, &stop);
 	else
 		run_once(&s);
-	free(s.accounts);
 	stop_close(&stop);
 	site_close(&s.site);
 	logger_close(&s.log);

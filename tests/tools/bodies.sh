@@ -1,9 +1,10 @@
 #!/bin/bash
-# The shipper asks a writer behind a socket for bodies, as under systemd.
+# The shipper asks a writer behind a socket for bodies, as under systemd, and
+# needs no right to the mail folders.
 # bodies.sh PACKETBOAT
 . "$(dirname "$0")/expect.sh"
 bin=$(dirname "$1")
-maildir=$top/Maildir
+maildir=$top/home/alice/Maildir
 mkdir -p "$maildir"/{cur,new,tmp} "$top/stick"
 for i in 1 2 3; do
 	printf 'Subject: %s\n\nbody %s\n' "$i" "$i" >"$maildir/cur/$i:2,S"
@@ -14,7 +15,7 @@ account "alice" { maildir = "$top/There" }
 END
 cat >"$top/here.conf" <<END
 site "here" { state = "$top/here" }
-account "alice" { maildir = "$maildir" }
+accounts { maildir = "$top/home/%u/Maildir" }
 END
 expect 0 "$bin/packetboat" media init "$top/stick"
 expect 0 "$bin/packetboat" -c "$top/there.conf" init
@@ -54,7 +55,15 @@ done
 # a shipper that has no writer beside it
 mkdir "$top/bin"
 cp "$bin/packetboat-shipper" "$top/bin"
-expect 0 "$top/bin/packetboat-shipper" -c "$top/here.conf"
+shut_out=()
+if ((EUID == 0)); then
+	chown -R 4321 "$top/home/alice"
+	chmod 700 "$top/home/alice"
+	chmod 755 "$top" "$top/home"
+	shut_out=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all)
+	expect 2 "${shut_out[@]}" ls "$maildir/cur"
+fi
+expect 0 "${shut_out[@]}" "$top/bin/packetboat-shipper" -c "$top/here.conf"
 says err "3 bodies"
 unset PACKETBOAT_BODIES
 expect 0 "$bin/packetboat" -c "$top/there.conf" ship
