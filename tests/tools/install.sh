@@ -11,6 +11,8 @@ holds() { # holds DIRECTORY: an installation below it
 		lib/systemd/system/packetboat-writer.service \
 		lib/systemd/system/packetboat-shipper.service \
 		lib/systemd/system/packetboat-applier.service \
+		lib/systemd/system/packetboat-bodies@.service \
+		lib/systemd/system/packetboat-bodies.socket \
 		share/bash-completion/completions/packetboat \
 		share/man/man1/packetboat.1 \
 		share/man/man5/packetboat.conf.5 \

@@ -135,6 +135,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_null(c.accounts[0].control);
 	assert_int_equal(c.peers[0].late_ms, 15 * 60 * 1000);
 	assert_false(c.peers[0].oneway);
+	assert_int_equal(c.peers[0].changes, CHANGES_BOTH);
 	assert_int_equal(c.peers[0].link_count, 0);
 	config_free(&c);
 }
@@ -146,7 +147,8 @@ static void every_key_is_taken(void **state)
 		" trash_size = \"200K\" reserve = \"0%\" }\n"
 		"account y { maildir = \"/m\" control = \"/c\" index = \"/i\"\n"
 		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7 }\n"
-		"peer z { key = \"" KEY_A "\" oneway = yes late = never }\n";
+		"peer z { key = \"" KEY_A "\" oneway = yes late = never"
+		" changes = send }\n";
 	struct config c;
 	struct err err = ERR_INIT;
 
@@ -165,6 +167,7 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.accounts[0].guard_least, 7);
 	assert_true(c.peers[0].oneway);
 	assert_int_equal(c.peers[0].late_ms, -1);
+	assert_int_equal(c.peers[0].changes, CHANGES_SEND);
 	config_free(&c);
 }
 
@@ -352,6 +355,7 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "account a { maildir = \"/x\"\nguard_least = -1 }", 3,
 		"not a number");
 	refused(SITE "peer a {\nkey = \"pb1:short\" }", 3, "not a key line");
+	refused(SITE "peer a {\nchanges = some }", 3, "unknown value");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"/media\" }", 3,
 		"unknown carrier");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:usb\" }", 3,
