@@ -7,6 +7,7 @@
 #include "err.h"
 #include "fold.h"
 #include "lading.h"
+#include "quarantine.h"
 #include "segment.h"
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
@@ -318,19 +319,37 @@ static int add_log(struct packing *p, size_t i, struct err *err)
 /* Our own logs, the account log first (its zero id sorts first). */
 static int add_logs(struct packing *p, struct err *err)
 {
-	int rc = 0;
+	int rc = 0, worst = 0;
 
 	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
 		const struct replica_log *log = &p->logs[i];
+		struct err one = ERR_INIT;
 
 		if (log->known.log.origin != p->config->self->pub.origin ||
 			log->known.lsn <= p->from[i])
 			continue;
 		rc = is_home(p, &log->known.log.folder, false, err);
-		if (rc > 0)
-			rc = add_log(p, i, err);
+		if (rc <= 0)
+			continue;
+		/* What is lost is lost: status says so. */
+		rc = replica_log_lost(p->account.replica, log, err);
+		if (rc != 0)
+			continue;
+		/* A log that cannot be read keeps no other ashore. */
+		rc = add_log(p, i, &one);
+		if (rc == ERR_CORRUPT &&
+			(rc = quarantine_ask(&p->account,
+				 &log->known.log.folder, err)) < 0)
+			return rc;
+		if (one.code == ERR_CORRUPT || one.code == ERR_OPERATOR) {
+			*err = one;
+			err->code = worst = ERR_OPERATOR;
+			rc = 0;
+		} else if (rc < 0) {
+			*err = one;
+		}
 	}
-	return rc;
+	return rc < 0 ? rc : worst;
 }
 
 static int add_wants(struct packing *p, struct err *err)
@@ -494,8 +513,15 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		rc = add_ack(&p, err);
 	if (rc >= 0 && config->send_changes)
 		rc = add_logs(&p, err);
-	if (rc >= 0 && config->send_changes)
-		rc = add_wants(&p, err);
+	if ((rc >= 0 || rc == ERR_OPERATOR) && config->send_changes) {
+		struct err later = ERR_INIT;
+		int wants = add_wants(&p, &later);
+
+		if (wants < 0 && rc >= 0) {
+			*err = later;
+			rc = wants;
+		}
+	}
 	account_close(&p.account);
 	arena_free(&p.arena);
 	return rc;

@@ -41,7 +41,21 @@ static int place_path(
 	return replica_folder_place(t->p->replica, f, err);
 }
 
-/* Same path and directory; or same path, and the GUID says it is the same. */
+/* Does the directory that was placed lie somewhere, under whatever name? */
+static bool still_lies(const struct tree *t, uint64_t ino)
+{
+	for (size_t i = 0; i < t->list.folder_count && ino; i++)
+		if (t->list.folders[i].ino == ino)
+			return true;
+	return false;
+}
+
+/*
+ * Same path and directory; or same path, and the GUID says it is the same. Of
+ * what the applier made the directory is not known yet. Where there are no
+ * GUIDs another directory of the same name is the folder still, unless the
+ * one that was placed lies elsewhere now: what is in it is compared anyway.
+ */
 static int match_same(struct tree *t, struct err *err)
 {
 	for (size_t i = 0; i < t->list.folder_count; i++) {
@@ -63,7 +77,10 @@ static int match_same(struct tree *t, struct err *err)
 				break; /* gone since it was listed */
 			if (rc < 0)
 				return rc;
-			if (id.has_guid && id_equal(&id.guid, &f->p_guid)) {
+			bool same = id.has_guid
+				? id_equal(&id.guid, &f->p_guid) || !f->p_ino
+				: !still_lies(t, f->p_ino);
+			if (same) {
 				take(t, i, k);
 				rc = place_path(t, i, k, err);
 				if (rc < 0)

@@ -104,6 +104,22 @@ int replica_logs(struct replica *r, struct arena *arena,
 	return rc;
 }
 
+int replica_log_lost(
+	struct replica *r, const struct replica_log *log, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM gap WHERE log = ? AND first <= 1"
+		" AND last >= ?",
+		"ii", log->id, (int64_t)log->known.lsn);
+
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int replica_log_agrees(struct replica *r, const struct replica_log *log,
 	uint64_t lsn, uint64_t chain, struct err *err)
 {

@@ -39,14 +39,10 @@ static int make_schema(struct replica *r, struct err *err)
 		replica_rollback(r);
 		return rc;
 	}
-	uint64_t incarnation = 0;
-	while (!incarnation)
-		r->os->ops->random(r->os, &incarnation, sizeof(incarnation));
 	if ((rc = replica_meta_set(r, "version", SCHEMA_VERSION, err)) < 0 ||
 		(rc = replica_meta_set(
 			 r, "origin", (int64_t)r->origin, err)) < 0 ||
-		(rc = replica_meta_set(
-			 r, "incarnation", (int64_t)incarnation, err)) < 0 ||
+		(rc = replica_incarnation_new(r, err)) < 0 ||
 		(rc = replica_text_set(r, "account", r->account, err)) < 0) {
 		replica_rollback(r);
 		return rc;
@@ -151,6 +147,19 @@ void replica_close(struct replica *r)
 	free(r);
 }
 
+int replica_incarnation_new(struct replica *r, struct err *err)
+{
+	uint64_t incarnation = 0;
+
+	while (!incarnation)
+		r->os->ops->random(r->os, &incarnation, sizeof(incarnation));
+	int rc = replica_meta_set(
+		r, "incarnation", (int64_t)incarnation, err);
+	if (rc >= 0)
+		r->incarnation = incarnation;
+	return rc;
+}
+
 int replica_begin(struct replica *r, struct err *err)
 {
 	int rc = sql_run(r, err, "BEGIN IMMEDIATE", "");
@@ -189,6 +198,9 @@ void replica_rollback(struct replica *r)
 		sqlite3_reset(r->cached[i].stmt);
 	sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
 	r->in_txn = false;
+	int64_t incarnation;
+	if (replica_meta_get(r, "incarnation", &incarnation, NULL) == 0)
+		r->incarnation = (uint64_t)incarnation;
 	logs_load(r, NULL);
 }
 

@@ -48,6 +48,8 @@ void replica_close(struct replica *r);
 const char *replica_account(const struct replica *r);
 uint64_t replica_origin(const struct replica *r);
 uint64_t replica_incarnation(const struct replica *r);
+/* Begin a new incarnation, random, in the open transaction. */
+int replica_incarnation_new(struct replica *r, struct err *err);
 sqlite3 *replica_db(struct replica *r); /* for check and tests only */
 
 int replica_begin(struct replica *r, struct err *err);
@@ -84,6 +86,9 @@ int replica_log_set(struct replica *r, const struct replica_log *log,
 /* All logs; array in the arena, by folder, origin, incarnation. */
 int replica_logs(struct replica *r, struct arena *arena,
 	struct replica_log **ret, size_t *ret_count, struct err *err);
+/* Is all of this log recorded as lost (a gap)? 1 or 0. */
+int replica_log_lost(struct replica *r, const struct replica_log *log,
+	struct err *err);
 /*
  * Does chain agree with what was known of this log at lsn? Returns 1 agrees,
  * 0 not known any more, ERR_CONFLICT it differs (a rollback).
