@@ -1,5 +1,6 @@
 """The end-to-end cases.  Each takes a Case (run.py) and raises on failure."""
 
+import glob
 import os
 import re
 import time
@@ -112,6 +113,17 @@ class Pair:
         for watcher in self.watchers.values():
             demand(watcher.complaints, 'a UID changed its meaning')
 
+    def no_echo(self):
+        """What the applier placed is nobody's change at the target."""
+        logs = glob.glob(os.path.join(
+            self.to_site.state, 'log', '*', '*', '*.changes'))
+        if not logs:
+            return
+        text = self.to_site.run('log', *logs)
+        echoes = [line.strip() for line in text.splitlines()
+                  if re.match(r'  \d+ \S+ (?!folder |statement )\w', line)]
+        demand(echoes, 'the target logged what it was sent')
+
     def check(self):
         for site in (self.from_site, self.to_site):
             site.run('check')
@@ -147,6 +159,7 @@ def equality(case):
         demand(reader.stop(), 'a reader at the target complains')
         if reader.visits == 0:
             raise CaseError('a reader never read anything')
+    both.no_echo()
     both.check()
 
 
@@ -179,6 +192,7 @@ def first_import(case):
            'a trip with nothing new touched mails')
     both.equal()
     both.clean()
+    both.no_echo()
     both.check()
 
 
@@ -205,6 +219,7 @@ def layouts(case):
             user.ops(case.args.ops)
         both.equal()
         both.clean()
+        both.no_echo()
         both.check()
         case.say('%s to %s: equal' % (source or 'default',
                                       target or 'default'))
@@ -263,7 +278,7 @@ def uidlist_keys(case):
     both = Pair(case)
     imap = both.source.imap(USER)
     for number in range(len(UIDLIST_KEYS)):
-        imap.append(b'INBOX', _mail(case, b'pb-key-%d' % number))
+        imap.append(b'INBOX', mail_of(case, b'pb-key-%d' % number))
     imap.select(b'INBOX')
     imap.close()
     path = os.path.join(both.source.control_dir(USER), 'dovecot-uidlist')
@@ -331,16 +346,47 @@ def plain(case):
 
 # Both sites have clients.
 
-def _mail(case, token):
+def mail_of(case, token):
     return random_mail(case.rng, token).replace(b'\r\n', b'\n').replace(
         b'\n', b'\r\n')
 
 
 def _by_guid(picture):
-    """{(folder parts, message GUID): message}; copies inside one folder
-    share a GUID, then one stands for all."""
-    return {(parts, m.guid): m for parts, folder in picture.folders.items()
-            for m in folder.messages.values()}
+    """{(folder parts, message GUID): messages}; copies share a GUID."""
+    found = {}
+    for parts, folder in picture.folders.items():
+        for message in folder.messages.values():
+            found.setdefault((parts, message.guid), []).append(message)
+    return found
+
+
+def arrived(source, target):
+    """What the source shows and the target does not, UIDs apart."""
+    there = _by_guid(target)
+    for key, messages in sorted(_by_guid(source).items()):
+        left = list(there.get(key, ()))
+        for message in messages:
+            if message in left:
+                left.remove(message)
+                continue
+            where = '%s %s' % (compare.show(key[0]), key[1].decode())
+            if not left:
+                yield where + ': did not arrive'
+            else:
+                yield from compare.message_differences(where, message,
+                                                       left[0])
+
+
+def without(picture, *names):
+    """The picture without some folders."""
+    return compare.Picture({parts: folder
+                            for parts, folder in picture.folders.items()
+                            if parts not in names},
+                           picture.subscriptions - set(names))
+
+
+BASE = (b'Base',)       # shared, and no random user goes there
+LOCAL = (b'Local',)     # of the target alone
 
 
 class LocalUser:
@@ -348,19 +394,18 @@ class LocalUser:
     left of them at the end."""
 
     def __init__(self, case, dovecot, picture):
-        self.imap = dovecot.imap(USER)
-        uids = sorted(picture.folders[(b'INBOX',)].messages)
-        messages = picture.folders[(b'INBOX',)].messages
+        imap = dovecot.imap(USER)
+        messages = picture.folders[BASE].messages
+        uids = sorted(messages)
         self.flagged, self.expunged = messages[uids[0]], messages[uids[1]]
-        imap = self.imap
-        imap.select(b'INBOX')
+        imap.select(b'Base')
         imap.ok(b'UID', b'STORE', b'%d' % uids[0], b'+FLAGS',
                 b'(\\Flagged local-keyword)')
         imap.ok(b'UID', b'STORE', b'%d' % uids[1], b'+FLAGS', b'(\\Deleted)')
         imap.ok(b'UID', b'EXPUNGE', b'%d' % uids[1])
-        self.mail = _mail(case, b'pb-local-1')
-        self.other = _mail(case, b'pb-local-2')
-        imap.append(b'INBOX', self.mail)
+        self.mail = mail_of(case, b'pb-local-1')
+        self.other = mail_of(case, b'pb-local-2')
+        imap.append(b'Base', self.mail)
         imap.ok(b'CREATE', b'Local')
         imap.append(b'Local', self.other)
         imap.ok(b'SUBSCRIBE', b'Local')
@@ -368,61 +413,47 @@ class LocalUser:
 
     def left(self, picture):
         """What of the local changes is missing."""
-        inbox = picture.folders[(b'INBOX',)].messages.values()
-        digests = {m.digest for m in inbox}
-        flagged = [m for m in inbox if m.guid == self.flagged.guid]
-        local = picture.folders.get((b'Local',))
+        base = picture.folders[BASE].messages.values()
+        flagged = [m for m in base if m.guid == self.flagged.guid]
+        local = picture.folders.get(LOCAL)
         if not flagged:
             yield 'the flagged message is gone'
-        elif b'\\flagged' not in flagged[0].flags:
-            yield '\\Flagged is gone'
+        elif not {b'\\flagged', b'\\answered'} <= flagged[0].flags:
+            yield 'flags of both sites are not together'
         elif b'local-keyword' not in flagged[0].keywords:
             yield 'the keyword is gone'
-        if any(m.guid == self.expunged.guid for m in inbox):
+        if any(m.guid == self.expunged.guid for m in base):
             yield 'the expunged message is back'
-        if compare.digest(self.mail) not in digests:
-            yield 'the local mail in INBOX is gone'
+        if compare.digest(self.mail) not in {m.digest for m in base}:
+            yield 'the local mail is gone'
         if local is None:
             yield 'the local folder is gone'
-        elif compare.digest(self.other) not in {
-                m.digest for m in local.messages.values()}:
+        elif [m.digest for m in local.messages.values()] != [
+                compare.digest(self.other)]:
             yield 'the mail in the local folder is gone'
-        if (b'Local',) not in picture.subscriptions:
+        if LOCAL not in picture.subscriptions:
             yield 'the local subscription is gone'
-
-
-def _arrived(source, target, but=()):
-    """What the source shows and the target does not, UIDs apart."""
-    there = _by_guid(target)
-    for key, message in sorted(_by_guid(source).items()):
-        if message.guid in but:
-            continue
-        where = '%s %s' % (compare.show(key[0]), key[1].decode())
-        if key not in there:
-            yield where + ': did not arrive'
-        else:
-            yield from compare.message_differences(where, message,
-                                                   there[key])
 
 
 def local_changes(case):
     """What a client changes at the target stays, and is stated; the source
     is not affected."""
     both = Pair(case)
-    user = RandomUser(both.source, USER, case.args.seed, folders=False)
+    user = RandomUser(both.source, USER, case.args.seed, folders=False,
+                      avoid=(b'Base',))
     case.users.append(user)
     user.ops(case.args.ops)
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Base')
     for number in range(4):
-        imap = both.source.imap(USER)
-        imap.append(b'INBOX', _mail(case, b'pb-base-%d' % number))
-        imap.close()
+        imap.append(b'Base', mail_of(case, b'pb-base-%d' % number))
+    imap.close()
     # A folder that is born at a peer that may send would come home.
     both.join(to_source={'changes': 'receive'})
-    picture = both.equal()
-    local = LocalUser(case, both.target, picture)
+    local = LocalUser(case, both.target, both.equal())
     both.to_site.run('write', '--once')
+    _answer_all(both.source)
     for _ in range(case.args.rounds):
-        _other_flags(both.source, local)
         user.ops(case.args.ops)
         before = compare.take(both.source, USER)
         both.write()
@@ -432,27 +463,21 @@ def local_changes(case):
                'the source is affected')
         shown = compare.take(both.target, USER)
         both.watchers[USER].look(shown)
-        gone = {m.guid for m in (local.flagged, local.expunged)
-                if ((b'INBOX',), m.guid) not in _by_guid(before)}
-        if not gone:
-            demand(list(local.left(shown)), 'a local change is lost')
-        demand(list(_arrived(before, shown,
-                             (local.flagged.guid, local.expunged.guid))),
-               'not everything arrived')
+        demand(list(local.left(shown)), 'a local change is lost')
+        demand(differences(without(before, BASE),
+                           without(shown, BASE, LOCAL)),
+               'source and target differ')
         both.clean()
-    if not re.search('local', both.to_site.run('status', ok=(0, 3)), re.I):
+    if 'local changes' not in both.to_site.run('status', ok=(0, 3)):
         raise CaseError('status does not state the local changes')
     both.check()
 
 
-def _other_flags(source, local):
-    """Other flags of the same two messages, set at the source."""
+def _answer_all(source):
+    """A flag of the same messages, set at the source."""
     imap = source.imap(USER)
-    imap.select(b'INBOX')
-    for _, values in imap.ok(b'FETCH', b'1:*', b'(UID X-GUID)').fetches():
-        if values[b'X-GUID'] in (local.flagged.guid, local.expunged.guid):
-            imap.ok(b'UID', b'STORE', values[b'UID'], b'+FLAGS',
-                    b'(\\Answered)')
+    imap.select(b'Base')
+    imap.ok(b'STORE', b'1:*', b'+FLAGS', b'(\\Answered)')
     imap.close()
 
 
@@ -471,7 +496,7 @@ def inbox_both(case):
         imap = both.target.imap(user)
         imap.select(b'INBOX')
         if user == 'mail':
-            imap.append(b'INBOX', _mail(case, b'pb-target-own'))
+            imap.append(b'INBOX', mail_of(case, b'pb-target-own'))
         imap.close()
     own = compare.take(both.target, 'mail')
     random_users = [RandomUser(both.source, user, case.args.seed)
@@ -486,25 +511,40 @@ def inbox_both(case):
     both.equal('closed')
     demand([line for line in both.target.complaints()
             if '(closed)' in line], 'Dovecot complains')
-    for number in range(case.args.rounds):
+    for _ in range(case.args.rounds):
         both.equal('closed')
         both.equal('open')
         _both_held_mail(both, own)
-        both.clean(UIDVALIDITY_TAKEN if number == 0 else ())
+        both.clean(UIDVALIDITY_TAKEN)
         for user in random_users:
             user.ops(case.args.ops)
+    _taken_once(both.target)
     both.check()
 
 
+def _taken_once(target):
+    """One Warning in the life of an account, one Error for each session
+    that had INBOX open, none of either where nobody had."""
+    for user, errors in (('closed', 0), ('open', 1), ('mail', 0)):
+        lines = [line.strip() for line in target.log_lines()
+                 if '(%s)' % user in line]
+        for pattern, most in zip(UIDVALIDITY_TAKEN, (
+                user != 'closed', errors)):
+            found = [line for line in lines if re.search(pattern, line)]
+            if len(found) > most:
+                demand(found, 'INBOX of %s changed more than once' % user)
+
+
 def _both_held_mail(both, own):
+    compare.take(both.source, 'mail')   # gives mail in new/ its UID
     both.write()
     before = compare.take(both.source, 'mail')
     both.write()
     both.carry()
     shown = compare.take(both.target, 'mail')
     both.watchers['mail'].look(shown)
-    demand(list(_arrived(before, shown)), 'not everything arrived')
-    demand(list(_arrived(own, shown)), "the target's own mail is lost")
+    demand(list(arrived(before, shown)), 'not everything arrived')
+    demand(list(arrived(own, shown)), "the target's own mail is lost")
 
 
 CASES = {case.__name__: case for case in (
