@@ -31,13 +31,14 @@ IDLER = 0       # this session mostly idles
 
 class RandomUser:
     """ops(n) does n operations.  dots: folder names may hold dots, where
-    the separator is another one."""
+    the separator is another one.  avoid: names of folders left alone."""
 
     def __init__(self, dovecot, user, seed, folders=True, lmtp=True,
-                 dots=True):
+                 dots=True, avoid=()):
         self.dovecot = dovecot
         self.user = user
         self.seed = seed
+        self.avoid = avoid
         self.rng = random.Random('%s/%s' % (seed, user))
         self.sessions = [None] * SESSIONS
         self.separator = dovecot.separator.encode()
@@ -92,8 +93,9 @@ class RandomUser:
 
     def folders(self, imap, selectable=True):
         names = sorted(name for attributes, _, name in imap.list()
-                       if not (selectable and attributes &
-                               {b'\\noselect', b'\\nonexistent'}))
+                       if name not in self.avoid and
+                       not (selectable and attributes &
+                            {b'\\noselect', b'\\nonexistent'}))
         return names
 
     def _folder(self, imap):
