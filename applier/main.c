@@ -428,6 +428,8 @@ int main(int argc, char **argv)
 		log_err(&a.log, &err);
 		return exit_for(&err);
 	}
+	if (a.site.config.syslog)
+		logger_use_syslog(&a.log);
 	struct receive_peer *peers =
 		mem_array(a.site.config.peer_count + 1, sizeof(*peers));
 	for (size_t i = 0; i < a.site.config.peer_count; i++)

@@ -392,6 +392,8 @@ int main(int argc, char **argv)
 		log_err(&s.log, &err);
 		return exit_for(&err);
 	}
+	if (s.site.config.syslog)
+		logger_use_syslog(&s.log);
 	if (following)
 		follow(&s, &stop);
 	else

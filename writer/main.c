@@ -183,12 +183,8 @@ int main(int argc, char **argv)
 		log_err(&w.log, &err);
 		return exit_for(&err);
 	}
-	if (w.site.config.syslog) {
-		enum log_level most = w.log.most;
-
-		logger_open(&w.log, "packetboat-writer", true);
-		w.log.most = most;
-	}
+	if (w.site.config.syslog)
+		logger_use_syslog(&w.log);
 	int code = run(&w, how, argv + optind, (size_t)(argc - optind));
 	site_close(&w.site);
 	logger_close(&w.log);

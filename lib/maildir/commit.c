@@ -317,6 +317,15 @@ static int commit_build(struct store_txn *t, struct plan *p, struct err *err)
 	return r == 0 ? build_place(t->m, &t->f, t->aside, err) : r;
 }
 
+static bool changes_sizes(const struct store_txn *t)
+{
+	bool changed = t->add_count > 0;
+
+	for (size_t i = 0; i < t->view.count && !changed; i++)
+		changed = t->changes[i].expunge;
+	return changed;
+}
+
 int txn_commit(struct store_txn *t, struct err *err)
 {
 	struct plan p = {0};
@@ -331,6 +340,8 @@ int txn_commit(struct store_txn *t, struct err *err)
 		r = t->build ? commit_build(t, &p, err)
 			     : commit_in_place(t, &p, err);
 	left_out = p.left_out;
+	if (changes_sizes(t))
+		quota_forget(t->m);
 	plan_release(&p, t);
 	return r < 0 ? r : left_out;
 }

@@ -278,6 +278,7 @@ struct staged {
 struct store_stage {
 	struct maildir *m;
 	char *dir;   /* tmp/ where bodies are put */
+	int dir_fd;
 	char *aside; /* for a folder to be built: its directory; NULL */
 	mode_t mode;
 	struct staged *bodies;
@@ -390,6 +391,12 @@ int folder_remove(struct maildir *m, const char *path, struct err *err);
 int folder_clear(struct maildir *m, const struct folder *f, struct err *err);
 /* Directories above a folder that went which hold nothing any more. */
 void folder_drop_empty_parents(struct maildir *m, const struct folder *f);
+
+/*
+ * Maildir++ quota: the sums in maildirsize are no longer right. Without the
+ * file the server counts anew.
+ */
+void quota_forget(const struct maildir *m);
 
 /*
  * A place of its own in the trash for what comes from f, durable. With sub,

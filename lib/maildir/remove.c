@@ -149,7 +149,9 @@ int folder_remove(struct maildir *m, const char *path, struct err *err)
 		r = err_set(err, ERR_USAGE, "INBOX cannot be removed");
 	if (r == 0)
 		r = folder_clear(m, &f, err);
-	if (r == 0)
+	if (r == 0) {
 		folder_drop_empty_parents(m, &f);
+		quota_forget(m);
+	}
 	return r;
 }

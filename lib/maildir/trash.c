@@ -177,3 +177,10 @@ int trash_clean(
 	temp_sweep(m, building);
 	return r;
 }
+
+void quota_forget(const struct maildir *m)
+{
+	AUTO_FREE char *path = path_join(m->root, "maildirsize");
+
+	m->store.os->ops->unlink(m->store.os, path);
+}

@@ -39,6 +39,12 @@ void logger_open(struct logger *l, const char *program, bool use_syslog)
 		openlog(program, LOG_PID, LOG_MAIL);
 }
 
+void logger_use_syslog(struct logger *l)
+{
+	openlog(l->program, LOG_PID, LOG_MAIL);
+	l->syslog = true;
+}
+
 void logger_close(struct logger *l)
 {
 	if (l->syslog)

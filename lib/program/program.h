@@ -40,6 +40,7 @@ struct logger {
 	bool progress_shown; /* a progress line stands on the terminal */
 };
 void logger_open(struct logger *l, const char *program, bool use_syslog);
+void logger_use_syslog(struct logger *l); /* once the configuration is read */
 void logger_close(struct logger *l);
 void log_say(struct logger *l, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

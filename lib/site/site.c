@@ -1,6 +1,9 @@
 #include "site.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "maildir.h"
@@ -34,6 +37,9 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 	AUTO_FREE char *path = NULL;
 
 	*s = (struct site){.os = os_real()};
+	/* Mail is touched as its owner, with none of root's other groups. */
+	if (geteuid() == 0 && setgroups(0, NULL) < 0)
+		return err_set_os(err, errno, "dropping root's groups");
 	int rc = config_find(config_given, &path, err);
 	if (rc >= 0)
 		rc = config_load(path, &s->config, err);
