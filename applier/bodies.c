@@ -115,9 +115,19 @@ static int verify(struct taking *t, int fd, const char *path,
 }
 
 /* What is wrong, or may not be on the disk, is fetched once more. */
-static int settle(struct taking *t, const struct touched *body, struct err *err)
+static void drop(struct taking *t, const struct touched *body)
 {
 	AUTO_FREE char *part = path_of(t, &body->hash, "part");
+
+	t->os->ops->unlink(t->os, part);
+}
+
+/* Returns 1 when it has its name now. */
+static int settle(struct taking *t, const struct touched *body, bool synced,
+	struct err *err)
+{
+	AUTO_FREE char *part = path_of(t, &body->hash, "part");
+	AUTO_FREE char *path = path_of(t, &body->hash, "body");
 	struct os *os = t->os;
 
 	if (is_whole(t, &body->hash))
@@ -126,34 +136,59 @@ static int settle(struct taking *t, const struct touched *body, struct err *err)
 	if (fd < 0)
 		return err_set_os(err, -fd, "%s", part);
 	int rc = body->whole ? verify(t, fd, part, body, err) : 0;
-	bool keep = rc != ERR_CORRUPT;
-	if (rc >= 0 && (rc = os->ops->fsync(os, fd)) < 0) {
+	bool wrong = rc == ERR_CORRUPT;
+	if (rc >= 0 && !synced && (rc = os->ops->fsync(os, fd)) < 0) {
 		rc = err_set_os(err, -rc, "fsync %s", part);
-		keep = false;
+		wrong = true;
 	}
 	os->ops->close(os, fd);
-	if (!keep)
-		os->ops->unlink(os, part);
+	if (wrong)
+		drop(t, body);
 	if (rc < 0 || !body->whole)
 		return rc;
-	AUTO_FREE char *path = path_of(t, &body->hash, "body");
-	if ((rc = os->ops->rename(os, part, path)) < 0)
-		return err_set_os(err, -rc, "rename %s", part);
-	return 1;
+	rc = os->ops->rename(os, part, path);
+	return rc < 0 ? err_set_os(err, -rc, "rename %s", part) : 1;
 }
 
-static int settle_all(struct taking *t, uint64_t *ret_whole, struct err *err)
+static int settle_all(
+	struct taking *t, int dir_fd, uint64_t *ret_whole, struct err *err)
 {
-	t->chunk = mem_alloc(COPY_SIZE);
-	dir_write_out(t->os, t->dir, t->count);
+	int synced = os_sync_many(t->os, dir_fd, t->count, t->dir, err);
+
 	for (size_t i = 0; i < t->count; i++) {
-		int rc = settle(t, &t->items[i], err);
+		if (synced < 0) {
+			drop(t, &t->items[i]);
+			continue;
+		}
+		int rc = settle(t, &t->items[i], synced == 1, err);
 
 		if (rc < 0)
 			return rc;
 		*ret_whole += rc == 1;
 	}
-	return dir_sync(t->os, t->dir, err);
+	return synced < 0 ? synced : dir_sync(t->os, t->dir, err);
+}
+
+static int write_all(struct taking *t, const struct parcel_sections *sections,
+	struct err *err)
+{
+	for (size_t i = 0; i < sections->count; i++) {
+		if (sections->items[i].type != PARCEL_BODY)
+			continue;
+		int rc = write_piece(t, &sections->items[i].body, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static bool has_bodies(const struct parcel_sections *sections)
+{
+	for (size_t i = 0; i < sections->count; i++)
+		if (sections->items[i].type == PARCEL_BODY)
+			return true;
+	return false;
 }
 
 int bodies_take(struct os *os, const char *dir,
@@ -161,17 +196,18 @@ int bodies_take(struct os *os, const char *dir,
 	struct err *err)
 {
 	struct taking t = {.os = os, .dir = dir};
-	bool any = false;
-	int rc = 0;
 
-	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
-		if (sections->items[i].type != PARCEL_BODY)
-			continue;
-		any = true;
-		rc = write_piece(&t, &sections->items[i].body, err);
-	}
-	if (rc >= 0 && any)
-		rc = settle_all(&t, ret_whole, err);
+	if (!has_bodies(sections))
+		return 0;
+	/* Before anything is written: it is to tell of every failed write. */
+	int fd = os->ops->open(os, dir, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", dir);
+	t.chunk = mem_alloc(COPY_SIZE);
+	int rc = write_all(&t, sections, err);
+	if (rc >= 0)
+		rc = settle_all(&t, fd, ret_whole, err);
+	os->ops->close(os, fd);
 	free(t.items);
 	free(t.chunk);
 	return rc < 0 ? rc : 0;

@@ -4,9 +4,10 @@
  *	HASH.part	what is here so far, from the first byte on
  *	HASH.body	whole, verified, durable
  *
- * All pieces of a parcel are written before the first of them is fsynced: what
- * the fsyncs wait for then happens once, and not once for each mail. A crash
- * leaves parts behind; the parcel, not forgotten yet, fills them once more.
+ * All pieces of a parcel are written before they are made durable, which is
+ * then done at once for all, where the system can, and not once for each mail.
+ * A crash leaves parts behind; the parcel, not forgotten yet, fills them once
+ * more.
  */
 #ifndef PB_BODIES_H
 #define PB_BODIES_H

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #define READ_CHUNK ((size_t)64 * 1024)
+#define MANY_FILES 16		  /* fewer do not pay for a sync of all */
 #define OS_ENTRY_HEAD ((size_t)9) /* type and inode of a list entry */
 
 bool os_list_next(const struct buf *list, size_t *at, struct os_entry *ret)
@@ -195,6 +196,21 @@ int dir_sync(struct os *os, const char *path, struct err *err)
 	if (r < 0)
 		return err_set_os(err, -r, "fsync directory %s", path);
 	return 0;
+}
+
+int os_sync_many(struct os *os, int dir_fd, size_t count, const char *path,
+	struct err *err)
+{
+	int r;
+
+	if (!os->ops->sync_fs || count < MANY_FILES)
+		return 0;
+	r = os->ops->sync_fs(os, dir_fd);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0)
+		return err_set_os(err, -r, "sync the file system of %s", path);
+	return 1;
 }
 
 /*

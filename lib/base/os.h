@@ -51,6 +51,13 @@ struct os_ops {
 		int64_t at);
 	int (*fsync)(struct os *os, int fd);
 	int (*fdatasync)(struct os *os, int fd);
+	/*
+	 * All that was done on the file system of an open file since it was
+	 * opened becomes durable: contents, names, dates, of every file.
+	 * -EOPNOTSUPP where the system does not promise that, and to tell of
+	 * every error (NULL is the same): then each file is to be fsynced.
+	 */
+	int (*sync_fs)(struct os *os, int fd);
 	int (*ftruncate)(struct os *os, int fd, int64_t size);
 	int (*fstat)(struct os *os, int fd, struct os_stat *ret);
 	int (*lstat)(struct os *os, const char *path, struct os_stat *ret);
@@ -160,6 +167,17 @@ int file_replace(struct os *os, const char *path, const void *data, size_t len,
 
 /* fsync a directory (entries created, renamed, removed in it last). */
 int dir_sync(struct os *os, const char *path, struct err *err);
+
+/*
+ * To be called before `count` new files are fsynced one by one: does it for
+ * all of them at once where they are many and the system can, because each
+ * fsync waits for the disk. dir_fd: an open directory on their file system,
+ * opened before they were written; path names it in the text.
+ * Returns 1 if all are durable now, 0 if each is still to be fsynced.
+ * Errors: ERR_IO: final, as that of an fsync.
+ */
+int os_sync_many(struct os *os, int dir_fd, size_t count, const char *path,
+	struct err *err);
 
 /*
  * mkdir -p: every missing parent too, each durable (its parent fsynced).

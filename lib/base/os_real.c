@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -37,6 +39,8 @@
 #define LIST_FIRST ((size_t)64 * 1024)
 #define LIST_MAX ((size_t)1 << 30) /* some ten million names */
 #define LIST_TRIES 8
+
+#define XFS_MAGIC 0x58465342 /* "XFSB" */
 
 static int result(int r)
 {
@@ -117,6 +121,33 @@ static int real_fdatasync(struct os *os, int fd)
 {
 	(void)os;
 	return result(fdatasync(fd));
+}
+
+/* syncfs tells of failed writes since Linux 5.8 only. */
+static bool kernel_tells_of_errors(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	return uname(&u) == 0 &&
+	       sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 8));
+}
+
+/* File systems that are known to write everything to the disk then; some
+   others (FUSE) return when they have handed it on. */
+static int real_sync_fs(struct os *os, int fd)
+{
+	struct statfs st;
+
+	(void)os;
+	if (fstatfs(fd, &st) < 0)
+		return -errno;
+	if (!kernel_tells_of_errors() ||
+		(st.f_type != EXT4_SUPER_MAGIC && st.f_type != XFS_MAGIC &&
+			st.f_type != BTRFS_SUPER_MAGIC))
+		return -EOPNOTSUPP;
+	return result(syncfs(fd));
 }
 
 static int real_ftruncate(struct os *os, int fd, int64_t size)
@@ -481,6 +512,7 @@ static const struct os_ops real_ops = {
 	.pwrite = real_pwrite,
 	.fsync = real_fsync,
 	.fdatasync = real_fdatasync,
+	.sync_fs = real_sync_fs,
 	.ftruncate = real_ftruncate,
 	.fstat = real_fstat,
 	.lstat = real_lstat,

@@ -50,6 +50,16 @@ static int open_aside(
 	return 0;
 }
 
+/* Before anything is written, so that every failed write is told of. */
+static int open_dir(struct store_stage *st, struct err *err)
+{
+	struct os *os = st->m->store.os;
+
+	st->dir_fd = os->ops->open(os, st->dir, O_RDONLY | O_DIRECTORY, 0);
+	return st->dir_fd < 0 ? err_set_os(err, -st->dir_fd, "open %s", st->dir)
+			      : 0;
+}
+
 int stage_begin(struct maildir *m, const char *path, struct store_stage **ret,
 	struct err *err)
 {
@@ -57,7 +67,10 @@ int stage_begin(struct maildir *m, const char *path, struct store_stage **ret,
 	int r;
 
 	st->m = m;
+	st->dir_fd = -1;
 	r = path ? open_in_folder(m, path, st, err) : open_aside(m, st, err);
+	if (r >= 0)
+		r = open_dir(st, err);
 	if (r < 0) {
 		stage_end(st);
 		return r;
@@ -190,25 +203,35 @@ int stage_add(struct store_stage *st, const struct store_body *body,
 	return 0;
 }
 
-/*
- * All at the end: the first fsync writes what the others would have waited
- * for. Opened for reading, as every mail file.
- */
+/* Opened for reading, as every mail file. */
+static int sync_one(struct os *os, const char *path, struct err *err)
+{
+	int fd = os->ops->open(os, path, O_RDONLY | O_NOFOLLOW, 0);
+	int r = fd;
+
+	if (fd >= 0) {
+		r = os->ops->fsync(os, fd);
+		os->ops->close(os, fd);
+	}
+	return r < 0 ? err_set_os(err, -r, "fsync %s", path) : 0;
+}
+
+/* All at the end: much of what one would wait for is done once then. */
 int stage_sync(struct store_stage *st, struct err *err)
 {
 	struct os *os = st->m->store.os;
+	int r = os_sync_many(
+		os, st->dir_fd, st->count - st->synced, st->dir, err);
 
+	if (r < 0)
+		return r;
 	for (; st->synced < st->count; st->synced++) {
-		const char *path = st->bodies[st->synced].path;
-		int fd = os->ops->open(os, path, O_RDONLY | O_NOFOLLOW, 0);
-		int r = fd;
+		if (r == 1)
+			continue;
+		int rc = sync_one(os, st->bodies[st->synced].path, err);
 
-		if (fd >= 0) {
-			r = os->ops->fsync(os, fd);
-			os->ops->close(os, fd);
-		}
-		if (r < 0)
-			return err_set_os(err, -r, "fsync %s", path);
+		if (rc < 0)
+			return rc;
 	}
 	return dir_sync(os, st->dir, err);
 }
@@ -222,6 +245,8 @@ void stage_end(struct store_stage *st)
 			os->ops->unlink(os, st->bodies[i].path);
 		free(st->bodies[i].path);
 	}
+	if (st->dir_fd >= 0)
+		os->ops->close(os, st->dir_fd);
 	if (st->aside)
 		dir_remove(os, st->aside, NULL);
 	free(st->bodies);

@@ -17,10 +17,11 @@
  *	               name, so that a front-end's child can be the target
  *
  * Counted are open, openat and creat with O_CREAT or O_TRUNC; write, pwrite,
- * writev, pwritev to regular files; fsync, fdatasync, ftruncate, truncate,
- * fallocate; rename, link, symlink, unlink, mkdir, rmdir and their *at forms;
- * futimens, utimensat, fchmod, chmod, fchown, chown and theirs. Each process
- *has its own count, and so has each child from its fork on; threads share one.
+ * writev, pwritev to regular files; fsync, fdatasync, syncfs, ftruncate,
+ * truncate, fallocate; rename, link, symlink, unlink, mkdir, rmdir and their
+ **at forms; futimens, utimensat, fchmod, chmod, fchown, chown and theirs. Each
+ *process has its own count, and so has each child from its fork on; threads
+ *share one.
  *
  * What libc does within itself (stdio, remove) does not pass here. The real
  * calls are made by syscall(2), so that no other library's wrapper is needed;
@@ -386,6 +387,13 @@ PUBLIC int fdatasync(int fd)
 	struct fault f = enter("fdatasync", fd, NULL, NULL);
 
 	return (int)CALL(f, SYS_fdatasync, fd);
+}
+
+PUBLIC int syncfs(int fd)
+{
+	struct fault f = enter("syncfs", fd, NULL, NULL);
+
+	return (int)CALL(f, SYS_syncfs, fd);
 }
 
 #define DEFINE_FTRUNCATE(fn)                                                   \

@@ -312,6 +312,20 @@ static int sim_fdatasync(struct os *os, int fd)
 	return sync_file(sim_disk(os), fd, "fdatasync", false);
 }
 
+/* Of a failed one nothing is known: all stays undecided. */
+static int sim_sync_fs(struct os *os, int fd)
+{
+	struct simdisk *d = sim_disk(os);
+	int r = sim_counted(d, "sync_fs", sim_file_path(d, fd));
+
+	if (r < 0)
+		return r;
+	if (!sim_file(d, fd))
+		return -EBADF;
+	sim_sync_all(&d->tree);
+	return 0;
+}
+
 static int sim_ftruncate(struct os *os, int fd, int64_t size)
 {
 	struct simdisk *d = sim_disk(os);
@@ -385,6 +399,7 @@ void sim_calls(struct os_ops *ops)
 	ops->pwrite = sim_pwrite;
 	ops->fsync = sim_fsync;
 	ops->fdatasync = sim_fdatasync;
+	ops->sync_fs = sim_sync_fs;
 	ops->ftruncate = sim_ftruncate;
 	ops->fstat = sim_fstat;
 	ops->futimens = sim_futimens;

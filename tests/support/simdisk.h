@@ -11,14 +11,15 @@
  * (3) After a failed fsync of a file, what it should have written can be read
  *     but never becomes durable, and the next fsync reports success (ext4,
  *     measured). Only the size may still grow: zeros stand there.
- * (4) A failed fsync of a directory leaves its changes undecided.
+ * (4) A failed fsync of a directory leaves its changes undecided; so does a
+ *     failed sync_fs all that it should have made durable.
  *
  * A power cut decides the rest by its mode and seed, and closes every file. A
  * kill only closes the files and drops the locks: unsynced bytes stay.
  *
  * "File-changing calls" are open with O_CREAT or O_TRUNC, pwrite, fsync,
- * fdatasync, ftruncate, rename, link, unlink, mkdir, rmdir, futimens and
- * fchmod. They are counted, so that a test can run once, ask simdisk_calls,
+ * fdatasync, sync_fs, ftruncate, rename, link, unlink, mkdir, rmdir, futimens
+ * and fchmod. They are counted, so that a test can run once, ask simdisk_calls,
  * and then fail or stop at each in turn:
  *
  *	uint64_t before = simdisk_calls(base);

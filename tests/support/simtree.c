@@ -454,6 +454,17 @@ void sim_sync_file(struct sim_inode *file, bool with_attr, bool bad)
 
 /* ---- the whole tree ---- */
 
+void sim_sync_all(struct sim_tree *t)
+{
+	AUTO_FREE bool *taken = mem_array(t->change_count, sizeof(*taken));
+
+	for (size_t i = 0; i < t->change_count; i++)
+		taken[i] = true;
+	sim_changes_take(t, taken);
+	for (struct sim_inode *i = t->all; i; i = i->next)
+		sim_sync_file(i, true, false);
+}
+
 void sim_tree_init(struct sim_tree *t, int64_t time_ns)
 {
 	struct sim_attr attr = {

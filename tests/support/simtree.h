@@ -133,6 +133,9 @@ void sim_truncate(struct sim_tree *t, struct sim_inode *file, int64_t size);
 /* fsync (with_attr) or fdatasync; bad: it fails and drops what was dirty. */
 void sim_sync_file(struct sim_inode *file, bool with_attr, bool bad);
 
+/* Make everything durable. */
+void sim_sync_all(struct sim_tree *t);
+
 /*
  * What was durable, and what how and the seed keep of the rest, becomes the
  * whole truth. No file may be open, no lock held.

@@ -214,6 +214,31 @@ static void make_refuses_a_file_in_the_way(void **state)
 	assert_int_equal(err.os_errno, ENOTDIR);
 }
 
+static void many_files_are_made_durable_at_once_and_few_are_not(void **state)
+{
+	struct os_ops without = *os->ops;
+	struct os bare = {.ops = &without};
+	struct err err = ERR_INIT;
+	uint64_t calls;
+	int fd;
+
+	(void)state;
+	os->ops->mkdir(os, "/d", 0755);
+	fd = os->ops->open(os, "/d", O_RDONLY | O_DIRECTORY, 0);
+	calls = simdisk_calls(disk);
+	assert_int_equal(os_sync_many(os, fd, 3, "/d", &err), 0);
+	assert_int_equal(simdisk_calls(disk), calls);
+	assert_int_equal(os_sync_many(os, fd, 100, "/d", &err), 1);
+	assert_int_equal(simdisk_calls(disk), calls + 1);
+	simdisk_fail_at(disk, 1, EIO);
+	assert_int_equal(os_sync_many(os, fd, 100, "/d", &err), ERR_IO);
+	simdisk_fail_at(disk, 1, EOPNOTSUPP);
+	assert_int_equal(os_sync_many(os, fd, 100, "/d", &err), 0);
+	without.sync_fs = NULL;
+	assert_int_equal(os_sync_many(&bare, fd, 100, "/d", &err), 0);
+	os->ops->close(os, fd);
+}
+
 static void remove_takes_a_whole_tree_and_nothing_beside_it(void **state)
 {
 	struct err err = ERR_INIT;
@@ -248,6 +273,7 @@ int main(void)
 		T(directories_are_made_durable_with_their_parents),
 		T(directories_are_durable_after_a_kill_and_a_second_run),
 		T(make_refuses_a_file_in_the_way),
+		T(many_files_are_made_durable_at_once_and_few_are_not),
 		T(remove_takes_a_whole_tree_and_nothing_beside_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

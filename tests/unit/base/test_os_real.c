@@ -90,6 +90,7 @@ static void failures_are_minus_errno(void **state)
 	assert_int_equal(os->ops->close(os, -1), -EBADF);
 	assert_int_equal(os->ops->pread(os, -1, &byte, 1, 0), -EBADF);
 	assert_int_equal(os->ops->pwrite(os, -1, "x", 1, 0), -EBADF);
+	assert_int_equal(os->ops->sync_fs(os, -1), -EBADF);
 	assert_int_equal(os->ops->fsync(os, -1), -EBADF);
 	assert_int_equal(os->ops->fdatasync(os, -1), -EBADF);
 	assert_int_equal(os->ops->ftruncate(os, -1, 0), -EBADF);
@@ -119,6 +120,8 @@ static void bytes_times_and_mode_come_back(void **state)
 	assert_int_equal(os->ops->pwrite(os, fd, "text", 4, 10), 4);
 	assert_int_equal(os->ops->pread(os, fd, got, 4, 10), 4);
 	assert_memory_equal(got, "text", 4);
+	int r = os->ops->sync_fs(os, fd);
+	assert_true(r == 0 || r == -EOPNOTSUPP);
 	assert_int_equal(os->ops->fsync(os, fd), 0);
 	assert_int_equal(os->ops->fdatasync(os, fd), 0);
 	assert_int_equal(os->ops->ftruncate(os, fd, 12), 0);

@@ -826,6 +826,27 @@ static void truncation_and_growth_leave_zeros(void **state)
 	assert_memory_equal(got, "ab\0\0\0\0\0\0", 8);
 }
 
+static void a_sync_of_the_file_system_leaves_nothing_to_lose(void **state)
+{
+	int dir;
+
+	(void)state;
+	put("/old", "a", true);
+	assert_int_equal(os->ops->mkdir(os, "/d", 0755), 0);
+	put("/d/f", "not synced", false);
+	assert_int_equal(os->ops->rename(os, "/old", "/d/new"), 0);
+	dir = open_file("/d", O_RDONLY);
+	simdisk_fail_at(disk, 1, EIO);
+	assert_int_equal(os->ops->sync_fs(os, dir), -EIO);
+	assert_int_equal(os->ops->sync_fs(os, dir), 0);
+	put("/d/late", "x", false);
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_LOST, 0);
+	assert_holds("/d/f", "not synced");
+	assert_holds("/d/new", "a");
+	assert_int_equal(os->ops->open(os, "/old", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(os->ops->open(os, "/d/late", O_RDONLY, 0), -ENOENT);
+}
+
 static void locks_exclude_other_open_files_by_range(void **state)
 {
 	const struct os_ops *o = os->ops;
@@ -1044,6 +1065,7 @@ int main(void)
 		T(many_names_are_listed_found_and_removed),
 		T(append_mode_writes_at_the_end_as_linux_does),
 		T(truncation_and_growth_leave_zeros),
+		T(a_sync_of_the_file_system_leaves_nothing_to_lose),
 		T(locks_exclude_other_open_files_by_range),
 		T(a_lease_is_had_only_while_nobody_else_has_the_file_open),
 		T(times_move_with_the_clock_in_steps_of_the_kernels),
