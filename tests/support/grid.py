@@ -155,8 +155,11 @@ class Grid:
             dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
         self.covered = os.environ.get('PB_COVERED') if args.all else None
         self.mark = fingerprint()
-        self.deadline = (float('inf') if args.all or args.cases
-                         else time.monotonic() + args.seconds)
+        seconds = args.seconds
+        if args.all or args.cases:
+            # tools/dev/campaign comes again for the rest
+            seconds = float(os.environ.get('PB_SECONDS', 'inf'))
+        self.deadline = time.monotonic() + seconds
         self.cases = queue.Queue()
         for case in args.cases or self.choose(kinds, args.seed):
             self.cases.put(case)
@@ -210,7 +213,7 @@ def main(kinds):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--all', action='store_true',
                         help='the whole grid; $PB_COVERED names a file of '
-                        'what is done')
+                        'what is done, $PB_SECONDS limits the time')
     parser.add_argument('--seconds', type=float, default=25,
                         help='without --all: a sample, for so long')
     parser.add_argument('--seed', type=int,
