@@ -458,7 +458,6 @@ def local_changes(case):
         before = compare.take(both.source, USER)
         both.write()
         both.carry()
-        both.from_site.run('sync')
         demand(differences(before, compare.take(both.source, USER)),
                'the source is affected')
         shown = compare.take(both.target, USER)

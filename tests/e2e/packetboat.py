@@ -205,4 +205,4 @@ def carry(source, target):
     """One trip there, and the acknowledgements home."""
     source.run('ship')
     target.run('sync')
-    source.run('ship')
+    source.run('sync')

@@ -18,15 +18,19 @@ import tempfile
 import time
 import traceback
 
+import cases
+import cases_live
 import dovecot as dovecot_module
 import packetboat
 import selftest
-from cases import CASES, USER
+from cases import USER
 from dovecot import Dovecot
 from randomuser import RandomUser
 
 SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
+
+CASES = {**cases.CASES, **cases_live.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
