@@ -19,6 +19,18 @@ int account_name_check(const char *name, struct err *err)
 	return 0;
 }
 
+/*
+ * A state that a crash left empty while it was made: nothing was committed in
+ * it, so no log was ever begun. With logs it is a state that was cut.
+ */
+static bool never_made(const struct account *a, const char *path)
+{
+	struct os_stat st;
+
+	return a->os->ops->lstat(a->os, path, &st) == 0 && st.size == 0 &&
+	       a->os->ops->lstat(a->os, a->log_dir, &st) == -ENOENT;
+}
+
 int account_open(struct account *a, struct os *os, const char *state_dir,
 	const char *name, uint64_t origin, bool create, struct err *err)
 {
@@ -35,6 +47,8 @@ int account_open(struct account *a, struct os *os, const char *state_dir,
 	if (rc >= 0)
 		rc = replica_open(
 			os, path, name, origin, create, &a->replica, err);
+	if (rc == ERR_CORRUPT && !create && never_made(a, path))
+		rc = err_set(err, ERR_ABSENT, "%s: empty", path);
 	if (rc < 0) {
 		account_close(a);
 		return err_wrap(err, "account %s", name);

@@ -41,20 +41,10 @@ static int place_path(
 	return replica_folder_place(t->p->replica, f, err);
 }
 
-/* Does the directory that was placed lie somewhere, under whatever name? */
-static bool still_lies(const struct tree *t, uint64_t ino)
-{
-	for (size_t i = 0; i < t->list.folder_count && ino; i++)
-		if (t->list.folders[i].ino == ino)
-			return true;
-	return false;
-}
-
 /*
  * Same path and directory; or same path, and the GUID says it is the same. Of
- * what the applier made the directory is not known yet. Where there are no
- * GUIDs another directory of the same name is the folder still, unless the
- * one that was placed lies elsewhere now: what is in it is compared anyway.
+ * what the applier made the directory is not known yet, and of what came from
+ * a plain Maildir neither is the GUID.
  */
 static int match_same(struct tree *t, struct err *err)
 {
@@ -77,10 +67,11 @@ static int match_same(struct tree *t, struct err *err)
 				break; /* gone since it was listed */
 			if (rc < 0)
 				return rc;
-			bool same = id.has_guid
-				? id_equal(&id.guid, &f->p_guid) || !f->p_ino
-				: !still_lies(t, f->p_ino);
-			if (same) {
+			bool made_here = !f->p_ino &&
+				id_equal(&f->p_guid, &(struct id128){{0}});
+			if (made_here ||
+				(id.has_guid &&
+					id_equal(&id.guid, &f->p_guid))) {
 				take(t, i, k);
 				rc = place_path(t, i, k, err);
 				if (rc < 0)

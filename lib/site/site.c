@@ -38,7 +38,7 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 
 	*s = (struct site){.os = os_real()};
 	/* Mail is touched as its owner, with none of root's other groups. */
-	if (geteuid() == 0 && setgroups(0, NULL) < 0)
+	if (geteuid() == 0 && setgroups(0, NULL) < 0 && errno != EPERM)
 		return err_set_os(err, errno, "dropping root's groups");
 	int rc = config_find(config_given, &path, err);
 	if (rc >= 0)
