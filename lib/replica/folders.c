@@ -311,7 +311,8 @@ static int join_twins(struct replica *r, int64_t folder, struct err *err)
 			" AND NOT EXISTS(SELECT 1 FROM dot d JOIN log l"
 			"  ON l.id = d.log JOIN dot e JOIN log k"
 			"  ON k.id = e.log WHERE d.message = a.id"
-			"  AND e.message = b.id AND l.origin = k.origin)"
+			"  AND e.message = b.id AND l.origin = k.origin"
+			"  AND l.incarnation = k.incarnation)"
 			" ORDER BY b.p_folder = 0, a.id LIMIT 1",
 			"i", folder);
 		if (!st)

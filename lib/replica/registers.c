@@ -223,23 +223,27 @@ static int message_insert(struct replica *r, const struct change *c,
 }
 
 /*
- * Born as the same base name and content in the same folder at another site:
- * one message (both were seeded from one backup).
+ * Born as the same base name and content in the same folder: one message if
+ * at another site (both were seeded from one backup), or in another
+ * incarnation of the same one (it lost its state and saw its mail anew; then
+ * copies, too). Within one incarnation two births are two messages.
  */
 static int born_twin(struct replica *r, const struct change *c, int64_t folder,
 	int64_t *ret, struct err *err)
 {
 	*ret = 0;
-	if (c->kind != CHANGE_SAVE)
-		return 0;
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT m.id FROM message m WHERE m.birth_base = ?1"
 		" AND m.birth_folder = ?2 AND m.hash = ?3 AND m.dead = 0"
 		" AND NOT EXISTS(SELECT 1 FROM dot d JOIN log l"
 		"  ON l.id = d.log WHERE d.message = m.id"
-		"  AND l.origin = ?4) LIMIT 1",
-		"tibi", c->base, folder, c->hash.b, sizeof(c->hash.b),
-		(int64_t)c->by.log.origin);
+		"  AND l.origin = ?4 AND l.incarnation = ?5)"
+		" AND (?6 OR EXISTS(SELECT 1 FROM dot d JOIN log l"
+		"  ON l.id = d.log WHERE d.message = m.id"
+		"  AND l.origin = ?4)) LIMIT 1",
+		"tibiii", c->base, folder, c->hash.b, sizeof(c->hash.b),
+		(int64_t)c->by.log.origin, (int64_t)c->by.log.incarnation,
+		(int64_t)(c->kind == CHANGE_SAVE));
 	if (!st)
 		return ERR_IO;
 	int rc = sql_step(r, st, err);
