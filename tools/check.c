@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "begun.h"
 #include "bundle.h"
 #include "carrier.h"
 #include "err.h"
@@ -77,10 +78,11 @@ static int check_account(struct check *c, const char *name, struct err *err)
 	AUTO_FREE char *state = mem_printf(
 		"%s/accounts/%s/state.db", c->site.config.state, name);
 	uint64_t pages = 0;
-	int rc = site_account_open(&c->site, name, false, &a, err);
+	int rc;
 
-	if (rc == ERR_ABSENT)
-		return 0; /* nothing logged or received yet */
+	if (!account_begun(&c->site, name))
+		return 0;
+	rc = site_account_open(&c->site, name, false, &a, err);
 	if (rc < 0)
 		return rc;
 	rc = account_lock(&a, LOCK_WAIT_MS, err);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "begun.h"
 #include "err.h"
 #include "front.h"
 #include "report.h"
@@ -364,14 +365,15 @@ static int add_account(struct status *s, const char *name,
 {
 	struct json_object *o = json_object_new_object();
 	struct account a;
-	int rc = site_account_open(&s->site, name, false, &a, err);
+	int rc;
 
 	add_text(o, "name", name);
 	json_object_array_add(array(s->tree, "accounts"), o);
-	if (rc == ERR_ABSENT) { /* nothing logged and nothing received yet */
+	if (!account_begun(&s->site, name)) {
 		json_object_object_add(o, "begun", json_object_new_boolean(0));
 		return 0;
 	}
+	rc = site_account_open(&s->site, name, false, &a, err);
 	if (rc < 0)
 		return rc;
 	rc = add_state(s, o, &a, err);

@@ -47,8 +47,8 @@ static int decide_folder(struct account *a, const char *path,
 		folder.off = what == LOGGING_OFF;
 	folder.cookie_good = false; /* the next pass looks at it */
 	rc = what == LOGGING_ON && *folder.stopped
-		? capture_accept_folder(a, &folder, err)
-		: replica_folder_place(a->replica, &folder, err);
+		     ? capture_accept_folder(a, &folder, err)
+		     : replica_folder_place(a->replica, &folder, err);
 	if (rc == 0)
 		log_say(&f->log, LOG_LEVEL_INFO,
 			what == GUARD_ACCEPT ? "account %s: folder %s: the "

@@ -42,6 +42,13 @@ pb 0 "$here" status
 says out "site here" "account alice: nothing logged or received yet"
 pb 0 "$here" check
 
+# a kill while the state was being made leaves it empty: nothing is lost yet
+mkdir -p "$top/here/accounts/alice"
+: >"$top/here/accounts/alice/state.db"
+pb 0 "$here" check
+pb 0 "$here" status
+says out "nothing logged or received yet"
+
 # ---- logged, handed over, not acknowledged
 pb 0 "$here" write
 pb 0 "$here" status
@@ -133,6 +140,11 @@ says err "${segment##*/}" "damage was found"
 whole "$segment" "$here"
 state=$top/here/accounts/alice/state.db
 flip "$state"
+pb 1 "$here" check
+says err "state.db"
+whole "$state" "$here"
+cp -p "$state" "$top/was"
+: >"$state"
 pb 1 "$here" check
 says err "state.db"
 whole "$state" "$here"

@@ -1,0 +1,18 @@
+#include "begun.h"
+
+#include "os.h"
+#include "site.h"
+
+bool account_begun(const struct site *s, const char *name)
+{
+	AUTO_FREE char *state =
+		mem_printf("%s/accounts/%s/state.db", s->config.state, name);
+	AUTO_FREE char *logs = mem_printf("%s/log/%s", s->config.state, name);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_stat st;
+	int rc = s->os->ops->lstat(s->os, state, &st);
+
+	if (rc < 0 || st.size > 0)
+		return rc == 0; /* what else is wrong, opening it says */
+	return s->os->ops->list(s->os, logs, &list) == 0 && list.len;
+}
