@@ -199,7 +199,10 @@ static int claim(struct pass *p, struct replica_folder *f,
 {
 	if (f->auth_term || !p->config->claim)
 		return 0;
-	int holds = view->count > 0 ? 1 : replica_holds_mail(p->replica, err);
+	/* Held mail once, at least: its UIDs were in use. */
+	int holds = view->count > 0 || view->identity.uidnext > 1
+			    ? 1
+			    : replica_holds_mail(p->replica, err);
 	if (holds <= 0)
 		return holds;
 	struct change c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
