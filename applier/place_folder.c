@@ -1,6 +1,10 @@
 /*
  * Messages of one folder: gather what is to be done, stage bodies, do it
  * under the lock, record it.
+ *
+ * One sweep goes over all that is to be done, in the order of UIDs, batch by
+ * batch: each is looked at once, however many there are. What had to wait for
+ * something that the sweep itself took away comes in the next.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +15,12 @@
 #include "os.h"
 #include "place_private.h"
 
-#define BATCH 1000 /* messages per lock: bounds memory, lock time */
+/*
+ * Messages per lock: bounds memory and lock time. As reading a folder under
+ * its lock takes longer the more it holds, so may what is done then.
+ */
+#define BATCH 1000
+#define BATCH_MAX 5000
 #define BATCH_BYTES (64u << 20)
 #define BUILD_BATCH 20000 /* of a folder built whole */
 
@@ -19,14 +28,26 @@ struct action {
 	struct replica_message row; /* as it was; then as it is placed */
 	bool add, expunge, update;
 	bool done, whole;
+	bool shares; /* another in the batch is to have the same name */
 	size_t staged;
 	const char *target_base;
 	const char *old_base;  /* where it lay before */
 	int64_t source_folder; /* of an add made from a placed message */
 };
 
+struct sweep {
+	int64_t *ids;
+	size_t count, next;
+	size_t seen;	   /* messages in the folder, at the last batch */
+	bool blocked;	   /* a body is awaited: later adds wait */
+	uint64_t stop_uid; /* the first that has to wait: none above it moves */
+	bool again;	   /* something waits for what was taken away */
+	bool any;	   /* something was done */
+};
+
 struct batch {
 	struct placing *p;
+	struct sweep *sweep;
 	struct arena arena;
 	struct replica_folder f;
 	bool build;
@@ -34,9 +55,6 @@ struct batch {
 	struct action *actions;
 	size_t count, limit;
 	uint64_t bytes;
-	bool full;
-	bool blocked;	   /* a body is awaited: later adds wait */
-	uint64_t stop_uid; /* the first that has to wait: none above it moves */
 	struct store_stage *stage;
 	struct store_txn *txn;
 	uint32_t next; /* UIDNEXT as it will be */
@@ -114,8 +132,8 @@ static int awaited(
 
 static void stop_at(struct batch *b, uint32_t uid)
 {
-	if (uid && uid < b->stop_uid)
-		b->stop_uid = uid;
+	if (uid && uid < b->sweep->stop_uid)
+		b->sweep->stop_uid = uid;
 }
 
 static int gather_add(
@@ -130,16 +148,11 @@ static int gather_add(
 
 		if (rc > 0)
 			stop_at(b, m->uid);
-		b->blocked |= rc > 0;
+		b->sweep->blocked |= rc > 0;
 		return rc < 0 ? rc : 0;
 	}
-	if (b->blocked)
+	if (b->sweep->blocked)
 		return 0;
-	if (b->count >= b->limit || b->bytes > BATCH_BYTES) {
-		b->full = true;
-		stop_at(b, m->uid);
-		return 0;
-	}
 	struct action *a = action_add(b, m);
 	a->add = true;
 	a->target_base = a->row.base;
@@ -190,12 +203,17 @@ static int take_over(struct batch *b, const struct replica_message *m,
 	return rc < 0 ? rc : 1;
 }
 
+/* Returns 1 when the batch is full. */
 static int gather_row(
 	void *arg, const struct replica_message *m, struct err *err)
 {
 	struct batch *b = arg;
 	int64_t self = b->f.id;
 
+	if (b->count >= b->limit || b->bytes > BATCH_BYTES)
+		return 1;
+	if (m->todo != 1)
+		return 0; /* settled since the sweep began */
 	if (m->dead) {
 		/* It may be the only one here that has the body which a
 		   message not placed yet is made from. */
@@ -239,6 +257,42 @@ static int by_uid(const void *x, const void *y)
 	if (au != bu)
 		return au < bu ? -1 : 1;
 	return a->row.id < b->row.id ? -1 : a->row.id > b->row.id;
+}
+
+static int by_base(const void *x, const void *y)
+{
+	const struct action *const *a = x, *const *b = y;
+
+	return strcmp((*a)->row.base, (*b)->row.base);
+}
+
+static void find_shared_names(struct batch *b)
+{
+	AUTO_FREE struct action **list = mem_array(b->count, sizeof(*list));
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		if (b->actions[i].add)
+			list[count++] = &b->actions[i];
+	if (count)
+		qsort(list, count, sizeof(*list), by_base);
+	for (size_t i = 1; i < count; i++)
+		if (by_base(&list[i - 1], &list[i]) == 0)
+			list[i - 1]->shares = list[i]->shares = true;
+}
+
+static int gather(struct batch *b, struct err *err)
+{
+	struct sweep *s = b->sweep;
+	size_t taken;
+	int rc = replica_messages_each(b->p->replica, s->ids + s->next,
+		s->count - s->next, gather_row, b, &taken, err);
+
+	s->next += taken;
+	if (b->count)
+		qsort(b->actions, b->count, sizeof(*b->actions), by_uid);
+	find_shared_names(b);
+	return rc;
 }
 
 /* ---- staging ---- */
@@ -359,7 +413,7 @@ static bool name_taken(
 {
 	if (store_view_find(view, a->target_base))
 		return true;
-	for (const struct action *o = b->actions; o < a; o++)
+	for (const struct action *o = b->actions; a->shares && o < a; o++)
 		if (o->add && o->done &&
 			strcmp(o->target_base, a->target_base) == 0)
 			return true;
@@ -407,11 +461,11 @@ static void do_add(
 	struct store_ops const *ops = b->p->store->ops;
 	bool uids = view->identity.has_uids || b->build;
 
-	if (a->row.uid > b->stop_uid)
+	if (a->row.uid > b->sweep->stop_uid)
 		return; /* its turn comes */
 	if (name_taken(b, view, a)) {
 		if (name_comes_free(b, a)) {
-			b->full = true;
+			b->sweep->again = true;
 			stop_at(b, a->row.uid);
 			return;
 		}
@@ -482,7 +536,7 @@ static void do_update(
 		return;
 	do_flags(b, view, m, a);
 	bool move_uid = uid && m->uid && uid != m->uid && !b->renumber;
-	if (move_uid && uid > b->stop_uid)
+	if (move_uid && uid > b->sweep->stop_uid)
 		return; /* its turn comes */
 	if (move_uid && uid < b->next) {
 		a->whole = false;
@@ -545,7 +599,9 @@ static void do_identity(struct batch *b, const struct store_view *view)
 		change = true;
 	}
 	/* Numbers of messages still under way must not be burned. */
-	uint32_t next = b->blocked || b->full ? b->next : b->f.uidnext;
+	const struct sweep *s = b->sweep;
+	bool rest = s->blocked || s->again || s->next < s->count;
+	uint32_t next = rest ? b->next : b->f.uidnext;
 	if (next > b->next || b->build || b->renumber) {
 		id.uidnext = next > b->next ? next : b->next;
 		b->next = id.uidnext;
@@ -567,6 +623,7 @@ static int locked_part(struct batch *b, struct err *err)
 	const struct store_view *view = ops->txn_view(b->txn);
 	int rc = 0;
 
+	b->sweep->seen = view->count;
 	b->next = view->identity.uidnext ? view->identity.uidnext : 1;
 	if (b->renumber)
 		b->next = b->f.uidnext ? b->f.uidnext : 1;
@@ -704,14 +761,12 @@ static int record(struct batch *b, bool keywords_lost, struct err *err)
 static int run_batch(struct batch *b, struct err *err)
 {
 	struct placing *p = b->p;
-	int rc = replica_todo_each(p->replica, b->f.id, gather_row, b, err);
+	int rc = gather(b, err);
 
 	if (rc < 0)
 		return rc;
-	if (b->count)
-		qsort(b->actions, b->count, sizeof(*b->actions), by_uid);
 	/* A new numbering takes everything at once, or waits. */
-	if (b->renumber && b->blocked)
+	if (b->renumber && b->sweep->blocked)
 		return 0;
 	rc = stage_all(b, err);
 	if (rc < 0)
@@ -727,28 +782,39 @@ static int run_batch(struct batch *b, struct err *err)
 	return rc < 0 ? rc : record(b, rc > 0, err);
 }
 
-static int one_batch(
-	struct placing *p, int64_t folder, bool *ret_more, struct err *err)
+/* More where there is much already: see BATCH. */
+static size_t batch_limit(const struct batch *b)
 {
-	struct batch b = {.p = p, .stop_uid = UINT64_MAX};
+	size_t limit = b->sweep->seen / 8;
+
+	if (b->renumber)
+		return SIZE_MAX;
+	if (b->build)
+		return BUILD_BATCH;
+	return limit < BATCH ? BATCH : limit > BATCH_MAX ? BATCH_MAX : limit;
+}
+
+static int one_batch(
+	struct placing *p, int64_t folder, struct sweep *sweep, struct err *err)
+{
+	struct batch b = {.p = p, .sweep = sweep};
 	int rc = replica_folder_by_row(p->replica, folder, &b.arena, &b.f, err);
 
-	*ret_more = false;
 	if (rc == 0 && !b.f.dead && *b.f.path) {
 		b.build = !b.f.p_path;
 		b.renumber = !b.build && b.f.uidvalidity && b.f.p_uidvalidity &&
 			     b.f.uidvalidity != b.f.p_uidvalidity &&
 			     b.f.auth_site != replica_origin(p->replica);
-		b.limit = b.renumber ? SIZE_MAX : b.build ? BUILD_BATCH : BATCH;
+		b.limit = batch_limit(&b);
 		rc = run_batch(&b, err);
 	} else if (rc == 0 && b.f.p_path) {
-		b.limit = BATCH;
+		b.limit = batch_limit(&b);
 		rc = run_batch(&b, err);
+	} else {
+		sweep->next = sweep->count;
 	}
-	bool any = false;
-	for (size_t i = 0; i < b.count && !any; i++)
-		any = b.actions[i].done;
-	*ret_more = rc >= 0 && b.full && any;
+	for (size_t i = 0; i < b.count && !sweep->any; i++)
+		sweep->any = b.actions[i].done;
 	if (b.stage)
 		p->store->ops->stage_end(b.stage);
 	free(b.actions);
@@ -758,13 +824,30 @@ static int one_batch(
 	return rc < 0 ? rc : 0;
 }
 
+static int run_sweep(
+	struct placing *p, int64_t folder, bool *ret_again, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct sweep sweep = {.stop_uid = UINT64_MAX};
+	int rc = replica_todo_list(
+		p->replica, folder, &arena, &sweep.ids, &sweep.count, err);
+
+	/* A folder without work of its own may have to be made, or numbered. */
+	if (rc >= 0)
+		do
+			rc = one_batch(p, folder, &sweep, err);
+		while (rc >= 0 && !sweep.again && sweep.next < sweep.count);
+	*ret_again = sweep.again && sweep.any;
+	return rc;
+}
+
 int place_messages(struct placing *p, int64_t folder, struct err *err)
 {
-	bool more;
+	bool again;
 	int rc;
 
 	do
-		rc = one_batch(p, folder, &more, err);
-	while (rc >= 0 && more);
+		rc = run_sweep(p, folder, &again, err);
+	while (rc >= 0 && again);
 	return rc;
 }

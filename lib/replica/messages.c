@@ -1,16 +1,17 @@
 /*
  * messages: read message rows; record what is placed.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "flagset.h"
 #include "registers.h"
 
-#define MESSAGE_COLUMNS \
-	"SELECT m.id, m.folder, m.place_stamp, m.place_log, m.place_lsn," \
-	" m.base, m.size, m.mtime, m.hash, m.extra, m.letters, m.keywords," \
-	" m.uid, m.dead, m.todo, m.p_folder, m.p_base, m.p_letters," \
-	" m.p_keywords, m.p_extra, m.p_uid, m.p_ino, m.copied_from," \
+#define MESSAGE_COLUMNS                                                        \
+	"SELECT m.id, m.folder, m.place_stamp, m.place_log, m.place_lsn,"      \
+	" m.base, m.size, m.mtime, m.hash, m.extra, m.letters, m.keywords,"    \
+	" m.uid, m.dead, m.todo, m.p_folder, m.p_base, m.p_letters,"           \
+	" m.p_keywords, m.p_extra, m.p_uid, m.p_ino, m.copied_from,"           \
 	" m.logged_ms, m.waits_ms FROM message m "
 
 static int read_message(struct replica *r, sqlite3_stmt *st,
@@ -65,8 +66,8 @@ static int read_dot(
 	return log_of_row(r, log, &m->dot.log, err);
 }
 
-static int one_message(struct replica *r, sqlite3_stmt *st,
-	struct arena *arena, struct replica_message *ret, struct err *err)
+static int one_message(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	struct replica_message *ret, struct err *err)
 {
 	if (!st)
 		return ERR_IO;
@@ -134,10 +135,9 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 {
 	return one_message(r,
 		sql(r, err,
-			MESSAGE_COLUMNS
-			"WHERE m.hash = ?1 AND m.p_folder <> 0"
-			" AND (?2 IS NULL OR m.p_base = ?2)"
-			" ORDER BY m.dead, m.id LIMIT 1",
+			MESSAGE_COLUMNS "WHERE m.hash = ?1 AND m.p_folder <> 0"
+					" AND (?2 IS NULL OR m.p_base = ?2)"
+					" ORDER BY m.dead, m.id LIMIT 1",
 			"bt", hash->b, sizeof(hash->b), base),
 		arena, ret, err);
 }
@@ -156,9 +156,9 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 		arena, ret, err);
 }
 
-int replica_message_leaving(struct replica *r, int64_t folder,
-	const char *base, uint32_t uid, const struct hash *hash,
-	struct arena *arena, struct replica_message *ret, struct err *err)
+int replica_message_leaving(struct replica *r, int64_t folder, const char *base,
+	uint32_t uid, const struct hash *hash, struct arena *arena,
+	struct replica_message *ret, struct err *err)
 {
 	return one_message(r,
 		sql(r, err,
@@ -214,102 +214,10 @@ int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 		arena, ret, err);
 }
 
-/*
- * Rows are handed out from an array filled first, so that the callback may
- * write to the tables.
- */
-#define EACH_CHUNK 512
-
-static int each(struct replica *r, const char *query, int64_t folder,
-	const char *from_text, bool by_text, replica_message_fn fn, void *arg,
-	struct err *err)
-{
-	int64_t from_id = 0, from_uid = -1;
-	AUTO_BUF struct buf last = BUF_INIT;
-
-	buf_add_str(&last, from_text);
-	for (;;) {
-		AUTO_ARENA struct arena arena = {0};
-		struct replica_message *list =
-			arena_alloc(&arena, EACH_CHUNK * sizeof(*list));
-		size_t count = 0;
-		sqlite3_stmt *st = by_text
-			? sql(r, err, query, "iti", folder, buf_str(&last),
-				  from_id)
-			: sql(r, err, query, "iii", folder, from_uid, from_id);
-		int rc = 0;
-
-		if (!st)
-			return ERR_IO;
-		while (count < EACH_CHUNK &&
-			(rc = sql_step(r, st, err)) > 0) {
-			rc = read_message(
-				r, st, &arena, &list[count++], err);
-			if (rc < 0)
-				break;
-		}
-		sqlite3_reset(st);
-		if (rc < 0)
-			return rc;
-		if (!count)
-			return 0;
-		from_id = list[count - 1].id;
-		from_uid = (int64_t)list[count - 1].uid;
-		buf_clear(&last);
-		buf_add_str(&last, list[count - 1].p_base);
-		for (size_t i = 0; i < count; i++) {
-			rc = read_dot(r, &list[i], err);
-			if (rc >= 0)
-				rc = fn(arg, &list[i], err);
-			if (rc < 0)
-				return rc;
-		}
-		if (count < EACH_CHUNK)
-			return 0;
-	}
-}
-
-int replica_placed_each(struct replica *r, int64_t folder,
-	replica_message_fn fn, void *arg, struct err *err)
-{
-	return each(r,
-		MESSAGE_COLUMNS
-		"WHERE m.p_folder = ? AND (m.p_base, m.id) > (?, ?)"
-		" ORDER BY m.p_base, m.id LIMIT 512",
-		folder, "", true, fn, arg, err);
-}
-
-int replica_todo_each(struct replica *r, int64_t folder,
-	replica_message_fn fn, void *arg, struct err *err)
-{
-	return each(r,
-		MESSAGE_COLUMNS
-		"WHERE m.todo = 1 AND m.id IN (SELECT id FROM message"
-		" WHERE todo = 1 AND folder = ?1 UNION SELECT id FROM message"
-		" WHERE todo = 1 AND p_folder = ?1)"
-		" AND (m.uid, m.id) > (?2, ?3)"
-		" ORDER BY m.uid, m.id LIMIT 512",
-		folder, "", false, fn, arg, err);
-}
-
-int replica_bodiless_each(
-	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
-{
-	return each(r,
-		MESSAGE_COLUMNS
-		"WHERE m.p_folder = ?1 AND m.dead = 0 AND (m.uid, m.id) >"
-		" (?2, ?3) ORDER BY m.uid, m.id LIMIT 512",
-		0, "", false, fn, arg, err);
-}
-
-int replica_todo_folders(struct replica *r, struct arena *arena,
+/* The first column of all rows. */
+static int id_list(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	int64_t **ret, size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT folder FROM message WHERE todo = 1 UNION"
-		" SELECT p_folder FROM message WHERE todo = 1 AND p_folder"
-		" <> 0",
-		"");
 	int64_t *list = NULL;
 	size_t count = 0, cap = 0;
 	int rc;
@@ -319,17 +227,182 @@ int replica_todo_folders(struct replica *r, struct arena *arena,
 	while ((rc = sql_step(r, st, err)) > 0) {
 		if (count == cap) {
 			cap = cap ? 2 * cap : 64;
-			int64_t *more = arena_alloc(
-				arena, cap * sizeof(*more));
-			if (count)
-				memcpy(more, list, count * sizeof(*more));
-			list = more;
+			list = mem_grow(list, cap, sizeof(*list));
 		}
 		list[count++] = sqlite3_column_int64(st, 0);
 	}
-	*ret = list;
+	*ret = arena_alloc(arena, (count + 1) * sizeof(*list));
+	if (count)
+		memcpy(*ret, list, count * sizeof(*list));
 	*ret_count = count;
+	free(list);
 	return rc;
+}
+
+/*
+ * Rows are handed out from an array filled first, so that the callback may
+ * write to the tables.
+ */
+#define EACH_CHUNK 512
+
+struct chunk {
+	struct replica_message *rows;
+	size_t count;
+	struct arena arena;
+};
+
+/* All rows of st, at most EACH_CHUNK, with their dots. */
+static int chunk_fill(
+	struct replica *r, sqlite3_stmt *st, struct chunk *c, struct err *err)
+{
+	int rc = 0;
+
+	if (!st)
+		return ERR_IO;
+	if (!c->rows)
+		c->rows = arena_alloc(&c->arena, EACH_CHUNK * sizeof(*c->rows));
+	size_t from = c->count;
+	while (c->count < EACH_CHUNK && (rc = sql_step(r, st, err)) > 0) {
+		rc = read_message(r, st, &c->arena, &c->rows[c->count++], err);
+		if (rc < 0)
+			break;
+	}
+	sqlite3_reset(st);
+	for (size_t i = from; i < c->count && rc >= 0; i++)
+		rc = read_dot(r, &c->rows[i], err);
+	return rc < 0 ? rc : 0;
+}
+
+static int chunk_give(const struct chunk *c, replica_message_fn fn, void *arg,
+	struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->count && rc >= 0; i++)
+		rc = fn(arg, &c->rows[i], err);
+	return rc < 0 ? rc : 0;
+}
+
+int replica_placed_each(struct replica *r, int64_t folder,
+	replica_message_fn fn, void *arg, struct err *err)
+{
+	AUTO_BUF struct buf last = BUF_INIT;
+	int64_t id = 0;
+	bool more = true;
+	int rc = 0;
+
+	while (more && rc >= 0) {
+		struct chunk c = {0};
+
+		rc = reading_begin(r, err);
+		if (rc >= 0)
+			rc = chunk_fill(r,
+				sql(r, err,
+					MESSAGE_COLUMNS
+					"WHERE m.p_folder = ?"
+					" AND (m.p_base, m.id) > (?, ?)"
+					" ORDER BY m.p_base, m.id LIMIT 512",
+					"iti", folder, buf_str(&last), id),
+				&c, err);
+		more = rc >= 0 && c.count == EACH_CHUNK;
+		if (more) {
+			id = c.rows[c.count - 1].id;
+			buf_clear(&last);
+			buf_add_str(&last, c.rows[c.count - 1].p_base);
+		}
+		if (rc >= 0)
+			rc = chunk_give(&c, fn, arg, err);
+		reading_end(r);
+		arena_free(&c.arena);
+	}
+	return rc;
+}
+
+int replica_bodiless_each(
+	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
+{
+	int64_t id = 0;
+	bool more = true;
+	int rc = 0;
+
+	while (more && rc >= 0) {
+		struct chunk c = {0};
+
+		rc = reading_begin(r, err);
+		if (rc >= 0)
+			rc = chunk_fill(r,
+				sql(r, err,
+					MESSAGE_COLUMNS
+					"WHERE m.p_folder = 0 AND m.dead = 0"
+					" AND m.id > ?"
+					" ORDER BY m.id LIMIT 512",
+					"i", id),
+				&c, err);
+		more = rc >= 0 && c.count == EACH_CHUNK;
+		if (more)
+			id = c.rows[c.count - 1].id;
+		if (rc >= 0)
+			rc = chunk_give(&c, fn, arg, err);
+		reading_end(r);
+		arena_free(&c.arena);
+	}
+	return rc;
+}
+
+int replica_todo_list(struct replica *r, int64_t folder, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT id FROM message WHERE id IN (SELECT id FROM message"
+		" WHERE todo = 1 AND folder = ?1 UNION SELECT id FROM message"
+		" WHERE todo = 1 AND p_folder = ?1)"
+		" ORDER BY dead = 0, uid = 0, uid, id",
+		"i", folder);
+
+	return id_list(r, st, arena, ret, ret_count, err);
+}
+
+int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
+	replica_message_fn fn, void *arg, size_t *ret_taken, struct err *err)
+{
+	int rc = 0;
+
+	*ret_taken = 0;
+	for (size_t at = 0; at < count && rc == 0;) {
+		struct chunk c = {0};
+		size_t end = count - at < EACH_CHUNK ? count : at + EACH_CHUNK;
+
+		rc = reading_begin(r, err);
+		for (; at < end && rc >= 0; at++)
+			rc = chunk_fill(r,
+				sql(r, err, MESSAGE_COLUMNS "WHERE m.id = ?",
+					"i", ids[at]),
+				&c, err);
+		for (size_t i = 0; i < c.count && rc == 0; i++) {
+			while (ids[*ret_taken] != c.rows[i].id)
+				++*ret_taken; /* not there any more */
+			rc = fn(arg, &c.rows[i], err);
+			if (rc == 0)
+				++*ret_taken;
+		}
+		if (rc == 0)
+			*ret_taken = end;
+		reading_end(r);
+		arena_free(&c.arena);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int replica_todo_folders(struct replica *r, struct arena *arena, int64_t **ret,
+	size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT folder FROM message WHERE todo = 1 UNION"
+		" SELECT p_folder FROM message WHERE todo = 1 AND p_folder"
+		" <> 0",
+		"");
+
+	return id_list(r, st, arena, ret, ret_count, err);
 }
 
 int replica_message_place(struct replica *r, const struct replica_message *m,
@@ -340,9 +413,8 @@ int replica_message_place(struct replica *r, const struct replica_message *m,
 		" p_keywords = ?, p_extra = ?, p_uid = ?, p_ino = ?,"
 		" copied_from = ?, logged_ms = ?, waits_ms = ? WHERE id = ?",
 		"ittttiiiiii", m->p_folder, m->p_base, m->p_letters,
-		m->p_keywords, m->p_extra, (int64_t)m->p_uid,
-		(int64_t)m->p_ino, m->copied_from, m->logged_ms, m->waits_ms,
-		m->id);
+		m->p_keywords, m->p_extra, (int64_t)m->p_uid, (int64_t)m->p_ino,
+		m->copied_from, m->logged_ms, m->waits_ms, m->id);
 	if (rc >= 0)
 		rc = message_todo(r, m->id, err);
 	if (rc >= 0 && !whole)
@@ -364,9 +436,9 @@ int replica_stray(
 		" p_uid, p_ino) VALUES(?, ?, ?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?,"
 		" ?)",
 		"itiibittttii", m->p_folder, m->p_base, (int64_t)m->size,
-		m->mtime, m->hash.b, sizeof(m->hash.b), m->p_folder,
-		m->p_base, m->p_letters, m->p_keywords, m->p_extra,
-		(int64_t)m->p_uid, (int64_t)m->p_ino);
+		m->mtime, m->hash.b, sizeof(m->hash.b), m->p_folder, m->p_base,
+		m->p_letters, m->p_keywords, m->p_extra, (int64_t)m->p_uid,
+		(int64_t)m->p_ino);
 }
 
 int replica_dots(struct replica *r, int64_t id, struct arena *arena,

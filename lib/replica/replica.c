@@ -40,8 +40,8 @@ static int make_schema(struct replica *r, struct err *err)
 		return rc;
 	}
 	if ((rc = replica_meta_set(r, "version", SCHEMA_VERSION, err)) < 0 ||
-		(rc = replica_meta_set(
-			 r, "origin", (int64_t)r->origin, err)) < 0 ||
+		(rc = replica_meta_set(r, "origin", (int64_t)r->origin, err)) <
+			0 ||
 		(rc = replica_incarnation_new(r, err)) < 0 ||
 		(rc = replica_text_set(r, "account", r->account, err)) < 0) {
 		replica_rollback(r);
@@ -85,8 +85,8 @@ static int check_identity(struct replica *r, struct err *err)
 			"(install the packetboat that made it)",
 			r->path, (long long)version, SCHEMA_VERSION);
 	if ((rc = replica_meta_get(r, "origin", &origin, err)) != 0 ||
-		(rc = replica_meta_get(
-			 r, "incarnation", &incarnation, err)) != 0)
+		(rc = replica_meta_get(r, "incarnation", &incarnation, err)) !=
+			0)
 		return rc < 0 ? rc
 			      : err_set(err, ERR_CORRUPT,
 					"%s: no origin or incarnation",
@@ -136,6 +136,7 @@ void replica_close(struct replica *r)
 {
 	if (!r)
 		return;
+	reading_end(r);
 	replica_rollback(r);
 	sql_close(r);
 	if (r->db)
@@ -153,15 +154,34 @@ int replica_incarnation_new(struct replica *r, struct err *err)
 
 	while (!incarnation)
 		r->os->ops->random(r->os, &incarnation, sizeof(incarnation));
-	int rc = replica_meta_set(
-		r, "incarnation", (int64_t)incarnation, err);
+	int rc = replica_meta_set(r, "incarnation", (int64_t)incarnation, err);
 	if (rc >= 0)
 		r->incarnation = incarnation;
 	return rc;
 }
 
+int reading_begin(struct replica *r, struct err *err)
+{
+	int rc;
+
+	if (r->in_txn || r->reading)
+		return 0;
+	rc = sql_run(r, err, "BEGIN", "");
+	r->reading = rc >= 0;
+	return rc;
+}
+
+void reading_end(struct replica *r)
+{
+	if (!r->reading)
+		return;
+	r->reading = false;
+	sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 int replica_begin(struct replica *r, struct err *err)
 {
+	reading_end(r);
 	int rc = sql_run(r, err, "BEGIN IMMEDIATE", "");
 
 	if (rc < 0)
@@ -207,8 +227,8 @@ void replica_rollback(struct replica *r)
 int replica_meta_get(
 	struct replica *r, const char *key, int64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(
-		r, err, "SELECT value FROM meta WHERE key = ?", "t", key);
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT value FROM meta WHERE key = ?", "t", key);
 
 	if (!st)
 		return ERR_IO;
@@ -223,15 +243,15 @@ int replica_meta_get(
 int replica_meta_set(
 	struct replica *r, const char *key, int64_t value, struct err *err)
 {
-	return sql_run(r, err, "INSERT OR REPLACE INTO meta VALUES(?, ?)",
-		"ti", key, value);
+	return sql_run(r, err, "INSERT OR REPLACE INTO meta VALUES(?, ?)", "ti",
+		key, value);
 }
 
 int replica_text_get(struct replica *r, const char *key, struct arena *arena,
 	const char **ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(
-		r, err, "SELECT value FROM meta WHERE key = ?", "t", key);
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT value FROM meta WHERE key = ?", "t", key);
 
 	*ret = "";
 	if (!st)
@@ -246,9 +266,9 @@ int replica_text_get(struct replica *r, const char *key, struct arena *arena,
 	return rc < 0 ? rc : 0;
 }
 
-int replica_text_set(struct replica *r, const char *key, const char *value,
-	struct err *err)
+int replica_text_set(
+	struct replica *r, const char *key, const char *value, struct err *err)
 {
-	return sql_run(r, err, "INSERT OR REPLACE INTO meta VALUES(?, ?)",
-		"tt", key, value);
+	return sql_run(r, err, "INSERT OR REPLACE INTO meta VALUES(?, ?)", "tt",
+		key, value);
 }

@@ -253,10 +253,19 @@ typedef int (*replica_message_fn)(void *arg, const struct replica_message *m,
 	struct err *err);
 int replica_placed_each(struct replica *r, int64_t folder,
 	replica_message_fn fn, void *arg, struct err *err);
-/* Each message with todo 1 that is merged into, or placed in, a folder: by
-   uid, then row. */
-int replica_todo_each(struct replica *r, int64_t folder,
-	replica_message_fn fn, void *arg, struct err *err);
+/*
+ * The rows of all messages with todo 1 that are merged into, or placed in, a
+ * folder, in the order in which they are to be placed: the dead, then by UID,
+ * those without one last. Into the arena.
+ */
+int replica_todo_list(struct replica *r, int64_t folder, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err);
+/*
+ * Each of these messages that is there still. When fn returns above 0 that is
+ * the end, and ret_taken the number of ids before that message.
+ */
+int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
+	replica_message_fn fn, void *arg, size_t *ret_taken, struct err *err);
 /* Living messages whose body is in no store of ours and awaited. */
 int replica_bodiless_each(struct replica *r, replica_message_fn fn, void *arg,
 	struct err *err);

@@ -26,6 +26,7 @@ struct replica {
 	uint64_t origin;
 	uint64_t incarnation;
 	bool in_txn;
+	bool reading; /* reading_begin */
 	struct sql_cached *cached;
 	size_t cached_count;
 	struct known_log *logs; /* rows of table log, by id */
@@ -48,6 +49,13 @@ int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err);
 int sql_run(struct replica *r, struct err *err, const char *text,
 	const char *fmt, ...);
 void sql_close(struct replica *r);
+
+/*
+ * Many reads that follow, until reading_end or replica_begin, see one state
+ * and take the database's lock once. Nothing when a transaction is open.
+ */
+int reading_begin(struct replica *r, struct err *err);
+void reading_end(struct replica *r);
 
 const char *sql_text(sqlite3_stmt *st, int col, struct arena *arena);
 void sql_blob(sqlite3_stmt *st, int col, void *to, size_t len);
