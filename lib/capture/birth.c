@@ -223,8 +223,9 @@ struct sources {
 	size_t count;
 };
 
+/* base NULL: by inode and size; else by content and base name. */
 static int find_sources(
-	struct birth *b, bool by_hash, struct sources *s, struct err *err)
+	struct birth *b, const char *base, struct sources *s, struct err *err)
 {
 	struct replica *r = b->p->replica;
 	int64_t after = 0;
@@ -232,12 +233,10 @@ static int find_sources(
 	*s = (struct sources){.count = 0};
 	while (s->count < SOURCES_MAX) {
 		struct replica_message *row = &s->rows[s->count];
-		int rc = by_hash ? replica_message_with_hash(r, &b->hash,
-					   b->m->base, after, &b->arena, row,
-					   err)
-				 : replica_message_with_ino(r, b->st.ino,
-					   b->st.size, after, &b->arena, row,
-					   err);
+		int rc = base ? replica_message_with_hash(r, &b->hash, base,
+					after, &b->arena, row, err)
+			      : replica_message_with_ino(r, b->st.ino,
+					b->st.size, after, &b->arena, row, err);
 
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
@@ -245,6 +244,23 @@ static int find_sources(
 		s->count++;
 	}
 	return 0;
+}
+
+/*
+ * The name of what it was copied from, or NULL: a server that copies into a
+ * folder which has that name gives a new one and keeps the old as the GUID.
+ */
+static const char *copied_base(struct birth *b)
+{
+	const char *at = b->m->extra;
+
+	while (*at && *at != 'G') {
+		at += strcspn(at, " ");
+		at += *at == ' ';
+	}
+	if (!*at)
+		return NULL;
+	return arena_dup(&b->arena, at + 1, strcspn(at + 1, " "));
 }
 
 /* Folders that are in memory are looked into first. */
@@ -342,14 +358,19 @@ static int decide(struct birth *b, struct err *err)
 	if (rc >= 0)
 		rc = recognised(b, err);
 	if (rc == 0)
-		rc = find_sources(b, false, &sources, err);
+		rc = find_sources(b, NULL, &sources, err);
 	if (rc == 0)
 		rc = move_or_copy(b, &sources, err);
 	if (rc == 0)
 		rc = hash_body(b, err);
 	if (rc == 0)
-		rc = find_sources(b, true, &sources, err);
+		rc = find_sources(b, b->m->base, &sources, err);
 	if (rc == 0)
+		rc = move_or_copy(b, &sources, err);
+	const char *old = copied_base(b);
+	if (rc == 0 && old)
+		rc = find_sources(b, old, &sources, err);
+	if (rc == 0 && old)
 		rc = move_or_copy(b, &sources, err);
 	return rc == 0 ? save(b, err) : rc;
 }

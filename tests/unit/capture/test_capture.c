@@ -321,6 +321,25 @@ static void a_copy_inside_one_folder_has_a_base_of_its_own(void **state)
 	logs(s, "INBOX copy b from a@INBOX uid=2 +S\n");
 }
 
+static void a_move_inside_one_folder_is_known_by_the_guid(void **state)
+{
+	struct scene *s = *state;
+	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", s->root);
+
+	/* The inode of what an applier placed is not known. */
+	server_file(s, "INBOX", "cur", "a:2,", "body");
+	write_text(list, "w",
+		"3 V1000 N8 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+		"7 Pxyz :a\n");
+	logs(s, "folder INBOX\nINBOX save a uid=7 \"Pxyz\"\n");
+	server_file(s, "INBOX", "cur", "b:2,", "body");
+	server_expunge(s, "INBOX", "a");
+	write_text(list, "w",
+		"3 V1000 N9 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+		"8 Pxyz Ga :b\n");
+	logs(s, "INBOX move a@INBOX uid=8 \"Pxyz Ga\"\n");
+}
+
 /* ---- mail without a UID ---- */
 
 static void mail_of_an_mda_waits_for_the_server_to_number_it(void **state)
@@ -440,6 +459,7 @@ int main(void)
 		T(a_flag_and_an_expunge_of_the_source_make_the_copy_a_move),
 		T(two_mails_with_the_same_bytes_are_two_messages),
 		T(a_copy_inside_one_folder_has_a_base_of_its_own),
+		T(a_move_inside_one_folder_is_known_by_the_guid),
 		T(mail_of_an_mda_waits_for_the_server_to_number_it),
 		T(mail_that_nobody_numbers_is_numbered_after_a_moment),
 		T(a_folder_without_a_uid_list_gets_one_with_its_id),
