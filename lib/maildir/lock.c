@@ -223,6 +223,8 @@ static int take(struct maildir *m, const struct folder *f, const char *path,
 	struct os_stat st;
 	int r = modes_of(os, f->dir, &modes, err);
 
+	if (r == 0)
+		r = work_begin(m, err);
 	if (r == 0 && !is_directory(os, dir))
 		r = dir_make(os, dir, modes.dir & 0777, err);
 	if (r == 0)
@@ -254,6 +256,26 @@ int lock_take(struct maildir *m, const struct folder *f, struct lock **ret,
 	m->locks = l;
 	*ret = l;
 	return 0;
+}
+
+bool lock_sweep(struct maildir *m, const struct folder *f)
+{
+	AUTO_FREE char *path = path_join(f->control, LOCK_FILE);
+	struct os *os = m->store.os;
+	struct wait w = {.since_ns = os->ops->mono_ns(os)};
+	struct lock *l;
+
+	if (os->ops->lstat(os, path, &w.st) < 0)
+		return true;
+	w.pid = holder_of(m, path);
+	if (!w.pid && !is_stale(m, &w))
+		return false;
+	if (w.pid && w.pid != os->ops->pid(os) && os->ops->pid_alive(os, w.pid))
+		return true;
+	if (lock_take(m, f, &l, NULL) < 0)
+		return false;
+	lock_release(l);
+	return true;
 }
 
 bool lock_held(const struct lock *l)

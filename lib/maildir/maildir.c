@@ -64,6 +64,7 @@ static void op_close(struct store *s)
 {
 	struct maildir *m = maildir_of(s);
 
+	AS_USER_VOID(m, work_end(m));
 	free(m->root);
 	free(m->control);
 	free(m->index);
@@ -123,10 +124,18 @@ static int op_sync(struct store *s, const char *path, struct err *err)
 	AS_USER(maildir_of(s), err, folder_sync(maildir_of(s), path, err));
 }
 
+static int begin_stage(struct maildir *m, const char *path,
+	struct store_stage **ret, struct err *err)
+{
+	int r = work_begin(m, err);
+
+	return r < 0 ? r : stage_begin(m, path, ret, err);
+}
+
 static int op_stage_begin(struct store *s, const char *path,
 	struct store_stage **ret, struct err *err)
 {
-	AS_USER(maildir_of(s), err, stage_begin(maildir_of(s), path, ret, err));
+	AS_USER(maildir_of(s), err, begin_stage(maildir_of(s), path, ret, err));
 }
 
 static int op_stage_add(struct store_stage *st, const struct store_body *body,
@@ -179,11 +188,19 @@ static int op_remove(struct store *s, const char *path, struct err *err)
 	AS_USER(maildir_of(s), err, folder_remove(maildir_of(s), path, err));
 }
 
+static int set_subscription(
+	struct maildir *m, const char *path, bool value, struct err *err)
+{
+	int r = work_begin(m, err);
+
+	return r < 0 ? r : subscribe_set(m, path, value, err);
+}
+
 static int op_subscribe(
 	struct store *s, const char *path, bool value, struct err *err)
 {
 	AS_USER(maildir_of(s), err,
-		subscribe_set(maildir_of(s), path, value, err));
+		set_subscription(maildir_of(s), path, value, err));
 }
 
 static int op_trash_clean(
@@ -357,6 +374,8 @@ int maildir_open(struct os *os, const struct maildir_config *config, bool make,
 		r = open_root(m, make, err);
 	if (r == 0 && config->guess)
 		r = guess_dovecot(m, err);
+	if (r == 0)
+		work_sweep(m);
 	maildir_leave(m);
 	if (r < 0) {
 		op_close(&m->store);

@@ -8,6 +8,7 @@
  *	name.c         message file names
  *	uidlist.c keywords.c subscriptions.c uidvalidity.c   one format each
  *	temp.c         unique names, and what a crash leaves of them
+ *	work.c         a note, so that leftovers are looked for
  *	lock.c         dovecot-uidlist.lock
  *	list.c         the folders of an account
  *	cookie.c       did a folder move? its identity; its fsync
@@ -61,6 +62,7 @@ struct maildir {
 	int64_t opened_ns;  /* wall clock: older names of our pid are strays */
 	uint64_t names;	    /* unique names given out */
 	struct lock *locks; /* held by this store */
+	char *note;	    /* that this store is being changed; NULL: not */
 };
 
 /* ---- layout.c ---- */
@@ -191,6 +193,8 @@ int keywords_find(
    Returns true if that changed something. */
 bool subscriptions_edit(const void *data, size_t len, char sep,
 	const char *path, bool value, struct buf *ret);
+/* Remove a lock that is stale. Returns false if one is there still. */
+bool subscribe_sweep(struct maildir *m);
 int subscribe_set(
 	struct maildir *m, const char *path, bool value, struct err *err);
 
@@ -215,8 +219,18 @@ void index_let_go(struct maildir *m, int lease);
 
 /* "<s>.M<us>P<pid>Q<n>.<host>"; `ours` adds ",packetboat". To free. */
 char *temp_name(struct maildir *m, bool ours);
+/* True if name is one of ours, of a process that is dead. */
+bool temp_is_stray(struct maildir *m, const char *name);
 /* Remove what dead processes left in dir under names of ours. */
 void temp_sweep(struct maildir *m, const char *dir);
+
+/* ---- work.c ---- */
+
+/* To be called before anything is made that a crash would leave behind. */
+int work_begin(struct maildir *m, struct err *err);
+void work_end(struct maildir *m);
+/* Sweep away what dead processes left in this store. */
+void work_sweep(struct maildir *m);
 
 /* ---- lock.c ---- */
 
@@ -228,6 +242,12 @@ int lock_take(struct maildir *m, const struct folder *f, struct lock **ret,
 	struct err *err);
 bool lock_held(const struct lock *l); /* still ours on disk */
 void lock_release(struct lock *l);    /* NULL: nothing */
+/*
+ * Override a dead process's lock, waiting until it is stale. Returns false if
+ * it may be one but stays: then a temporary file may be it, under its other
+ * name, and must stay too (removing it would make the lock fresh).
+ */
+bool lock_sweep(struct maildir *m, const struct folder *f);
 
 /* ---- cookie.c ---- */
 

@@ -198,6 +198,14 @@ static bool override_stale(struct os *os, const char *lock)
 	return os->ops->unlink(os, lock) >= 0;
 }
 
+bool subscribe_sweep(struct maildir *m)
+{
+	AUTO_FREE char *lock =
+		path_join(layout_control_root(m), SUBSCRIPTIONS_FILE ".lock");
+
+	return override_stale(m->store.os, lock);
+}
+
 /* Returns the lock's descriptor: an empty file to be filled and renamed. */
 static int take_lock(
 	struct maildir *m, const char *lock, mode_t mode, struct err *err)

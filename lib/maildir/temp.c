@@ -10,6 +10,7 @@
  * (2) it has our own pid, is older than this store, and than an hour (in a
  *     container a process often has the pid of the one before it), or
  * (3) it is of another host and older than 36 h.
+ * A dot before the name, and ".tmp" behind it, do not count.
  * A clock that jumps makes no file of a living process here a stray.
  */
 #include "maildir_private.h"
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #define SUFFIX ",packetboat"
+#define TMP ".tmp"
 #define OWN_AGE_NS (3600 * NS_PER_S)
 #define FOREIGN_AGE_NS (36 * 3600 * NS_PER_S)
 #define HOST_PART 64 /* bytes of the host's name that are used */
@@ -71,11 +73,18 @@ static bool parse(const char *name, struct temp_parts *ret)
 {
 	size_t len = strlen(name);
 	size_t suffix = strlen(SUFFIX);
-	struct slice s = {.at = name, .len = len};
+	struct slice s;
 	struct slice none;
 	int64_t sec, usec, count;
 
-	if (len <= suffix || strcmp(name + len - suffix, SUFFIX) != 0)
+	if (len > strlen(TMP) && strcmp(name + len - strlen(TMP), TMP) == 0)
+		len -= strlen(TMP);
+	if (*name == '.') {
+		name++;
+		len--;
+	}
+	s = (struct slice){.at = name, .len = len};
+	if (len <= suffix || memcmp(name + len - suffix, SUFFIX, suffix) != 0)
 		return false;
 	s.len -= suffix;
 	if (!number_before(&s, '.', INT32_MAX * UINT64_C(2), &sec) ||
@@ -89,7 +98,7 @@ static bool parse(const char *name, struct temp_parts *ret)
 	return true;
 }
 
-static bool is_stray(struct maildir *m, const char *name)
+bool temp_is_stray(struct maildir *m, const char *name)
 {
 	struct os *os = m->store.os;
 	AUTO_BUF struct buf host = BUF_INIT;
@@ -118,7 +127,7 @@ void temp_sweep(struct maildir *m, const char *dir)
 	if (os->ops->list(os, dir, &names) < 0)
 		return;
 	while (os_list_next(&names, &at, &e)) {
-		if (is_stray(m, e.name)) {
+		if (temp_is_stray(m, e.name)) {
 			AUTO_FREE char *path = path_join(dir, e.name);
 
 			dir_remove(os, path, NULL);

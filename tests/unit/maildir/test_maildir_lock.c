@@ -228,6 +228,48 @@ static void strays_of_the_dead_are_swept_and_no_others(void **state)
 		assert_true(is_there(os, kept[i]));
 }
 
+/* A process that dies leaves a note of itself, too. */
+static void what_the_dead_left_is_swept_at_the_next_opening(void **state)
+{
+	static const char *const lying[] = {
+		"/m/tmp/1704067200.M1P77Q1.simhost,packetboat",
+		"/m/cur/.1704067200.M1P77Q2.simhost,packetboat",
+		"/m/.Work/tmp/1704067200.M1P77Q3.simhost,packetboat",
+		"/m/cur/.packetboat/1704067200.M1P77Q4.simhost,packetboat.tmp",
+		"/m/.Work/dovecot-uidlist.lock",
+		"/m/subscriptions.lock",
+		"/m/cur/.packetboat/1704067200.M1P77Q5.simhost,packetboat",
+	};
+	const size_t count = sizeof(lying) / sizeof(*lying);
+	struct store *s;
+
+	(void)state;
+	simdisk_set_other_pid(disk, 77);
+	for (size_t i = 0; i < count; i++)
+		simdisk_put(disk, lying[i], "77:simhost", 10);
+	simdisk_put(disk, "/m/.Work/cur/1.a", "x", 1);
+	s = open_maildir(os, "/m", MAILDIR_PLUSPLUS, true);
+	s->ops->close(s);
+	for (size_t i = 0; i < count; i++)
+		assert_true(is_there(os, lying[i]));
+	simdisk_set_other_pid(disk, 0);
+	simdisk_pass(disk, 2 * NS_PER_S);
+	s = open_maildir(os, "/m", MAILDIR_PLUSPLUS, true);
+	s->ops->close(s);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(is_there(os, lying[i]));
+	assert_false(is_there(os, lying[4]));
+	/* Nobody can tell whose lock that is: the note stays as well. */
+	assert_true(is_there(os, lying[count - 2]));
+	assert_true(is_there(os, lying[count - 1]));
+	simdisk_pass(disk, 30 * NS_PER_S);
+	s = open_maildir(os, "/m", MAILDIR_PLUSPLUS, true);
+	s->ops->close(s);
+	for (size_t i = 0; i < count; i++)
+		assert_false(is_there(os, lying[i]));
+	assert_true(is_there(os, "/m/.Work/cur/1.a"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +284,7 @@ int main(void)
 		T(a_lost_lock_changes_nothing),
 		T(every_failure_releases_the_lock),
 		T(strays_of_the_dead_are_swept_and_no_others),
+		T(what_the_dead_left_is_swept_at_the_next_opening),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
