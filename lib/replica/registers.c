@@ -186,6 +186,15 @@ int message_drop(struct replica *r, int64_t id, struct err *err)
 		"i", id);
 }
 
+/* A message lives while one of its dots does. */
+static int message_lives(struct replica *r, int64_t id, struct err *err)
+{
+	return sql_run(r, err,
+		"UPDATE message SET dead = NOT EXISTS(SELECT 1 FROM dot"
+		" WHERE message = ?1 AND dead_log = 0) WHERE id = ?1",
+		"i", id);
+}
+
 static int dot_insert(struct replica *r, const struct dot_row *row,
 	uint64_t lsn, int64_t message, struct err *err)
 {
@@ -371,6 +380,7 @@ int message_join(struct replica *r, int64_t x, int64_t y, struct err *err)
 		(rc = sql_run(r, err,
 			 "UPDATE message SET dead = 1 WHERE id = ?", "i", x)) <
 			0 ||
+		(rc = message_lives(r, y, err)) < 0 ||
 		(rc = message_todo(r, x, err)) < 0)
 		return rc;
 	return message_drop(r, x, err);
@@ -407,6 +417,64 @@ static int place_message(struct replica *r, int64_t message,
 	return rc < 0 ? rc : 0;
 }
 
+static int place_by(struct replica *r, int64_t message, struct write_id *ret,
+	struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT place_stamp, place_log, place_lsn FROM message"
+		" WHERE id = ?",
+		"i", message);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	*ret = (struct write_id){0};
+	if (rc <= 0)
+		return rc;
+	int64_t log = sqlite3_column_int64(st, 1);
+	ret->stamp = (uint64_t)sqlite3_column_int64(st, 0);
+	ret->lsn = (uint64_t)sqlite3_column_int64(st, 2);
+	sqlite3_reset(st);
+	return log_of_row(r, log, &ret->log, err);
+}
+
+/*
+ * A late move makes a message and its copy one, where the copy lies; unless
+ * the message was met already where it went after that: then it stays, and
+ * the copy goes.
+ */
+static int which_stays(struct replica *r, const struct change *c, int64_t *gone,
+	int64_t *stays, struct err *err)
+{
+	struct write_id of_message, of_copy;
+	int rc = place_by(r, *gone, &of_message, err);
+
+	if (rc >= 0)
+		rc = place_by(r, *stays, &of_copy, err);
+	if (rc < 0 || write_id_cmp(&of_message, &c->by) < 0 ||
+		write_id_cmp(&of_message, &of_copy) < 0)
+		return rc;
+	int64_t copy = *stays;
+
+	*stays = *gone;
+	*gone = copy;
+	return 0;
+}
+
+/* Of a late move only the copy was met. */
+static int move_of_copy(struct replica *r, const struct change *c,
+	int64_t by_log, int64_t folder, const struct dot_row *row, int64_t copy,
+	struct err *err)
+{
+	int rc = tally_message(r, copy, -1, err);
+
+	if (rc < 0 || (rc = dot_insert(r, row, c->dot.lsn, copy, err)) < 0 ||
+		(rc = message_lives(r, copy, err)) < 0 ||
+		(rc = place_message(r, copy, c, by_log, folder, err)) < 0 ||
+		(rc = tally_message(r, copy, 1, err)) < 0 ||
+		(rc = message_todo(r, copy, err)) < 0)
+		return rc;
+	return unpark(r, row, c->dot.lsn, err);
+}
+
 static int apply_move(struct replica *r, const struct change *c, int64_t by_log,
 	struct err *err)
 {
@@ -427,11 +495,9 @@ static int apply_move(struct replica *r, const struct change *c, int64_t by_log,
 		rc = dot_is_past(r, &c->dot, &row, err);
 		if (rc != 0)
 			return rc;
-		if (alias.known && alias.message) {
-			rc = dot_insert(
-				r, &row, c->dot.lsn, alias.message, err);
-			return rc < 0 ? rc : unpark(r, &row, c->dot.lsn, err);
-		}
+		if (alias.known && alias.message)
+			return move_of_copy(
+				r, c, by_log, folder, &row, alias.message, err);
 		rc = message_insert(r, c, by_log, folder, &message, err);
 		if (rc >= 0)
 			rc = dot_insert(r, &row, c->dot.lsn, message, err);
@@ -441,10 +507,14 @@ static int apply_move(struct replica *r, const struct change *c, int64_t by_log,
 	}
 	message = row.message;
 	if (alias.known && alias.message && alias.message != message) {
-		rc = tally_message(r, alias.message, -1, err);
-		if (rc >= 0)
-			rc = message_join(r, message, alias.message, err);
+		int64_t gone = message;
+
 		message = alias.message;
+		rc = which_stays(r, c, &gone, &message, err);
+		if (rc >= 0)
+			rc = tally_message(r, message, -1, err);
+		if (rc >= 0)
+			rc = message_join(r, gone, message, err);
 	} else {
 		rc = tally_message(r, message, -1, err);
 	}
@@ -652,10 +722,7 @@ static int apply_expunge(struct replica *r, const struct change *c,
 			row.log, (int64_t)c->dot.lsn);
 	if (rc < 0 || !row.message)
 		return rc;
-	rc = sql_run(r, err,
-		"UPDATE message SET dead = NOT EXISTS(SELECT 1 FROM dot"
-		" WHERE message = ?1 AND dead_log = 0) WHERE id = ?1",
-		"i", row.message);
+	rc = message_lives(r, row.message, err);
 	if (rc >= 0)
 		rc = tally_message(r, row.message, 1, err); /* if it lives */
 	if (rc >= 0)
