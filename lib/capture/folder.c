@@ -365,11 +365,14 @@ static int read_view(struct pass *p, const struct replica_folder *f,
 
 	if (rc < 0)
 		return rc;
-	rc = pass_give_uids(p, f, view, err);
+	rc = pass_wants_uids(p, f, view, err);
 	if (rc == 0)
 		return 0;
+	/* One view at a time: they may be large. */
 	store_view_free(view);
 	*view = (struct store_view){0};
+	if (rc > 0)
+		rc = pass_give_uids(p, f, err);
 	return rc < 0 ? rc
 		      : ops->view(
 				p->store, f->p_path, STORE_UNLOCKED, view, err);

@@ -189,8 +189,8 @@ static int give_up_log(
 {
 	struct err why = *err;
 	int rc = j->quarantining
-		? ERR_CORRUPT
-		: quarantine_log(j->account, folder, why.text, err);
+			 ? ERR_CORRUPT
+			 : quarantine_log(j->account, folder, why.text, err);
 
 	if (rc < 0)
 		return rc;

@@ -80,10 +80,12 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err);
 int pass_absences(struct pass *p, int64_t folder,
 	const struct store_view *view, struct err *err);
 
-/* uids.c: give UIDs to messages that wait for one. Returns 1 when it did:
-   view the folder again. */
-int pass_give_uids(struct pass *p, const struct replica_folder *f,
+/* uids.c: is there a message that waited for its UID for more than a moment?
+   1 yes, 0 no. Then give UIDs to all that have none. */
+int pass_wants_uids(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err);
+int pass_give_uids(
+	struct pass *p, const struct replica_folder *f, struct err *err);
 
 /* birth.c: a message that is in the store and not among the placed ones. */
 int pass_birth(struct pass *p, const struct replica_folder *f,

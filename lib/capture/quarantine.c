@@ -114,12 +114,12 @@ int quarantine_asked(struct account *a, struct err *why, struct err *err)
 		return rc;
 	/* Only what we find damaged ourselves: not what was asked before a
 	   new incarnation, or a disk that failed for a moment. */
-	struct log_end end = {log.file_lsn, log.known.lsn, log.known.chain,
-		log.size};
+	struct log_end end = {
+		log.file_lsn, log.known.lsn, log.known.chain, log.size};
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
 	bool bad = rc == 0 && log.known.lsn &&
-		log_verify(a->os, dir, id.incarnation, &end, why) ==
-			ERR_CORRUPT;
+		   log_verify(a->os, dir, id.incarnation, &end, why) ==
+			   ERR_CORRUPT;
 	if (bad && (rc = quarantine_log(a, &folder, why->text, err)) < 0)
 		return rc;
 	rc = replica_begin(a->replica, err);

@@ -67,11 +67,11 @@ static int match_same(struct tree *t, struct err *err)
 				break; /* gone since it was listed */
 			if (rc < 0)
 				return rc;
-			bool made_here = !f->p_ino &&
+			bool made_here =
+				!f->p_ino &&
 				id_equal(&f->p_guid, &(struct id128){{0}});
-			if (made_here ||
-				(id.has_guid &&
-					id_equal(&id.guid, &f->p_guid))) {
+			if (made_here || (id.has_guid && id_equal(&id.guid,
+								 &f->p_guid))) {
 				take(t, i, k);
 				rc = place_path(t, i, k, err);
 				if (rc < 0)

@@ -14,13 +14,14 @@
 
 #define MOMENT_NS INT64_C(2000000000)
 
-/* Is there a message that waited for longer than a moment? 1 yes, 0 no. */
-static int waited(struct pass *p, const struct replica_folder *f,
+int pass_wants_uids(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err)
 {
 	struct os *os = p->account->os;
 	int64_t before = os->ops->wall_ns(os) - MOMENT_NS;
 
+	if (!p->config->give_uids || !view->identity.has_uids)
+		return 0;
 	for (size_t i = 0; i < view->count; i++) {
 		const struct store_message *m = &view->messages[i];
 		struct store_stat st;
@@ -78,18 +79,13 @@ static int number(struct pass *p, const struct replica_folder *f,
 	return rc < 0 ? rc : 1;
 }
 
-int pass_give_uids(struct pass *p, const struct replica_folder *f,
-	const struct store_view *view, struct err *err)
+int pass_give_uids(
+	struct pass *p, const struct replica_folder *f, struct err *err)
 {
 	struct store_txn *t;
-
-	if (!p->config->give_uids || !view->identity.has_uids)
-		return 0;
-	int rc = waited(p, f, view, err);
-	if (rc <= 0)
-		return rc;
-	rc = p->store->ops->txn_begin(
+	int rc = p->store->ops->txn_begin(
 		p->store, f->p_path, false, NULL, &t, err);
+
 	if (rc == ERR_BUSY)
 		return 0; /* the server is at work on it */
 	if (rc < 0)
