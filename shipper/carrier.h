@@ -15,8 +15,8 @@
  * before it is used, in hash). Order: data under a temporary name, fsync,
  * rename, fsync of the directory, read back and compare, manifest the same
  * way last. A stick pulled out at any moment leaves whole bundles and
- * leftovers that the next put of their sender for that recipient removes; so
- * there is one put at a time for each pair of them (the shipper's lock).
+ * leftovers that their sender removes when it comes again; so there is one put
+ * at a time for each pair of them (the shipper's lock).
  */
 #ifndef PB_CARRIER_H
 #define PB_CARRIER_H
@@ -89,6 +89,12 @@ struct carrier_ops {
 	 */
 	int (*get)(struct carrier *c, const struct carrier_item *item,
 		int *ret_fd, struct err *err);
+	/*
+	 * Remove what puts and removals that were cut short left of our own
+	 * bundles for a recipient. No put of ours may be under way. Read-only:
+	 * done. Errors: ERR_ABSENT, ERR_IO.
+	 */
+	int (*tidy)(struct carrier *c, uint64_t recipient, struct err *err);
 	/* Remove a bundle (collected, or superseded). Read-only: done. */
 	int (*remove)(struct carrier *c, const struct carrier_item *item,
 		struct err *err);

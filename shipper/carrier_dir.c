@@ -337,21 +337,42 @@ static void put_forget(struct carrier_dir *c)
 	c->put_fd = -1;
 }
 
+static int tidy_dir(const struct carrier_dir *c, const char *dir,
+	uint64_t sequence, struct err *err)
+{
+	struct medium_files files;
+	int r = scan(c->os, dir, &files, err);
+
+	if (r < 0)
+		return r;
+	r = make_way(c, dir, sequence, &files, err);
+	medium_files_free(&files);
+	return r;
+}
+
+static int dir_tidy(
+	struct carrier *carrier, uint64_t recipient, struct err *err)
+{
+	struct carrier_dir *c = of(carrier);
+	AUTO_FREE char *dir = NULL;
+	int r = check_medium(c, err);
+
+	assert(!c->put_dir);
+	if (r < 0 || c->read_only)
+		return r;
+	r = enter_recipient(c, recipient, false, &dir, err);
+	return r <= 0 ? r : tidy_dir(c, dir, 0, err);
+}
+
 static int prepare(const struct carrier_dir *c, uint64_t recipient,
 	uint64_t sequence, uint64_t expect, char **ret_dir, struct err *err)
 {
-	struct medium_files files;
 	int r = check_medium(c, err);
 
 	if (r == 0)
 		r = enter_recipient(c, recipient, true, ret_dir, err);
-	if (r < 0)
-		return r;
-	r = scan(c->os, *ret_dir, &files, err);
-	if (r < 0)
-		return r;
-	r = make_way(c, *ret_dir, sequence, &files, err);
-	medium_files_free(&files);
+	if (r >= 0)
+		r = tidy_dir(c, *ret_dir, sequence, err);
 	return r < 0 ? r : check_space(c, expect, err);
 }
 
@@ -565,5 +586,6 @@ const struct carrier_ops carrier_dir_ops = {
 	.put_commit = dir_put_commit,
 	.put_abort = dir_put_abort,
 	.get = dir_get,
+	.tidy = dir_tidy,
 	.remove = dir_remove_item,
 };

@@ -177,6 +177,12 @@ static void ship_link(
 			(unsigned long long)collected.bytes);
 	if (rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)
 		return;
+	err = ERR_INIT;
+	rc = carrier->ops->tidy(carrier, s->site.peers[peer].origin, &err);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		fail(s, &err);
+	}
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
 	config = handover_for(s, peer, link);
 	progress_begin(&s->progress, &s->log, what, 0);

@@ -83,6 +83,8 @@ static int check_account(struct check *c, const char *name, struct err *err)
 	if (!account_begun(&c->site, name))
 		return 0;
 	rc = site_account_open(&c->site, name, false, &a, err);
+	if (rc == ERR_ABSENT)
+		return 0; /* begun, but a crash cut that short */
 	if (rc < 0)
 		return rc;
 	rc = account_lock(&a, LOCK_WAIT_MS, err);

@@ -374,6 +374,10 @@ static int add_account(struct status *s, const char *name,
 		return 0;
 	}
 	rc = site_account_open(&s->site, name, false, &a, err);
+	if (rc == ERR_ABSENT) { /* begun, but a crash cut that short */
+		json_object_object_add(o, "begun", json_object_new_boolean(0));
+		return 0;
+	}
 	if (rc < 0)
 		return rc;
 	rc = add_state(s, o, &a, err);

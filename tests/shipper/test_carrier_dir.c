@@ -645,7 +645,12 @@ static void leftovers_of_others_are_left_alone(void **state)
 	assert_int_equal(list.damaged, 1); /* .ok without .pb */
 	assert_int_equal(list.strange, 3);
 	carrier_list_free(&list);
+	assert_int_equal(c->ops->tidy(c, PEER, NULL), 0);
+	assert_int_equal(names_in(os, PEER_DIR), 2 + 3);
+	simdisk_put(d, PEER_DIR OWN("02") ".pb", "x", 1);
 	put_well(os, c, PEER, 9);
+	assert_int_equal(names_in(os, PEER_DIR), 2 + 2 + 3);
+	assert_int_equal(c->ops->tidy(c, PEER, NULL), 0);
 	assert_int_equal(names_in(os, PEER_DIR), 2 + 2 + 3);
 	assert_true(exists(os, PEER_DIR "/readme.txt"));
 	assert_true(
