@@ -113,7 +113,8 @@ static int stop_account(struct pass *p, const char *why, struct err *err)
 static int check_marker(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	const char *known;
+	const char *known, *stopped;
+	AUTO_FREE char *text = NULL;
 	struct id128 marker;
 	char hex[ID_HEX];
 	struct err why = ERR_INIT;
@@ -122,27 +123,35 @@ static int check_marker(struct pass *p, struct err *err)
 	if (rc < 0)
 		return rc;
 	int have = p->store->ops->marker(p->store, !*known, &marker, &why);
-	if (have == ERR_ABSENT)
-		return stop_account(p,
-			*known ? "the mail store has lost its marker: not "
-				 "mounted, emptied or replaced (mount it, or "
-				 "say \"packetboat on\" if it is right)"
-			       : "there is no mail store",
-			err);
-	if (have < 0) {
+	if (have < 0 && have != ERR_ABSENT) {
 		*err = why;
 		return have;
 	}
+	if (have == ERR_ABSENT) {
+		text = mem_printf(
+			*known ? "the mail store has lost its marker: "
+				 "not mounted, emptied or replaced "
+				 "(mount it, or say \"packetboat on "
+				 "%s\" if it is right)"
+			       : "there is no mail store (account %s)",
+			p->account->name);
+		return stop_account(p, text, err);
+	}
 	id_hex(&marker, hex);
-	if (*known && strcmp(known, hex) != 0)
-		return stop_account(p,
-			"another mail store lies where the known one was "
-			"(put the right one back, or say \"packetboat on\" "
-			"if it is right)",
-			err);
-	if (*known)
-		return replica_text_set(p->replica, "stopped", "", err);
-	return replica_text_set(p->replica, "marker", hex, err);
+	if (!*known)
+		return replica_text_set(p->replica, "marker", hex, err);
+	if (strcmp(known, hex) != 0) {
+		text = mem_printf(
+			"another mail store lies where the known one was (put "
+			"the right one back, or say \"packetboat on %s\" if it "
+			"is right)",
+			p->account->name);
+		return stop_account(p, text, err);
+	}
+	rc = replica_text_get(p->replica, "stopped", &arena, &stopped, err);
+	if (rc < 0 || !*stopped)
+		return rc;
+	return replica_text_set(p->replica, "stopped", "", err);
 }
 
 /* Read every folder that changed; a folder that fails does not stop others. */
