@@ -42,7 +42,9 @@ int account_open(struct account *a, struct os *os, const char *state_dir,
 	a->dir = mem_printf("%s/accounts/%s", state_dir, name);
 	a->log_dir = mem_printf("%s/log/%s", state_dir, name);
 	AUTO_FREE char *path = mem_printf("%s/state.db", a->dir);
-	if (create)
+	/* A state that is there made its directory durable. */
+	struct os_stat st;
+	if (create && os->ops->lstat(os, path, &st) < 0)
 		rc = dir_make(os, a->dir, 0700, err);
 	if (rc >= 0)
 		rc = replica_open(
