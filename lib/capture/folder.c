@@ -26,6 +26,13 @@ struct diff {
 	bool uid_moved;
 };
 
+/* Rows come without their dots: most of them need none. */
+static int need_dot(
+	struct pass *p, struct replica_message *row, struct err *err)
+{
+	return row->dot.lsn ? 0 : replica_message_dot(p->replica, row, err);
+}
+
 /* Flags that are not as placed: what differs from merged is a change. */
 static int diff_flags(struct diff *d, const struct store_message *m,
 	struct replica_message *row, struct arena *arena, bool *ret_placed,
@@ -54,8 +61,11 @@ static int diff_flags(struct diff *d, const struct store_message *m,
 	struct store_stat st = {0};
 	int rc = 0;
 
-	if (*add.letters || *add.keywords || *del.letters || *del.keywords)
+	if (*add.letters || *add.keywords || *del.letters || *del.keywords) {
 		rc = p->store->ops->stat(p->store, d->f.p_path, m, &st, err);
+		if (rc >= 0)
+			rc = need_dot(p, row, err);
+	}
 	if (rc < 0)
 		return rc; /* gone this moment: the next pass */
 	row->p_letters = m->letters;
@@ -77,6 +87,9 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 	if (m->uid == row->uid || d->f.auth_site != replica_origin(p->replica))
 		return 0; /* a number of this site only */
 	struct change c = pass_change(p, CHANGE_UID, 0, 0);
+	int rc = need_dot(p, row, err);
+	if (rc < 0)
+		return rc;
 	c.dot = row->dot;
 	c.uid = m->uid;
 	return pass_put(p, &d->f.fid, &c, err);
@@ -92,6 +105,9 @@ static int diff_extra(struct diff *d, const struct store_message *m,
 	if (strcmp(m->extra, row->extra) == 0)
 		return 0;
 	struct change c = pass_change(d->p, CHANGE_EXTRA, 0, 0);
+	int rc = need_dot(d->p, row, err);
+	if (rc < 0)
+		return rc;
 	c.dot = row->dot;
 	c.extra = m->extra;
 	return pass_put(d->p, &d->f.fid, &c, err);

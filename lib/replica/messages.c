@@ -79,6 +79,12 @@ static int one_message(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	return rc < 0 ? rc : read_dot(r, ret, err);
 }
 
+int replica_message_dot(
+	struct replica *r, struct replica_message *m, struct err *err)
+{
+	return read_dot(r, m, err);
+}
+
 int replica_message_get(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_message *ret, struct err *err)
 {
@@ -251,9 +257,9 @@ struct chunk {
 	struct arena arena;
 };
 
-/* All rows of st, at most EACH_CHUNK, with their dots. */
-static int chunk_fill(
-	struct replica *r, sqlite3_stmt *st, struct chunk *c, struct err *err)
+/* All rows of st, at most EACH_CHUNK; with their dots if so wanted. */
+static int chunk_fill(struct replica *r, sqlite3_stmt *st, bool dots,
+	struct chunk *c, struct err *err)
 {
 	int rc = 0;
 
@@ -268,7 +274,7 @@ static int chunk_fill(
 			break;
 	}
 	sqlite3_reset(st);
-	for (size_t i = from; i < c->count && rc >= 0; i++)
+	for (size_t i = from; dots && i < c->count && rc >= 0; i++)
 		rc = read_dot(r, &c->rows[i], err);
 	return rc < 0 ? rc : 0;
 }
@@ -303,7 +309,7 @@ int replica_placed_each(struct replica *r, int64_t folder,
 					" AND (m.p_base, m.id) > (?, ?)"
 					" ORDER BY m.p_base, m.id LIMIT 512",
 					"iti", folder, buf_str(&last), id),
-				&c, err);
+				false, &c, err);
 		more = rc >= 0 && c.count == EACH_CHUNK;
 		if (more) {
 			id = c.rows[c.count - 1].id;
@@ -337,7 +343,7 @@ int replica_bodiless_each(
 					" AND m.id > ?"
 					" ORDER BY m.id LIMIT 512",
 					"i", id),
-				&c, err);
+				true, &c, err);
 		more = rc >= 0 && c.count == EACH_CHUNK;
 		if (more)
 			id = c.rows[c.count - 1].id;
@@ -377,7 +383,7 @@ int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
 			rc = chunk_fill(r,
 				sql(r, err, MESSAGE_COLUMNS "WHERE m.id = ?",
 					"i", ids[at]),
-				&c, err);
+				true, &c, err);
 		for (size_t i = 0; i < c.count && rc == 0; i++) {
 			while (ids[*ret_taken] != c.rows[i].id)
 				++*ret_taken; /* not there any more */

@@ -212,6 +212,9 @@ struct replica_message {
 /* One: 0, or 1 when there is none. Strings into the arena. */
 int replica_message_get(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_message *ret, struct err *err);
+/* Fill in the dot of a message given without it. */
+int replica_message_dot(
+	struct replica *r, struct replica_message *m, struct err *err);
 int replica_message_by_dot(struct replica *r, const struct dot *dot,
 	struct arena *arena, struct replica_message *ret, struct err *err);
 /* Alive, merged into this folder under this base, but placed elsewhere or
@@ -248,7 +251,8 @@ int replica_hash_awaited(struct replica *r, const struct hash *hash,
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 	struct arena *arena, struct replica_message *ret, struct err *err);
 
-/* Each message placed in a folder, by p_base (strcmp order). */
+/* Each message placed in a folder, by p_base (strcmp order). Without its dot:
+   there may be many; replica_message_dot. */
 typedef int (*replica_message_fn)(void *arg, const struct replica_message *m,
 	struct err *err);
 int replica_placed_each(struct replica *r, int64_t folder,
