@@ -336,12 +336,13 @@ int txn_commit(struct store_txn *t, struct err *err)
 		return err_set(err, ERR_BUSY,
 			"folder %s: the lock was taken from us", t->f.path);
 	r = plan_make(t, &p, err);
-	if (r == 0 && changes_sizes(t))
-		quota_forget(t->m);
+	bool sizes = r == 0 && changes_sizes(t);
 	if (r == 0)
 		r = t->build ? commit_build(t, &p, err)
 			     : commit_in_place(t, &p, err);
 	left_out = p.left_out;
+	if (sizes)
+		quota_forget(t->m);
 	plan_release(&p, t);
 	return r < 0 ? r : left_out;
 }
