@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOCK_FILE UIDLIST_FILE ".lock"
 #define DEAD_NS (2 * NS_PER_S)
 #define SILENT_NS (120 * NS_PER_S)
 #define POLL_FIRST_NS (5 * NS_PER_MS)
@@ -195,12 +194,18 @@ static int link_waiting(struct maildir *m, const char *temp, const char *path,
 	}
 }
 
-/* Link needs one file system: the folder's tmp/ serves unless control files
- * lie elsewhere. */
-static char *temp_dir(const struct folder *f)
+/*
+ * Link needs one file system: the folder's tmp/ serves unless control files
+ * lie elsewhere, or there is none: what a crash left half moved gets no new
+ * parts.
+ */
+static char *temp_dir(const struct maildir *m, const struct folder *f)
 {
-	return strcmp(f->control, f->dir) == 0 ? path_join(f->dir, "tmp")
-					       : mem_dup(f->control);
+	AUTO_FREE char *tmp = path_join(f->dir, "tmp");
+
+	return strcmp(f->control, f->dir) == 0 && is_directory(m->store.os, tmp)
+		       ? path_join(f->dir, "tmp")
+		       : mem_dup(f->control);
 }
 
 static bool held_here(const struct maildir *m, const char *path)
@@ -216,7 +221,7 @@ static int take(struct maildir *m, const struct folder *f, const char *path,
 	uint64_t *ret_ino, struct err *err)
 {
 	struct os *os = m->store.os;
-	AUTO_FREE char *dir = temp_dir(f);
+	AUTO_FREE char *dir = temp_dir(m, f);
 	AUTO_FREE char *name = temp_name(m, true);
 	AUTO_FREE char *temp = path_join(dir, name);
 	struct modes modes;
@@ -256,6 +261,29 @@ int lock_take(struct maildir *m, const struct folder *f, struct lock **ret,
 	m->locks = l;
 	*ret = l;
 	return 0;
+}
+
+int lock_folder(struct maildir *m, const struct folder *f, struct lock **ret,
+	struct err *err)
+{
+	AUTO_FREE char *cur = path_join(f->dir, "cur");
+	AUTO_FREE char *tmp = path_join(f->dir, "tmp");
+	struct os *os = m->store.os;
+
+	*ret = NULL;
+	/* Without tmp/ it was left half moved by a crash. */
+	if (!is_directory(os, cur) || !is_directory(os, tmp) ||
+		!lock_wanted(m, f))
+		return 0;
+	return lock_take(m, f, ret, err);
+}
+
+void lock_follow(struct lock *l, const char *dir)
+{
+	if (!l || lock_held(l))
+		return;
+	free(l->path);
+	l->path = path_join(dir, LOCK_FILE);
 }
 
 bool lock_sweep(struct maildir *m, const struct folder *f)

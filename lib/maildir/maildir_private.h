@@ -36,6 +36,7 @@
 #define NS_PER_MS INT64_C(1000000)
 
 #define UIDLIST_FILE "dovecot-uidlist"
+#define LOCK_FILE UIDLIST_FILE ".lock"
 #define KEYWORDS_FILE "dovecot-keywords"
 #define UIDVALIDITY_FILE "dovecot-uidvalidity"
 #define SUBSCRIPTIONS_FILE "subscriptions"
@@ -240,6 +241,12 @@ bool lock_wanted(const struct maildir *m, const struct folder *f);
 /* Errors: ERR_BUSY (not had in time, or this process has it), ERR_IO. */
 int lock_take(struct maildir *m, const struct folder *f, struct lock **ret,
 	struct err *err);
+/* The same for a folder that is to be moved, where there is one that has a
+   lock: who holds it must not lose the ground under it. NULL: there is none. */
+int lock_folder(struct maildir *m, const struct folder *f, struct lock **ret,
+	struct err *err);
+/* The lock may have gone with its folder to this directory. NULL: nothing. */
+void lock_follow(struct lock *l, const char *dir);
 bool lock_held(const struct lock *l); /* still ours on disk */
 void lock_release(struct lock *l);    /* NULL: nothing */
 /*
@@ -395,6 +402,8 @@ int place_parts(struct maildir *m, const char *from, const char *to,
 int place_folder(
 	struct maildir *m, const char *from, const char *to, struct err *err);
 bool path_exists(struct os *os, const char *path);
+/* A directory all of whose parts were moved elsewhere, but for its lock. */
+void drop_moved(struct os *os, const char *dir);
 char *path_parent(const char *path); /* to free */
 int sync_parent(struct os *os, const char *path, struct err *err);
 /* An entry that is a directory, asked for where the listing does not tell. */

@@ -73,13 +73,23 @@ int place_parts(struct maildir *m, const char *from, const char *to,
 	if (r < 0)
 		return err_set_os(err, -r, "list %s", from);
 	while (r >= 0 && os_list_next(&names, &at, &e)) {
+		/* A lock that is moved is a fresh one, whoever left it. */
 		if (strcmp(e.name, "cur") == 0 ||
+			strcmp(e.name, LOCK_FILE) == 0 ||
 			(!children && !layout_is_part(e.name) &&
 				entry_is_directory(os, from, &e)))
 			continue;
 		r = move_entry(os, from, to, e.name, err);
 	}
 	return r < 0 ? r : move_entry(os, from, to, "cur", err);
+}
+
+void drop_moved(struct os *os, const char *dir)
+{
+	AUTO_FREE char *lock = path_join(dir, LOCK_FILE);
+
+	os->ops->unlink(os, lock);
+	os->ops->rmdir(os, dir);
 }
 
 static int merge_into(
@@ -90,7 +100,7 @@ static int merge_into(
 	if (r == 0)
 		r = dir_sync(m->store.os, to, err);
 	if (r == 0)
-		m->store.os->ops->rmdir(m->store.os, from);
+		drop_moved(m->store.os, from);
 	return r;
 }
 

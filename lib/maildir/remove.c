@@ -3,11 +3,12 @@
  *
  * A folder goes whole, by one rename. Folders below it stay: in layout fs,
  * where they lie inside, only the folder's own parts go, cur/ last, so that a
- * crash leaves a folder that can be removed again. Control files that lie
- * elsewhere follow into the trash; index files there are of no more use, and
- * left behind they would be taken for those of the next folder of that name.
- * In layout fs a directory that only held the folder goes too, or it would be
- * listed for ever; so Dovecot does when it renames.
+ * crash leaves a folder that can be removed again. The folder's lock is held,
+ * and goes along: whoever works in the folder is let finish. Control files that
+ * lie elsewhere follow into the trash; index files there are of no more use,
+ * and left behind they would be taken for those of the next folder of that
+ * name. In layout fs a directory that only held the folder goes too, or it
+ * would be listed for ever; so Dovecot does when it renames.
  */
 #include "maildir_private.h"
 
@@ -89,9 +90,9 @@ static int remove_parts(struct maildir *m, const struct folder *f,
 	return r == 0 ? dir_sync(os, f->dir, err) : r;
 }
 
-int folder_clear(struct maildir *m, const struct folder *f, struct err *err)
+static int clear_locked(struct maildir *m, const struct folder *f,
+	char **ret_trash, struct err *err)
 {
-	AUTO_FREE char *trash = NULL;
 	bool own = false, children = false;
 	int r = 0;
 
@@ -104,12 +105,26 @@ int folder_clear(struct maildir *m, const struct folder *f, struct err *err)
 		return 0;
 	}
 	if (r == 0 && own)
-		r = trash_batch(m, f, children ? "" : NULL, &trash, err);
+		r = trash_batch(m, f, children ? "" : NULL, ret_trash, err);
 	if (r == 0 && own)
-		r = children ? remove_parts(m, f, trash, err)
-			     : remove_whole(m, f, trash, err);
+		r = children ? remove_parts(m, f, *ret_trash, err)
+			     : remove_whole(m, f, *ret_trash, err);
 	if (r == 0)
-		remove_sides(m, f, trash);
+		remove_sides(m, f, *ret_trash);
+	return r;
+}
+
+int folder_clear(struct maildir *m, const struct folder *f, struct err *err)
+{
+	AUTO_FREE char *trash = NULL;
+	struct lock *lock;
+	int r = lock_folder(m, f, &lock, err);
+
+	if (r == 0)
+		r = clear_locked(m, f, &trash, err);
+	if (trash)
+		lock_follow(lock, trash);
+	lock_release(lock);
 	return r;
 }
 

@@ -128,8 +128,8 @@ static const char *entry_of(const struct renaming *r, const char *to)
 	return r->m->layout == MAILDIR_FS ? ASIDE_FS : to;
 }
 
-static int move_one(const struct renaming *r, const char *from, const char *to,
-	struct err *err)
+static int move_locked(const struct renaming *r, const char *from,
+	const char *to, struct err *err)
 {
 	AUTO_FREE char *source = path_join(r->m->root, from);
 	AUTO_FREE char *target = path_join(r->m->root, to);
@@ -142,6 +142,26 @@ static int move_one(const struct renaming *r, const char *from, const char *to,
 	}
 	e = place_folder(r->m, source, target, err);
 	return e == 0 ? sync_parent(r->m->store.os, source, err) : e;
+}
+
+static int move_one(const struct renaming *r, const char *from, const char *to,
+	struct err *err)
+{
+	const char *root = layout_control_root(r->m);
+	AUTO_FREE char *dir = path_join(r->m->root, from);
+	AUTO_FREE char *control = path_join(root, from);
+	AUTO_FREE char *there = path_join(root, to);
+	AUTO_FREE char *aside = path_join(r->aside, entry_of(r, to));
+	struct folder f = {.dir = dir, .control = control};
+	struct lock *lock;
+	int e = lock_folder(r->m, &f, &lock, err);
+
+	if (e == 0)
+		e = move_locked(r, from, to, err);
+	lock_follow(lock, there);
+	lock_follow(lock, aside); /* it failed half way */
+	lock_release(lock);
+	return e;
 }
 
 static int check_one(const struct renaming *r, const char *from, const char *to,
@@ -274,7 +294,7 @@ static int rename_all(const struct renaming *r, const struct folder *f,
 			e = err_set(err, ERR_ABSENT,
 				"rename %s: no such folder", f->path);
 	} else if (e == 0) {
-		os->ops->rmdir(os, f->dir); /* all its parts were moved */
+		drop_moved(os, f->dir);
 	}
 	if (e >= 0 && r->by_aside)
 		os->ops->rmdir(os, r->aside);
