@@ -75,7 +75,7 @@ static int record(struct birth *b, struct replica_message *row,
 	row->p_base = b->m->base;
 	row->p_letters = b->m->letters;
 	row->p_keywords = b->keywords;
-	row->p_extra = b->m->extra;
+	row->p_extra = pass_extra(b->m);
 	row->p_uid = b->m->uid;
 	row->p_ino = b->st.ino;
 	row->copied_from = copied_from;
@@ -95,7 +95,7 @@ static struct change whole(
 	c.mtime = b->st.mtime;
 	c.hash = b->hash;
 	c.base = b->m->base;
-	c.extra = b->m->extra;
+	c.extra = pass_extra(b->m);
 	c.add = (struct flag_set){b->m->letters, b->keywords};
 	return c;
 }

@@ -95,21 +95,28 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 	return pass_put(p, &d->f.fid, &c, err);
 }
 
+const char *pass_extra(const struct store_message *m)
+{
+	return strlen(m->extra) > CHANGE_NAME_MAX ? "" : m->extra;
+}
+
 static int diff_extra(struct diff *d, const struct store_message *m,
 	struct replica_message *row, bool *ret_placed, struct err *err)
 {
-	if (!m->uid || strcmp(m->extra, row->p_extra) == 0)
+	const char *extra = pass_extra(m);
+
+	if (!m->uid || strcmp(extra, row->p_extra) == 0)
 		return 0;
-	row->p_extra = m->extra;
+	row->p_extra = extra;
 	*ret_placed = true;
-	if (strcmp(m->extra, row->extra) == 0)
+	if (strcmp(extra, row->extra) == 0)
 		return 0;
 	struct change c = pass_change(d->p, CHANGE_EXTRA, 0, 0);
 	int rc = need_dot(d->p, row, err);
 	if (rc < 0)
 		return rc;
 	c.dot = row->dot;
-	c.extra = m->extra;
+	c.extra = extra;
 	return pass_put(d->p, &d->f.fid, &c, err);
 }
 

@@ -73,6 +73,9 @@ int pass_cookie(struct pass *p, const struct replica_folder *f,
 /* Log that a folder is gone, once its messages are. */
 int pass_folder_gone(struct pass *p, int64_t folder, struct err *err);
 
+/* The fields of a message's line, as far as a change can hold them. */
+const char *pass_extra(const struct store_message *m);
+
 /* folder.c: one folder. */
 int pass_folder(struct pass *p, int64_t folder, struct err *err);
 /* Decide about absences of one folder: expunge, or a late move. view NULL:

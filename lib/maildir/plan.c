@@ -104,6 +104,7 @@ static int plan_name(
 	const struct txn_change *c = &t->changes[i];
 	AUTO_FREE char *now = NULL;
 	AUTO_FREE char *then = NULL;
+	AUTO_FREE char *letters = NULL;
 	struct maildir_name parsed;
 	uint32_t has, nameless;
 	int r;
@@ -112,10 +113,13 @@ static int plan_name(
 		return 0;
 	has = name_keywords(parsed.flags);
 	nameless = has & ~m->keywords;
-	r = make_name(t, m->base, c->letters,
+	/* A second set is somebody else's: it stays as it is. */
+	letters = mem_printf("%.*s%s", (int)strcspn(c->letters, ","),
+		c->letters, parsed.flags + strcspn(parsed.flags, ","));
+	r = make_name(t, m->base, letters,
 		letters_for(t, p, c->keywords) | nameless, &then, err);
 	if (r == 0)
-		r = make_name(t, m->base, m->letters, has, &now, err);
+		r = make_name(t, m->base, parsed.flags, has, &now, err);
 	if (r == 0 && strcmp(now, then) != 0) {
 		p->names[i] = then;
 		then = NULL;

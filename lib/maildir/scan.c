@@ -202,6 +202,8 @@ static const char *letters_of(
 
 	buf_clear(&l->b);
 	name_letters(flags, &l->b);
+	/* A second set is somebody else's, and not shown. */
+	l->b.len = strcspn(buf_str(&l->b), ",");
 	if (!l->b.len)
 		return "";
 	for (size_t i = 0; i < l->count; i++) {

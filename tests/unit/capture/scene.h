@@ -148,7 +148,7 @@ static inline uint32_t server_line(
 	AUTO_FREE char *dir = server_dir(s, path);
 	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", dir);
 	unsigned next = 1, n;
-	char text[512];
+	char text[4096];
 	FILE *f;
 
 	if (s->plain)
