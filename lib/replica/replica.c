@@ -187,6 +187,7 @@ int replica_begin(struct replica *r, struct err *err)
 	if (rc < 0)
 		return rc;
 	r->in_txn = true;
+	r->undone = (struct err)ERR_INIT;
 	if (!r->incarnation)
 		return 0; /* schema being made */
 	rc = logs_load(r, err);

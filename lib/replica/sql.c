@@ -5,8 +5,8 @@
 
 #include "vfs.h"
 
-static sqlite3_stmt *prepared(struct replica *r, const char *text,
-	struct err *err)
+static sqlite3_stmt *prepared(
+	struct replica *r, const char *text, struct err *err)
 {
 	for (size_t i = 0; i < r->cached_count; i++)
 		if (r->cached[i].text == text)
@@ -17,16 +17,29 @@ static sqlite3_stmt *prepared(struct replica *r, const char *text,
 		vfs_error(r->db, err, r->path);
 		return NULL;
 	}
-	r->cached = mem_grow(
-		r->cached, r->cached_count + 1, sizeof(*r->cached));
+	r->cached =
+		mem_grow(r->cached, r->cached_count + 1, sizeof(*r->cached));
 	r->cached[r->cached_count++] = (struct sql_cached){text, st};
 	return st;
 }
 
-static sqlite3_stmt *bound(struct replica *r, struct err *err,
-	const char *text, const char *fmt, va_list ap)
+/*
+ * After some errors (disk full, I/O) SQLite has rolled back by itself, and what
+ * follows would be committed one by one: nothing may, until the rollback.
+ */
+static bool is_undone(struct replica *r, struct err *err)
 {
-	sqlite3_stmt *st = prepared(r, text, err);
+	if (!r->in_txn || !sqlite3_get_autocommit(r->db))
+		return false;
+	if (err)
+		*err = r->undone;
+	return true;
+}
+
+static sqlite3_stmt *bound(struct replica *r, struct err *err, const char *text,
+	const char *fmt, va_list ap)
+{
+	sqlite3_stmt *st = is_undone(r, err) ? NULL : prepared(r, text, err);
 
 	if (!st)
 		return NULL;
@@ -45,8 +58,7 @@ static sqlite3_stmt *bound(struct replica *r, struct err *err,
 			const void *data = va_arg(ap, const void *);
 			size_t len = va_arg(ap, size_t);
 
-			sqlite3_bind_blob64(
-				st, i, data, len, SQLITE_TRANSIENT);
+			sqlite3_bind_blob64(st, i, data, len, SQLITE_TRANSIENT);
 			break;
 		}
 		default:
@@ -69,6 +81,7 @@ sqlite3_stmt *sql(struct replica *r, struct err *err, const char *text,
 
 int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err)
 {
+	struct err why = ERR_INIT;
 	int rc = sqlite3_step(st);
 
 	if (rc == SQLITE_ROW)
@@ -77,8 +90,12 @@ int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err)
 		sqlite3_reset(st);
 		return 0;
 	}
-	rc = vfs_error(r->db, err, r->path);
+	rc = vfs_error(r->db, &why, r->path);
 	sqlite3_reset(st);
+	if (r->in_txn && sqlite3_get_autocommit(r->db) && !r->undone.code)
+		r->undone = why;
+	if (err)
+		*err = why;
 	return rc;
 }
 
@@ -138,8 +155,7 @@ int logs_load(struct replica *r, struct err *err)
 		return ERR_IO;
 	r->log_count = 0;
 	while ((rc = sql_step(r, st, err)) > 0) {
-		r->logs = mem_grow(
-			r->logs, r->log_count + 1, sizeof(*r->logs));
+		r->logs = mem_grow(r->logs, r->log_count + 1, sizeof(*r->logs));
 		struct known_log *k = &r->logs[r->log_count++];
 
 		k->id = sqlite3_column_int64(st, 0);
@@ -166,8 +182,8 @@ int64_t log_row(
 	if (rc < 0)
 		return rc;
 	r->logs = mem_grow(r->logs, r->log_count + 1, sizeof(*r->logs));
-	r->logs[r->log_count++] = (struct known_log){
-		sqlite3_last_insert_rowid(r->db), *id};
+	r->logs[r->log_count++] =
+		(struct known_log){sqlite3_last_insert_rowid(r->db), *id};
 	return r->logs[r->log_count - 1].id;
 }
 

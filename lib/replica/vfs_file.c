@@ -255,6 +255,8 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 	if (r < 0)
 		return vfs_refused(f->v, r, SQLITE_IOERR_TRUNCATE);
 	f->shrunk = true;
+	if (size == 0)
+		f->journal = VFS_JOURNAL_INIT;
 	return SQLITE_OK;
 }
 
@@ -272,15 +274,22 @@ static int file_size(sqlite3_file *file, sqlite3_int64 *ret)
 
 /* ---- the journal ---- */
 
-static int check_head(struct vfs_file *f, int64_t at)
+/*
+ * Not every read that looks like one is for a header: in a transaction of ours
+ * SQLite looks behind the last part, and in any journal whether the last bytes
+ * name another.
+ */
+static int check_head(struct vfs_file *f, size_t len, int64_t at)
 {
 	uint8_t head[JOURNAL_HEAD];
 	sqlite3_int64 size;
-	int rc = read_plain(f, head, sizeof(head), at);
+	int rc = file_size(&f->base, &size);
 
-	if (rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ)
-		rc = file_size(&f->base, &size);
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK || (len > 1 && at + SECTOR > size) ||
+		vfs_journal_is_behind(&f->journal, at))
+		return rc;
+	rc = read_plain(f, head, sizeof(head), at);
+	if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
 		return rc;
 	if (!vfs_journal_check_head(&f->journal, head, at, size))
 		return bad_page(f->v, 0);
@@ -293,7 +302,7 @@ static int journal_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at)
 	int rc = SQLITE_OK;
 
 	if (vfs_journal_asks_head((size_t)len, at))
-		rc = check_head(f, at);
+		rc = check_head(f, (size_t)len, at);
 	if (rc == SQLITE_OK)
 		rc = read_plain(f, to, (size_t)len, at);
 	if (rc == SQLITE_OK &&

@@ -94,6 +94,11 @@ bool vfs_journal_asks_head(size_t len, int64_t at)
 	return (len == 1 || len == MAGIC) && at % SECTOR == 0;
 }
 
+bool vfs_journal_is_behind(const struct vfs_journal *j, int64_t at)
+{
+	return j->head_at >= 0 && at > j->head_at;
+}
+
 /*
  * How many bytes of a header's check are there, if those are right and only
  * zeros follow; -1 if it is wrong.

@@ -32,7 +32,7 @@
 /* What was last written or read. Begin with VFS_JOURNAL_INIT. */
 struct vfs_journal {
 	uint8_t head[JOURNAL_HEAD]; /* of the header written last */
-	int64_t head_at;
+	int64_t head_at; /* -1: none since the journal was opened, or emptied */
 	int64_t image_at; /* where an image of the page `page` would begin */
 	uint32_t page;
 	int64_t next;	/* where a record of a checked part begins; -1: none */
@@ -53,6 +53,9 @@ const uint8_t *vfs_journal_seal(struct vfs_journal *j, const uint8_t *from,
 
 /* True if a read of len bytes at `at` looks for a header. */
 bool vfs_journal_asks_head(size_t len, int64_t at);
+
+/* True behind the last part of a journal that is being written here. */
+bool vfs_journal_is_behind(const struct vfs_journal *j, int64_t at);
 
 /*
  * Check the header head[JOURNAL_HEAD] at `at` of a journal of size bytes; what

@@ -1,0 +1,101 @@
+/*
+ * A transaction of the replica state in which a call fails: SQLite rolls some
+ * of them back by itself, and whoever did not notice the error goes on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "err.h"
+#include "mem.h"
+#include "replica.h"
+#include "simdisk.h"
+
+#define STATE "/state.db"
+#define KEYS 40
+
+static struct replica *open_state(struct simdisk *d)
+{
+	struct replica *r;
+	struct err err = ERR_INIT;
+
+	if (replica_open(simdisk_os(d), STATE, "alice", 7, true, &r, &err) < 0)
+		fail_msg("%s", err.text);
+	return r;
+}
+
+/* Without looking at a single error before the commit's. */
+static int write_all(struct replica *r, int64_t value, struct err *err)
+{
+	if (replica_begin(r, err) < 0)
+		return -1;
+	for (int i = 0; i < KEYS; i++) {
+		AUTO_FREE char *key = mem_printf("key %d %04000d", i, i);
+
+		replica_meta_set(r, key, value, NULL);
+	}
+	return replica_commit(r, err);
+}
+
+static int count_of(struct replica *r, int64_t value)
+{
+	int count = 0;
+
+	for (int i = 0; i < KEYS; i++) {
+		AUTO_FREE char *key = mem_printf("key %d %04000d", i, i);
+		int64_t found = 0;
+
+		replica_meta_get(r, key, &found, NULL);
+		count += found == value;
+	}
+	return count;
+}
+
+/* Small enough a cache that pages are written before the commit. */
+static void a_failed_transaction_is_committed_whole_or_not_at_all(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (uint64_t n = 1; fired; n++) {
+		struct simdisk *d = simdisk_new(n);
+		struct replica *r = open_state(d);
+		struct err err = ERR_INIT;
+		int rc;
+
+		sqlite3_exec(
+			replica_db(r), "PRAGMA cache_size=5", NULL, NULL, NULL);
+		assert_int_equal(write_all(r, 1, NULL), 0);
+		simdisk_fail_at(d, n, n % 2 ? ENOSPC : EIO);
+		rc = write_all(r, 2, &err);
+		fired = simdisk_fired(d);
+		simdisk_faults_clear(d);
+		replica_close(r);
+		r = open_state(d);
+		if (rc < 0) {
+			assert_int_equal(err.code, ERR_IO);
+			assert_true(
+				err.os_errno == ENOSPC || err.os_errno == EIO);
+			assert_int_equal(count_of(r, 1) % KEYS, 0);
+		} else {
+			assert_int_equal(count_of(r, 2), KEYS);
+		}
+		replica_close(r);
+		simdisk_free(d);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_failed_transaction_is_committed_whole_or_not_at_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
