@@ -33,6 +33,21 @@ char *place_other_base(const char *base, const struct dot *dot)
 		hex, sizes ? sizes : "");
 }
 
+void place_give_up(struct placing *p, int64_t folder)
+{
+	p->failed =
+		mem_grow(p->failed, p->failed_count + 1, sizeof(*p->failed));
+	p->failed[p->failed_count++] = folder;
+}
+
+bool place_given_up(const struct placing *p, int64_t folder)
+{
+	for (size_t i = 0; i < p->failed_count; i++)
+		if (p->failed[i] == folder)
+			return true;
+	return false;
+}
+
 int place_record(
 	struct placing *p, const struct replica_folder *f, struct err *err)
 {
@@ -83,6 +98,63 @@ static void keep_first(struct err *first, const struct err *err)
 		*first = *err;
 }
 
+static void place_one(struct placing *p, int64_t folder, struct err *first)
+{
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (place_given_up(p, folder))
+		return;
+	rc = place_messages(p, folder, &err);
+	if (rc >= 0)
+		return;
+	place_give_up(p, folder);
+	if (rc == ERR_BUSY)
+		p->result->busy++;
+	/* What this layout cannot hold: the operator's, not a mistake of
+	   whoever called us. */
+	if (rc == ERR_USAGE || rc == ERR_LIMIT) {
+		p->result->unplaced++;
+		err.code = ERR_OPERATOR;
+	}
+	keep_first(first, &err);
+}
+
+static int place_all(struct placing *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err first = ERR_INIT, one = ERR_INIT;
+	int64_t *rows;
+	size_t count;
+
+	/* Those that are gone may hold names that others are to get. */
+	if (place_removals(p, &one) < 0)
+		keep_first(&first, &one);
+	one = ERR_INIT;
+	if (place_names(p, &one) < 0)
+		keep_first(&first, &one);
+	int rc = add_rows(p, &arena, &rows, &count, err);
+	if (rc < 0)
+		return rc;
+	/* A moved message leaves its old folder in a second round. */
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < count; i++)
+			place_one(p, rows[i], &first);
+		rc = add_rows(p, &arena, &rows, &count, err);
+		if (rc < 0)
+			return rc;
+	}
+	one = ERR_INIT;
+	if (place_removals(p, &one) < 0)
+		keep_first(&first, &one);
+	one = ERR_INIT;
+	if (place_subscriptions(p, &one) < 0)
+		keep_first(&first, &one);
+	if (first.code)
+		*err = first;
+	return first.code;
+}
+
 int place_account(struct account *a, struct store *store,
 	const struct place_config *config, struct place_result *ret,
 	struct err *err)
@@ -95,48 +167,10 @@ int place_account(struct account *a, struct store *store,
 		.result = ret,
 		.now_ms = a->os->ops->wall_ns(a->os) / 1000000,
 	};
-	AUTO_ARENA struct arena arena = {0};
-	struct err first = ERR_INIT, one = ERR_INIT;
-	int64_t *rows;
-	size_t count;
+	int rc;
 
 	*ret = (struct place_result){0};
-	/* Those that are gone may hold names that others are to get. */
-	if (place_removals(&p, &one) < 0)
-		keep_first(&first, &one);
-	one = ERR_INIT;
-	if (place_names(&p, &one) < 0)
-		keep_first(&first, &one);
-	int rc = add_rows(&p, &arena, &rows, &count, err);
-	if (rc < 0)
-		return rc;
-	/* A moved message leaves its old folder in a second round. */
-	for (int round = 0; round < 2; round++) {
-		for (size_t i = 0; i < count; i++) {
-			one = ERR_INIT;
-			rc = place_messages(&p, rows[i], &one);
-			if (rc == ERR_BUSY)
-				ret->busy++;
-			/* What this layout cannot hold: the operator's, not a
-			   mistake of whoever called us. */
-			if (rc == ERR_USAGE || rc == ERR_LIMIT) {
-				ret->unplaced++;
-				one.code = ERR_OPERATOR;
-			}
-			if (rc < 0)
-				keep_first(&first, &one);
-		}
-		rc = add_rows(&p, &arena, &rows, &count, err);
-		if (rc < 0)
-			return rc;
-	}
-	one = ERR_INIT;
-	if (place_removals(&p, &one) < 0)
-		keep_first(&first, &one);
-	one = ERR_INIT;
-	if (place_subscriptions(&p, &one) < 0)
-		keep_first(&first, &one);
-	if (first.code)
-		*err = first;
-	return first.code;
+	rc = place_all(&p, err);
+	free(p.failed);
+	return rc;
 }

@@ -374,6 +374,8 @@ static int stage_all(struct batch *b, struct err *err)
 		rc = stage_one(b, a, err);
 		if (rc == ERR_ABSENT) {
 			a->add = false;
+			b->sweep->blocked = true;
+			stop_at(b, a->row.uid);
 			rc = 0;
 		}
 		if (b->p->config->progress)
@@ -769,7 +771,7 @@ static int run_batch(struct batch *b, struct err *err)
 	if (b->renumber && b->sweep->blocked)
 		return 0;
 	rc = stage_all(b, err);
-	if (rc < 0)
+	if (rc < 0 || (b->renumber && b->sweep->blocked))
 		return rc;
 	const char *path = b->build ? b->f.path : b->f.p_path;
 	rc = p->store->ops->txn_begin(

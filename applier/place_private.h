@@ -14,7 +14,17 @@ struct placing {
 	const struct place_config *config;
 	struct place_result *result;
 	int64_t now_ms;
+	/*
+	 * Rows of folders where something failed. What was done in the store
+	 * and not recorded is only known to the next capture: until then
+	 * nothing more is placed there.
+	 */
+	int64_t *failed;
+	size_t failed_count;
 };
+
+void place_give_up(struct placing *p, int64_t folder);
+bool place_given_up(const struct placing *p, int64_t folder);
 
 /* tree.c: names: renames of placed folders, subscriptions, removals. */
 int place_names(struct placing *p, struct err *err);

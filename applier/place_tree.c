@@ -67,10 +67,15 @@ int place_take_name(
 		if (!subs[i].p_subscribed || strcmp(subs[i].path, f->p_path))
 			continue;
 		f->p_subscribed = true;
-		rc = replica_sub_place(
-			p->replica, subs[i].path, false, err);
+		rc = replica_sub_place(p->replica, subs[i].path, false, err);
 	}
 	return rc;
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+	return path &&
+	       (strcmp(path, top) == 0 || starts_with_folder(path, top));
 }
 
 /* The store renames children with their parent: so do our records. */
@@ -83,8 +88,7 @@ static int rename_placed(struct placing *p, struct arena *arena,
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		struct replica_folder *f = &list[i];
 
-		if (f->p_path && (strcmp(f->p_path, from) == 0 ||
-					 starts_with_folder(f->p_path, from)))
+		if (is_at_or_below(f->p_path, from))
 			rc = unsubscribe_name(p, f, err);
 	}
 	if (rc >= 0)
@@ -113,10 +117,15 @@ static int rename_placed(struct placing *p, struct arena *arena,
 	}
 	if (rc >= 0)
 		rc = replica_commit(p->replica, err);
-	if (rc >= 0)
+	if (rc >= 0) {
 		p->result->folders++;
-	else
-		replica_rollback(p->replica);
+		return rc;
+	}
+	replica_rollback(p->replica);
+	for (size_t i = 0; i < count; i++)
+		if (is_at_or_below(list[i].p_path, from) ||
+			is_at_or_below(list[i].p_path, to))
+			place_give_up(p, list[i].id);
 	return rc;
 }
 
@@ -159,7 +168,6 @@ int place_names(struct placing *p, struct err *err)
 			rc = step_aside(p, &arena, list, count, &list[i], err);
 	if (rc < 0)
 		return rc;
-	bool *failed = arena_alloc(&arena, count + 1);
 	for (size_t rounds = 0; rounds <= 2 * count; rounds++) {
 		bool moved = false;
 		struct replica_folder *stuck = NULL;
@@ -167,10 +175,13 @@ int place_names(struct placing *p, struct err *err)
 		for (size_t i = 0; i < count; i++) {
 			struct replica_folder *f = &list[i];
 
-			if (!wants_move(f) || failed[i])
+			if (!wants_move(f) || place_given_up(p, f->id))
 				continue;
-			if (holder(list, count, f->path)) {
-				if (wants_move(holder(list, count, f->path)))
+			const struct replica_folder *in_it =
+				holder(list, count, f->path);
+			if (in_it) {
+				if (wants_move(in_it) &&
+					!place_given_up(p, in_it->id))
 					stuck = f;
 				continue;
 			}
@@ -179,7 +190,6 @@ int place_names(struct placing *p, struct err *err)
 			rc = rename_placed(
 				p, &arena, list, count, from, f->path, &one);
 			if (rc < 0) {
-				failed[i] = true;
 				p->result->unplaced++;
 				if (rc == ERR_USAGE || rc == ERR_LIMIT)
 					one.code = ERR_OPERATOR;
@@ -286,9 +296,13 @@ int place_removals(struct placing *p, struct err *err)
 		struct err one = ERR_INIT;
 
 		if (!list[i].p_path || !list[i].dead || list[i].off ||
-			id_equal(&list[i].fid, &ID_INBOX))
+			id_equal(&list[i].fid, &ID_INBOX) ||
+			place_given_up(p, list[i].id))
 			continue;
-		if (remove_folder(p, &list[i], &one) < 0 && rc >= 0) {
+		if (remove_folder(p, &list[i], &one) >= 0)
+			continue;
+		place_give_up(p, list[i].id);
+		if (rc >= 0) {
 			*err = one;
 			rc = one.code;
 		}
@@ -307,7 +321,8 @@ int place_subscriptions(struct placing *p, struct err *err)
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		struct replica_folder *f = &list[i];
 
-		if (!f->p_path || f->subscribed == f->p_subscribed)
+		if (!f->p_path || f->subscribed == f->p_subscribed ||
+			place_given_up(p, f->id))
 			continue;
 		rc = p->store->ops->subscribe(
 			p->store, f->p_path, f->subscribed, err);
