@@ -84,6 +84,7 @@ static int flush(struct lading *l, struct err *err)
 	}
 	l->result->parcels++;
 	buf_clear(&l->sections);
+	l->section_count = 0;
 	return 0;
 }
 
@@ -92,8 +93,15 @@ static int room_for(struct lading *l, size_t len, struct err *err)
 {
 	if (l->failed)
 		return err_set(err, ERR_IO, "the bundle could not be written");
-	if (l->sections.len && l->sections.len + len > RAW_MAX)
-		return flush(l, err);
+	if (l->sections.len &&
+		(l->sections.len + len > RAW_MAX ||
+			l->section_count == PARCEL_SECTIONS_MAX)) {
+		int rc = flush(l, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	l->section_count++;
 	return 0;
 }
 
@@ -230,9 +238,7 @@ int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err)
 	if (rc >= 0 && l->carrier) {
 		rc = l->carrier->ops->put_commit(
 			l->carrier, l->result->size, ret_hash, err);
-		l->putting = rc < 0 && l->putting;
-		if (rc >= 0)
-			l->putting = false;
+		l->putting = false;
 	}
 	if (rc < 0)
 		l->result->size = 0;

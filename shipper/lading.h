@@ -32,6 +32,7 @@ struct lading {
 	const char *name;
 	struct bundle_writer *bundle;
 	struct buf sections;
+	size_t section_count;
 	struct lading_body *bodies;
 	size_t body_count;
 	size_t *slots;        /* open hash table over bodies, index + 1 */

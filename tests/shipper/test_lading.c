@@ -1,0 +1,163 @@
+/* Bodies into parcels, parcels into a bundle, over a simulated disk. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "err.h"
+#include "lading.h"
+#include "parcel.h"
+#include "simdisk.h"
+
+static struct simdisk *disk;
+static struct key_pair ours, peer;
+static size_t body_size;
+
+static int setup(void **state)
+{
+	(void)state;
+	disk = simdisk_new(5);
+	key_from_seed((const uint8_t[32]){'a'}, &ours);
+	key_from_seed((const uint8_t[32]){'b'}, &peer);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(simdisk_open_files(disk), 0);
+	simdisk_free(disk);
+	return 0;
+}
+
+/* A body of body_size bytes for every hash: its own, over and over. */
+static int give_body(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	size_t left = body_size - (size_t)offset;
+
+	(void)arg, (void)account, (void)err;
+	*ret_size = body_size;
+	for (size_t i = 0; i < left && i < max; i++)
+		buf_add_byte(ret, hash->b[(offset + i) % HASH_SIZE]);
+	return 0;
+}
+
+static struct hash name_of(size_t i)
+{
+	return hash_of(&i, sizeof(i));
+}
+
+/* What a lading of `count` bodies becomes; every parcel opens and parses. */
+static struct handover_result lade(size_t count, size_t *ret_bodies)
+{
+	static const char *const accounts[] = {"alice"};
+	struct handover_result result = {0};
+	struct handover_config config = {.os = simdisk_os(disk),
+		.self = &ours,
+		.peer = &peer.pub,
+		.level = PARCEL_FAST,
+		.accounts = accounts,
+		.account_count = 1,
+		.body = give_body};
+	struct os *os = simdisk_os(disk);
+	struct err err = ERR_INIT;
+	struct lading l;
+	struct hash hash;
+	int fd = os->ops->open(os, "/bundle", O_RDWR | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	lading_begin(&l, &config, &result);
+	lading_open_fd(&l, fd, "/bundle");
+	for (size_t i = 0; i < count; i++) {
+		struct hash name = name_of(i);
+
+		assert_int_equal(lading_want(&l, 0, &name, body_size, 0), 0);
+		assert_int_equal(lading_want(&l, 0, &name, body_size, 0), 1);
+	}
+	int rc = lading_finish(&l, &hash, &err);
+	assert_string_equal(err.text, "");
+	assert_int_equal(rc, 0);
+	lading_end(&l);
+
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct bundle_reader *reader;
+	assert_int_equal(
+		bundle_reader_open(os, fd, "/bundle", &reader, &err), 0);
+	*ret_bodies = 0;
+	for (uint64_t i = 0; i < result.parcels; i++) {
+		AUTO_BUF struct buf raw = BUF_INIT;
+		struct parcel_sections sections;
+		size_t sender;
+
+		assert_int_equal(bundle_reader_next(reader, &parcel, &err), 1);
+		assert_int_equal(parcel_open(&peer, &ours.pub, 1, parcel.data,
+					 parcel.len, &sender, &raw, &err),
+			0);
+		assert_int_equal(parcel_parse(ours.pub.origin, raw.data,
+					 raw.len, &sections, &err),
+			0);
+		*ret_bodies += sections.count;
+		parcel_sections_free(&sections);
+	}
+	assert_int_equal(bundle_reader_next(reader, &parcel, &err), 0);
+	bundle_reader_close(reader);
+	os->ops->close(os, fd);
+	return result;
+}
+
+static void bodies_fill_parcels_of_a_few_mebibytes(void **state)
+{
+	struct handover_result r;
+	size_t count;
+
+	(void)state;
+	body_size = 300000;
+	r = lade(30, &count);
+	assert_int_equal(count, 30);
+	assert_int_equal(r.bodies, 30);
+	assert_true(r.parcels >= 2 && r.parcels <= 4);
+}
+
+static void a_large_body_goes_in_pieces_through_several_parcels(void **state)
+{
+	struct handover_result r;
+	size_t count;
+
+	(void)state;
+	body_size = 10 << 20;
+	r = lade(1, &count);
+	assert_int_equal(r.bodies, 1);
+	assert_int_equal(count, 10);
+	assert_true(r.parcels >= 3 && r.parcels <= 5);
+}
+
+/* So short that the parcel's number of sections is reached first. */
+static void more_bodies_than_a_parcel_may_hold_go_into_the_next(void **state)
+{
+	struct handover_result r;
+	size_t count;
+
+	(void)state;
+	body_size = 1;
+	r = lade(PARCEL_SECTIONS_MAX + 10, &count);
+	assert_int_equal(count, PARCEL_SECTIONS_MAX + 10);
+	assert_int_equal(r.parcels, 2);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(bodies_fill_parcels_of_a_few_mebibytes),
+		T(a_large_body_goes_in_pieces_through_several_parcels),
+		T(more_bodies_than_a_parcel_may_hold_go_into_the_next),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
