@@ -180,8 +180,8 @@ static int hold_body(struct server *s, const struct hash *hash, struct err *err)
 	for (;;) {
 		AUTO_ARENA struct arena arena = {0};
 		struct replica_message m;
-		int rc = replica_message_with_hash(s->account.replica, hash,
-			NULL, after, &arena, &m, err);
+		int rc = replica_message_with_hash(
+			s->account.replica, hash, NULL, after, &arena, &m, err);
 
 		if (rc < 0) /* the state is damaged, not the body */
 			return err_set(err, ERR_IO, "%s", err->text);

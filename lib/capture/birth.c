@@ -135,6 +135,8 @@ static int move(struct birth *b, struct replica_message *source,
 	c.dot = source->dot;
 	/* Flags as known: those that differ now are a change of their own. */
 	c.add = (struct flag_set){source->letters, source->keywords};
+	if (from->p_path)
+		pass_touch(p, from->p_path);
 	int rc = pass_put(p, &b->f->fid, &c, err);
 	if (rc >= 0 && from->id != b->f->id) {
 		struct change left =
@@ -375,19 +377,32 @@ static int decide(struct birth *b, struct err *err)
 	return rc == 0 ? save(b, err) : rc;
 }
 
+static void wait_for(struct pass *p, const struct store_message *m)
+{
+	p->waiting =
+		mem_grow(p->waiting, p->waiting_count + 1, sizeof(*p->waiting));
+	p->waiting[p->waiting_count++] = m->ino;
+	p->result->waiting++;
+}
+
 int pass_birth(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, const struct store_message *m,
 	struct err *err)
 {
 	struct birth b = {.p = p, .f = f, .view = view, .m = m};
 
-	if (m->doubled || m->unresolved ||
-		(view->identity.has_uids && !m->uid)) {
-		p->result->waiting++;
+	int rc = m->doubled || (view->identity.has_uids && !m->uid);
+
+	if (!rc && m->unresolved)
+		rc = pass_unresolved(p, f, m, err);
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 0 : rc;
+	if (rc > 0) {
+		wait_for(p, m);
 		return 0;
 	}
 	b.keywords = store_message_keywords(view, m, &b.arena);
-	int rc = decide(&b, err);
+	rc = decide(&b, err);
 	arena_free(&b.arena);
 	if (rc == ERR_ABSENT)
 		return 0; /* came and went */
@@ -396,7 +411,7 @@ int pass_birth(struct pass *p, const struct replica_folder *f,
 		return 0;
 	}
 	if (rc == ERR_CONFLICT) {
-		p->result->waiting++;
+		wait_for(p, m);
 		return 0;
 	}
 	return rc > 0 ? 0 : rc;

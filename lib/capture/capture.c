@@ -43,17 +43,54 @@ int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	return journal_put(&p->journal, folder, c, err);
 }
 
-int pass_commit(struct pass *p, const char *path, bool state, struct err *err)
+void pass_touch(struct pass *p, const char *path)
 {
-	int rc = 0;
+	for (size_t i = p->touched_count; i-- > 0;)
+		if (strcmp(p->touched[i], path) == 0)
+			return;
+	p->touched =
+		mem_grow(p->touched, p->touched_count + 1, sizeof(*p->touched));
+	p->touched[p->touched_count++] = mem_dup(path);
+}
 
-	if (p->puts && path) {
-		rc = p->store->ops->sync(p->store, path, err);
-		if (rc == ERR_ABSENT)
-			rc = 0; /* gone meanwhile: the next pass sees it */
+void pass_touch_parent(struct pass *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *parent =
+		slash ? mem_dup_n(path, (size_t)(slash - path)) : NULL;
+
+	/* The root, which in Maildir++ is every folder's parent. */
+	pass_touch(p, "INBOX");
+	if (parent)
+		pass_touch(p, parent);
+}
+
+static void untouch(struct pass *p)
+{
+	while (p->touched_count)
+		free(p->touched[--p->touched_count]);
+}
+
+/* The log must not be ahead of the mail: servers do not sync what they rename
+   and unlink. */
+static int sync_touched(struct pass *p, struct err *err)
+{
+	for (size_t i = 0; i < p->touched_count; i++) {
+		int rc = p->store->ops->sync(p->store, p->touched[i], err);
+
+		if (rc < 0 && rc != ERR_ABSENT) /* the next pass sees it */
+			return rc;
 	}
+	return 0;
+}
+
+int pass_commit(struct pass *p, struct err *err)
+{
+	int rc = p->puts ? sync_touched(p, err) : 0;
+
+	untouch(p);
 	if (rc >= 0)
-		rc = journal_commit(&p->journal, state, err);
+		rc = journal_commit(&p->journal, false, err);
 	p->puts = 0;
 	if (rc < 0)
 		return rc;
@@ -166,6 +203,7 @@ static int look(struct pass *p, struct err *first)
 
 	if (rc < 0)
 		return rc;
+	p->waiting_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (!folders[i].p_path || folders[i].off)
 			continue;
@@ -220,6 +258,7 @@ static int settle_absences(struct pass *p, struct err *err)
 			continue;
 		rc = p->store->ops->view(
 			p->store, f.p_path, STORE_LOCKED, &view, err);
+		pass_touch(p, f.p_path);
 		if (rc >= 0)
 			rc = pass_absences(p, folder, &view, err);
 		else if (rc == ERR_ABSENT)
@@ -242,6 +281,7 @@ static int gone_folders(
 			p->replica, vanished[i], &arena, &f, err);
 		if (rc != 0)
 			continue;
+		pass_touch_parent(p, f.p_path);
 		rc = pass_absences(p, vanished[i], NULL, err);
 		if (rc == 0)
 			rc = pass_folder_gone(p, vanished[i], err);
@@ -306,7 +346,7 @@ static int run(struct pass *p, struct err *err)
 	}
 	/* Names that the folders that are gone had are free now. */
 	if ((rc = capture_merge_names(&p->journal, err)) < 0 ||
-		(rc = pass_commit(p, NULL, false, err)) < 0)
+		(rc = pass_commit(p, err)) < 0)
 		return rc;
 	if (worst < 0)
 		*err = later;
@@ -345,7 +385,12 @@ int capture_account(struct account *a, struct store *store,
 	rc = run(&p, err);
 	if (p.journal.open) {
 		struct err last = ERR_INIT;
-		int done = journal_commit(&p.journal, false, &last);
+		int done = p.puts ? sync_touched(&p, &last) : 0;
+
+		if (done >= 0)
+			done = journal_commit(&p.journal, false, &last);
+		else
+			journal_abort(&p.journal);
 
 		if (done < 0 && rc >= 0) {
 			*err = last;
@@ -355,5 +400,8 @@ int capture_account(struct account *a, struct store *store,
 	pass_source_drop(&p);
 	free(p.absences);
 	free(p.listed);
+	free(p.waiting);
+	untouch(&p);
+	free(p.touched);
 	return rc;
 }

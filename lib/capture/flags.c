@@ -5,6 +5,9 @@
 
 #include "pass.h"
 
+/* A server names a keyword within the same hold of its lock. */
+#define UNNAMED_MS 5000
+
 int pass_flags(struct pass *p, const struct id128 *folder,
 	const struct replica_message *m, const struct flag_set *add,
 	const struct flag_set *del, int64_t event_ms, struct err *err)
@@ -40,4 +43,16 @@ int pass_flags_seen(struct pass *p, const struct id128 *folder,
 		keyword_minus(&arena, m->keywords, seen->keywords)};
 
 	return pass_flags(p, folder, m, &add, &del, event_ms, err);
+}
+
+int pass_unresolved(struct pass *p, const struct replica_folder *f,
+	const struct store_message *m, struct err *err)
+{
+	struct store_stat st;
+	int rc = p->store->ops->stat(p->store, f->p_path, m, &st, err);
+
+	if (rc < 0)
+		return rc;
+	int64_t age_ms = p->now_ms - st.ctime_ns / 1000000;
+	return age_ms >= 0 && age_ms < UNNAMED_MS;
 }

@@ -9,7 +9,6 @@
 #include "pass.h"
 
 #define COMMIT_EVERY 2000 /* changes: bounds memory and lost work */
-#define INODES_LOOKED_AT 64
 
 struct diff {
 	struct pass *p;
@@ -18,12 +17,10 @@ struct diff {
 	size_t next;	/* in view */
 	size_t *births; /* view indices that no row has */
 	size_t birth_count;
-	size_t absent_from; /* first of this folder in p->absences */
-	size_t dead;	    /* 1 + view index that a dead row has; 0: none */
-	size_t placed;	    /* rows met */
+	size_t dead;   /* 1 + view index that a dead row has; 0: none */
+	size_t placed; /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
 	bool unresolved;
-	bool uid_moved;
 };
 
 /* Rows come without their dots: most of them need none. */
@@ -141,9 +138,10 @@ static int diff_present(struct diff *d, const struct store_message *m,
 	}
 	if (row.dead)
 		return 0; /* the applier has yet to remove it */
-	if (m->unresolved)
+	rc = m->unresolved ? pass_unresolved(d->p, &d->f, m, err) : 0;
+	if (rc > 0)
 		d->unresolved = true;
-	else
+	else if (rc == 0)
 		rc = diff_flags(d, m, &row, &arena, &changed, err);
 	if (rc >= 0)
 		rc = diff_uid(d, m, &row, &changed, err);
@@ -274,6 +272,15 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 	return pass_put(p, &ID_ACCOUNT, &c, err);
 }
 
+/* Not all at once: memory, and what a crash loses. */
+static int recommit(struct pass *p, const struct diff *d, struct err *err)
+{
+	int rc = pass_commit(p, err);
+
+	pass_touch(p, d->f.p_path);
+	return rc;
+}
+
 static int births(struct diff *d, struct err *err)
 {
 	struct pass *p = d->p;
@@ -289,7 +296,7 @@ static int births(struct diff *d, struct err *err)
 			p->config->progress(p->config->progress_arg,
 				d->f.p_path, i + 1, d->birth_count);
 		if (rc >= 0 && p->puts >= COMMIT_EVERY)
-			rc = pass_commit(p, d->f.p_path, false, err);
+			rc = recommit(p, d, err);
 	}
 	return rc;
 }
@@ -333,6 +340,7 @@ static int stop_folder(
 	struct err quiet = ERR_INIT;
 
 	journal_abort(&p->journal);
+	p->result->changes -= p->puts;
 	p->puts = 0;
 	p->result->stopped++;
 	int rc = journal_begin(&p->journal, p->account, &quiet);
@@ -344,7 +352,7 @@ static int stop_folder(
 		rc = replica_folder_place(p->replica, &f, &quiet);
 	}
 	if (rc >= 0)
-		rc = pass_commit(p, NULL, false, &quiet);
+		rc = pass_commit(p, &quiet);
 	if (rc < 0)
 		*err = quiet;
 	return ERR_OPERATOR;
@@ -425,6 +433,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		return 0;
 	p->result->looked++;
 	pass_source_drop(p);
+	pass_touch(p, d.f.p_path);
 	rc = read_view(p, &d.f, &view, err);
 	if (rc < 0)
 		return rc;
@@ -447,7 +456,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		rc = replica_folder_place(p->replica, &d.f, err);
 	}
 	if (rc >= 0)
-		rc = pass_commit(p, d.f.p_path, false, err);
+		rc = pass_commit(p, err);
 	if (rc < 0)
 		p->absence_count = absences;
 	store_view_free(&view);
@@ -528,6 +537,16 @@ static int unplace(struct pass *p, int64_t id, struct err *err)
 	return replica_message_place(p->replica, &row, true, err);
 }
 
+/* Its file lies somewhere and waits for a UID or a name: not gone yet. */
+static bool waits_elsewhere(
+	const struct pass *p, const struct replica_message *row)
+{
+	for (size_t i = 0; i < p->waiting_count; i++)
+		if (row->p_ino && p->waiting[i] == row->p_ino)
+			return true;
+	return false;
+}
+
 static int absent_one(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, int64_t id, struct err *err)
 {
@@ -545,6 +564,10 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 		return unplace(p, id, err);
 	if (row.folder != f->id)
 		return unplace(p, id, err); /* merged elsewhere: as wanted */
+	if (waits_elsewhere(p, &row)) {
+		p->result->racy = true;
+		return 0;
+	}
 	rc = replica_message_copy_of(
 		p->replica, id, p->now_ms - window, &arena, &copy, err);
 	if (rc < 0)
@@ -613,6 +636,6 @@ int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
 	}
 	free(c.ids);
 	if (rc >= 0 && p->puts >= COMMIT_EVERY)
-		rc = pass_commit(p, view ? f.p_path : NULL, false, err);
+		rc = pass_commit(p, err);
 	return rc < 0 ? rc : 0;
 }

@@ -33,6 +33,10 @@ struct pass {
 	bool settling;           /* the second look */
 	bool tree_again;         /* a folder is not the one it seemed */
 	size_t puts;             /* changes put since the last commit */
+	char **touched;          /* folders that these changes speak of */
+	size_t touched_count;
+	uint64_t *waiting;       /* inodes of files that wait to be born */
+	size_t waiting_count;
 	/* The folder that births were last looked for in, as it was under
 	   its lock since the current folder was read; row 0: none. */
 	struct store_view source;
@@ -41,10 +45,13 @@ struct pass {
 
 /* Forget the source view. */
 void pass_source_drop(struct pass *p);
-/* Commit what was put so far (the folder's directories synced first), and
-   begin again. */
-int pass_commit(struct pass *p, const char *path, bool state,
-	struct err *err);
+/* What is put from now on speaks of this folder too: its directories are made
+   durable before it is logged. */
+void pass_touch(struct pass *p, const char *path);
+/* The same for the directory that a folder's own lies in. */
+void pass_touch_parent(struct pass *p, const char *path);
+/* Commit what was put so far, and begin again. */
+int pass_commit(struct pass *p, struct err *err);
 /* A change of kind, stamped now or at event_ms above `above`. */
 struct change pass_change(struct pass *p, enum change_kind kind,
 	int64_t event_ms, uint64_t above);
@@ -82,6 +89,11 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err);
    the folder is gone whole. */
 int pass_absences(struct pass *p, int64_t folder,
 	const struct store_view *view, struct err *err);
+
+/* Has a letter of its flags no name, and may it get one in a moment? 1 yes,
+   0 no (it never will). */
+int pass_unresolved(struct pass *p, const struct replica_folder *f,
+	const struct store_message *m, struct err *err);
 
 /* uids.c: is there a message that waited for its UID for more than a moment?
    1 yes, 0 no. Then give UIDs to all that have none. */

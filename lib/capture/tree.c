@@ -90,6 +90,9 @@ static int log_rename(
 	const char *path = t->list.folders[listed].path;
 	int rc = 0;
 
+	pass_touch_parent(t->p, path);
+	pass_touch_parent(t->p, f->p_path);
+
 	if (strcmp(f->path, path) != 0) {
 		struct change c =
 			pass_change(t->p, CHANGE_RENAME, 0, f->path_by.stamp);
@@ -150,6 +153,8 @@ static int log_new_folder(struct pass *p, const struct id128 *fid,
 
 	c.folder = *fid;
 	c.path = path;
+	pass_touch_parent(p, path);
+	pass_touch(p, path);
 	if ((rc = pass_put(p, &ID_ACCOUNT, &c, err)) < 0)
 		return rc;
 	/* INBOX is everybody's: its first mail claims it (folder.c). */
@@ -298,6 +303,7 @@ static int log_subscribe(struct pass *p, const struct id128 *folder,
 {
 	struct change c = pass_change(p, CHANGE_SUBSCRIBE, 0, above);
 
+	pass_touch(p, "INBOX");
 	c.folder = *folder;
 	c.path = path;
 	c.value = value;
@@ -406,7 +412,7 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 			rc = sub_names(&t, err);
 	}
 	if (rc >= 0 && p->puts)
-		rc = pass_commit(p, "INBOX", false, err);
+		rc = pass_commit(p, err);
 	store_list_free(&t.list);
 	*ret_vanished = t.vanished;
 	*ret_count = t.vanished_count;

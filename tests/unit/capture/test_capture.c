@@ -89,6 +89,23 @@ static void a_letter_without_a_name_waits_for_its_name(void **state)
 		"INBOX save b uid=2 +$Urgent\n");
 }
 
+static void a_letter_that_never_gets_a_name_holds_up_nothing(void **state)
+{
+	struct scene *s = *state;
+
+	server_save(s, "INBOX", "a", "");
+	logs(s, "folder INBOX\nINBOX save a uid=1\n");
+	server_flags(s, "INBOX", "a", "Sb");
+	server_save(s, "INBOX", "b", "Fb");
+	logs(s, "");
+	assert_int_equal(s->result.waiting, 1);
+	later(s, 10);
+	logs(s, "INBOX flags a@INBOX +S\nINBOX save b uid=2 +F\n");
+	assert_int_equal(s->result.waiting, 0);
+	logs(s, "");
+	assert_false(s->result.racy);
+}
+
 static void what_is_expunged_is_logged_with_its_dot(void **state)
 {
 	struct scene *s = *state;
@@ -188,6 +205,22 @@ static void a_file_that_was_renamed_into_another_folder_is_a_move(void **state)
 	server_line(s, "Work", "a");
 	logs(s, "INBOX left a@INBOX to Work\nWork move a@INBOX uid=1 +S\n");
 	logs(s, "");
+}
+
+static void a_move_to_where_it_has_no_uid_yet_is_a_move_when_it_has(
+	void **state)
+{
+	struct scene *s = *state;
+	AUTO_FREE char *from = NULL, *to = NULL;
+
+	begin_two_folders(s);
+	from = server_find(s, "INBOX", "a");
+	to = mem_printf("%s/.Work/new/a:2,S", s->root);
+	assert_int_equal(rename(from, to), 0);
+	logs(s, "");
+	logs(s, "");
+	server_line(s, "Work", "a");
+	logs(s, "INBOX left a@INBOX to Work\nWork move a@INBOX uid=1 +S\n");
 }
 
 static void a_move_by_copying_the_bytes_is_a_move_all_the_same(void **state)
@@ -443,6 +476,7 @@ int main(void)
 		T(flags_that_are_set_and_cleared_are_logged_one_by_one),
 		T(keywords_are_logged_by_name),
 		T(a_letter_without_a_name_waits_for_its_name),
+		T(a_letter_that_never_gets_a_name_holds_up_nothing),
 		T(what_is_expunged_is_logged_with_its_dot),
 		T(a_file_that_comes_back_after_its_expunge_is_a_new_message),
 		T(a_message_with_a_new_uid_is_the_same_message),
@@ -450,6 +484,7 @@ int main(void)
 		T(a_hard_link_in_another_folder_is_a_copy),
 		T(a_link_whose_source_is_gone_is_a_move),
 		T(a_file_that_was_renamed_into_another_folder_is_a_move),
+		T(a_move_to_where_it_has_no_uid_yet_is_a_move_when_it_has),
 		T(a_move_by_copying_the_bytes_is_a_move_all_the_same),
 		T(a_message_that_was_copied_before_is_moved_from_where_it_is_gone),
 		T(an_inode_that_was_given_out_again_tells_nothing),

@@ -262,6 +262,107 @@ static void a_folder_that_is_switched_off_is_left_alone(void **state)
 	logs(s, "Work save n uid=2\nWork expunge a@Work\n");
 }
 
+/* ---- what is durable before it is logged ---- */
+
+/* What was synced, in order: "Maildir/cur", "x.changes". */
+struct syncs {
+	struct scene_os os; /* first: what the scene's clock uses */
+	struct buf list;
+};
+
+static void note_sync(struct os *os, int fd)
+{
+	struct syncs *s = (struct syncs *)(void *)os;
+	AUTO_FREE char *link_path = mem_printf("/proc/self/fd/%d", fd);
+	char path[4096];
+	ssize_t len = readlink(link_path, path, sizeof(path) - 1);
+
+	assert_true(len > 0);
+	path[len] = '\0';
+	buf_printf(&s->list, "%s\n", path);
+}
+
+static int noted_fsync(struct os *os, int fd)
+{
+	note_sync(os, fd);
+	return os_real()->ops->fsync(os_real(), fd);
+}
+
+static int noted_fdatasync(struct os *os, int fd)
+{
+	note_sync(os, fd);
+	return os_real()->ops->fdatasync(os_real(), fd);
+}
+
+static void note_syncs(struct scene *s, struct syncs *n)
+{
+	*n = (struct syncs){.os = s->real};
+	n->os.os.ops = &n->os.ops;
+	n->os.ops.fsync = noted_fsync;
+	n->os.ops.fdatasync = noted_fdatasync;
+	s->os = &n->os.os;
+	s->store->ops->close(s->store);
+	scene_store_open(s);
+	account_close(&s->account);
+	scene_account_open(s);
+}
+
+/* Was this directory synced before any log was? */
+static void synced_first(struct scene *s, struct syncs *n, const char *dir)
+{
+	AUTO_FREE char *line = mem_printf("%s%s\n", s->root, dir);
+	const char *all = buf_str(&n->list);
+	const char *log = strstr(all, ".changes\n");
+	const char *mail = strstr(all, line);
+
+	assert_non_null(log);
+	if (!mail || mail > log)
+		fail_msg("%s in: %s", line, all);
+}
+
+static void the_mail_is_durable_before_the_log_speaks_of_it(void **state)
+{
+	struct scene *s = *state;
+	struct syncs n;
+
+	begin(s);
+	note_syncs(s, &n);
+	server_save(s, "INBOX", "i", "");
+	logs(s, "INBOX save i uid=1\n");
+	synced_first(s, &n, "/cur");
+	synced_first(s, &n, "/dovecot-uidlist");
+	buf_clear(&n.list);
+
+	server_expunge(s, "INBOX", "i");
+	logs(s, "INBOX expunge i@INBOX\n");
+	synced_first(s, &n, "/cur");
+	buf_clear(&n.list);
+
+	server_move(s, "Work", "a", "Work/2026");
+	logs(s, "Work left a@Work to Work/2026\n"
+		"Work/2026 move a@Work uid=2 +S\n");
+	synced_first(s, &n, "/.Work/cur");
+	synced_first(s, &n, "/.Work.2026/cur");
+	buf_clear(&n.list);
+
+	server_rename(s, "Work/2026", "New");
+	logs(s, "rename Work/2026 to New\n");
+	synced_first(s, &n, "");
+	buf_clear(&n.list);
+
+	server_delete(s, "New");
+	pass(s);
+	assert_int_equal(s->rc, 0);
+	synced_first(s, &n, "");
+	buf_free(&n.list);
+
+	s->os = &s->real.os; /* n goes */
+	s->store->ops->close(s->store);
+	scene_store_open(s);
+	account_close(&s->account);
+	scene_account_open(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +379,7 @@ int main(void)
 		T(a_subscription_follows_its_folder_to_a_new_name),
 		T(a_name_that_outlives_its_folder_stays_subscribed),
 		T(a_folder_in_the_making_is_not_born_before_it_has_its_guid),
+		T(the_mail_is_durable_before_the_log_speaks_of_it),
 		T(what_is_switched_off_is_found_when_it_is_on_again),
 		T(a_folder_that_is_switched_off_is_left_alone),
 	};
