@@ -127,13 +127,12 @@ static int wake_sessions(struct store_txn *t, struct err *err)
 	struct os *os = t->m->store.os;
 	int fd = os->ops->open(
 		os, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	int r;
 
 	if (fd < 0)
 		return err_set_os(err, -fd, "create %s", path);
 	os->ops->close(os, fd);
-	r = os->ops->unlink(os, path);
-	return r < 0 ? err_set_os(err, -r, "remove %s", path) : 0;
+	work_remove(t->m, path);
+	return 0;
 }
 
 static int place_adds(struct store_txn *t, struct err *err)
@@ -153,9 +152,7 @@ static int place_adds(struct store_txn *t, struct err *err)
 		if (r < 0)
 			return err_set_os(err, -r, "link %s", path);
 		body->used = true;
-		r = os->ops->unlink(os, body->path);
-		if (r < 0)
-			return err_set_os(err, -r, "remove %s", body->path);
+		work_remove(t->m, body->path);
 	}
 	return 0;
 }

@@ -84,7 +84,7 @@ static int make_temp(struct maildir *m, const char *temp, mode_t mode,
 	}
 	os->ops->close(os, fd);
 	if (r < 0)
-		os->ops->unlink(os, temp);
+		work_remove(m, temp);
 	return r;
 }
 
@@ -237,7 +237,7 @@ static int take(struct maildir *m, const struct folder *f, const char *path,
 	if (r < 0)
 		return r;
 	r = link_waiting(m, temp, path, dir, err);
-	os->ops->unlink(os, temp);
+	work_remove(m, temp);
 	*ret_ino = st.ino;
 	return r;
 }
@@ -319,7 +319,7 @@ void lock_release(struct lock *l)
 	if (!l)
 		return;
 	if (lock_held(l))
-		l->m->store.os->ops->unlink(l->m->store.os, l->path);
+		work_remove(l->m, l->path);
 	for (struct lock **at = &l->m->locks; *at; at = &(*at)->next) {
 		if (*at == l) {
 			*at = l->next;

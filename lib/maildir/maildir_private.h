@@ -64,6 +64,7 @@ struct maildir {
 	uint64_t names;	    /* unique names given out */
 	struct lock *locks; /* held by this store */
 	char *note;	    /* that this store is being changed; NULL: not */
+	bool littered;	    /* something of ours could not be removed */
 };
 
 /* ---- layout.c ---- */
@@ -230,6 +231,8 @@ void temp_sweep(struct maildir *m, const char *dir);
 /* To be called before anything is made that a crash would leave behind. */
 int work_begin(struct maildir *m, struct err *err);
 void work_end(struct maildir *m);
+/* Remove such a thing; where the system refuses, the note stays for it. */
+void work_remove(struct maildir *m, const char *path);
 /* Sweep away what dead processes left in this store. */
 void work_sweep(struct maildir *m);
 
@@ -304,7 +307,7 @@ struct staged {
 };
 struct store_stage {
 	struct maildir *m;
-	char *dir;   /* tmp/ where bodies are put */
+	char *dir; /* tmp/ where bodies are put */
 	int dir_fd;
 	char *aside; /* for a folder to be built: its directory; NULL */
 	mode_t mode;

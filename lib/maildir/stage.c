@@ -137,7 +137,7 @@ static int copy_from(struct store_stage *st, int from, const char *path,
 	r = fill_new(st, from, to, path, body, err);
 	os->ops->close(os, to);
 	if (r < 0)
-		os->ops->unlink(os, path);
+		work_remove(st->m, path);
 	return r;
 }
 
@@ -161,7 +161,7 @@ static int link_from(struct store_stage *st, const char *path,
 	if (r >= 0 && S_ISREG(got.mode) && (uint64_t)got.size == body->size &&
 		got.mtime_ns / NS_PER_S == body->mtime)
 		return 0;
-	os->ops->unlink(os, path);
+	work_remove(st->m, path);
 	return 1;
 }
 
@@ -242,7 +242,7 @@ void stage_end(struct store_stage *st)
 
 	for (size_t i = 0; i < st->count; i++) {
 		if (!st->bodies[i].used)
-			os->ops->unlink(os, st->bodies[i].path);
+			work_remove(st->m, st->bodies[i].path);
 		free(st->bodies[i].path);
 	}
 	if (st->dir_fd >= 0)

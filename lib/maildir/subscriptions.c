@@ -282,6 +282,6 @@ int subscribe_set(
 	r = edit_locked(m, fd, lock, file, path, value, modes.file, err);
 	os->ops->close(os, fd);
 	if (r != 0)
-		os->ops->unlink(os, lock);
+		work_remove(m, lock);
 	return r == 0 ? dir_sync(os, dir, err) : r < 0 ? r : 0;
 }

@@ -5,12 +5,12 @@
  *	<INBOX>/cur/.packetboat/1795303760.M897062P14561Q7.host,packetboat
  *
  * It is made before a store's first temporary file or lock, and removed when
- * the store is closed. Who opens a store and finds one of a dead process
- * (temp.c) sweeps every folder: our temporary files, and locks whose process
- * is dead. The notes go last, so that a sweep that is cut short is repeated;
- * what a living process has is left alone, and several may sweep at once.
- * A note is not fsynced: what a power cut leaves without one is swept where
- * work goes on.
+ * the store is closed, unless something could not be removed. Who opens a store
+ *and finds one of a dead process (temp.c) sweeps every folder: our temporary
+ *files, and locks whose process is dead. The notes go last, so that a sweep
+ *that is cut short is repeated; what a living process has is left alone, and
+ *several may sweep at once. A note is not fsynced: what a power cut leaves
+ *without one is swept where work goes on.
  */
 #include "maildir_private.h"
 
@@ -46,9 +46,16 @@ int work_begin(struct maildir *m, struct err *err)
 	return 0;
 }
 
+void work_remove(struct maildir *m, const char *path)
+{
+	int r = m->store.os->ops->unlink(m->store.os, path);
+
+	m->littered |= r < 0 && r != -ENOENT;
+}
+
 void work_end(struct maildir *m)
 {
-	if (m->note)
+	if (m->note && !m->littered)
 		m->store.os->ops->unlink(m->store.os, m->note);
 	free(m->note);
 	m->note = NULL;

@@ -270,6 +270,48 @@ static void what_the_dead_left_is_swept_at_the_next_opening(void **state)
 	assert_true(is_there(os, "/m/.Work/cur/1.a"));
 }
 
+static size_t names_in(struct os *of, const char *dir)
+{
+	struct buf names = BUF_INIT;
+	struct os_entry e;
+	size_t at = 0, count = 0;
+
+	of->ops->list(of, dir, &names);
+	while (os_list_next(&names, &at, &e))
+		count++;
+	buf_free(&names);
+	return count;
+}
+
+static void what_could_not_be_removed_is_swept_later(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (uint64_t n = 1; fired; n++) {
+		struct simdisk *d = simdisk_clone(disk);
+		struct os *of = simdisk_os(d);
+		struct store *s =
+			open_maildir(of, "/m", MAILDIR_PLUSPLUS, true);
+		struct store_txn *t;
+
+		simdisk_fail_at(d, n, EIO);
+		if (s->ops->txn_begin(s, "INBOX", false, NULL, &t, NULL) == 0)
+			s->ops->txn_end(t);
+		s->ops->close(s);
+		fired = simdisk_fired(d);
+		simdisk_faults_clear(d);
+		simdisk_set_pid(d, 2000);
+		simdisk_pass(d, 3 * NS_PER_S);
+		s = open_maildir(of, "/m", MAILDIR_PLUSPLUS, true);
+		s->ops->close(s);
+		assert_false(is_there(of, LOCK));
+		assert_int_equal(names_in(of, "/m/tmp"), 0);
+		assert_int_equal(names_in(of, "/m/cur/.packetboat"), 0);
+		simdisk_free(d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +327,7 @@ int main(void)
 		T(every_failure_releases_the_lock),
 		T(strays_of_the_dead_are_swept_and_no_others),
 		T(what_the_dead_left_is_swept_at_the_next_opening),
+		T(what_could_not_be_removed_is_swept_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
