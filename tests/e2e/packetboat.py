@@ -38,7 +38,8 @@ class Site:
         self.accounts = accounts
         self.pattern = pattern  # maildir of the accounts block
         self.user = user        # (uid, gid) to run as, None: as we are
-        self.peers = {}         # name: {key: value} of its block
+        # name: {key: value} of its block; links: {name: via}
+        self.peers = {}
         self.daemons = {}       # command: child
         os.makedirs(self.root)
         if user is not None:
@@ -71,7 +72,9 @@ class Site:
         for name, values in self.peers.items():
             lines.append('peer %s {' % quoted(name))
             lines += ['  %s = %s' % (key, quoted(value))
-                      for key, value in values.items()]
+                      for key, value in values.items() if key != 'links']
+            lines += ['  link %s { via = %s }' % (quoted(link), quoted(via))
+                      for link, via in values.get('links', {}).items()]
             lines.append('}')
         with open(self.config, 'w') as file:
             file.write('\n'.join(lines) + '\n')

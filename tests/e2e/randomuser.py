@@ -34,7 +34,7 @@ class RandomUser:
     the separator is another one.  avoid: names of folders left alone."""
 
     def __init__(self, dovecot, user, seed, folders=True, lmtp=True,
-                 dots=True, avoid=()):
+                 dots=True, avoid=(), drops=True):
         self.dovecot = dovecot
         self.user = user
         self.seed = seed
@@ -52,8 +52,9 @@ class RandomUser:
         self.table = [(20, self._append), (25, self._store),
                       (4, self._replace), (6, self._expunge),
                       (4, self._uid_expunge), (7, self._copy),
-                      (7, self._move), (6, self._drop), (4, self._look),
-                      (3, self._idle)]
+                      (7, self._move), (4, self._look), (3, self._idle)]
+        if drops:
+            self.table += [(6, self._drop)]
         if lmtp and not dovecot.unprivileged:
             self.table += [(14, self._lmtp)]
         if folders:

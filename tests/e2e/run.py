@@ -20,6 +20,7 @@ import traceback
 
 import cases
 import cases_live
+import cases_media
 import dovecot as dovecot_module
 import packetboat
 import selftest
@@ -30,7 +31,7 @@ from randomuser import RandomUser
 SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
-CASES = {**cases.CASES, **cases_live.CASES}
+CASES = {**cases.CASES, **cases_live.CASES, **cases_media.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
