@@ -330,19 +330,23 @@ static void the_mail_is_durable_before_the_log_speaks_of_it(void **state)
 	server_save(s, "INBOX", "i", "");
 	logs(s, "INBOX save i uid=1\n");
 	synced_first(s, &n, "/cur");
+	synced_first(s, &n, "/new");
 	synced_first(s, &n, "/dovecot-uidlist");
 	buf_clear(&n.list);
 
 	server_expunge(s, "INBOX", "i");
 	logs(s, "INBOX expunge i@INBOX\n");
 	synced_first(s, &n, "/cur");
+	synced_first(s, &n, "/new");
 	buf_clear(&n.list);
 
 	server_move(s, "Work", "a", "Work/2026");
 	logs(s, "Work left a@Work to Work/2026\n"
 		"Work/2026 move a@Work uid=2 +S\n");
 	synced_first(s, &n, "/.Work/cur");
+	synced_first(s, &n, "/.Work/new");
 	synced_first(s, &n, "/.Work.2026/cur");
+	synced_first(s, &n, "/.Work.2026/new");
 	buf_clear(&n.list);
 
 	server_rename(s, "Work/2026", "New");
