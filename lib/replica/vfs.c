@@ -339,6 +339,11 @@ static int open_db(struct vfs *v, sqlite3 **db, bool create, struct err *err)
 	if (sqlite3_open_v2(v->path, db, flags, v->name) != SQLITE_OK)
 		return explain(v, *db, err, "open");
 	sqlite3_extended_result_codes(*db, 1);
+	/*
+	 * Plans do not depend on what is bound: where a partial index is
+	 * concerned, SQLite would else plan anew at each binding.
+	 */
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
 	r = set_pragmas(v, *db, err);
 	return r < 0 ? r : read_or_make(v, *db, create, err);
 }
