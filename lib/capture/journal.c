@@ -6,14 +6,22 @@
 #include "err.h"
 #include "quarantine.h"
 #include "segment.h"
+#include "wire.h"
 
 #define FRAME_CHANGES_MAX 4096 /* changes per frame: bounds memory */
 #define STATE_EVERY 512	       /* changes between statements … */
 #define STATE_EVERY_MS 600000  /* … and time */
 
+/*
+ * A frame's worth of changes is packed at once: a folder with a flag changed
+ * on all of 100,000 messages is one commit, and its changes are to fit into
+ * memory. They are coded anew at the commit, which knows the segment.
+ */
 struct journal_log {
 	struct replica_log at;
-	struct change_batch batch;
+	struct change_batch batch; /* the last ones */
+	struct buf packed;	   /* before them: length, payload, … */
+	uint64_t packed_count;	   /* changes */
 };
 
 int journal_begin(struct journal *j, struct account *a, struct err *err)
@@ -27,8 +35,10 @@ int journal_begin(struct journal *j, struct account *a, struct err *err)
 
 static void drop_logs(struct journal *j)
 {
-	for (size_t i = 0; i < j->log_count; i++)
+	for (size_t i = 0; i < j->log_count; i++) {
 		change_batch_free(&j->logs[i].batch);
+		buf_free(&j->logs[i].packed);
+	}
 	free(j->logs);
 	j->logs = NULL;
 	j->log_count = 0;
@@ -64,6 +74,26 @@ static int log_for(struct journal *j, const struct id128 *folder,
 	return 0;
 }
 
+static struct change_context context_of(
+	const struct journal_log *log, uint64_t first_lsn, uint64_t base_ms)
+{
+	return (struct change_context){log->at.known.log, first_lsn, base_ms};
+}
+
+static void pack(struct journal_log *log)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct change_context ctx =
+		context_of(log, log->batch.items[0].by.lsn, 0);
+
+	change_encode(&ctx, log->batch.items, log->batch.count, &b);
+	wire_add_u64(&log->packed, b.len);
+	buf_add(&log->packed, b.data, b.len);
+	log->packed_count += log->batch.count;
+	change_batch_free(&log->batch);
+	log->batch = (struct change_batch){0};
+}
+
 int journal_put(struct journal *j, const struct id128 *folder, struct change *c,
 	struct err *err)
 {
@@ -73,7 +103,8 @@ int journal_put(struct journal *j, const struct id128 *folder, struct change *c,
 	if (rc < 0)
 		return rc;
 	c->by.log = log->at.known.log;
-	c->by.lsn = log->at.known.lsn + log->batch.count + 1;
+	c->by.lsn =
+		log->at.known.lsn + log->packed_count + log->batch.count + 1;
 	if (c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY)
 		c->dot = (struct dot){c->by.log, c->by.lsn};
 	rc = change_check(c, err);
@@ -82,6 +113,8 @@ int journal_put(struct journal *j, const struct id128 *folder, struct change *c,
 		return err_wrap(err, "cannot be logged");
 	}
 	change_copy(&log->batch, c);
+	if (log->batch.count == FRAME_CHANGES_MAX)
+		pack(log);
 	j->changes++;
 	rc = replica_apply(j->account->replica, c, err);
 	return rc < 0 ? rc : 0;
@@ -118,26 +151,40 @@ static int append_statement(struct journal *j, struct journal_log *log,
 	return rc;
 }
 
+static int append_batch(struct journal_log *log,
+	const struct change_batch *batch, struct log_writer *w, struct err *err)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	if (!batch->count)
+		return 0;
+	struct change_context ctx =
+		context_of(log, batch->items[0].by.lsn, w->header.base_ms);
+	change_encode(&ctx, batch->items, batch->count, &b);
+	return log_writer_append(
+		w, FRAME_CHANGES, (uint32_t)batch->count, b.data, b.len, err);
+}
+
 static int append_changes(
 	struct journal_log *log, struct log_writer *w, struct err *err)
 {
-	AUTO_BUF struct buf b = BUF_INIT;
+	struct wire packed = wire_over(log->packed.data, log->packed.len);
+	uint64_t lsn = log->at.known.lsn + 1;
 	int rc = 0;
 
-	for (size_t at = 0; at < log->batch.count && rc >= 0;) {
-		size_t n = log->batch.count - at;
+	while (wire_left(&packed) && rc >= 0) {
+		struct change_batch batch = {0};
+		struct change_context ctx = context_of(log, lsn, 0);
+		size_t len = (size_t)wire_u64(&packed);
 
-		if (n > FRAME_CHANGES_MAX)
-			n = FRAME_CHANGES_MAX;
-		struct change_context ctx = {log->at.known.log,
-			log->batch.items[at].by.lsn, w->header.base_ms};
-		buf_clear(&b);
-		change_encode(&ctx, log->batch.items + at, n, &b);
-		rc = log_writer_append(
-			w, FRAME_CHANGES, (uint32_t)n, b.data, b.len, err);
-		at += n;
+		rc = change_decode(
+			&ctx, wire_raw(&packed, len), len, &batch, err);
+		if (rc >= 0)
+			rc = append_batch(log, &batch, w, err);
+		lsn += batch.count;
+		change_batch_free(&batch);
 	}
-	return rc;
+	return rc < 0 ? rc : append_batch(log, &log->batch, w, err);
 }
 
 static int write_log(
@@ -208,7 +255,7 @@ int journal_commit(struct journal *j, bool state, struct err *err)
 
 	struct id128 damaged = {{0}};
 	for (size_t i = 0; i < j->log_count && rc >= 0; i++) {
-		if (!j->logs[i].batch.count)
+		if (!j->logs[i].batch.count && !j->logs[i].packed_count)
 			continue;
 		rc = write_log(j, &j->logs[i], state, err);
 		damaged = j->logs[i].at.known.log.folder;
