@@ -19,6 +19,7 @@ import time
 import traceback
 
 import cases
+import cases_kept
 import cases_live
 import cases_media
 import dovecot as dovecot_module
@@ -31,7 +32,8 @@ from randomuser import RandomUser
 SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
-CASES = {**cases.CASES, **cases_live.CASES, **cases_media.CASES}
+CASES = {**cases.CASES, **cases_kept.CASES, **cases_live.CASES,
+         **cases_media.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,

@@ -1,0 +1,292 @@
+"""What Dovecot keeps besides mail (docs/operations.md has the table), and
+accounts that fail beside others that do not."""
+
+import json
+import os
+import re
+import shutil
+import time
+
+import compare
+from cases import USER, CaseError, Pair, demand, mail_of
+from compare import differences
+from randomuser import RandomUser
+
+COMPRESSED = """
+mail_plugins = zlib
+plugin {
+  zlib_save = gz
+}
+"""
+QUOTA = """
+mail_plugins = quota
+plugin {
+  quota = maildir:User quota
+  quota_rule = *:storage=100M
+}
+"""
+
+
+def kept(case):
+    """Line by line: replicated, handled, or left alone at both sites."""
+    for part in (_left_alone, _keywords, _uidvalidity, _compressed, _quota):
+        case.say(part.__name__)
+        part(case.inner())
+        case.close()
+
+
+def _put(dovecot, path, text):
+    with open(path, 'w') as file:
+        file.write(text)
+    os.chown(path, dovecot.uid, dovecot.gid)
+
+
+def _read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def _left_alone(case):
+    """ACLs, attributes, Sieve: at each site its own, whole, after rounds of
+    changes to the folder that they lie in; they go with its new name."""
+    both = Pair(case)
+    user = RandomUser(both.source, USER, case.args.seed, avoid=(b'Team',))
+    case.users.append(user)
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Team')
+    imap.append(b'Team', mail_of(case, b'pb-team'))
+    both.join()
+    both.equal()
+    own = {}
+    for dovecot in (both.source, both.target):
+        root = dovecot.maildir(USER)
+        for name in ('.Team/dovecot-acl', 'dovecot-acl-list',
+                     '.Team/dovecot-attributes', 'dovecot-attributes',
+                     'sieve/own.sieve', 'sieve/own.svbin'):
+            where = dovecot.home(USER) if 'sieve' in name else root
+            path = os.path.join(where, name)
+            if not os.path.isdir(os.path.dirname(path)):
+                os.makedirs(os.path.dirname(path))
+                os.chown(os.path.dirname(path), dovecot.uid, dovecot.gid)
+            own[path] = 'of %s: %s\n' % (dovecot.name, name)
+            _put(dovecot, path, own[path])
+    for _ in range(2):
+        user.ops(case.args.ops)
+        imap.append(b'Team', mail_of(case, b'pb-more'))
+        both.equal()
+    both.clean()
+    imap.ok(b'RENAME', b'Team', b'Crew')
+    imap.close()
+    both.equal()
+    both.clean()
+    demand([path for path, text in own.items()
+            if _read(path.replace('.Team', '.Crew')) != text],
+           'not as it was at its site')
+
+
+def _keywords(case):
+    """26 in a folder; those beyond stay in Dovecot's index.  Where a site
+    has some of its own not all find room: said, and not taken for removed."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    names = [b'many%02d' % number for number in range(30)]
+    for name in names[:26]:
+        imap.append(b'INBOX', mail_of(case, name))
+    imap.select(b'INBOX')
+    for number, name in enumerate(names[:26]):
+        imap.ok(b'STORE', b'%d' % (number + 1), b'+FLAGS', b'(' + name + b')')
+    both.join()
+    both.equal()
+    imap.ok(b'STORE', b'1:4', b'+FLAGS', b'(' + b' '.join(names[26:]) + b')')
+    both.write()
+    both.carry()
+    # Nobody can see them from outside; what can be seen is not disturbed.
+    shown = compare.take(both.target, USER).folders[(b'INBOX',)].messages
+    demand([str(uid) for number, (uid, message) in
+            enumerate(sorted(shown.items()))
+            if message.keywords != {names[number]}],
+           'keywords differ')
+    imap.close()
+    _crowded(case, both)
+    both.check()
+
+
+def _crowded(case, both):
+    """The target's user has five keywords of their own; the source 25 more."""
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Full')
+    imap.append(b'Full', mail_of(case, b'pb-full'))
+    both.write()
+    both.carry()
+    local = both.target.imap(USER)
+    local.select(b'Full')
+    local.ok(b'STORE', b'1', b'+FLAGS', b'(own1 own2 own3 own4 own5)')
+    local.close()
+    both.to_site.run('write')
+    imap.select(b'Full')
+    imap.ok(b'STORE', b'1', b'+FLAGS',
+            b'(' + b' '.join(b'k%02d' % n for n in range(25)) + b')')
+    imap.close()
+    both.write()
+    both.from_site.run('ship')
+    both.to_site.run('sync', ok=(0, 3))
+    both.to_site.run('sync', ok=(0, 3))
+    both.from_site.run('sync')
+    status = json.loads(both.to_site.run('status', '--json', ok=(0, 3)))
+    if not status['accounts'][0]['unplaced']:
+        raise CaseError('status does not tell of a 27th keyword')
+    both.to_site.run('write')
+    logs = [os.path.join(where, name) for where, _, files in
+            os.walk(os.path.join(both.to_site.state, 'log'))
+            for name in files if name.endswith('.changes')]
+    demand(re.findall(r' flags .* -k\d\d.*', both.to_site.run('log', *logs)),
+           'what found no room was taken for removed')
+    message, = compare.take(both.target, USER).folders[
+        (b'Full',)].messages.values()
+    if len(message.keywords) != 26 or not {
+            b'own%d' % n for n in range(1, 6)} <= message.keywords:
+        raise CaseError('not 26 keywords with those of the user: %r'
+                        % sorted(message.keywords))
+
+
+def _uidvalidity(case):
+    """What the target's Dovecot creates later is above all that was placed
+    there."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    path = os.path.join(both.source.maildir(USER), 'dovecot-uidvalidity')
+    imap.ok(b'CREATE', b'First')
+    for name in os.listdir(os.path.dirname(path)):
+        if name.startswith('dovecot-uidvalidity'):
+            os.unlink(os.path.join(os.path.dirname(path), name))
+    high = '%08x' % (int(time.time()) + 1000000)
+    _put(both.source, path, high)
+    _put(both.source, path + '.' + high, '')
+    imap.ok(b'CREATE', b'High')
+    imap.append(b'High', mail_of(case, b'pb-high'))
+    imap.close()
+    both.join()
+    picture = both.equal()
+    local = both.target.imap(USER)
+    local.ok(b'CREATE', b'Later')
+    status = local.status(b'Later')
+    local.close()
+    if int(status[b'UIDVALIDITY']) <= picture.folders[
+            (b'High',)].uidvalidity:
+        raise CaseError('UIDVALIDITY goes back')
+    both.clean()
+
+
+def _compressed(case):
+    """Files are copied as they are; sizes and bytes over IMAP agree."""
+    extra = {'extra': COMPRESSED}
+    both = Pair(case, source=extra, target=extra)
+    user = RandomUser(both.source, USER, case.args.seed, drops=False)
+    case.users.append(user)
+    user.ops(case.args.ops)
+    both.join()
+    both.equal()
+    user.ops(case.args.ops)
+    both.equal()
+    both.clean()
+    both.check()
+
+
+def _quota(case):
+    """quota=maildir: whatever maildirsize says after mail was placed, a
+    recount is right, and the file is Dovecot's to read."""
+    extra = {'extra': QUOTA}
+    both = Pair(case, source=extra, target=extra)
+    user = RandomUser(both.source, USER, case.args.seed, drops=False)
+    case.users.append(user)
+    user.ops(case.args.ops)
+    both.join()
+    both.equal()
+    user.ops(case.args.ops)
+    both.equal()
+    said = []
+    for dovecot in (both.source, both.target):
+        dovecot.doveadm('quota', 'recalc', '-u', USER)
+        said.append(dovecot.doveadm('-f', 'tab', 'quota', 'get', '-u', USER))
+    if said[0] != said[1]:
+        raise CaseError('quota differs: %r' % said)
+    both.clean()
+
+
+# Accounts that fail.
+
+def failing(case):
+    """One account's failure stops no other: at the source, at the target,
+    and an account that is not at the target at all."""
+    users = ('5001', '5002', '5003')
+    both = Pair(case, users, {'owners': users}, {'owners': users},
+                pattern=True)
+    random_users = {user: RandomUser(both.source, user, case.args.seed)
+                    for user in users}
+    case.users += random_users.values()
+
+    def change():
+        for user in random_users.values():
+            user.ops(case.args.ops)
+        for user in users:
+            compare.take(both.source, user)     # UIDs for what is in new/
+
+    def carry(source, target):
+        both.from_site.run('write', ok=(source,))
+        both.from_site.run('ship')
+        both.to_site.run('sync', ok=(target,))
+        both.from_site.run('sync', ok=(source,))
+
+    def same(*names):
+        for user in names:
+            demand(differences(compare.take(both.source, user),
+                               compare.take(both.target, user)),
+                   '%s differs' % user)
+
+    change()
+    away = os.path.join(both.target.root, 'away')
+    os.rename(both.target.home('5003'), away)   # no such account there
+    both.join()
+    carry(0, 3)
+    same('5001', '5002')
+    os.rename(away, both.target.home('5003'))
+    carry(0, 0)
+    same(*users)
+
+    change()
+    case.say('mail of 5001 is not at the source')
+    path = both.source.maildir('5001')
+    os.rename(path, path + '.away')
+    _empty_maildir(both.source, '5001')
+    carry(3, 0)
+    same('5002', '5003')
+    shutil.rmtree(path)
+    os.rename(path + '.away', path)
+    carry(0, 0)
+    same(*users)
+
+    change()
+    case.say('the UID list of 5002 cannot be read at the target')
+    uidlist = os.path.join(both.target.maildir('5002'), 'dovecot-uidlist')
+    text = _read(uidlist)
+    with open(uidlist, 'w') as file:
+        file.write('no uidlist at all\n')
+    both.from_site.run('sync')
+    both.to_site.run('sync', ok=(1, 3))
+    same('5001', '5003')
+    with open(uidlist, 'w') as file:
+        file.write(text)
+    carry(0, 0)
+    same(*users)
+    both.clean()
+    both.check()
+
+
+def _empty_maildir(dovecot, user):
+    path = dovecot.maildir(user)
+    for sub in ('', 'cur', 'new', 'tmp'):
+        os.mkdir(os.path.join(path, sub))
+        os.chown(os.path.join(path, sub), *dovecot.owner(user))
+
+
+CASES = {case.__name__: case for case in (kept, failing)}
