@@ -363,7 +363,7 @@ static void apply_line(struct scan *s, const struct uidlist_slice *line,
 	}
 	m = &s->view.messages[*hint - 1];
 	buf_clear(extra);
-	uidlist_extra_tidy(line->extra, extra);
+	uidlist_extra_lasting(line->extra, extra);
 	m->uid = line->uid;
 	m->extra = extra->len ? arena_dup(&s->view.arena, buf_str(extra),
 					extra->len)

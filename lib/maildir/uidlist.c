@@ -230,14 +230,15 @@ static bool is_field(struct slice field)
 	return field.len && *field.at >= 'A' && *field.at <= 'Z';
 }
 
-void uidlist_extra_tidy(struct slice extra, struct buf *ret)
+static void tidy(struct slice extra, bool sizes, struct buf *ret)
 {
 	size_t before = ret->len;
 
 	while (extra.len) {
 		struct slice field = next_field(&extra);
 
-		if (!is_field(field))
+		if (!is_field(field) ||
+			(!sizes && (*field.at == 'S' || *field.at == 'W')))
 			continue;
 		if (ret->len > before)
 			buf_add_byte(ret, ' ');
@@ -245,18 +246,28 @@ void uidlist_extra_tidy(struct slice extra, struct buf *ret)
 	}
 }
 
+void uidlist_extra_tidy(struct slice extra, struct buf *ret)
+{
+	tidy(extra, true, ret);
+}
+
+void uidlist_extra_lasting(struct slice extra, struct buf *ret)
+{
+	tidy(extra, false, ret);
+}
+
 bool uidlist_extra_ok(const char *extra)
 {
-	AUTO_BUF struct buf tidy = BUF_INIT;
+	AUTO_BUF struct buf clean = BUF_INIT;
 	struct slice s = {.at = extra, .len = strlen(extra)};
 
 	for (size_t i = 0; i < s.len; i++) {
 		if ((unsigned char)extra[i] < ' ')
 			return false;
 	}
-	uidlist_extra_tidy(s, &tidy);
-	return tidy.len == s.len &&
-	       (!s.len || !memcmp(tidy.data, extra, s.len));
+	uidlist_extra_tidy(s, &clean);
+	return clean.len == s.len &&
+	       (!s.len || !memcmp(clean.data, extra, s.len));
 }
 
 static void add_line(

@@ -75,7 +75,8 @@ struct store_message {
 	const char *base;     /* file name up to ":2,"; the key in a folder */
 	const char *name;     /* whole file name now */
 	const char *letters;  /* flags, sorted, without a-z; "" none */
-	const char *extra;    /* uidlist fields of its line, "" none */
+	const char *extra;    /* uidlist fields of its line but for sizes, which
+				 are the server's own; "" none */
 	uint32_t keywords;    /* bit i: view->keywords[i] */
 	uint32_t uid;         /* 0: no line in the UID list (yet) */
 	uint64_t ino;

@@ -158,6 +158,22 @@ static void the_fields_of_a_line_are_born_with_the_message(void **state)
 	logs(s, "");
 }
 
+static void sizes_that_the_server_computed_are_nobodys_change(void **state)
+{
+	struct scene *s = *state;
+	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", s->root);
+
+	server_file(s, "INBOX", "cur", "a:2,", "body");
+	write_text(list, "w",
+		"3 V1000 N8 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+		"7 Pxyz :a\n");
+	logs(s, "folder INBOX\nINBOX save a uid=7 \"Pxyz\"\n");
+	write_text(list, "w",
+		"3 V1000 N8 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+		"7 Pxyz W9 S8 :a\n");
+	logs(s, "");
+}
+
 /* ---- copies and moves ---- */
 
 static void begin_two_folders(struct scene *s)
@@ -481,6 +497,7 @@ int main(void)
 		T(a_file_that_comes_back_after_its_expunge_is_a_new_message),
 		T(a_message_with_a_new_uid_is_the_same_message),
 		T(the_fields_of_a_line_are_born_with_the_message),
+		T(sizes_that_the_server_computed_are_nobodys_change),
 		T(a_hard_link_in_another_folder_is_a_copy),
 		T(a_link_whose_source_is_gone_is_a_move),
 		T(a_file_that_was_renamed_into_another_folder_is_a_move),
