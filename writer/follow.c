@@ -29,7 +29,8 @@ struct followed {
 	int64_t first_event, last_event; /* not looked at yet; 0 none */
 	int64_t due, full_due;
 	int64_t tree_due; /* look at the set of folders once more; 0 not */
-	struct buf said;  /* what was last complained of */
+	unsigned vain;	 /* looks in a row that nobody asked for, for nothing */
+	struct buf said; /* what was last complained of */
 };
 
 struct follower {
@@ -253,6 +254,18 @@ static void complain(
 	}
 }
 
+/* Some things wait for long: a removal for the operator, a file for a server
+   that does not come. They are looked after less and less often. */
+static int64_t patient(const struct followed *a, int64_t ms)
+{
+	unsigned doublings = a->vain > 1 ? a->vain - 1 : 0;
+
+	if (doublings > 6)
+		doublings = 6;
+	ms <<= doublings;
+	return ms < RETRY_MS ? ms : RETRY_MS;
+}
+
 static void plan(struct follower *f, struct followed *a, const struct look *l,
 	bool tree, int64_t took)
 {
@@ -268,9 +281,9 @@ static void plan(struct follower *f, struct followed *a, const struct look *l,
 	else if (l->rc < 0)
 		due_by(a, now + RETRY_MS);
 	if (l->result.racy)
-		due_by(a, now + RACY_MS);
+		due_by(a, now + patient(a, RACY_MS));
 	if (l->result.waiting)
-		due_by(a, now + WAITING_MS);
+		due_by(a, now + patient(a, WAITING_MS));
 	/* At most a tenth of the time is spent on polling. */
 	if (a->unwatched)
 		due_by(a, now + (took * 10 > POLL_MS ? took * 10 : POLL_MS));
@@ -281,6 +294,7 @@ static void look(struct follower *f, struct followed *a)
 	struct look l = {.err = ERR_INIT};
 	bool full = f->now >= a->full_due, tree = a->tree;
 	bool again = a->tree_due && f->now >= a->tree_due;
+	bool asked = full || tree || again || a->first_event;
 	int64_t start = f->now;
 
 	if (!a->store) {
@@ -299,6 +313,7 @@ static void look(struct follower *f, struct followed *a)
 		look_at(f->w, a->ca, a->store, 0, &l);
 	}
 	f->now = now_ms(f);
+	a->vain = asked || l.result.changes ? 0 : a->vain + 1;
 	if (full)
 		a->full_due = f->now + FULL_MS;
 	/* An account whose mail will come with its first message. */

@@ -194,15 +194,14 @@ int watch_set(
 	return missed;
 }
 
-static bool begins(const char *s, const char *with)
-{
-	return strncmp(s, with, strlen(with)) == 0;
-}
-
-/* Does an event in a place of control files speak of mail? */
+/*
+ * Does an event in a place of control files speak of mail? A lock that comes
+ * and goes with nothing else does not: it may be our own, taken to look.
+ */
 static bool control_matters(const struct inotify_event *e)
 {
-	return begins(e->name, UIDLIST_FILE) || begins(e->name, KEYWORDS_FILE);
+	return strcmp(e->name, UIDLIST_FILE) == 0 ||
+	       strcmp(e->name, KEYWORDS_FILE) == 0;
 }
 
 static bool tree_matters(const struct inotify_event *e)

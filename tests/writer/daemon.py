@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""packetboat-writer --follow as a service: says that it is ready, logs within
+a second, says a complaint once, costs nothing while it waits, ends when told.
+No mail server is needed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = os.environ['PB_BIN']
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Scene:
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix='packetboat-daemon-')
+        self.config = os.path.join(self.root, 'conf')
+        self.log_path = os.path.join(self.root, 'said')
+        self.child = None
+        with open(self.config, 'w') as file:
+            file.write('site "a" { state = "%s/state" }\n'
+                       'accounts { maildir = "%s/mail/%%n" }\n'
+                       % (self.root, self.root))
+        os.mkdir(os.path.join(self.root, 'mail'))
+        self.run('packetboat', 'init')
+
+    def run(self, program, *args):
+        return subprocess.run([os.path.join(BIN, program), '-c', self.config,
+                               *args], check=True, text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+
+    def account(self, name):
+        path = os.path.join(self.root, 'mail', name)
+        for sub in ('cur', 'new', 'tmp'):
+            os.makedirs(os.path.join(path, sub))
+        return path
+
+    def mail(self, path, base, body=None):
+        tmp = os.path.join(path, 'tmp', base)
+        with open(tmp, 'w') as file:
+            file.write(body or 'Subject: %s\n\n' % base)
+        os.rename(tmp, os.path.join(path, 'cur', base + ':2,'))
+
+    def follow(self, *args, env=None):
+        said = open(self.log_path, 'w')
+        self.child = subprocess.Popen(
+            [os.path.join(BIN, 'packetboat-writer'), '-c', self.config,
+             '--follow', *args], stderr=said, env=env)
+        said.close()
+
+    def said(self):
+        with open(self.log_path) as file:
+            return file.read()
+
+    def logged(self, account):
+        """The lines of changes in an account's logs."""
+        files = []
+        top = os.path.join(self.root, 'state', 'log', account)
+        for directory, _, names in os.walk(top):
+            files += [os.path.join(directory, n) for n in names]
+        if not files:
+            return ''
+        return self.run('packetboat', 'log', *sorted(files)).stdout
+
+    def wait(self, what, seconds, why):
+        end = time.monotonic() + seconds
+        while not what():
+            assert self.child.poll() is None, 'it ended: ' + self.said()
+            assert time.monotonic() < end, '%s:\n%s' % (why, self.said())
+            time.sleep(0.02)
+
+    def cpu(self):
+        with open('/proc/%d/stat' % self.child.pid) as file:
+            fields = file.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        code = self.child.wait(10)
+        assert code == 0, 'it ended with %d: %s' % (code, self.said())
+
+    def close(self):
+        if self.child and self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@check
+def it_says_that_it_is_ready_and_ends_when_told(scene):
+    scene.account('alice')
+    path = os.path.join(scene.root, 'notify')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(10)
+        scene.follow(env={**os.environ, 'NOTIFY_SOCKET': path})
+        first = manager.recv(4096).decode()
+        assert 'READY=1' in first and 'following 1 account' in first, first
+        scene.stop()
+        assert manager.recv(4096) == b'STOPPING=1'
+
+
+@check
+def what_is_renamed_or_removed_is_in_the_log_a_second_later(scene):
+    mail = scene.account('alice')
+    scene.mail(mail, 'one')
+    scene.follow()
+    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    time.sleep(3)   # nothing is due any more
+    for number in range(5):
+        scene.mail(mail, 'm%d' % number)
+        time.sleep(1)
+        assert '"m%d"' % number in scene.logged('alice'), scene.said()
+        os.rename(os.path.join(mail, 'cur', 'm%d:2,' % number),
+                  os.path.join(mail, 'cur', 'm%d:2,S' % number))
+        time.sleep(1)
+        count = scene.logged('alice').count(' +S')
+        assert count == number + 1, scene.logged('alice')
+    os.unlink(os.path.join(mail, 'cur', 'm0:2,S'))
+    time.sleep(1)
+    assert ' expunge ' in scene.logged('alice')
+    scene.stop()
+
+
+@check
+def a_new_folder_is_followed_like_the_others(scene):
+    mail = scene.account('alice')
+    scene.mail(mail, 'one')
+    scene.follow()
+    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    folder = os.path.join(mail, '.Work')
+    for sub in ('', 'tmp', 'new', 'cur'):
+        os.mkdir(os.path.join(folder, sub))
+        time.sleep(0.05)
+    scene.wait(lambda: '"Work"' in scene.logged('alice'), 5, 'no folder')
+    time.sleep(3)
+    scene.mail(folder, 'two')
+    time.sleep(1)
+    assert '"two"' in scene.logged('alice'), scene.logged('alice')
+    scene.stop()
+
+
+@check
+def a_guarded_folder_is_complained_of_once_and_costs_little(scene):
+    mail = scene.account('alice')
+    for number in range(150):
+        scene.mail(mail, 'm%03d' % number)
+    scene.follow()
+    scene.wait(lambda: scene.logged('alice').count(' save ') == 150, 20,
+               'not imported')
+    time.sleep(2)
+    for number in range(120):
+        os.unlink(os.path.join(mail, 'cur', 'm%03d:2,' % number))
+    scene.wait(lambda: 'guard accept alice INBOX' in scene.said(), 5,
+               'no complaint')
+    before = scene.cpu()
+    time.sleep(6)
+    assert scene.cpu() - before < 0.3, 'CPU: %s' % (scene.cpu() - before)
+    assert scene.said().count('guard accept') == 1, scene.said()
+    assert ' expunge ' not in scene.logged('alice')
+    scene.run('packetboat', 'guard', 'accept', 'alice', 'INBOX')
+    os.rename(os.path.join(mail, 'cur', 'm140:2,'),
+              os.path.join(mail, 'cur', 'm140:2,S'))
+    scene.wait(lambda: scene.logged('alice').count(' expunge ') == 120, 5,
+               'accepted, but not logged')
+    scene.stop()
+
+
+@check
+def a_stopped_account_is_complained_of_once_beside_others(scene):
+    alice, bob = scene.account('alice'), scene.account('bob')
+    scene.mail(alice, 'one')
+    scene.follow()
+    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    marker = os.path.join(alice, 'cur', '.packetboat')
+    os.rename(marker, os.path.join(scene.root, 'aside'))
+    scene.mail(alice, 'two')
+    scene.wait(lambda: 'lost its marker' in scene.said(), 5, 'no complaint')
+    scene.mail(alice, 'three')
+    scene.mail(bob, 'four')     # it waits for a UID
+    scene.wait(lambda: '"four"' in scene.logged('bob'), 5, 'bob waits')
+    assert '"two"' not in scene.logged('alice')
+    assert scene.said().count('lost its marker') == 1, scene.said()
+    scene.stop()
+
+
+@check
+def another_run_may_look_beside_it(scene):
+    mail = scene.account('alice')
+    scene.follow()
+    for number in range(10):
+        scene.mail(mail, 'm%d' % number)
+        scene.run('packetboat-writer', '--once', '-q')
+    scene.wait(lambda: scene.logged('alice').count(' save ') == 10, 5,
+               'not all logged once')
+    scene.stop()
+
+
+@check
+def doing_nothing_costs_nothing(scene):
+    for name in ('alice', 'bob', 'carol'):
+        scene.mail(scene.account(name), 'one')
+    scene.follow()
+    scene.wait(lambda: '"one"' in scene.logged('carol'), 10, 'not logged')
+    time.sleep(4)
+    before = scene.cpu()
+    time.sleep(5)
+    assert scene.cpu() - before <= 0.02, 'CPU: %s' % (scene.cpu() - before)
+    scene.stop()
+
+
+def main():
+    failed = 0
+    for function in CHECKS:
+        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
+            continue
+        scene = Scene()
+        try:
+            function(scene)
+            print('ok', function.__name__, flush=True)
+        except Exception as error:  # noqa: BLE001: told, and the next one
+            failed += 1
+            print('FAILED', function.__name__, repr(error), flush=True)
+        finally:
+            scene.close()
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
