@@ -158,6 +158,10 @@ static int keep_home_changes(
 
 		if (home < 0)
 			return home;
+		/* That we gave way must be heard, or nobody is the home. */
+		if (batch->items[i].kind == CHANGE_AUTHORITY &&
+			batch->items[i].site != p->config->self->pub.origin)
+			home = 1;
 		if (home)
 			batch->items[kept++] = batch->items[i];
 	}
@@ -338,8 +342,8 @@ static int add_logs(struct packing *p, struct err *err)
 		/* A log that cannot be read keeps no other ashore. */
 		rc = add_log(p, i, &one);
 		if (rc == ERR_CORRUPT &&
-			(rc = quarantine_ask(&p->account,
-				 &log->known.log.folder, err)) < 0)
+			(rc = quarantine_ask(
+				 &p->account, &log->known.log.folder, err)) < 0)
 			return rc;
 		if (one.code == ERR_CORRUPT || one.code == ERR_OPERATOR) {
 			*err = one;

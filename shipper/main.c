@@ -5,8 +5,8 @@
  * a mail folder: bodies come from `packetboat-writer --serve`, a process of
  * its own.
  *
- *   packetboat-shipper [-c FILE] [-q|-v] [--once|--follow] [--output FILE|-]
- *                      [PEER [LINK]]
+ *   packetboat-shipper [-c FILE] [-q|-v] [--once|--follow] [--collect]
+ *                      [--output FILE|-] [PEER [LINK]]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +40,7 @@ struct shipper {
 	size_t account_count;
 	int code;
 	bool following;
+	bool collect_only; /* sync: hand over only after what came is applied */
 };
 
 static void fail(struct shipper *s, const struct err *err)
@@ -147,7 +148,7 @@ static void ship_link(
 	struct handover_config config;
 	struct handover_result handed;
 	struct collect_result collected = {0};
-	struct carrier *carrier;
+	struct carrier *carrier = NULL;
 	struct err err = ERR_INIT;
 	AUTO_FREE char *inbox = mem_printf("%s/%s", s->site.inbox_dir, p->name);
 	int rc = carrier_open(
@@ -175,8 +176,12 @@ static void ship_link(
 			p->name, link->via,
 			(unsigned long long)collected.parcels,
 			(unsigned long long)collected.bytes);
-	if (rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)
+	if (s->collect_only ||
+		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)) {
+		if (carrier)
+			carrier->ops->close(carrier);
 		return;
+	}
 	err = ERR_INIT;
 	rc = carrier->ops->tidy(carrier, s->site.peers[peer].origin, &err);
 	if (rc < 0) {
@@ -330,7 +335,8 @@ static void follow(struct shipper *s, struct stop_signal *stop)
 static int usage(void)
 {
 	fprintf(stderr, "usage: packetboat ship [-c FILE] [-q|-v] "
-			"[--once|--follow] [--output FILE|-] "
+			"[--once|--follow] [--collect] "
+			"[--output FILE|-] "
 			"[PEER [LINK]]\n");
 	return EXIT_WRONG_USAGE;
 }
@@ -340,6 +346,7 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 	static const struct option list[] = {
 		{"once", no_argument, NULL, 'o'},
 		{"follow", no_argument, NULL, 'f'},
+		{"collect", no_argument, NULL, 'C'},
 		{"output", required_argument, NULL, 'O'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -363,6 +370,9 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		case 'f':
 			*following = true;
 			break;
+		case 'C':
+			s->collect_only = true;
+			break;
 		case 'O':
 			s->output = optarg;
 			break;
@@ -377,7 +387,8 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		s->only_peer = argv[optind++];
 	if (optind < argc)
 		s->only_link = argv[optind++];
-	if (optind < argc || (s->output && (*following || !s->only_peer)))
+	if (optind < argc ||
+		(s->output && (*following || s->collect_only || !s->only_peer)))
 		return usage();
 	return EXIT_DONE;
 }

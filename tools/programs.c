@@ -161,10 +161,14 @@ int command_sync(struct front *f, int argc, char **argv)
 	sigaddset(&s.caught, SIGTERM);
 	sigaddset(&s.caught, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &s.caught, &s.before);
+	/* What came is heard before anything is handed over: what the peer
+	   has by now is not sent again, and our acknowledgements go along. */
+	char collect[] = "--collect";
+	char *collecting[] = {collect, argc > 1 ? argv[1] : NULL};
 	step(&s, "write", 0, NULL);
-	step(&s, "ship", argc - 1, argv + 1);
+	step(&s, "ship", argc, collecting);
 	step(&s, "apply", 0, NULL);
-	step(&s, "ship", argc - 1, argv + 1); /* acknowledgements */
+	step(&s, "ship", argc - 1, argv + 1);
 	sigprocmask(SIG_SETMASK, &s.before, NULL);
 	return s.stopped ? exit_worse(s.code, EXIT_FAILED) : s.code;
 }
