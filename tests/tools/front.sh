@@ -118,17 +118,17 @@ expect 3 "$bin/packetboat" apply file
 calls "applier file"
 play applier 0
 expect 0 "$bin/packetboat" -ca.conf sync shore
-calls "writer -c a.conf" "shipper -c a.conf shore" "applier -c a.conf" \
+calls "writer -c a.conf" "shipper -c a.conf --collect shore" "applier -c a.conf" \
 	"shipper -c a.conf shore"
 play shipper 4
 expect 4 "$bin/packetboat" sync
-calls "writer " "shipper " "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper "
 play applier 3
 expect 3 "$bin/packetboat" sync
-calls "writer " "shipper " "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper "
 play writer 1
 expect 1 "$bin/packetboat" sync
-calls "writer " "shipper " "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper "
 play writer 2
 expect 2 "$bin/packetboat" sync
 calls "writer "
