@@ -15,6 +15,15 @@
 #define CALLS_PER_FOLDER 12
 #define MEMORY_MAX_KB (64 * 1024)
 
+/* A sanitizer takes memory of its own. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 /* ---- mail and rows ---- */
 
 static int64_t folder_row_of(struct scene *s, const char *path, char guid)
