@@ -235,11 +235,29 @@ static int claim(struct pass *p, struct replica_folder *f,
 	return pass_put(p, &ID_ACCOUNT, &c, err);
 }
 
-/* UIDVALIDITY, GUID, UIDNEXT of the store, where they are ours to state. */
+static bool ours(const struct pass *p, const struct replica_folder *f)
+{
+	return f->auth_term && f->auth_site == replica_origin(p->replica);
+}
+
+static int put_identity(struct pass *p, const struct replica_folder *f,
+	const struct store_identity *id, uint32_t uidnext, struct err *err)
+{
+	struct change c =
+		pass_change(p, CHANGE_IDENTITY, 0, f->identity_by.stamp);
+
+	c.folder = f->fid;
+	c.uidvalidity = id->uidvalidity;
+	c.uidnext = uidnext;
+	c.guid = id->guid;
+	c.extra = id->extra ? id->extra : "";
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
+/* UIDVALIDITY and GUID of the store, where they are ours to state. */
 static int diff_identity(struct pass *p, struct replica_folder *f,
 	const struct store_identity *id, struct err *err)
 {
-	bool ours = f->auth_term && f->auth_site == replica_origin(p->replica);
 	const char *extra = id->extra ? id->extra : "";
 
 	if (f->p_uidvalidity && id->uidvalidity == f->p_uidvalidity &&
@@ -257,19 +275,27 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 	f->p_uidnext = id->uidnext;
 	f->p_guid = id->guid;
 	f->p_extra = extra;
-	if (!ours || (f->uidvalidity == id->uidvalidity &&
-			     id_equal(&f->guid, &id->guid) &&
-			     strcmp(f->extra, extra) == 0 &&
-			     f->uidnext >= id->uidnext))
+	if (!ours(p, f) || (f->uidvalidity == id->uidvalidity &&
+				   id_equal(&f->guid, &id->guid) &&
+				   strcmp(f->extra, extra) == 0))
 		return 0;
-	struct change c =
-		pass_change(p, CHANGE_IDENTITY, 0, f->identity_by.stamp);
-	c.folder = f->fid;
-	c.uidvalidity = id->uidvalidity;
-	c.uidnext = id->uidnext;
-	c.guid = id->guid;
-	c.extra = extra;
-	return pass_put(p, &ID_ACCOUNT, &c, err);
+	return put_identity(p, f, id, 0, err);
+}
+
+/*
+ * UIDNEXT is stated after the messages below it were logged: a peer that
+ * hears of it before them has no numbers left to place them with.
+ */
+static int diff_uidnext(struct pass *p, const struct replica_folder *f,
+	const struct store_identity *id, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder now;
+	int rc = replica_folder_by_row(p->replica, f->id, &arena, &now, err);
+
+	if (rc != 0 || !ours(p, &now) || now.uidnext >= id->uidnext)
+		return rc < 0 ? rc : 0;
+	return put_identity(p, &now, id, id->uidnext, err);
 }
 
 /* Not all at once: memory, and what a crash loses. */
@@ -380,11 +406,14 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		p->tree_again = true;
 		return 0;
 	}
+	uint64_t waiting = p->result->waiting;
 	rc = claim(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = diff_identity(p, &d->f, &view->identity, err);
 	if (rc >= 0)
 		rc = compare(d, err);
+	if (rc >= 0 && waiting == p->result->waiting)
+		rc = diff_uidnext(p, &d->f, &view->identity, err);
 	return rc;
 }
 

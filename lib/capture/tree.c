@@ -167,8 +167,8 @@ static int log_new_folder(struct pass *p, const struct id128 *fid,
 			return rc;
 		c = pass_change(p, CHANGE_IDENTITY, 0, 0);
 		c.folder = *fid;
+		/* UIDNEXT is stated when its messages are logged (folder.c). */
 		c.uidvalidity = id->uidvalidity;
-		c.uidnext = id->uidnext;
 		c.guid = id->guid;
 		c.extra = id->extra ? id->extra : "";
 		return pass_put(p, &ID_ACCOUNT, &c, err);

@@ -18,9 +18,9 @@ static void what_is_there_at_first_sight_is_born_in_the_order_of_uids(
 	logs(s, "folder INBOX\n"
 		"folder Work\n"
 		"authority Work\n"
-		"identity Work V1001 N2\n"
+		"identity Work V1001 N0\n"
 		"authority INBOX\n"
-		"identity INBOX V1000 N4\n"
+		"identity INBOX V1000 N0\n"
 		"INBOX save c uid=1 +S\n"
 		"INBOX save a uid=2\n"
 		"INBOX save b uid=3 +FRS\n"
@@ -28,6 +28,24 @@ static void what_is_there_at_first_sight_is_born_in_the_order_of_uids(
 	assert_int_equal(s->result.births, 4);
 	assert_int_equal(s->result.folders, 2);
 	assert_int_equal(s->result.looked, 2);
+}
+
+/* A peer that heard of it before the messages could not number them. */
+static void uidnext_is_stated_where_the_messages_do_not_tell(void **state)
+{
+	struct scene *s = *state;
+	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", s->root);
+
+	s->all_kinds = true;
+	server_file(s, "INBOX", "cur", "a:2,", "body");
+	write_text(list, "w",
+		"3 V1000 N9 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+		"7 :a\n");
+	logs(s, "folder INBOX\n"
+		"authority INBOX\n"
+		"identity INBOX V1000 N0\n"
+		"identity INBOX V1000 N9\n"
+		"INBOX save a uid=7\n");
 }
 
 static void a_second_pass_logs_nothing_and_a_third_reads_nothing(void **state)
@@ -488,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_is_there_at_first_sight_is_born_in_the_order_of_uids),
+		T(uidnext_is_stated_where_the_messages_do_not_tell),
 		T(a_second_pass_logs_nothing_and_a_third_reads_nothing),
 		T(flags_that_are_set_and_cleared_are_logged_one_by_one),
 		T(keywords_are_logged_by_name),
