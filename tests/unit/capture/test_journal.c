@@ -36,7 +36,6 @@ static void put_flags(struct scene *s, struct journal *j, size_t i)
 /* Every change in the INBOX's log is the one that was put there. */
 static size_t check_log(struct scene *s)
 {
-	AUTO_ARENA struct arena arena = {0};
 	struct replica *r = s->account.replica;
 	struct log_id id = {
 		replica_origin(r), replica_incarnation(r), ID_INBOX};
