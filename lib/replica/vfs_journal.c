@@ -96,7 +96,8 @@ bool vfs_journal_asks_head(size_t len, int64_t at)
 
 bool vfs_journal_is_behind(const struct vfs_journal *j, int64_t at)
 {
-	return j->head_at >= 0 && at > j->head_at;
+	return (j->head_at >= 0 && at > j->head_at) ||
+	       (j->over_at >= 0 && at > j->over_at);
 }
 
 /*
@@ -122,12 +123,14 @@ bool vfs_journal_check_head(
 
 	j->next = -1;
 	j->page = 0;
+	j->over_at = at;
 	if (is_zero(head, COUNTED))
 		return true;
 	if (at + SECTOR > size)
 		return false;
 	if (is_zero(head + FIELDS, CHECK))
 		return true;
+	j->over_at = -1;
 	if (len < 0 || at + SECTOR + records * RECORD > size)
 		return false;
 	j->nonce = vfs_page_u32(head + NONCE_AT);

@@ -33,6 +33,7 @@
 struct vfs_journal {
 	uint8_t head[JOURNAL_HEAD]; /* of the header written last */
 	int64_t head_at; /* -1: none since the journal was opened, or emptied */
+	int64_t over_at; /* an unfinished header, with which it ends; -1 */
 	int64_t image_at; /* where an image of the page `page` would begin */
 	uint32_t page;
 	int64_t next;	/* where a record of a checked part begins; -1: none */
@@ -42,7 +43,8 @@ struct vfs_journal {
 };
 
 #define VFS_JOURNAL_INIT                                                       \
-	((struct vfs_journal){.head_at = -1, .image_at = -1, .next = -1})
+	((struct vfs_journal){                                                 \
+		.head_at = -1, .over_at = -1, .image_at = -1, .next = -1})
 
 /*
  * What is to be written at `at` in the place of from[*len]: from itself, or
@@ -54,7 +56,10 @@ const uint8_t *vfs_journal_seal(struct vfs_journal *j, const uint8_t *from,
 /* True if a read of len bytes at `at` looks for a header. */
 bool vfs_journal_asks_head(size_t len, int64_t at);
 
-/* True behind the last part of a journal that is being written here. */
+/*
+ * True behind the last part of a journal that is being written here, and
+ * behind a header that was not finished: there is none any more.
+ */
 bool vfs_journal_is_behind(const struct vfs_journal *j, int64_t at);
 
 /*
