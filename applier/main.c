@@ -102,6 +102,47 @@ static int by_name(const void *x, const void *y)
 	return strcmp(*(char *const *)x, *(char *const *)y);
 }
 
+#define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
+
+static bool is_parcel(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > SEQUENCE_LEN && len < 40 && strstr(name, ".parcel");
+}
+
+static void take_one(
+	struct applier *a, const char *dir, const char *peer, const char *name)
+{
+	struct os *os = a->site.os;
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
+	AUTO_FREE char *aside = mem_printf("%s-%s", peer, name);
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct err err = ERR_INIT;
+	int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err);
+
+	if (rc < 0) {
+		fail(a, &err);
+		return;
+	}
+	rc = take(a, &parcel, path);
+	if (rc > 0)
+		os->ops->unlink(os, path);
+	else if (rc < 0)
+		put_aside(a, path, aside);
+}
+
+/* The names of one bundle: taken when no more of it is under way. */
+static void take_names(struct applier *a, const char *dir, const char *peer,
+	char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
+			return;
+	for (size_t i = 0; i < count; i++)
+		take_one(a, dir, peer, names[i]);
+}
+
 static void take_inbox_of(struct applier *a, const char *peer)
 {
 	struct os *os = a->site.os;
@@ -109,38 +150,27 @@ static void take_inbox_of(struct applier *a, const char *peer)
 	AUTO_BUF struct buf list = BUF_INIT;
 	struct os_entry entry;
 	size_t at = 0, count = 0;
-	struct err err = ERR_INIT;
+	char **names = NULL;
 
 	if (os->ops->list(os, dir, &list) < 0)
 		return; /* nothing was ever collected */
-	char **names = NULL;
 	while (os_list_next(&list, &at, &entry)) {
-		size_t len = strlen(entry.name);
-
-		if (len < 8 || strcmp(entry.name + len - 7, ".parcel"))
+		if (!is_parcel(entry.name))
 			continue;
 		names = mem_grow(names, count + 1, sizeof(*names));
 		names[count++] = mem_dup(entry.name);
 	}
 	if (count)
 		qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++) {
-		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
-		AUTO_FREE char *aside = mem_printf("%s-%s", peer, names[i]);
-		AUTO_BUF struct buf parcel = BUF_INIT;
-		int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err);
-
-		if (rc < 0) {
-			fail(a, &err);
-		} else {
-			rc = take(a, &parcel, path);
-			if (rc > 0)
-				os->ops->unlink(os, path);
-			else if (rc < 0)
-				put_aside(a, path, aside);
-		}
-		free(names[i]);
+	for (size_t i = 0, next; i < count; i = next) {
+		next = i + 1;
+		while (next < count &&
+			!strncmp(names[i], names[next], SEQUENCE_LEN))
+			next++;
+		take_names(a, dir, peer, names + i, next - i);
 	}
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
 	free(names);
 }
 
@@ -347,10 +377,14 @@ static bool inbox_waits(struct applier *a)
 		AUTO_FREE char *dir = mem_printf("%s/%s", a->site.inbox_dir,
 			a->site.config.peers[i].name);
 		AUTO_BUF struct buf list = BUF_INIT;
+		struct os_entry entry;
+		size_t at = 0;
 
-		if (a->site.os->ops->list(a->site.os, dir, &list) >= 0 &&
-			list.len)
-			return true;
+		if (a->site.os->ops->list(a->site.os, dir, &list) < 0)
+			continue;
+		while (os_list_next(&list, &at, &entry))
+			if (is_parcel(entry.name))
+				return true;
 	}
 	return false;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "bundle.h"
 #include "err.h"
@@ -14,12 +15,19 @@ struct collecting {
 	struct collect_result *result;
 };
 
+static char *parcel_path(
+	const struct collecting *c, uint64_t sequence, unsigned number)
+{
+	return mem_printf("%s/%016llx-%08x.parcel", c->inbox,
+		(unsigned long long)sequence, number);
+}
+
+/* Durable under a temporary name. */
 static int store_parcel(struct collecting *c, uint64_t sequence,
 	unsigned number, const struct buf *parcel, struct err *err)
 {
 	struct os *os = c->os;
-	AUTO_FREE char *path = mem_printf("%s/%016llx-%08x.parcel", c->inbox,
-		(unsigned long long)sequence, number);
+	AUTO_FREE char *path = parcel_path(c, sequence, number);
 	AUTO_FREE char *temp = mem_printf("%s.tmp", path);
 	int fd = os->ops->open(os, temp, O_WRONLY | O_CREAT | O_TRUNC, 0640);
 
@@ -29,15 +37,56 @@ static int store_parcel(struct collecting *c, uint64_t sequence,
 	if (rc >= 0 && (rc = os->ops->fsync(os, fd)) < 0)
 		rc = err_set_os(err, -rc, "fsync %s", temp);
 	os->ops->close(os, fd);
-	if (rc >= 0 && (rc = os->ops->rename(os, temp, path)) < 0)
-		rc = err_set_os(err, -rc, "rename %s", temp);
-	if (rc < 0) {
-		os->ops->unlink(os, temp);
+	if (rc < 0)
 		return rc;
-	}
 	c->result->parcels++;
 	c->result->bytes += parcel->len;
 	return 0;
+}
+
+static void drop_parcels(
+	struct collecting *c, uint64_t sequence, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		AUTO_FREE char *path = parcel_path(c, sequence, i);
+		AUTO_FREE char *temp = mem_printf("%s.tmp", path);
+
+		c->os->ops->unlink(c->os, temp);
+	}
+}
+
+/* An applier leaves a bundle alone as long as some of it is temporary: half
+   of one would make messages late that are here. */
+static int show_parcels(struct collecting *c, uint64_t sequence, unsigned count,
+	struct err *err)
+{
+	for (unsigned i = 0; i < count; i++) {
+		AUTO_FREE char *path = parcel_path(c, sequence, i);
+		AUTO_FREE char *temp = mem_printf("%s.tmp", path);
+		int rc = c->os->ops->rename(c->os, temp, path);
+
+		if (rc < 0)
+			return err_set_os(err, -rc, "rename %s", temp);
+	}
+	return dir_sync(c->os, c->inbox, err);
+}
+
+/* What a crash left. Its bundle lies on its medium still. */
+static void drop_temporary(struct os *os, const char *inbox)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (os->ops->list(os, inbox, &list) < 0)
+		return;
+	while (os_list_next(&list, &at, &entry)) {
+		size_t len = strlen(entry.name);
+		AUTO_FREE char *path = mem_printf("%s/%s", inbox, entry.name);
+
+		if (len > 4 && strcmp(entry.name + len - 4, ".tmp") == 0)
+			os->ops->unlink(os, path);
+	}
 }
 
 /* Every parcel durable, or an error. */
@@ -63,7 +112,11 @@ static int store_bundle(
 		bundle_reader_close(reader);
 	}
 	c->os->ops->close(c->os, fd);
-	return rc < 0 ? rc : dir_sync(c->os, c->inbox, err);
+	if (rc >= 0)
+		rc = show_parcels(c, item->sequence, number, err);
+	if (rc < 0)
+		drop_parcels(c, item->sequence, number);
+	return rc < 0 ? rc : 0;
 }
 
 static char *seen_path(struct collecting *c, const struct carrier_item *item)
@@ -113,6 +166,7 @@ int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
 
 	if (rc < 0)
 		return rc;
+	drop_temporary(os, inbox);
 	for (size_t i = 0; i < list.count; i++) {
 		struct err one = ERR_INIT;
 

@@ -3,10 +3,11 @@
  *
  * Parcels are stored as they are, sealed: opening them is the applier's. A
  * bundle is removed from its carrier only once every parcel of it is durable
- * in the inbox. From a medium that cannot be written it is collected once;
+ * in the inbox. All of its parcels have temporary names until then: the applier
+ * takes a whole bundle or nothing of it. From a medium that cannot be written it is collected once;
  * that it was is remembered beside the inbox.
  *
- *   <inbox>/<sequence, 16 hex>-<number, 8 hex>.parcel
+ *   <inbox>/<sequence, 16 hex>-<number, 8 hex>.parcel[.tmp]
  *   <inbox>/seen-<medium>-<sequence>
  */
 #ifndef PB_COLLECT_H

@@ -83,9 +83,12 @@ static bool inbox_holds(struct shipper *s, const char *peer)
 
 	if (s->site.os->ops->list(s->site.os, dir, &list) < 0)
 		return false;
-	while (os_list_next(&list, &at, &entry))
-		if (strstr(entry.name, ".parcel"))
+	while (os_list_next(&list, &at, &entry)) {
+		const char *end = strrchr(entry.name, '.');
+
+		if (end && strcmp(end, ".parcel") == 0)
 			return true;
+	}
 	return false;
 }
 
