@@ -1,5 +1,6 @@
 """Cases with daemons all the way, and with users at both sites."""
 
+import base64
 import json
 import os
 import statistics
@@ -18,6 +19,7 @@ DAEMONS = ('write', 'ship', 'apply')
 LAG_SECONDS = 3         # what is promised is one; slow machines are slow
 LAG_CHANGES = 20
 INBOX = (b'INBOX',)
+BIG_MAILS, BIG_BYTES = 12, 1 << 20   # more than one parcel holds
 
 
 # Daemons at both sites.
@@ -28,6 +30,7 @@ def busy(case):
     both = Pair(case)
     user = case.random_user(both.source)
     user.ops(20)
+    _several_parcels(case, both.source)
     both.join()
     both.from_site.follow(*DAEMONS)
     both.to_site.follow(*DAEMONS)
@@ -51,6 +54,16 @@ def busy(case):
     both.from_site.stop()
     both.to_site.stop()
     both.check()
+
+
+def _several_parcels(case, dovecot):
+    """Mail for a bundle of many parcels: the applier may look meanwhile."""
+    imap = dovecot.imap(USER)
+    for number in range(BIG_MAILS):
+        body = base64.encodebytes(case.rng.randbytes(BIG_BYTES))
+        imap.append(b'INBOX', mail_of(case, b'pb-big-%d' % number) +
+                    body.replace(b'\n', b'\r\n'))
+    imap.close()
 
 
 def _take_at_work(dovecot):
