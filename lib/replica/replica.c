@@ -28,28 +28,6 @@ sqlite3 *replica_db(struct replica *r)
 	return r->db;
 }
 
-static int make_schema(struct replica *r, struct err *err)
-{
-	int rc = replica_begin(r, err);
-
-	if (rc < 0)
-		return rc;
-	if (sqlite3_exec(r->db, schema_text, NULL, NULL, NULL) != SQLITE_OK) {
-		rc = vfs_error(r->db, err, r->path);
-		replica_rollback(r);
-		return rc;
-	}
-	if ((rc = replica_meta_set(r, "version", SCHEMA_VERSION, err)) < 0 ||
-		(rc = replica_meta_set(r, "origin", (int64_t)r->origin, err)) <
-			0 ||
-		(rc = replica_incarnation_new(r, err)) < 0 ||
-		(rc = replica_text_set(r, "account", r->account, err)) < 0) {
-		replica_rollback(r);
-		return rc;
-	}
-	return replica_commit(r, err);
-}
-
 static bool has_schema(struct replica *r, struct err *err, int *ret_rc)
 {
 	sqlite3_stmt *st;
@@ -67,6 +45,33 @@ static bool has_schema(struct replica *r, struct err *err, int *ret_rc)
 		*ret_rc = vfs_error(r->db, err, r->path);
 	sqlite3_finalize(st);
 	return rc == SQLITE_ROW;
+}
+
+static int make_schema(struct replica *r, struct err *err)
+{
+	int rc = replica_begin(r, err);
+
+	if (rc < 0)
+		return rc;
+	/* Another program may have made it since we looked. */
+	if (has_schema(r, err, &rc) || rc < 0) {
+		replica_rollback(r);
+		return rc;
+	}
+	if (sqlite3_exec(r->db, schema_text, NULL, NULL, NULL) != SQLITE_OK) {
+		rc = vfs_error(r->db, err, r->path);
+		replica_rollback(r);
+		return rc;
+	}
+	if ((rc = replica_meta_set(r, "version", SCHEMA_VERSION, err)) < 0 ||
+		(rc = replica_meta_set(r, "origin", (int64_t)r->origin, err)) <
+			0 ||
+		(rc = replica_incarnation_new(r, err)) < 0 ||
+		(rc = replica_text_set(r, "account", r->account, err)) < 0) {
+		replica_rollback(r);
+		return rc;
+	}
+	return replica_commit(r, err);
 }
 
 static int check_identity(struct replica *r, struct err *err)

@@ -35,10 +35,12 @@ class Scene:
         self.run('packetboat', 'init')
 
     def run(self, program, *args):
-        return subprocess.run([os.path.join(BIN, program), '-c', self.config,
-                               *args], check=True, text=True,
-                              stdout=subprocess.PIPE,
+        done = subprocess.run([os.path.join(BIN, program), '-c', self.config,
+                               *args], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
+        assert done.returncode == 0, '%s: exit %d: %s' % (
+            program, done.returncode, done.stderr)
+        return done
 
     def account(self, name):
         path = os.path.join(self.root, 'mail', name)
@@ -205,6 +207,22 @@ def another_run_may_look_beside_it(scene):
     scene.wait(lambda: scene.logged('alice').count(' save ') == 10, 5,
                'not all logged once')
     scene.stop()
+
+
+@check
+def several_runs_may_make_the_state_at_once(scene):
+    scene.mail(scene.account('alice'), 'one')
+    for _ in range(10):
+        for part in ('accounts', 'log'):
+            shutil.rmtree(os.path.join(scene.root, 'state', part),
+                          ignore_errors=True)
+        runs = [subprocess.Popen([os.path.join(BIN, 'packetboat-writer'),
+                                  '-q', '-c', scene.config],
+                                 stderr=subprocess.PIPE) for _ in range(4)]
+        for run in runs:
+            said = run.communicate()[1]
+            assert run.returncode == 0, said
+        assert scene.logged('alice').count(' save ') == 1
 
 
 @check
