@@ -71,8 +71,8 @@ static void untouch(struct pass *p)
 		free(p->touched[--p->touched_count]);
 }
 
-/* The log must not be ahead of the mail: servers do not sync what they rename
-   and unlink. */
+/* Neither log nor state may be ahead of the mail: servers do not sync what
+   they rename and unlink. */
 static int sync_touched(struct pass *p, struct err *err)
 {
 	for (size_t i = 0; i < p->touched_count; i++) {
@@ -86,12 +86,13 @@ static int sync_touched(struct pass *p, struct err *err)
 
 int pass_commit(struct pass *p, struct err *err)
 {
-	int rc = p->puts ? sync_touched(p, err) : 0;
+	int rc = p->puts || p->raised ? sync_touched(p, err) : 0;
 
 	untouch(p);
 	if (rc >= 0)
 		rc = journal_commit(&p->journal, false, err);
 	p->puts = 0;
+	p->raised = false;
 	if (rc < 0)
 		return rc;
 	p->now_ms = p->account->os->ops->wall_ns(p->account->os) / 1000000;

@@ -271,6 +271,8 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 			p->account->name, f->p_path, f->p_uidnext, id->uidnext,
 			p->account->name, f->p_path);
 	}
+	p->raised |= id->uidvalidity != f->p_uidvalidity ||
+		     id->uidnext != f->p_uidnext;
 	f->p_uidvalidity = id->uidvalidity;
 	f->p_uidnext = id->uidnext;
 	f->p_guid = id->guid;

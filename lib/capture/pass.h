@@ -33,6 +33,7 @@ struct pass {
 	bool settling;           /* the second look */
 	bool tree_again;         /* a folder is not the one it seemed */
 	size_t puts;             /* changes put since the last commit */
+	bool raised;             /* a UIDNEXT since then: it must not go back */
 	char **touched;          /* folders that these changes speak of */
 	size_t touched_count;
 	uint64_t *waiting;       /* inodes of files that wait to be born */

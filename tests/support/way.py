@@ -34,6 +34,7 @@ LEFTOVER = re.compile(
     r'(\.tmp|\.part|\.parcel|\.body|\.pb|\.ok|\.lock\.[^/]*|/refused/.*'
     r'|/tmp/[^/]+|dovecot-[a-z]*\.lock|subscriptions\.lock'
     r'|/\.packetboat/(build|moving)/.+)$')
+TRASH = '/.packetboat/trash/'    # goes as a whole, with what is in it
 
 # Lines of `packetboat log`.
 CHANGE = re.compile(r'  \d+ \S+ (?!statement)')
@@ -231,7 +232,7 @@ class Way:
         for directory, _, names in os.walk(self.root):
             for name in names:
                 path = os.path.join(directory, name)[len(self.root):]
-                if LEFTOVER.search(path):
+                if LEFTOVER.search(path) and TRASH not in path:
                     found.append(path)
         return sorted(found)
 

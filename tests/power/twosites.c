@@ -1,0 +1,678 @@
+#include "twosites.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "carrier.h"
+#include "collect.h"
+#include "err.h"
+#include "handover.h"
+#include "maildir.h"
+#include "place.h"
+#include "receive.h"
+#include "report.h"
+#include "segment.h"
+#include "vfs.h"
+
+#define ACCOUNT "alice"
+#define VIA "dir:/stick"
+/* As the writer: what has no UID yet, or moves, is looked at again. */
+#define LOOKS 3
+#define LOOK_NS INT64_C(2200000000)
+
+const char *const step_names[STEP_COUNT] = {
+	"write", "ship", "collect", "apply", "acknowledge", "hear", "settle"};
+
+/* One of the two sites. */
+struct side {
+	struct sites *sites;
+	const char *state, *mail, *inbox, *bodies;
+	const struct key_pair *self;
+	const struct key_public *peer;
+	bool source;
+};
+
+static struct side side_of(struct sites *s, bool source)
+{
+	if (source)
+		return (struct side){s, "/a", "/am", "/a/inbox/b", "/a/bodies",
+			&s->a, &s->b.pub, true};
+	return (struct side){s, "/b", "/bm", "/b/inbox/a", "/b/bodies", &s->b,
+		&s->a.pub, false};
+}
+
+void promises_forget(struct promises *p)
+{
+	for (size_t i = 0; i < p->mail_count; i++)
+		free(p->mails[i]);
+	free(p->mails);
+	free(p->logs);
+	*p = (struct promises){0};
+}
+
+/* ---- making ---- */
+
+void sites_on(struct sites *s, const struct sites *as, struct simdisk *disk)
+{
+	*s = *as;
+	s->disk = disk;
+	s->os = simdisk_os(disk);
+	s->user.os = s->os;
+}
+
+void sites_make(struct sites *s, struct simdisk *disk)
+{
+	static const char *const dirs[] = {"/am", "/bm", "/a", "/b", "/stick"};
+	uint8_t seed[32] = {1};
+
+	*s = (struct sites){.disk = disk, .os = simdisk_os(disk)};
+	s->user = (struct mailuser){.os = s->os, .root = "/am"};
+	key_from_seed(seed, &s->a);
+	seed[0] = 2;
+	key_from_seed(seed, &s->b);
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++)
+		s->os->ops->mkdir(s->os, dirs[i], 0700);
+	carrier_media_init(s->os, "/stick", NULL);
+}
+
+static int open_store(
+	const struct side *w, bool make, struct store **ret, struct err *err)
+{
+	struct maildir_config config = {.root = w->mail,
+		.layout = MAILDIR_PLUSPLUS,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.dovecot = true};
+
+	return maildir_open(w->sites->os, &config, make, ret, err);
+}
+
+/* ---- capture, placing ---- */
+
+static int look_and_place(const struct side *w, bool place, struct err *err)
+{
+	struct capture_config capture = {.claim = w->source,
+		.guard_percent = 50,
+		.guard_least = 100,
+		.give_uids = true};
+	struct place_config config = {
+		.bodies_dir = w->bodies, .late_ms = 900000};
+	struct capture_result captured;
+	struct place_result placed;
+	struct store *store = NULL;
+	struct account a;
+	int rc = account_open(&a, w->sites->os, w->state, ACCOUNT,
+		w->self->pub.origin, true, err);
+
+	if (rc < 0)
+		return rc;
+	rc = account_lock(&a, 0, err);
+	if (rc >= 0)
+		rc = open_store(w, place, &store, err);
+	for (int i = 0; rc >= 0 && i <= LOOKS; i++) {
+		rc = capture_account(&a, store, &capture, &captured, err);
+		if (place || !captured.waiting)
+			break;
+		simdisk_pass(w->sites->disk, LOOK_NS);
+	}
+	if (rc >= 0 && place)
+		rc = place_account(&a, store, &config, &placed, err);
+	if (store)
+		store->ops->close(store);
+	account_close(&a);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- shipping ---- */
+
+static int body_of(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	const struct side *w = arg;
+	struct os *os = w->sites->os;
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message m;
+	struct replica_folder f;
+	struct store_stat st;
+	struct store *store = NULL;
+	struct account a;
+	int fd = -1;
+	int rc = account_open(
+		&a, os, w->state, account, w->self->pub.origin, false, err);
+
+	if (rc < 0)
+		return rc;
+	rc = replica_message_by_hash(a.replica, hash, NULL, &arena, &m, err);
+	if (rc == 0)
+		rc = replica_folder_by_row(
+			a.replica, m.p_folder, &arena, &f, err);
+	if (rc > 0)
+		rc = err_set(err, ERR_ABSENT, "no mail has it");
+	if (rc == 0)
+		rc = open_store(w, false, &store, err);
+	if (rc == 0)
+		rc = store->ops->open(
+			store, f.p_path, m.p_base, NULL, &fd, &st, err);
+	if (rc >= 0) {
+		size_t len = st.size - offset < max ? (size_t)(st.size - offset)
+						    : max;
+
+		*ret_size = st.size;
+		rc = os_read_all(os, fd, buf_room(ret, len), len,
+			(int64_t)offset, "body", err);
+		if (rc >= 0)
+			ret->len += len;
+	}
+	if (fd >= 0)
+		os->ops->close(os, fd);
+	if (store)
+		store->ops->close(store);
+	account_close(&a);
+	return rc < 0 ? rc : 0;
+}
+
+static bool holds_parcels(const struct side *w)
+{
+	AUTO_BUF struct buf names = BUF_INIT;
+
+	return w->sites->os->ops->list(w->sites->os, w->inbox, &names) == 0 &&
+	       names.len;
+}
+
+static int ship(struct side *w, struct err *err)
+{
+	static const char *const accounts[] = {ACCOUNT};
+	struct handover_config config = {.os = w->sites->os,
+		.state_dir = w->state,
+		.self = w->self,
+		.peer = w->peer,
+		.send_changes = true,
+		.unread = holds_parcels(w),
+		.level = 3,
+		.link = "",
+		.accounts = accounts,
+		.account_count = 1,
+		.body = body_of,
+		.body_arg = w};
+	struct handover_result handed;
+	struct carrier *c;
+	int rc = carrier_open(w->sites->os, VIA, w->self->pub.origin, &c, err);
+
+	if (rc < 0)
+		return rc;
+	rc = c->ops->tidy(c, w->peer->origin, err);
+	if (rc >= 0)
+		rc = handover_to_carrier(&config, c, &handed, err);
+	c->ops->close(c);
+	return rc;
+}
+
+static int collect(const struct side *w, struct err *err)
+{
+	struct collect_result got = {0};
+	struct carrier *c;
+	int rc = carrier_open(w->sites->os, VIA, w->self->pub.origin, &c, err);
+
+	if (rc < 0)
+		return rc;
+	rc = collect_bundles(w->sites->os, c, w->self->pub.origin,
+		w->peer->origin, w->inbox, &got, err);
+	c->ops->close(c);
+	return rc;
+}
+
+/* ---- receiving ---- */
+
+static bool account_ok(void *arg, const char *account)
+{
+	(void)arg;
+	return strcmp(account, ACCOUNT) == 0;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static int take(
+	const struct receive_config *config, const char *path, struct err *err)
+{
+	struct os *os = config->os;
+	struct receive_result got = {0};
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, err);
+
+	if (rc >= 0)
+		rc = receive_parcel(config, parcel.data, parcel.len, &got, err);
+	if (rc == ERR_TORN)
+		return 0; /* kept for later */
+	return rc < 0 ? rc : os->ops->unlink(os, path);
+}
+
+static int receive(const struct side *w, struct err *err)
+{
+	static const char *const accounts[] = {ACCOUNT};
+	struct os *os = w->sites->os;
+	struct receive_peer peer = {"peer", *w->peer, true};
+	struct receive_config config = {.os = os,
+		.state_dir = w->state,
+		.bodies_dir = w->bodies,
+		.self = w->self,
+		.peers = &peer,
+		.peer_count = 1,
+		.account_ok = account_ok};
+	AUTO_BUF struct buf list = BUF_INIT;
+	char *names[64];
+	struct os_entry e;
+	size_t at = 0, count = 0;
+	int rc = 0;
+
+	os->ops->list(os, w->inbox, &list);
+	while (os_list_next(&list, &at, &e) && count < 64)
+		if (strlen(e.name) > 7 &&
+			!strcmp(e.name + strlen(e.name) - 7, ".parcel"))
+			names[count++] = mem_printf("%s/%s", w->inbox, e.name);
+	qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0; i < count; i++) {
+		if (rc >= 0)
+			rc = take(&config, names[i], err);
+		free(names[i]);
+	}
+	return rc < 0 ? rc : receive_clean(&config, accounts, 1, err);
+}
+
+/* ---- promises ---- */
+
+struct noting {
+	struct promises *p;
+	const char *folder;
+};
+
+static int note_mail(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct noting *n = arg;
+
+	(void)err;
+	n->p->mails = mem_grow(
+		n->p->mails, n->p->mail_count + 1, sizeof(*n->p->mails));
+	n->p->mails[n->p->mail_count++] =
+		mem_printf("%s %s", n->folder, m->p_base);
+	return 0;
+}
+
+/* The writer has returned: all that it knows is durable. */
+static int note_logged(struct sites *s, struct promises *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	struct replica_log *logs;
+	struct account a;
+	size_t count;
+	int rc = account_open(
+		&a, s->os, "/a", ACCOUNT, s->a.pub.origin, false, err);
+
+	if (rc < 0)
+		return rc;
+	promises_forget(p);
+	rc = replica_folders(a.replica, &arena, &folders, &count, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		struct noting n = {p, folders[i].p_path};
+
+		if (folders[i].p_path)
+			rc = replica_placed_each(
+				a.replica, folders[i].id, note_mail, &n, err);
+	}
+	if (rc >= 0)
+		rc = replica_logs(a.replica, &arena, &logs, &count, err);
+	p->log_count = rc >= 0 ? count : 0;
+	p->logs = mem_array(p->log_count + 1, sizeof(*p->logs));
+	for (size_t i = 0; i < p->log_count; i++)
+		p->logs[i] = logs[i].known.lsn;
+	account_close(&a);
+	return rc;
+}
+
+int sites_step(
+	struct sites *s, enum step step, struct promises *p, struct err *err)
+{
+	struct side a = side_of(s, true), b = side_of(s, false);
+	int rc = 0;
+
+	switch (step) {
+	case STEP_WRITE:
+		rc = look_and_place(&a, false, err);
+		break;
+	case STEP_SHIP:
+		rc = ship(&a, err);
+		if (rc == 0 && p)
+			p->shipped = true;
+		break;
+	case STEP_COLLECT:
+		if (p)
+			p->shipped = false;
+		rc = collect(&b, err);
+		break;
+	case STEP_APPLY:
+		rc = receive(&b, err);
+		if (rc >= 0)
+			rc = look_and_place(&b, true, err);
+		break;
+	case STEP_ACKNOWLEDGE:
+		rc = ship(&b, err);
+		break;
+	case STEP_HEAR:
+		rc = collect(&a, err);
+		break;
+	case STEP_SETTLE:
+		rc = receive(&a, err);
+		if (rc >= 0)
+			rc = look_and_place(&a, true, err);
+		break;
+	case STEP_COUNT:
+		break;
+	}
+	if (rc >= 0 && p && step == STEP_WRITE)
+		rc = note_logged(s, p, err);
+	return rc < 0 ? err_wrap(err, "%s", step_names[step]) : 0;
+}
+
+/* ---- what must hold ---- */
+
+static int check_whole(struct sites *s, struct account *a, const char *state,
+	uint64_t origin, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	size_t count;
+	int rc = vfs_verify(s->os, state, NULL, err);
+
+	if (rc >= 0)
+		rc = report_integrity(a->replica, err);
+	if (rc >= 0)
+		rc = replica_logs(a->replica, &arena, &logs, &count, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct replica_log *l = &logs[i];
+		struct log_end end = {
+			l->file_lsn, l->known.lsn, l->known.chain, l->size};
+		char hex[ID_HEX];
+
+		if (l->known.log.origin != origin || !l->file_lsn)
+			continue;
+		id_hex(&l->known.log.folder, hex);
+		AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
+
+		rc = log_verify(
+			s->os, dir, l->known.log.incarnation, &end, err);
+	}
+	return rc;
+}
+
+/* What one believes that the other has, it has. */
+static int check_acks(
+	struct account *a, struct account *b, uint64_t peer, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs, theirs;
+	struct replica_ack ack;
+	size_t count;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		rc = replica_ack_get(a->replica, peer, logs[i].id, &ack, err);
+		if (rc < 0 || !ack.durable)
+			continue;
+		rc = replica_log_get(
+			b->replica, &logs[i].known.log, false, &theirs, err);
+		if (rc > 0 || (rc == 0 && theirs.known.lsn < ack.durable))
+			return err_set(err, ERR_CORRUPT,
+				"acknowledged up to %llu and not there",
+				(unsigned long long)ack.durable);
+	}
+	return rc;
+}
+
+static int check_logged(
+	struct account *a, const struct promises *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	size_t count;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < p->log_count; i++)
+		if (i >= count || logs[i].known.lsn < p->logs[i])
+			return err_set(err, ERR_CORRUPT,
+				"log %zu: durable up to %llu, and is lost", i,
+				(unsigned long long)p->logs[i]);
+	return 0;
+}
+
+/* A mail that was logged is in the Maildir: a log is never ahead of it. */
+static int check_mails(
+	struct sites *s, const struct promises *p, struct err *err)
+{
+	struct side w = side_of(s, true);
+	struct store *store;
+	int rc = open_store(&w, false, &store, err);
+
+	for (size_t i = 0; rc >= 0 && i < p->mail_count; i++) {
+		const char *base = strchr(p->mails[i], ' ') + 1;
+		AUTO_FREE char *folder = mem_dup_n(
+			p->mails[i], (size_t)(base - 1 - p->mails[i]));
+		struct store_view v = {0};
+
+		rc = store->ops->view(store, folder, STORE_LOCKED, &v, err);
+		if (rc >= 0 && !store_view_find(&v, base))
+			rc = err_set(err, ERR_CORRUPT,
+				"logged, but not in the source: %s",
+				p->mails[i]);
+		store_view_free(&v);
+	}
+	if (rc >= 0 || store)
+		store->ops->close(store);
+	return rc;
+}
+
+static int check_shipped(struct sites *s, struct err *err)
+{
+	struct carrier_list list;
+	struct carrier *c;
+	int fd;
+	int rc = carrier_open(s->os, VIA, s->b.pub.origin, &c, err);
+
+	if (rc < 0)
+		return rc;
+	rc = c->ops->list(c, s->b.pub.origin, &list, err);
+	if (rc >= 0) {
+		if (!list.count)
+			rc = err_set(err, ERR_CORRUPT,
+				"a bundle was handed over, and is gone");
+		for (size_t i = 0; rc >= 0 && i < list.count; i++) {
+			rc = c->ops->get(c, &list.items[i], &fd, err);
+			if (rc >= 0)
+				s->os->ops->close(s->os, fd);
+		}
+		carrier_list_free(&list);
+	}
+	c->ops->close(c);
+	return rc;
+}
+
+int sites_check(struct sites *s, const struct promises *p, struct err *err)
+{
+	struct account a = {0}, b = {0};
+	bool has_a, has_b;
+	int rc = account_open(
+		&a, s->os, "/a", ACCOUNT, s->a.pub.origin, false, err);
+
+	has_a = rc >= 0;
+	if (rc == ERR_ABSENT)
+		rc = p->log_count ? rc : 0;
+	if (rc >= 0) {
+		rc = account_open(
+			&b, s->os, "/b", ACCOUNT, s->b.pub.origin, false, err);
+		has_b = rc >= 0;
+		if (rc == ERR_ABSENT)
+			rc = 0;
+	} else {
+		has_b = false;
+	}
+	if (rc >= 0 && has_a)
+		rc = check_whole(s, &a, "/a/accounts/" ACCOUNT "/state.db",
+			s->a.pub.origin, err);
+	if (rc >= 0 && has_b)
+		rc = check_whole(s, &b, "/b/accounts/" ACCOUNT "/state.db",
+			s->b.pub.origin, err);
+	if (rc >= 0 && has_a)
+		rc = check_logged(&a, p, err);
+	if (rc >= 0 && has_a && has_b)
+		rc = check_acks(&a, &b, s->b.pub.origin, err);
+	if (has_a)
+		account_close(&a);
+	if (has_b)
+		account_close(&b);
+	if (rc >= 0)
+		rc = check_mails(s, p, err);
+	if (rc >= 0 && p->shipped)
+		rc = check_shipped(s, err);
+	return rc;
+}
+
+/* ---- equality ---- */
+
+static int differ(
+	struct err *err, const char *folder, const char *what, const char *base)
+{
+	return err_set(
+		err, ERR_CORRUPT, "%s: %s differs: %s", folder, what, base);
+}
+
+static int same_body(struct store *x, struct store *y, const char *folder,
+	const struct store_message *m, struct err *err)
+{
+	AUTO_BUF struct buf one = BUF_INIT;
+	AUTO_BUF struct buf other = BUF_INIT;
+	struct store *const of[] = {x, y};
+	struct buf *const to[] = {&one, &other};
+	struct store_stat st[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct os *os = of[i]->os;
+		int fd;
+		int rc = of[i]->ops->open(
+			of[i], folder, m->base, NULL, &fd, &st[i], err);
+
+		if (rc < 0)
+			return rc;
+		rc = os_read_all(os, fd, buf_room(to[i], st[i].size),
+			st[i].size, 0, m->base, err);
+		os->ops->close(os, fd);
+		if (rc < 0)
+			return rc;
+		to[i]->len = st[i].size;
+	}
+	if (st[0].mtime != st[1].mtime || one.len != other.len ||
+		(one.len && memcmp(one.data, other.data, one.len)))
+		return differ(err, folder, "body or date", m->base);
+	return 0;
+}
+
+static int same_message(struct store *x, struct store *y, const char *folder,
+	const struct store_view *v, const struct store_view *w, size_t i,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const struct store_message *m = &v->messages[i], *n = &w->messages[i];
+
+	if (strcmp(m->base, n->base))
+		return differ(err, folder, "name",
+			strcmp(m->base, n->base) < 0 ? m->base : n->base);
+	if (m->uid != n->uid || strcmp(m->extra, n->extra))
+		return differ(err, folder, "UID or field", m->base);
+	if (strcmp(m->letters, n->letters) ||
+		strcmp(store_message_keywords(v, m, &arena),
+			store_message_keywords(w, n, &arena)))
+		return differ(err, folder, "flag", m->base);
+	return same_body(x, y, folder, m, err);
+}
+
+static int same_folder(
+	struct store *x, struct store *y, const char *folder, struct err *err)
+{
+	struct store_view v = {0}, w = {0};
+	int rc = x->ops->view(x, folder, STORE_LOCKED, &v, err);
+
+	if (rc >= 0)
+		rc = y->ops->view(y, folder, STORE_LOCKED, &w, err);
+	/* An INBOX is nobody's before its first mail. */
+	bool nobodys = !v.count && !w.identity.uidvalidity;
+	if (rc >= 0 && !nobodys &&
+		(v.identity.uidvalidity != w.identity.uidvalidity ||
+			!id_equal(&v.identity.guid, &w.identity.guid) ||
+			w.identity.uidnext < v.identity.uidnext))
+		rc = err_set(err, ERR_CORRUPT,
+			"%s: UIDVALIDITY %u and %u, UIDNEXT %u and %u, or "
+			"GUIDs",
+			folder, v.identity.uidvalidity, w.identity.uidvalidity,
+			v.identity.uidnext, w.identity.uidnext);
+	if (rc >= 0 && v.count != w.count)
+		rc = err_set(err, ERR_CORRUPT, "%s: %zu messages and %zu",
+			folder, v.count, w.count);
+	for (size_t i = 0; rc >= 0 && i < v.count; i++)
+		rc = same_message(x, y, folder, &v, &w, i, err);
+	store_view_free(&v);
+	store_view_free(&w);
+	return rc;
+}
+
+static int same_lists(
+	const struct store_list *x, const struct store_list *y, struct err *err)
+{
+	if (x->folder_count != y->folder_count)
+		return err_set(err, ERR_CORRUPT, "%zu folders and %zu",
+			x->folder_count, y->folder_count);
+	for (size_t i = 0; i < x->folder_count; i++)
+		if (strcmp(x->folders[i].path, y->folders[i].path))
+			return differ(
+				err, x->folders[i].path, "name", "folder");
+	if (x->subscribed_count != y->subscribed_count)
+		return err_set(err, ERR_CORRUPT, "%zu subscriptions and %zu",
+			x->subscribed_count, y->subscribed_count);
+	for (size_t i = 0; i < x->subscribed_count; i++)
+		if (strcmp(x->subscribed[i], y->subscribed[i]))
+			return differ(err, x->subscribed[i], "subscription",
+				y->subscribed[i]);
+	return 0;
+}
+
+int sites_equal(struct sites *s, struct err *err)
+{
+	struct side a = side_of(s, true), b = side_of(s, false);
+	struct store *x = NULL, *y = NULL;
+	struct store_list there = {0}, here = {0};
+	int rc = open_store(&a, false, &x, err);
+
+	if (rc >= 0)
+		rc = open_store(&b, false, &y, err);
+	if (rc >= 0)
+		rc = x->ops->list(x, &there, err);
+	if (rc >= 0)
+		rc = y->ops->list(y, &here, err);
+	if (rc >= 0)
+		rc = same_lists(&there, &here, err);
+	for (size_t i = 0; rc >= 0 && i < there.folder_count; i++)
+		rc = same_folder(x, y, there.folders[i].path, err);
+	store_list_free(&there);
+	store_list_free(&here);
+	if (x)
+		x->ops->close(x);
+	if (y)
+		y->ops->close(y);
+	return rc;
+}
