@@ -21,6 +21,7 @@ struct diff {
 	size_t placed; /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
 	bool unresolved;
+	uint32_t uid_waiting; /* least of those not logged yet; 0: none */
 };
 
 /* Rows come without their dots: most of them need none. */
@@ -286,18 +287,25 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 
 /*
  * UIDNEXT is stated after the messages below it were logged: a peer that
- * hears of it before them has no numbers left to place them with.
+ * hears of it before them has no numbers left to place them with. And it is
+ * stated whatever they tell: they may be gone again when a peer is told.
  */
-static int diff_uidnext(struct pass *p, const struct replica_folder *f,
-	const struct store_identity *id, struct err *err)
+static int diff_uidnext(struct diff *d, uint32_t before, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
+	struct pass *p = d->p;
+	const struct store_identity *id = &d->view->identity;
 	struct replica_folder now;
-	int rc = replica_folder_by_row(p->replica, f->id, &arena, &now, err);
+	uint32_t next = id->uidnext;
+	int rc = replica_folder_by_row(p->replica, d->f.id, &arena, &now, err);
 
-	if (rc != 0 || !ours(p, &now) || now.uidnext >= id->uidnext)
+	if (d->uid_waiting && d->uid_waiting < next)
+		next = d->uid_waiting;
+	d->f.p_uidnext = next; /* the rest is stated another time */
+	if (rc != 0 || !ours(p, &now) ||
+		(before >= next && now.uidnext >= next))
 		return rc < 0 ? rc : 0;
-	return put_identity(p, &now, id, id->uidnext, err);
+	return put_identity(p, &now, id, next, err);
 }
 
 /* Not all at once: memory, and what a crash loses. */
@@ -318,8 +326,13 @@ static int births(struct diff *d, struct err *err)
 		qsort_r(d->births, d->birth_count, sizeof(*d->births),
 			cmp_birth, (void *)(uintptr_t)d->view);
 	for (size_t i = 0; i < d->birth_count && rc >= 0; i++) {
-		rc = pass_birth(p, &d->f, d->view,
-			&d->view->messages[d->births[i]], err);
+		const struct store_message *m =
+			&d->view->messages[d->births[i]];
+		uint64_t waiting = p->result->waiting;
+
+		rc = pass_birth(p, &d->f, d->view, m, err);
+		if (waiting != p->result->waiting && m->uid && !d->uid_waiting)
+			d->uid_waiting = m->uid;
 		if (p->config->progress && d->birth_count > 100)
 			p->config->progress(p->config->progress_arg,
 				d->f.p_path, i + 1, d->birth_count);
@@ -408,14 +421,14 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		p->tree_again = true;
 		return 0;
 	}
-	uint64_t waiting = p->result->waiting;
+	uint32_t uidnext = d->f.p_uidnext;
 	rc = claim(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = diff_identity(p, &d->f, &view->identity, err);
 	if (rc >= 0)
 		rc = compare(d, err);
-	if (rc >= 0 && waiting == p->result->waiting)
-		rc = diff_uidnext(p, &d->f, &view->identity, err);
+	if (rc >= 0)
+		rc = diff_uidnext(d, uidnext, err);
 	return rc;
 }
 

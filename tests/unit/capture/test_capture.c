@@ -21,6 +21,8 @@ static void what_is_there_at_first_sight_is_born_in_the_order_of_uids(
 		"identity Work V1001 N0\n"
 		"authority INBOX\n"
 		"identity INBOX V1000 N0\n"
+		"identity INBOX V1000 N4\n"
+		"identity Work V1001 N2\n"
 		"INBOX save c uid=1 +S\n"
 		"INBOX save a uid=2\n"
 		"INBOX save b uid=3 +FRS\n"
@@ -31,7 +33,7 @@ static void what_is_there_at_first_sight_is_born_in_the_order_of_uids(
 }
 
 /* A peer that heard of it before the messages could not number them. */
-static void uidnext_is_stated_where_the_messages_do_not_tell(void **state)
+static void uidnext_is_stated_after_the_messages(void **state)
 {
 	struct scene *s = *state;
 	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", s->root);
@@ -506,7 +508,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_is_there_at_first_sight_is_born_in_the_order_of_uids),
-		T(uidnext_is_stated_where_the_messages_do_not_tell),
+		T(uidnext_is_stated_after_the_messages),
 		T(a_second_pass_logs_nothing_and_a_third_reads_nothing),
 		T(flags_that_are_set_and_cleared_are_logged_one_by_one),
 		T(keywords_are_logged_by_name),
