@@ -255,6 +255,7 @@ def failing(case):
 
     change()
     case.say('mail of 5001 is not at the source')
+    random_users['5001'].close()    # nobody has it open meanwhile
     path = both.source.maildir('5001')
     os.rename(path, path + '.away')
     _empty_maildir(both.source, '5001')
