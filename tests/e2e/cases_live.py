@@ -235,14 +235,17 @@ class Side:
         case.users.append(self.user)
         self.before = self.after = None
         self.seen = set()       # every GUID that was ever here
+        self.copied = set()     # that was ever here twice
 
     def look(self):
         register = Register(compare.take(self.dovecot, USER))
         self.seen.update(register.all)
+        self.copied.update(register.twice)
         return register
 
     def gone(self):
-        return self.seen - self.before.all.keys() - self.after.all.keys()
+        return self.copied | (self.seen - self.before.all.keys() -
+                              self.after.all.keys())
 
     def act(self, ops):
         self.before = self.look()
