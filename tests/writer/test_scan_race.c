@@ -15,7 +15,7 @@
 #define MESSAGES 10000
 #define SCANS 500 /* each reads the directories twice, at the least */
 #define SCANS_LOCKED 50
-#define PASSES 10
+#define PASSES 4
 
 static void message_name(
 	char *to, size_t size, const char *dir, int i, const char *flags)
