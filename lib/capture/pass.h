@@ -7,6 +7,8 @@
 #include "capture.h"
 #include "err.h"
 
+#define COMMIT_EVERY 2000 /* changes: bounds memory and lost work */
+
 struct absence {
 	int64_t message;
 	int64_t folder;
@@ -86,7 +88,7 @@ const char *pass_extra(const struct store_message *m);
 
 /* folder.c: one folder. */
 int pass_folder(struct pass *p, int64_t folder, struct err *err);
-/* Decide about absences of one folder: expunge, or a late move. view NULL:
+/* absence.c: decide about absences of one folder: expunge, or a late move. view NULL:
    the folder is gone whole. */
 int pass_absences(struct pass *p, int64_t folder,
 	const struct store_view *view, struct err *err);

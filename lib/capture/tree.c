@@ -83,6 +83,27 @@ static int match_same(struct tree *t, struct err *err)
 	return 0;
 }
 
+/*
+ * Where the applier puts a folder whose name is held by another that waits for
+ * its own; with what lies below it. A crash leaves it there.
+ */
+static bool is_stepping_aside(const struct tree *t, const char *path)
+{
+	size_t len = strlen(STORE_ASIDE);
+	char hex[ID_HEX];
+
+	if (strncmp(path, STORE_ASIDE, len) != 0)
+		return false;
+	path += len;
+	for (size_t k = 0; k < t->known_count; k++) {
+		id_hex(&t->known[k].fid, hex);
+		if (strncmp(path, hex, ID_HEX - 1) == 0 &&
+			(!path[ID_HEX - 1] || path[ID_HEX - 1] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static int log_rename(
 	struct tree *t, size_t listed, size_t known, struct err *err)
 {
@@ -93,7 +114,7 @@ static int log_rename(
 	pass_touch_parent(t->p, path);
 	pass_touch_parent(t->p, f->p_path);
 
-	if (strcmp(f->path, path) != 0) {
+	if (strcmp(f->path, path) != 0 && !is_stepping_aside(t, path)) {
 		struct change c =
 			pass_change(t->p, CHANGE_RENAME, 0, f->path_by.stamp);
 
