@@ -228,7 +228,7 @@ static int message_insert(struct replica *r, const struct change *c,
 	if (rc < 0)
 		return rc;
 	*ret = sqlite3_last_insert_rowid(r->db);
-	return uid ? folder_uidnext(r, folder, uid + 1, err) : 0;
+	return 0;
 }
 
 /*
@@ -291,8 +291,6 @@ static int set_uid(struct replica *r, int64_t message, const struct change *c,
 		" uid_lsn = ? WHERE id = ?",
 		"iiiii", (int64_t)c->uid, (int64_t)c->by.stamp, by_log,
 		(int64_t)c->by.lsn, message);
-	if (rc >= 0)
-		rc = folder_uidnext(r, folder, c->uid + 1, err);
 	return rc < 0 ? rc : 1;
 }
 
@@ -780,6 +778,22 @@ static int apply_extra(struct replica *r, const struct change *c,
 	return !taken;
 }
 
+/*
+ * A UID that was given is gone for good, whatever became of its message:
+ * dead, or moved on by a change that was met first.
+ */
+static int note_uid(struct replica *r, const struct change *c, struct err *err)
+{
+	if (!c->uid || c->uid == UINT32_MAX)
+		return 0;
+	int64_t folder = folder_row_make(r, &c->by.log.folder, err);
+	if (folder < 0)
+		return (int)folder;
+	int ok = folder_authority_ok(r, folder, c->by.log.origin, err);
+
+	return ok <= 0 ? ok : folder_uidnext(r, folder, c->uid + 1, err);
+}
+
 int replica_apply(struct replica *r, const struct change *c, struct err *err)
 {
 	static const struct {
@@ -800,8 +814,11 @@ int replica_apply(struct replica *r, const struct change *c, struct err *err)
 
 	if (by_log < 0)
 		return (int)by_log;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].kind == c->kind)
-			return kinds[i].apply(r, c, by_log, err);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].kind != c->kind)
+			continue;
+		int rc = note_uid(r, c, err);
+		return rc < 0 ? rc : kinds[i].apply(r, c, by_log, err);
+	}
 	return apply_folder_change(r, c, by_log, err);
 }
