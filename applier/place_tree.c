@@ -136,7 +136,7 @@ static int step_aside(struct placing *p, struct arena *arena,
 	char hex[ID_HEX];
 
 	id_hex(&f->fid, hex);
-	AUTO_FREE char *aside = mem_printf("packetboat-%s", hex);
+	AUTO_FREE char *aside = mem_printf(STORE_ASIDE "%s", hex);
 	AUTO_FREE char *from = mem_dup(f->p_path);
 	return rename_placed(p, arena, list, count, from, aside, err);
 }

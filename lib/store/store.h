@@ -34,6 +34,8 @@ struct store;
 #define STORE_KEYWORDS_MAX 26  /* letters a..z */
 #define STORE_COOKIE_SIZE 64
 #define STORE_BASE_MAX 255     /* bytes of a file name */
+/* and a folder's id in hex: the path of a folder that waits for its own */
+#define STORE_ASIDE "packetboat-"
 
 /*
  * What a folder's files looked like: equal cookies mean that nothing was

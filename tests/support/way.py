@@ -127,7 +127,8 @@ class Way:
     def fill(self):
         """What lies in the Maildir before anything is replicated."""
         s = self.source
-        for folder in ('Work', 'Work/2026', 'Archive', 'Old', 'Lists/pb'):
+        for folder in ('Work', 'Work/2026', 'Archive', 'Old', 'Lists/pb',
+                       'Left', 'Right'):
             s.create(folder)
         self.inbox = [
             s.deliver('INBOX', 300),
@@ -142,8 +143,10 @@ class Way:
         self.archive = [s.deliver('Archive', 500, 'S', ('done',))
                         for _ in range(3)]
         s.deliver('Old', 200, 'S')
+        s.deliver('Left', 210, 'S')
+        s.deliver('Right', 220)
         s.expunge('INBOX', self.inbox.pop())
-        for folder in ('INBOX', 'Work', 'Lists/pb'):
+        for folder in ('INBOX', 'Work', 'Lists/pb', 'Left'):
             s.subscribe(folder)
 
     def change(self):
@@ -159,6 +162,9 @@ class Way:
         s.rename('Work', 'Projects')
         s.flags('Projects', self.work[0], 'FS')
         s.delete('Old')
+        s.rename('Left', 'Aside')
+        s.rename('Right', 'Left')
+        s.rename('Aside', 'Right')
         s.create('Fresh')
         s.deliver('Fresh', 3000)
         s.deliver('Fresh', 200, 'S', ('later',))

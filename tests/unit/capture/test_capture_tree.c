@@ -60,6 +60,23 @@ static void a_rename_names_the_folder_and_its_children_in_one_commit(
 	logs(s, "Work flags a@Work +F\n");
 }
 
+/* It was stopped before it gave the folder its name. */
+static void what_the_applier_put_aside_is_no_rename(void **state)
+{
+	struct scene *s = *state;
+	const char *aside = STORE_ASIDE "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+	begin(s);
+	AUTO_FREE char *child = mem_printf("%s/2026", aside);
+	server_rename(s, "Work", aside);
+	server_rename(s, "Work/2026", child);
+	logs(s, "");
+	server_rename(s, aside, "packetboat-x");
+	server_rename(s, child, "packetboat-x/2026");
+	logs(s, "rename Work to packetboat-x\n"
+		"rename Work/2026 to packetboat-x/2026\n");
+}
+
 static void two_folders_that_swap_names_are_two_renames(void **state)
 {
 	struct scene *s = *state;
@@ -372,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_folder_takes_the_guid_of_the_server_as_its_id),
 		T(a_rename_names_the_folder_and_its_children_in_one_commit),
+		T(what_the_applier_put_aside_is_no_rename),
 		T(two_folders_that_swap_names_are_two_renames),
 		T(a_rename_with_mail_that_changes_meanwhile_logs_both),
 		T(a_deleted_folder_is_logged_with_its_mail),
