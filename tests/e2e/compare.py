@@ -2,8 +2,9 @@
 
 The rule: everything is equal but HIGHESTMODSEQ, \\Recent and SAVEDATE, and
 UIDNEXT at the target is not below the source's.  Folder names are compared as
-lists of parts, since layouts differ in their separator.  \\HasChildren and
-\\Marked say nothing that is not compared elsewhere.
+lists of parts, since layouts differ in their separator; a name at the source
+that neither is a folder nor holds one (layout fs keeps the directory) need not
+be there.  \\HasChildren and \\Marked say nothing that is not compared elsewhere.
 """
 
 import hashlib
@@ -148,11 +149,19 @@ def _folder_differences(name, source, target):
                                            target.messages[uid])
 
 
+def _holds_nothing(name, picture):
+    return all(b'\\noselect' in folder.attributes
+               for other, folder in picture.folders.items()
+               if other[:len(name)] == name)
+
+
 def differences(source, target):
     """Every difference between two pictures as one line; [] when equal."""
     out = []
     for name in sorted(source.folders.keys() | target.folders.keys()):
         if name not in target.folders:
+            if _holds_nothing(name, source):
+                continue
             out.append('%s: folder only at the source' % show(name))
         elif name not in source.folders:
             out.append('%s: folder only at the target' % show(name))
