@@ -33,7 +33,8 @@ static int open_in_folder(struct maildir *m, const char *path,
 	st->dir = path_join(f.dir, "tmp");
 	if (!is_directory(m->store.os, st->dir))
 		return dir_make(m->store.os, st->dir, modes.dir & 0777, err);
-	temp_sweep(m, st->dir);
+	if (lock_sweep(m, &f))
+		temp_sweep(m, st->dir);
 	return 0;
 }
 
