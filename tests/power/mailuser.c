@@ -46,7 +46,7 @@ static void replace(struct mailuser *u, const char *path, const char *text)
 	u->os->ops->rename(u->os, tmp, path);
 }
 
-void mailuser_folder(struct mailuser *u, const char *folder)
+static void make(struct mailuser *u, const char *folder, unsigned validity)
 {
 	static const char *const parts[] = {"", "/cur", "/new", "/tmp"};
 	AUTO_FREE char *dir = dir_of(u, folder);
@@ -61,8 +61,13 @@ void mailuser_folder(struct mailuser *u, const char *folder)
 	}
 	hash_hex(&h, hex);
 	AUTO_FREE char *head = mem_printf("3 V%u N1 G%.32s\n",
-		1000 + (unsigned)(h.b[0] << 8 | h.b[1]), hex);
+		validity + (unsigned)(h.b[0] << 8 | h.b[1]), hex);
 	replace(u, list, head);
+}
+
+void mailuser_folder(struct mailuser *u, const char *folder)
+{
+	make(u, folder, 1000);
 }
 
 void mailuser_heal(struct mailuser *u)
@@ -83,11 +88,11 @@ void mailuser_heal(struct mailuser *u)
 		AUTO_FREE char *list =
 			mem_printf("%s/%s/dovecot-uidlist", u->root, e.name);
 		if (u->os->ops->lstat(u->os, list, &st) < 0)
-			mailuser_folder(u, folder);
+			make(u, folder, 100000);
 	}
 	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", u->root);
 	if (u->os->ops->lstat(u->os, list, &st) < 0)
-		mailuser_folder(u, "INBOX");
+		make(u, "INBOX", 100000);
 }
 
 /* One more line, under the next UID. */
