@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define MESSAGES 10000
-#define SCANS 500 /* each reads the directories twice, at the least */
+#define SCANS 1000 /* each reads the directories twice, at the least */
 #define SCANS_LOCKED 50
 #define PASSES 4
 
