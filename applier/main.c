@@ -285,6 +285,7 @@ static int apply_account(
 	struct capture_result captured;
 	struct place_result placed = {0};
 	struct capture_config capture = {
+		.claim = site_claims(&a->site),
 		.guard_percent = ca->guard_percent,
 		.guard_least = ca->guard_least,
 		.give_uids = true,

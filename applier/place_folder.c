@@ -582,8 +582,8 @@ static void do_identity(struct batch *b, const struct store_view *view)
 {
 	struct store_identity id = {.extra = NULL};
 	bool change = false;
-	bool foreign = b->f.auth_site &&
-		       b->f.auth_site != replica_origin(b->p->replica);
+	uint64_t home = b->f.authority.site;
+	bool foreign = home && home != replica_origin(b->p->replica);
 
 	if (!b->build && !view->identity.has_uids)
 		return;
@@ -806,7 +806,7 @@ static int one_batch(
 		b.build = !b.f.p_path;
 		b.renumber = !b.build && b.f.uidvalidity && b.f.p_uidvalidity &&
 			     b.f.uidvalidity != b.f.p_uidvalidity &&
-			     b.f.auth_site != replica_origin(p->replica);
+			     b.f.authority.site != replica_origin(p->replica);
 		b.limit = batch_limit(&b);
 		rc = run_batch(&b, err);
 	} else if (rc == 0 && b.f.p_path) {

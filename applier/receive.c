@@ -20,30 +20,19 @@ struct receiving {
 
 /* ---- changes ---- */
 
-/*
- * A peer claims a folder in the term in which we claimed it, and nobody heard
- * of our claim: give way, before what the peer says of UIDs is read.
- */
-static int give_way(struct journal *j, const struct change *c, struct err *err)
+/* A peer's claim on a folder that may be at home here. */
+static int hear_claim(
+	struct journal *j, const struct change *c, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct replica *rep = j->account->replica;
 	struct replica_folder f;
-	uint64_t self = replica_origin(rep);
-	int64_t heard = 0;
-	int rc = replica_folder_by_fid(rep, &c->folder, &arena, &f, err);
+	struct claim rival = claim_said(c);
+	int rc = replica_folder_by_fid(
+		j->account->replica, &c->folder, &arena, &f, err);
 
-	if (rc != 0 || f.auth_term != c->term || f.auth_site != self ||
-		c->site == self)
+	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	rc = replica_meta_get(rep, "claims heard", &heard, err);
-	if (rc < 0 || heard)
-		return rc < 0 ? rc : 0;
-	struct change yield = *c;
-	yield.term = c->term + 1;
-	yield.by.stamp = STAMP_OF(
-		j->account->os->ops->wall_ns(j->account->os) / 1000000, 0);
-	return journal_put(j, &ID_ACCOUNT, &yield, err);
+	return capture_stay_home(j, &f, &rival, err);
 }
 
 /* That the peer was heard: what it sent again wants an answer again. */
@@ -96,7 +85,7 @@ static int merge_section(struct receiving *r, struct journal *j,
 			break;
 		}
 		if (c->kind == CHANGE_AUTHORITY)
-			rc = give_way(j, c, err);
+			rc = hear_claim(j, c, err);
 		if (rc >= 0)
 			rc = replica_apply(rep, c, err);
 		r->result->changes += rc == 0;

@@ -144,8 +144,9 @@ static int is_home(struct packing *p, const struct id128 *fid, bool unclaimed,
 		p->account.replica, fid, &p->arena, &f, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	return f.auth_term ? f.auth_site == p->config->self->pub.origin
-			   : unclaimed;
+	return f.authority.term
+		       ? f.authority.site == p->config->self->pub.origin
+		       : unclaimed;
 }
 
 static int keep_home_changes(
@@ -158,10 +159,6 @@ static int keep_home_changes(
 
 		if (home < 0)
 			return home;
-		/* That we gave way must be heard, or nobody is the home. */
-		if (batch->items[i].kind == CHANGE_AUTHORITY &&
-			batch->items[i].site != p->config->self->pub.origin)
-			home = 1;
 		if (home)
 			batch->items[kept++] = batch->items[i];
 	}

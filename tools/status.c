@@ -176,7 +176,7 @@ static int add_local(struct status *s, struct json_object *o, struct account *a,
 			continue;
 		rc = replica_folder_by_fid(
 			a->replica, &log->folder, &arena, &f, err);
-		if (rc == 0 && f.auth_site != self)
+		if (rc == 0 && f.authority.site != self)
 			changes += logs[i].known.lsn;
 	}
 	if (rc >= 0)
@@ -267,7 +267,7 @@ static bool is_home(
 	return id_is_account(&log->known.log.folder) ||
 	       (replica_folder_by_fid(a->replica, &log->known.log.folder,
 			&arena, &f, NULL) == 0 &&
-		       f.auth_site == s->site.key.pub.origin);
+		       f.authority.site == s->site.key.pub.origin);
 }
 
 static int measure_own(struct status *s, struct account *a, uint64_t peer,

@@ -43,6 +43,19 @@ int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	return journal_put(&p->journal, folder, c, err);
 }
 
+int pass_claim(struct pass *p, const struct id128 *folder,
+	const struct store_identity *id, struct err *err)
+{
+	struct change c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
+
+	c.folder = *folder;
+	c.term = 1;
+	c.site = replica_origin(p->replica);
+	c.uidvalidity = id->uidvalidity;
+	c.uidnext = id->uidnext;
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
 void pass_touch(struct pass *p, const char *path)
 {
 	for (size_t i = p->touched_count; i-- > 0;)
@@ -296,7 +309,7 @@ static int claim_inbox(struct pass *p, struct err *err)
 	struct replica_folder f;
 	int rc = replica_folder_by_fid(p->replica, &ID_INBOX, &arena, &f, err);
 
-	if (rc != 0 || f.auth_term || !f.p_path || !p->config->claim)
+	if (rc != 0 || f.authority.term || !f.p_path || !p->config->claim)
 		return rc < 0 ? rc : 0;
 	rc = replica_holds_mail(p->replica, err);
 	if (rc <= 0)

@@ -74,11 +74,19 @@ int capture_accept_folder(
 	struct account *a, struct replica_folder *f, struct err *err);
 
 /*
- * Log merges of ids for living folders that have one name, and give way to
- * another site's claim on a folder while nobody acknowledged ours. To be
- * called in an open journal, after folders were born here or arrived.
+ * Log merges of ids for living folders that have one name. To be called in an
+ * open journal, after folders were born here or arrived.
  */
 int capture_merge_names(struct journal *j, struct err *err);
+
+/*
+ * Another site claims a folder that is at home here, more strongly. Where
+ * somebody has acknowledged our claim it stays at home, and we say so, in the
+ * next term; else the stronger claim decides. In an open journal, before the
+ * rival's is merged.
+ */
+int capture_stay_home(struct journal *j, const struct replica_folder *f,
+	const struct claim *rival, struct err *err);
 
 /* Is this a folder whose mail comes and goes in masses (Trash, Junk)? Pure. */
 bool capture_is_transient(const char *path);

@@ -22,6 +22,13 @@ struct diff {
 	uint32_t uid_waiting; /* least of those not logged yet; 0: none */
 };
 
+/* Is this site the folder's authority? */
+static bool ours(const struct pass *p, const struct replica_folder *f)
+{
+	return f->authority.term &&
+	       f->authority.site == replica_origin(p->replica);
+}
+
 /* Rows come without their dots: most of them need none. */
 static int need_dot(
 	struct pass *p, struct replica_message *row, struct err *err)
@@ -80,7 +87,7 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 		return 0;
 	row->p_uid = m->uid;
 	*ret_placed = true;
-	if (m->uid == row->uid || d->f.auth_site != replica_origin(p->replica))
+	if (m->uid == row->uid || !ours(p, &d->f))
 		return 0; /* a number of this site only */
 	struct change c = pass_change(p, CHANGE_UID, 0, 0);
 	int rc = need_dot(p, row, err);
@@ -212,31 +219,57 @@ static int cmp_birth(const void *a, const void *b, void *arg)
 	return strcmp(x->base, y->base);
 }
 
-/* An account that holds mail claims INBOX; other folders were claimed when
- * born. */
+/*
+ * Is there something to be claimed? INBOX, which every site has, by an account
+ * that holds mail; other folders were claimed when born. The first mail makes
+ * a claim stronger; and where the other site's was heard before we had looked,
+ * ours is made if it is the stronger, for that site knows nothing of it.
+ */
+static int wants_claim(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, struct err *err)
+{
+	const struct store_identity *id = &view->identity;
+	uint64_t self = replica_origin(p->replica);
+	struct claim mine = {.term = 1,
+		.site = self,
+		.stamp = STAMP_OF(p->now_ms, 0),
+		.uidvalidity = id->uidvalidity,
+		.uidnext = id->uidnext};
+	bool first_look = !f->p_uidnext && id->has_uids;
+
+	if (!p->config->claim)
+		return 0;
+	/* Held mail once, at least: its UIDs were in use. */
+	if (!f->authority.term)
+		return view->count > 0 || claim_is_used(&mine)
+			       ? 1
+			       : replica_holds_mail(p->replica, err);
+	if (f->authority.term > 1 || !claim_is_used(&mine))
+		return 0;
+	return f->authority.site == self
+		       ? !claim_is_used(&f->authority)
+		       : first_look && claim_cmp(&mine, &f->authority) > 0;
+}
+
 static int claim(struct pass *p, struct replica_folder *f,
 	const struct store_view *view, struct err *err)
 {
-	if (f->auth_term || !p->config->claim)
-		return 0;
-	/* Held mail once, at least: its UIDs were in use. */
-	int holds = view->count > 0 || view->identity.uidnext > 1
-			    ? 1
-			    : replica_holds_mail(p->replica, err);
-	if (holds <= 0)
-		return holds;
-	struct change c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
-	c.folder = f->fid;
-	c.term = 1;
-	c.site = replica_origin(p->replica);
-	f->auth_term = c.term;
-	f->auth_site = c.site;
-	return pass_put(p, &ID_ACCOUNT, &c, err);
-}
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder now;
+	int rc = wants_claim(p, f, view, err);
 
-static bool ours(const struct pass *p, const struct replica_folder *f)
-{
-	return f->auth_term && f->auth_site == replica_origin(p->replica);
+	if (rc <= 0)
+		return rc;
+	rc = pass_claim(p, &f->fid, &view->identity, err);
+	if (rc >= 0)
+		rc = replica_folder_by_row(
+			p->replica, f->id, &arena, &now, err);
+	if (rc == 0) {
+		f->authority = now.authority;
+		f->uidvalidity = now.uidvalidity;
+		f->guid = now.guid;
+	}
+	return rc;
 }
 
 static int put_identity(struct pass *p, const struct replica_folder *f,

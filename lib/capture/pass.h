@@ -60,6 +60,9 @@ struct change pass_change(struct pass *p, enum change_kind kind,
 	int64_t event_ms, uint64_t above);
 int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	struct err *err);
+/* Log that this site is the authority of a folder, which has this identity. */
+int pass_claim(struct pass *p, const struct id128 *folder,
+	const struct store_identity *id, struct err *err);
 
 /*
  * flags.c: log that somebody set `add` and cleared `del` of a message at

@@ -180,11 +180,7 @@ static int log_new_folder(struct pass *p, const struct id128 *fid,
 		return rc;
 	/* INBOX is everybody's: its first mail claims it (folder.c). */
 	if (p->config->claim && !id_equal(fid, &ID_INBOX)) {
-		c = pass_change(p, CHANGE_AUTHORITY, 0, 0);
-		c.folder = *fid;
-		c.term = 1;
-		c.site = replica_origin(p->replica);
-		if ((rc = pass_put(p, &ID_ACCOUNT, &c, err)) < 0)
+		if ((rc = pass_claim(p, fid, id, err)) < 0)
 			return rc;
 		c = pass_change(p, CHANGE_IDENTITY, 0, 0);
 		c.folder = *fid;
@@ -469,19 +465,47 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 
 /* ---- two folders, one name ---- */
 
-/* Nobody has heard of what we claim. */
-static int unheard(struct account *a, struct err *err)
+static struct change account_change(
+	enum change_kind kind, const struct id128 *folder, int64_t now_ms)
 {
-	int64_t heard = 0;
-	int rc = replica_meta_get(a->replica, "claims heard", &heard, err);
+	struct change c = {.kind = kind,
+		.folder = *folder,
+		.base = "",
+		.extra = "",
+		.path = "",
+		.reason = "",
+		.add = {"", ""},
+		.del = {"", ""}};
 
-	return rc < 0 ? rc : !heard;
+	c.by.stamp = journal_stamp(now_ms, now_ms, 0);
+	return c;
+}
+
+int capture_stay_home(struct journal *j, const struct replica_folder *f,
+	const struct claim *rival, struct err *err)
+{
+	struct account *a = j->account;
+	int64_t now = a->os->ops->wall_ns(a->os) / 1000000, heard = 0;
+	uint64_t self = replica_origin(a->replica);
+
+	if (f->authority.site != self || rival->site == self ||
+		f->authority.term != 1 || rival->term != 1 ||
+		claim_cmp(rival, &f->authority) < 0)
+		return 0;
+	int rc = replica_meta_get(a->replica, "claims heard", &heard, err);
+	if (rc < 0 || !heard)
+		return rc < 0 ? rc : 0;
+	struct change c = account_change(CHANGE_AUTHORITY, &f->fid, now);
+	c.term = 2;
+	c.site = self;
+	c.uidvalidity = f->authority.uidvalidity;
+	c.uidnext = f->authority.uidnext;
+	return journal_put(j, &ID_ACCOUNT, &c, err);
 }
 
 int capture_merge_names(struct journal *j, struct err *err)
 {
 	struct account *a = j->account;
-	uint64_t self = replica_origin(a->replica);
 	int64_t now = a->os->ops->wall_ns(a->os) / 1000000;
 
 	for (;;) {
@@ -497,40 +521,12 @@ int capture_merge_names(struct journal *j, struct err *err)
 			(rc = replica_folder_by_row(
 				 a->replica, yid, &arena, &y, err)) != 0)
 			return rc;
-		const struct replica_folder *ours =
-			x.auth_site == self ? &x : &y;
-		const struct replica_folder *theirs = ours == &x ? &y : &x;
-		struct change c = {.kind = CHANGE_AUTHORITY,
-			.base = "",
-			.extra = "",
-			.path = "",
-			.reason = "",
-			.add = {"", ""},
-			.del = {"", ""}};
-		c.by.stamp = journal_stamp(now, now, 0);
-		int yield = ours->auth_site == self &&
-					    theirs->auth_site != self &&
-					    theirs->auth_site
-				    ? unheard(a, err)
-				    : 0;
-		if (yield < 0)
-			return yield;
-		if (yield) {
-			/* A higher term for theirs, so that it is theirs that
-			   the merge of ids keeps. */
-			c.folder = theirs->fid;
-			c.term = 1 + (x.auth_term > y.auth_term ? x.auth_term
-								: y.auth_term);
-			c.site = theirs->auth_site;
-			rc = journal_put(j, &ID_ACCOUNT, &c, err);
-			if (rc < 0)
-				return rc;
-		}
-		c.kind = CHANGE_MERGE;
-		c.folder = x.fid;
+		struct change c = account_change(CHANGE_MERGE, &x.fid, now);
 		c.other = y.fid;
-		rc = journal_put(j, &ID_ACCOUNT, &c, err);
-		if (rc < 0)
+		if ((rc = capture_stay_home(j, &x, &y.authority, err)) < 0 ||
+			(rc = capture_stay_home(j, &y, &x.authority, err)) <
+				0 ||
+			(rc = journal_put(j, &ID_ACCOUNT, &c, err)) < 0)
 			return rc;
 	}
 }

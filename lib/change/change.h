@@ -90,8 +90,9 @@ struct change {
 	struct id128 other;   /* MERGE: the other folder */
 	const char *path;     /* FOLDER RENAME SUBSCRIBE: "A/B", mUTF-7 parts */
 	bool value;           /* SUBSCRIBE: subscribed */
-	uint32_t uidvalidity; /* IDENTITY */
-	uint32_t uidnext;     /* IDENTITY: floor */
+	uint32_t uidvalidity; /* IDENTITY; AUTHORITY: of the claimant's folder
+				 when it claimed; 0: none */
+	uint32_t uidnext;     /* IDENTITY: floor; AUTHORITY: as above */
 	struct id128 guid;    /* IDENTITY: mailbox GUID; zero: none */
 	uint64_t term, site;  /* AUTHORITY */
 	struct position end;  /* BEGIN: continued position; GAP: incarnation

@@ -21,11 +21,12 @@ enum change_field {
 	FIELD_OTHER = 1 << 9,
 	FIELD_PATH = 1 << 10,
 	FIELD_VALUE = 1 << 11,
-	FIELD_IDENTITY = 1 << 12,  /* uidvalidity, uidnext, guid */
+	FIELD_GUID = 1 << 12,
 	FIELD_AUTHORITY = 1 << 13, /* term, site */
 	FIELD_END = 1 << 14,
 	FIELD_GAP = 1 << 15, /* first, reason */
-	FIELD_BORN = 1 << 16 /* its dot is its own log and lsn */
+	FIELD_BORN = 1 << 16, /* its dot is its own log and lsn */
+	FIELD_UIDS = 1 << 17  /* uidvalidity, uidnext */
 };
 
 /* Logs in which a kind may occur. */

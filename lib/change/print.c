@@ -146,14 +146,14 @@ static void print_folder(
 		print_quoted("", c->path, ret);
 	if (fields & FIELD_VALUE)
 		buf_add_str(ret, c->value ? " yes" : " no");
-	if (fields & FIELD_IDENTITY) {
-		buf_printf(ret, " uidvalidity %" PRIu32 " uidnext %" PRIu32,
-			c->uidvalidity, c->uidnext);
-		print_id("guid ", &c->guid, ret);
-	}
 	if (fields & FIELD_AUTHORITY)
 		buf_printf(ret, " term %" PRIu64 " site %016" PRIx64, c->term,
 			c->site);
+	if (fields & FIELD_UIDS)
+		buf_printf(ret, " uidvalidity %" PRIu32 " uidnext %" PRIu32,
+			c->uidvalidity, c->uidnext);
+	if (fields & FIELD_GUID)
+		print_id("guid ", &c->guid, ret);
 }
 
 void change_print(const struct change *change, struct buf *ret)

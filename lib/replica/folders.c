@@ -242,16 +242,15 @@ static int unconfirm(struct replica *r, int64_t folder, struct err *err)
 	return rc < 0 ? rc : retally(r, folder, 1, err);
 }
 
-/* Is claim x stronger than y? The higher term, of equal terms the older
-   claim: a site that lost its state does not take folders from their home. */
-static bool stronger(uint64_t x_term, uint64_t x_stamp, uint64_t x_site,
-	uint64_t y_term, uint64_t y_stamp, uint64_t y_site)
+static struct claim read_claim(sqlite3_stmt *st, int col)
 {
-	if (x_term != y_term)
-		return x_term > y_term;
-	if (x_stamp != y_stamp)
-		return x_stamp < y_stamp;
-	return x_site > y_site;
+	return (struct claim){
+		.term = (uint64_t)sqlite3_column_int64(st, col),
+		.site = (uint64_t)sqlite3_column_int64(st, col + 1),
+		.stamp = (uint64_t)sqlite3_column_int64(st, col + 2),
+		.uidvalidity = (uint32_t)sqlite3_column_int64(st, col + 3),
+		.uidnext = (uint32_t)sqlite3_column_int64(st, col + 4),
+	};
 }
 
 /* With a new authority, what the old one said of UIDs is void. */
@@ -259,9 +258,10 @@ static int apply_authority(struct replica *r, const struct change *c,
 	int64_t by_log, int64_t folder, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT auth_term, auth_site, auth_stamp FROM folder"
-		" WHERE id = ?",
+		"SELECT auth_term, auth_site, auth_stamp, auth_uidvalidity,"
+		" auth_uidnext FROM folder WHERE id = ?",
 		"i", folder);
+	struct claim said = claim_said(c), known;
 
 	(void)by_log;
 	if (!st)
@@ -269,18 +269,18 @@ static int apply_authority(struct replica *r, const struct change *c,
 	int rc = sql_step(r, st, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : 1;
-	uint64_t term = (uint64_t)sqlite3_column_int64(st, 0);
-	uint64_t site = (uint64_t)sqlite3_column_int64(st, 1);
-	uint64_t stamp = (uint64_t)sqlite3_column_int64(st, 2);
+	known = read_claim(st, 0);
 	sqlite3_reset(st);
-	if (term && !stronger(c->term, c->by.stamp, c->site, term, stamp, site))
+	if (claim_cmp(&said, &known) <= 0)
 		return 1;
 	rc = sql_run(r, err,
 		"UPDATE folder SET auth_term = ?, auth_site = ?,"
-		" auth_stamp = ? WHERE id = ?",
-		"iiii", (int64_t)c->term, (int64_t)c->site,
-		(int64_t)c->by.stamp, folder);
-	if (rc < 0 || !term || site == c->site)
+		" auth_stamp = ?, auth_uidvalidity = ?, auth_uidnext = ?"
+		" WHERE id = ?",
+		"iiiiii", (int64_t)said.term, (int64_t)said.site,
+		(int64_t)said.stamp, (int64_t)said.uidvalidity,
+		(int64_t)said.uidnext, folder);
+	if (rc < 0 || !known.term || known.site == said.site)
 		return rc;
 	/* UIDs and identity are the new authority's to state. */
 	rc = sql_run(r, err,
@@ -373,7 +373,7 @@ static int apply_merge(struct replica *r, const struct change *c,
 		placed.id = win;
 		rc = replica_folder_place(r, &placed, err);
 	}
-	/* Registers: the greater write; authority: the higher term. */
+	/* Registers: the greater write; authority: the stronger claim. */
 	if (rc >= 0 && write_id_cmp(&l->path_by, &w->path_by) > 0)
 		rc = sql_run(r, err,
 			"UPDATE folder SET (path, path_stamp, path_log,"
@@ -387,20 +387,17 @@ static int apply_merge(struct replica *r, const struct change *c,
 			" subscribed_stamp, subscribed_log, subscribed_lsn"
 			" FROM folder WHERE id = ?) WHERE id = ?",
 			"ii", lose, win);
-	bool by_loser = l->auth_term &&
-			(!w->auth_term || stronger(l->auth_term, l->auth_stamp,
-						  l->auth_site, w->auth_term,
-						  w->auth_stamp, w->auth_site));
+	bool by_loser = claim_cmp(&l->authority, &w->authority) > 0;
 	/* Only the authority's UIDs stay confirmed. */
 	if (rc >= 0)
 		rc = unconfirm(r, by_loser ? win : lose, err);
 	if (rc >= 0 && by_loser)
 		rc = sql_run(r, err,
 			"UPDATE folder SET (auth_term, auth_site, auth_stamp,"
-			" uidvalidity,"
+			" auth_uidvalidity, auth_uidnext, uidvalidity,"
 			" uidnext, guid, extra, identity_stamp, identity_log,"
-			" identity_lsn) = (SELECT auth_term, auth_site, "
-			"auth_stamp,"
+			" identity_lsn) = (SELECT auth_term, auth_site,"
+			" auth_stamp, auth_uidvalidity, auth_uidnext,"
 			" uidvalidity, uidnext, guid, extra, identity_stamp,"
 			" identity_log, identity_lsn FROM folder WHERE id = ?)"
 			" WHERE id = ?",
@@ -489,10 +486,11 @@ int apply_folder_change(struct replica *r, const struct change *c,
 	" dead AND messages = 0, uidvalidity, uidnext, guid, extra,"           \
 	" identity_stamp, identity_log, identity_lsn, subscribed,"             \
 	" subscribed_stamp, subscribed_log, subscribed_lsn, auth_term,"        \
-	" auth_site, born_stamp, born_log, born_lsn, messages, digest,"        \
+	" auth_site, auth_stamp, auth_uidvalidity, auth_uidnext, born_stamp,"  \
+	" born_log, born_lsn, messages, digest,"                               \
 	" p_path, p_ino, p_subscribed, p_uidvalidity, p_uidnext, p_guid,"      \
 	" p_extra, cookie, cookie_good, off, stopped, held_mail, guard_ok,"    \
-	" guard_count, auth_stamp FROM folder "
+	" guard_count FROM folder "
 
 static int read_by(struct replica *r, sqlite3_stmt *st, int col,
 	struct write_id *ret, struct err *err)
@@ -517,29 +515,27 @@ static int read_folder(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	sql_blob(st, 9, f->guid.b, sizeof(f->guid.b));
 	f->extra = sql_text(st, 10, arena);
 	f->subscribed = sqlite3_column_int64(st, 14) != 0;
-	f->auth_term = (uint64_t)sqlite3_column_int64(st, 18);
-	f->auth_site = (uint64_t)sqlite3_column_int64(st, 19);
-	f->messages = (uint64_t)sqlite3_column_int64(st, 23);
-	sql_blob(st, 24, f->digest, sizeof(f->digest));
-	f->p_path = sql_text(st, 25, arena);
-	f->p_ino = (uint64_t)sqlite3_column_int64(st, 26);
-	f->p_subscribed = sqlite3_column_int64(st, 27) != 0;
-	f->p_uidvalidity = (uint32_t)sqlite3_column_int64(st, 28);
-	f->p_uidnext = (uint32_t)sqlite3_column_int64(st, 29);
-	sql_blob(st, 30, f->p_guid.b, sizeof(f->p_guid.b));
-	f->p_extra = sql_text(st, 31, arena);
-	sql_blob(st, 32, f->cookie, sizeof(f->cookie));
-	f->cookie_good = sqlite3_column_int64(st, 33) != 0;
-	f->off = sqlite3_column_int64(st, 34) != 0;
-	f->stopped = sql_text(st, 35, arena);
-	f->held_mail = sqlite3_column_int64(st, 36) != 0;
-	f->guard_ok = sqlite3_column_int64(st, 37) != 0;
-	f->guard_count = (uint64_t)sqlite3_column_int64(st, 38);
-	f->auth_stamp = (uint64_t)sqlite3_column_int64(st, 39);
+	f->authority = read_claim(st, 18);
+	f->messages = (uint64_t)sqlite3_column_int64(st, 26);
+	sql_blob(st, 27, f->digest, sizeof(f->digest));
+	f->p_path = sql_text(st, 28, arena);
+	f->p_ino = (uint64_t)sqlite3_column_int64(st, 29);
+	f->p_subscribed = sqlite3_column_int64(st, 30) != 0;
+	f->p_uidvalidity = (uint32_t)sqlite3_column_int64(st, 31);
+	f->p_uidnext = (uint32_t)sqlite3_column_int64(st, 32);
+	sql_blob(st, 33, f->p_guid.b, sizeof(f->p_guid.b));
+	f->p_extra = sql_text(st, 34, arena);
+	sql_blob(st, 35, f->cookie, sizeof(f->cookie));
+	f->cookie_good = sqlite3_column_int64(st, 36) != 0;
+	f->off = sqlite3_column_int64(st, 37) != 0;
+	f->stopped = sql_text(st, 38, arena);
+	f->held_mail = sqlite3_column_int64(st, 39) != 0;
+	f->guard_ok = sqlite3_column_int64(st, 40) != 0;
+	f->guard_count = (uint64_t)sqlite3_column_int64(st, 41);
 	if ((rc = read_by(r, st, 3, &f->path_by, err)) < 0 ||
 		(rc = read_by(r, st, 11, &f->identity_by, err)) < 0 ||
 		(rc = read_by(r, st, 15, &f->subscribed_by, err)) < 0 ||
-		(rc = read_by(r, st, 20, &f->born_by, err)) < 0)
+		(rc = read_by(r, st, 23, &f->born_by, err)) < 0)
 		return rc;
 	return 0;
 }

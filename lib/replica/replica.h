@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "change.h"
+#include "claim.h"
 #include "hash.h"
 #include "ident.h"
 #include "mem.h"
@@ -122,8 +123,7 @@ struct replica_folder {
 	struct write_id identity_by;
 	bool subscribed;
 	struct write_id subscribed_by;
-	uint64_t auth_term, auth_site;
-	uint64_t auth_stamp;  /* of the claim: of equal terms the older wins */
+	struct claim authority;
 	struct write_id born_by;
 	uint64_t messages;    /* alive, placed here by merge */
 	uint8_t digest[16];

@@ -40,7 +40,9 @@ static const char schema_text[] =
 	" subscribed INTEGER NOT NULL DEFAULT 0," BY("subscribed")
 	" auth_term INTEGER NOT NULL DEFAULT 0,"
 	" auth_site INTEGER NOT NULL DEFAULT 0,"
-	" auth_stamp INTEGER NOT NULL DEFAULT 0," BY("born")
+	" auth_stamp INTEGER NOT NULL DEFAULT 0,"
+	" auth_uidvalidity INTEGER NOT NULL DEFAULT 0,"
+	" auth_uidnext INTEGER NOT NULL DEFAULT 0," BY("born")
 	" messages INTEGER NOT NULL DEFAULT 0, digest BLOB,"
 	" p_path TEXT, p_ino INTEGER NOT NULL DEFAULT 0,"
 	" p_subscribed INTEGER NOT NULL DEFAULT 0,"

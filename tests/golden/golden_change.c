@@ -200,6 +200,8 @@ static void make_account(struct change_batch *b, struct log_id log)
 	c->folder = OTHER_FOLDER;
 	c->term = 3;
 	c->site = 0x2122232425262728;
+	c->uidvalidity = 1795303760;
+	c->uidnext = 21;
 	c = add(b, log, CHANGE_RENAME);
 	c->folder = OTHER_FOLDER;
 	c->path = "Archive/2026";

@@ -286,6 +286,8 @@ static inline void maker_strip(struct change *c)
 		c->folder = kept.folder;
 		c->term = kept.term;
 		c->site = kept.site;
+		c->uidvalidity = kept.uidvalidity;
+		c->uidnext = kept.uidnext;
 		return;
 	case CHANGE_MERGE:
 		c->folder = kept.folder;

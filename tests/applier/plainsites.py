@@ -1,0 +1,161 @@
+"""Sites whose mail a test changes itself, file by file, as Dovecot would: for
+what depends on the order of events.  No mail server is needed.  The programs
+are found in $PB_BIN."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BIN = os.environ['PB_BIN']
+
+
+class Site:
+    """One account, "alice"."""
+
+    def __init__(self, top, name):
+        self.name = name
+        self.top = top
+        self.config = self.path('conf')
+        self.mail = self.path('mail')
+        self.state = self.path('state')
+        self.more = ''          # of the configuration
+        self.said = ''          # by the last run, on stderr
+        self.write_config()
+        self.key = self.run('init').strip()
+
+    def path(self, what):
+        return os.path.join(self.top, '%s.%s' % (self.name, what))
+
+    def write_config(self):
+        with open(self.config, 'w') as file:
+            file.write('site "%s" { state = "%s" }\n'
+                       'account "alice" { maildir = "%s" }\n%s'
+                       % (self.name, self.state, self.mail, self.more))
+
+    def peer(self, other, via, key=None):
+        self.more += 'peer "%s" { key = "%s" via = "%s" }\n' % (
+            other.name, key or other.key, via)
+        self.write_config()
+
+    def run(self, *args, code=0):
+        """Runs packetboat; returns what it printed."""
+        done = subprocess.run(
+            [os.path.join(BIN, 'packetboat'), '-c', self.config, *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.said = done.stderr
+        assert done.returncode == code, '%s: packetboat %s: exit %d:\n%s%s' % (
+            self.name, ' '.join(args), done.returncode, done.stdout,
+            done.stderr)
+        return done.stdout
+
+    def log(self):
+        """All that this site logged, as text."""
+        files = [os.path.join(where, name) for where, _, names in
+                 os.walk(os.path.join(self.state, 'log')) for name in names
+                 if name.endswith('.changes')]
+        return self.run('log', *sorted(files))
+
+    # Its mail, as the server changes it.
+
+    def folder(self, name='', uidvalidity=1000, guid='a'):
+        path = os.path.join(self.mail, name)
+        for sub in ('cur', 'new', 'tmp'):
+            os.makedirs(os.path.join(path, sub))
+        self.uidlist(name, '3 V%d N1 G%s' % (uidvalidity, guid * 32))
+
+    def uidlist(self, name, *lines):
+        """Writes it, or reads it where there are no lines."""
+        path = os.path.join(self.mail, name, 'dovecot-uidlist')
+        if lines:
+            with open(path + '.new', 'w') as file:
+                file.write('\n'.join(lines) + '\n')
+            os.rename(path + '.new', path)
+        with open(path) as file:
+            return file.read().splitlines()
+
+    def uids(self, name=''):
+        """{UID: base} of what is there."""
+        there = {self.base(f) for f in self.files(name)}
+        pairs = (line.split(' ', 1) for line in self.uidlist(name)[1:])
+        bases = {int(uid): rest.split(':', 1)[1] for uid, rest in pairs}
+        return {uid: base for uid, base in bases.items() if base in there}
+
+    def uidvalidity(self, name=''):
+        return int(self.uidlist(name)[0].split(' V')[1].split()[0])
+
+    @staticmethod
+    def base(file):
+        return file.split(':2,')[0]
+
+    def files(self, name=''):
+        path = os.path.join(self.mail, name)
+        return [f for sub in ('cur', 'new')
+                for f in os.listdir(os.path.join(path, sub))
+                if not f.startswith('.')]
+
+    def save(self, base, name='', extra='', flags='', body=None):
+        path = os.path.join(self.mail, name)
+        tmp = os.path.join(path, 'tmp', base)
+        with open(tmp, 'w') as file:
+            file.write(body or 'Subject: %s\n\nBody of %s\n' % (base, base))
+        os.rename(tmp, os.path.join(path, 'cur', '%s:2,%s' % (base, flags)))
+        self.line(base, name, extra)
+
+    def line(self, base, name='', extra=''):
+        """Gives a message the next UID."""
+        lines = self.uidlist(name)
+        uid = max([int(lines[0].split(' N')[1].split()[0]) - 1] +
+                  [int(line.split()[0]) for line in lines[1:]]) + 1
+        lines.append('%d %s:%s' % (uid, extra and extra + ' ', base))
+        self.uidlist(name, *lines)
+
+
+class Sites:
+    """Sites in one directory; paired by a directory of their own."""
+
+    def __init__(self):
+        self.top = tempfile.mkdtemp(prefix='packetboat-sites-')
+        self.carriers = 0
+
+    def site(self, name):
+        return Site(self.top, name)
+
+    def pair(self, *two):
+        """A carrier that makes two sites peers; returns its directory."""
+        self.carriers += 1
+        path = os.path.join(self.top, 'carrier%d' % self.carriers)
+        os.mkdir(path)
+        two[0].run('media', 'init', path)
+        for site, other in (two, two[::-1]):
+            site.peer(other, 'dir:' + path)
+        return path
+
+    def two(self):
+        sites = self.site('a'), self.site('b')
+        self.carrier = self.pair(*sites)
+        return sites
+
+    def close(self):
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def main(checks):
+    """Runs those that are named in argv, or all."""
+    failed = 0
+    for function in checks:
+        if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
+            continue
+        sites = Sites()
+        try:
+            function(sites)
+            print('ok', function.__name__, flush=True)
+        except Exception as error:  # noqa: BLE001: told, and the next one
+            failed += 1
+            print('FAILED %s: %r\n%s' % (function.__name__, error, error),
+                  flush=True)
+        finally:
+            sites.close()
+    return 1 if failed else 0
