@@ -3,7 +3,7 @@
  *
  * A rename waits while its target is taken by a folder that itself has to go
  * elsewhere; where they wait for each other, one steps aside under a
- * temporary name first.
+ * temporary name first. So does one that is to lie below its own name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +183,10 @@ int place_names(struct placing *p, struct err *err)
 				if (wants_move(in_it) &&
 					!place_given_up(p, in_it->id))
 					stuck = f;
+				continue;
+			}
+			if (starts_with_folder(f->path, f->p_path)) {
+				stuck = f;
 				continue;
 			}
 			struct err one = ERR_INIT;
