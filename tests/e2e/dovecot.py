@@ -333,11 +333,14 @@ class Dovecot:
     # A client moves a mail out and back: Dovecot keeps its base name while
     # the old line lingers in the uidlist, and then warns of its own doing.
     # A folder deleted and made again by sessions that race: its index log.
+    # RENAME to a name below which one of its children's lies: that child
+    # keeps its old name (Maildir++).
     # Seen without Packetboat; never allowed where only the applier writes.
     MOVED_BACK = (
         r'Warning: .*(/dovecot-uidlist: Duplicate file entry at line '
         r'|: Expunged message reappeared, giving a new UID )'
-        r'|Error: .*: duplicate transaction log sequence ')
+        r'|Error: .*: duplicate transaction log sequence '
+        r'|Error: rename\(.*\) failed: Directory not empty')
 
     def log_lines(self):
         try:
