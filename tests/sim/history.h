@@ -1,0 +1,76 @@
+/*
+ * history: what happens, one event a line, to be run, shrunk and replayed.
+ *
+ *	sites 2
+ *	peer a b both both
+ *	save a INBOX 1 FS
+ *	write a
+ *	hand a b 0 cut 12 99
+ *	collect b a 0
+ *
+ * An event that has nothing to do (its mail is not there, the stick is
+ * elsewhere) does nothing, so that any part of a history is one, too.
+ */
+#ifndef PB_HISTORY_H
+#define PB_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem.h"
+
+#define EVENT_PATH 48
+#define EVENT_WORD 24
+
+enum event_kind {
+	EVENT_SITES, /* n: how many; the first event */
+	EVENT_PEER,  /* site, other; word: what site's changes are to other and
+			path: what other's are to site: "both" "send" … */
+	EVENT_CREATE,
+	EVENT_DELETE,
+	EVENT_RENAME,
+	EVENT_SUBSCRIBE,
+	EVENT_UNSUBSCRIBE,
+	EVENT_SAVE,    /* word: letters, "-" none */
+	EVENT_DELIVER, /* into new/, without a UID yet */
+	EVENT_FLAG,    /* word: "+S", "-S", "+$keyword" */
+	EVENT_EXPUNGE,
+	EVENT_COPY,
+	EVENT_MOVE,
+	EVENT_SELECT, /* somebody looks */
+	EVENT_WAIT,   /* n seconds, everywhere */
+	EVENT_WRITE,
+	EVENT_HAND,    /* over: other's bundle onto a medium */
+	EVENT_COLLECT, /* other's bundles from a medium */
+	EVENT_APPLY,
+	EVENT_KINDS
+};
+
+struct event {
+	enum event_kind kind;
+	unsigned site, other, medium, token;
+	char path[EVENT_PATH], to[EVENT_PATH];
+	char word[EVENT_WORD];
+	int64_t n;
+	uint64_t seed;
+	/* The power of the site is cut at that call of this event; 0: not. */
+	uint64_t cut_at, cut_seed;
+};
+
+struct history {
+	struct event *events;
+	size_t count;
+};
+
+void history_free(struct history *h);
+void history_add(struct history *h, const struct event *e);
+void event_print(const struct event *e, struct buf *ret);
+void history_print(const struct history *h, struct buf *ret);
+/* Returns 0, or the number of the first line that is none. */
+size_t history_parse(const char *text, struct history *ret);
+
+/* The history of a seed: always the same. */
+void history_make(uint64_t seed, struct history *ret);
+
+#endif

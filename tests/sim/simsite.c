@@ -1,0 +1,605 @@
+#include "simsite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture.h"
+#include "collect.h"
+#include "err.h"
+#include "handover.h"
+#include "place.h"
+#include "program.h"
+#include "receive.h"
+#include "report.h"
+#include "simstore.h"
+
+#define BODIES STATE_DIR "/bodies"
+#define REFUSED STATE_DIR "/refused"
+#define LOCK_WAIT_MS 30000
+#define UID_WAIT_NS INT64_C(2200000000)
+#define UID_WAITS 3
+#define LATE_MS 900000
+#define TRASH_AGE_S (30 * 86400)
+#define TRASH_BYTES (UINT64_C(1) << 30)
+#define SEQUENCE_LEN 16
+
+static const char *const accounts[] = {ACCOUNT};
+
+static void begin(struct sim_site *s)
+{
+	s->code = EXIT_DONE;
+	s->said[0] = '\0';
+}
+
+static void say(struct sim_site *s, int code, const char *text)
+{
+	size_t len = strlen(s->said);
+
+	s->code = exit_worse(s->code, code);
+	snprintf(s->said + len, sizeof(s->said) - len, "%s%s", len ? "; " : "",
+		text);
+}
+
+static void fail(struct sim_site *s, const struct err *err)
+{
+	say(s, exit_for(err), err->text);
+}
+
+static struct os *os_of(struct sim_site *s)
+{
+	return simdisk_os(s->disk);
+}
+
+/* ---- life ---- */
+
+void simsite_init(struct sim_site *s, const char *name,
+	const struct sim_site *sites, struct mailbag *bag, uint64_t seed)
+{
+	uint8_t key_seed[32] = {(uint8_t)name[0]};
+
+	*s = (struct sim_site){.sites = sites};
+	mail_text(s->name, sizeof(s->name), name);
+	s->disk = simdisk_new(seed);
+	key_from_seed(key_seed, &s->key);
+	simdisk_put(s->disk, STATE_DIR "/key", name, 1);
+	mail_server_init(&s->mail, os_of(s), bag, s->name,
+		(uint32_t)(1000 * (name[0] - 'a' + 1)));
+}
+
+void simsite_release(struct sim_site *s)
+{
+	mail_server_release(&s->mail);
+	simdisk_free(s->disk);
+	*s = (struct sim_site){0};
+}
+
+static int open_account(
+	struct sim_site *s, bool create, struct account *ret, struct err *err)
+{
+	return account_open(ret, os_of(s), STATE_DIR, ACCOUNT,
+		s->key.pub.origin, create, err);
+}
+
+/* ---- the writer ---- */
+
+static bool claims(const struct sim_site *s)
+{
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known && !s->peers[i].sends)
+			return false;
+	return true;
+}
+
+static void complain_of_folders(struct sim_site *s, struct account *a)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	size_t count;
+
+	if (replica_folders(a->replica, &arena, &folders, &count, NULL) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (folders[i].p_path && !folders[i].off &&
+			(*folders[i].stopped || folders[i].guard_count))
+			say(s, EXIT_OPERATOR,
+				*folders[i].stopped ? folders[i].stopped
+						    : "expunges wait");
+}
+
+/* Returns true if it is to look again in a moment. */
+static bool look_once(struct sim_site *s, struct store *store)
+{
+	struct capture_config config = {.claim = claims(s),
+		.guard_percent = 50,
+		.guard_least = 100,
+		.give_uids = true};
+	struct capture_result result = {0};
+	struct err err = ERR_INIT;
+	struct account a;
+	int rc = open_account(s, true, &a, &err);
+
+	if (rc < 0) {
+		fail(s, &err);
+		return false;
+	}
+	rc = account_lock(&a, LOCK_WAIT_MS, &err);
+	if (rc >= 0)
+		rc = capture_account(&a, store, &config, &result, &err);
+	if (rc < 0)
+		fail(s, &err);
+	complain_of_folders(s, &a);
+	account_close(&a);
+	return rc >= 0 && result.waiting;
+}
+
+void simsite_write(struct sim_site *s)
+{
+	struct err err = ERR_INIT;
+	struct store *store;
+
+	begin(s);
+	if (simstore_open(&s->mail, &store, &err) < 0) {
+		fail(s, &err);
+		return;
+	}
+	for (int i = 0; look_once(s, store) && i < UID_WAITS; i++) {
+		begin(s);
+		os_of(s)->ops->sleep_ns(os_of(s), UID_WAIT_NS);
+	}
+	store->ops->close(store);
+}
+
+/* ---- bodies, as packetboat-writer --serve ---- */
+
+static int read_mail(struct sim_site *s, struct store *store,
+	const char *folder, const char *base, const struct hash *hash,
+	struct buf *ret, struct err *err)
+{
+	struct store_stat st;
+	int fd;
+	int rc = store->ops->open(store, folder, base, NULL, &fd, &st, err);
+
+	if (rc < 0)
+		return rc;
+	buf_clear(ret);
+	rc = os_read_all(os_of(s), fd, buf_room(ret, st.size + 1), st.size, 0,
+		base, err);
+	os_of(s)->ops->close(os_of(s), fd);
+	if (rc < 0)
+		return rc;
+	ret->len = st.size;
+	struct hash is = hash_of(ret->data, ret->len);
+	return memcmp(&is, hash, sizeof(is))
+		       ? err_set(err, ERR_CORRUPT, "not the bytes it had")
+		       : 0;
+}
+
+/* The first mail that has this body whole. */
+static int find_body(struct sim_site *s, struct account *a, struct store *store,
+	const struct hash *hash, struct buf *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message m = {.id = 0};
+	struct replica_folder f;
+	int worst = err_set(err, ERR_ABSENT, "no mail has it");
+
+	for (;;) {
+		int rc = replica_message_with_hash(
+			a->replica, hash, NULL, m.id, &arena, &m, err);
+
+		if (rc != 0)
+			return rc < 0 ? err_set(err, ERR_IO, "state") : worst;
+		rc = replica_folder_by_row(
+			a->replica, m.p_folder, &arena, &f, err);
+		if (rc != 0 || !f.p_path)
+			continue;
+		rc = read_mail(s, store, f.p_path, m.p_base, hash, ret, err);
+		if (rc >= 0)
+			return 0;
+		if (rc != ERR_ABSENT)
+			worst = rc;
+	}
+}
+
+static int body_of(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	struct sim_site *s = arg;
+	AUTO_BUF struct buf body = BUF_INIT;
+	struct store *store;
+	struct account a;
+	int rc = open_account(s, false, &a, err);
+
+	(void)account;
+	if (rc < 0)
+		return rc;
+	rc = simstore_open(&s->mail, &store, err);
+	if (rc >= 0) {
+		rc = find_body(s, &a, store, hash, &body, err);
+		store->ops->close(store);
+	}
+	account_close(&a);
+	if (rc < 0)
+		return rc;
+	*ret_size = body.len;
+	if (offset < body.len)
+		buf_add(ret, body.data + offset,
+			body.len - offset < max ? body.len - offset : max);
+	return 0;
+}
+
+/* ---- the shipper ---- */
+
+static char *inbox_of(const struct sim_site *s, size_t peer)
+{
+	return mem_printf(STATE_DIR "/inbox/%s", s->sites[peer].name);
+}
+
+void simsite_collect(struct sim_site *s, size_t peer, struct sim_medium *medium)
+{
+	AUTO_FREE char *inbox = inbox_of(s, peer);
+	struct collect_result got = {0};
+	struct err err = ERR_INIT;
+	struct carrier *c =
+		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
+
+	begin(s);
+	if (collect_bundles(os_of(s), c, s->key.pub.origin,
+		    s->sites[peer].key.pub.origin, inbox, &got, &err) < 0)
+		fail(s, &err);
+	c->ops->close(c);
+}
+
+static bool inbox_holds(struct sim_site *s, size_t peer)
+{
+	AUTO_FREE char *dir = inbox_of(s, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (os_of(s)->ops->list(os_of(s), dir, &list) < 0)
+		return false;
+	while (os_list_next(&list, &at, &entry)) {
+		const char *end = strrchr(entry.name, '.');
+
+		if (end && strcmp(end, ".parcel") == 0)
+			return true;
+	}
+	return false;
+}
+
+void simsite_hand_over(
+	struct sim_site *s, size_t peer, struct sim_medium *medium)
+{
+	struct handover_config config = {.os = os_of(s),
+		.state_dir = STATE_DIR,
+		.self = &s->key,
+		.peer = &s->sites[peer].key.pub,
+		.send_changes = s->peers[peer].sends,
+		.unread = inbox_holds(s, peer),
+		.level = 1,
+		.link = "",
+		.accounts = accounts,
+		.account_count = 1,
+		.body = body_of,
+		.body_arg = s};
+	struct handover_result handed;
+	struct err err = ERR_INIT;
+	struct carrier *c =
+		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
+	int rc = c->ops->tidy(c, config.peer->origin, &err);
+
+	begin(s);
+	if (rc >= 0)
+		rc = handover_to_carrier(&config, c, &handed, &err);
+	if (rc < 0)
+		fail(s, &err);
+	else if (handed.damaged)
+		say(s, EXIT_OPERATOR, "mails are not as they were logged");
+	c->ops->close(c);
+}
+
+/* ---- the applier ---- */
+
+static bool account_ok(void *arg, const char *account)
+{
+	(void)arg;
+	return strcmp(account, ACCOUNT) == 0;
+}
+
+static void put_aside(struct sim_site *s, const char *path, const char *name)
+{
+	struct os *os = os_of(s);
+	struct err err = ERR_INIT;
+	AUTO_FREE char *to = mem_printf(REFUSED "/%s", name);
+	int rc = dir_make(os, REFUSED, 0700, &err);
+
+	if (rc >= 0 && (rc = os->ops->rename(os, path, to)) < 0)
+		err_set_os(&err, -rc, "rename %s", path);
+	if (rc < 0)
+		fail(s, &err);
+}
+
+static void take_one(struct sim_site *s, const struct receive_config *config,
+	const char *dir, const char *name)
+{
+	struct os *os = os_of(s);
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct receive_result got = {0};
+	struct err err = ERR_INIT;
+	int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err);
+
+	if (rc >= 0)
+		rc = receive_parcel(
+			config, parcel.data, parcel.len, &got, &err);
+	if (rc >= 0) {
+		os->ops->unlink(os, path);
+		return;
+	}
+	if (rc == ERR_TORN)
+		return; /* kept for later */
+	if (rc == ERR_CONFLICT)
+		err.code = ERR_OPERATOR;
+	fail(s, &err);
+	if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT) {
+		put_aside(s, path, name);
+		say(s, EXIT_OPERATOR, "refused");
+	}
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static bool under_way(char *const *names, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
+			return true;
+	return false;
+}
+
+/* Bundle by bundle, none of which something is under way still. */
+static void take_inbox_of(
+	struct sim_site *s, const struct receive_config *config, size_t peer)
+{
+	struct os *os = os_of(s);
+	AUTO_FREE char *dir = inbox_of(s, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0, count = 0;
+	char **names = NULL;
+
+	if (os->ops->list(os, dir, &list) < 0)
+		return;
+	while (os_list_next(&list, &at, &entry)) {
+		if (strlen(entry.name) <= SEQUENCE_LEN ||
+			!strstr(entry.name, ".parcel"))
+			continue;
+		names = mem_grow(names, count + 1, sizeof(*names));
+		names[count++] = mem_dup(entry.name);
+	}
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0, next; i < count; i = next) {
+		for (next = i + 1; next < count; next++)
+			if (strncmp(names[i], names[next], SEQUENCE_LEN))
+				break;
+		if (under_way(names, i, next))
+			continue;
+		for (size_t k = i; k < next; k++)
+			take_one(s, config, dir, names[k]);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* All that is known of logs and is placed is applied. */
+static int note_applied(
+	struct account *a, const struct place_result *placed, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	int64_t *todo;
+	size_t count, todo_count;
+
+	if (placed->waiting || placed->busy)
+		return 0;
+	int rc = replica_begin(a->replica, err);
+	if (rc >= 0)
+		rc = replica_logs(a->replica, &arena, &logs, &count, err);
+	if (rc >= 0)
+		rc = replica_todo_folders(
+			a->replica, &arena, &todo, &todo_count, err);
+	for (size_t i = 0; rc >= 0 && !todo_count && i < count; i++) {
+		if (logs[i].applied == logs[i].known.lsn)
+			continue;
+		logs[i].applied = logs[i].known.lsn;
+		rc = replica_log_set(a->replica, &logs[i], err);
+	}
+	if (rc >= 0)
+		rc = replica_commit(a->replica, err);
+	replica_rollback(a->replica);
+	return rc;
+}
+
+static int place(struct sim_site *s, struct err *err)
+{
+	struct capture_config capture = {.claim = claims(s),
+		.guard_percent = 50,
+		.guard_least = 100,
+		.give_uids = true};
+	struct place_config config = {.bodies_dir = BODIES, .late_ms = LATE_MS};
+	struct capture_result captured = {0};
+	struct place_result placed = {0};
+	struct store *store = NULL;
+	struct account a;
+	int rc = open_account(s, false, &a, err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 0 : rc;
+	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc >= 0)
+		rc = simstore_open(&s->mail, &store, err);
+	if (rc >= 0)
+		rc = capture_account(&a, store, &capture, &captured, err);
+	if (rc >= 0 || rc == ERR_BUSY)
+		rc = place_account(&a, store, &config, &placed, err);
+	if (rc >= 0)
+		rc = note_applied(&a, &placed, err);
+	if (rc >= 0)
+		rc = store->ops->trash_clean(
+			store, TRASH_AGE_S, TRASH_BYTES, err);
+	if (store)
+		store->ops->close(store);
+	account_close(&a);
+	return rc;
+}
+
+void simsite_apply(struct sim_site *s)
+{
+	struct receive_peer peers[SITES_MAX];
+	struct receive_config config = {.os = os_of(s),
+		.state_dir = STATE_DIR,
+		.bodies_dir = BODIES,
+		.self = &s->key,
+		.peers = peers,
+		.reserve_percent = 5,
+		.account_ok = account_ok};
+	struct err err = ERR_INIT;
+
+	begin(s);
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known)
+			peers[config.peer_count++] =
+				(struct receive_peer){s->sites[i].name,
+					s->sites[i].key.pub, s->peers[i].takes};
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known)
+			take_inbox_of(s, &config, i);
+	if (place(s, &err) < 0)
+		fail(s, &err);
+	err = ERR_INIT;
+	if (receive_clean(&config, accounts, 1, &err) < 0)
+		fail(s, &err);
+}
+
+/* ---- status ---- */
+
+static void operator_needed(struct sim_status *ret, const char *why)
+{
+	if (!ret->operator_)
+		snprintf(ret->why, sizeof(ret->why), "%s", why);
+	ret->operator_ = true;
+}
+
+static int look_for_operator(
+	struct account *a, struct sim_status *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	struct report_gap *gaps;
+	const char *stopped;
+	size_t count, gap_count = 0;
+	int rc = replica_text_get(a->replica, "stopped", &arena, &stopped, err);
+
+	if (rc >= 0 && *stopped)
+		operator_needed(ret, stopped);
+	if (rc >= 0)
+		rc = replica_folders(a->replica, &arena, &folders, &count, err);
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		if (folders[i].dead)
+			continue;
+		if (*folders[i].stopped)
+			operator_needed(ret, folders[i].stopped);
+		if (folders[i].guard_count)
+			operator_needed(ret, "expunges wait");
+	}
+	if (rc >= 0)
+		rc = report_gaps(a->replica, &arena, &gaps, &gap_count, err);
+	if (rc >= 0 && gap_count)
+		operator_needed(ret, gaps[0].reason);
+	return rc;
+}
+
+static int look_at_logs(struct sim_site *s, struct account *a, uint64_t peer,
+	struct sim_status *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	struct replica_folder f;
+	struct replica_ack ack;
+	struct replica_want *wants;
+	size_t count, want_count = 0;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct log_id *log = &logs[i].known.log;
+
+		if (log->origin != s->key.pub.origin)
+			continue;
+		if (!id_is_account(&log->folder) &&
+			(replica_folder_by_fid(a->replica, &log->folder, &arena,
+				 &f, err) != 0 ||
+				f.authority.site != s->key.pub.origin))
+			continue;
+		rc = replica_ack_get(a->replica, peer, logs[i].id, &ack, err);
+		if (rc < 0)
+			break;
+		if (ack.durable < logs[i].known.lsn)
+			ret->lag += logs[i].known.lsn - ack.durable;
+		ret->unapplied += ack.durable - ack.applied;
+	}
+	if (rc >= 0)
+		rc = replica_wants(
+			a->replica, peer, &arena, &wants, &want_count, err);
+	ret->wanted = want_count;
+	return rc;
+}
+
+static void look_for_refused(struct sim_site *s, struct sim_status *ret)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+
+	if (os_of(s)->ops->list(os_of(s), REFUSED, &list) == 0 && list.len)
+		operator_needed(ret, "parcels were refused");
+}
+
+void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
+{
+	struct report_counts counts;
+	struct err err = ERR_INIT;
+	struct account a;
+	int rc = open_account(s, false, &a, &err);
+
+	*ret = (struct sim_status){0};
+	look_for_refused(s, ret);
+	if (rc == ERR_ABSENT)
+		return;
+	if (rc >= 0) {
+		ret->begun = true;
+		rc = look_for_operator(&a, ret, &err);
+		if (rc >= 0)
+			rc = look_at_logs(s, &a, s->sites[peer].key.pub.origin,
+				ret, &err);
+		if (rc >= 0)
+			rc = report_counts(a.replica, &counts, &err);
+		if (rc >= 0) {
+			ret->awaited = counts.awaited;
+			ret->todo = counts.todo;
+			ret->parked = counts.parked;
+		}
+		account_close(&a);
+	}
+	if (rc < 0) {
+		ret->failed = true;
+		operator_needed(ret, err.text);
+	}
+}

@@ -1,0 +1,65 @@
+/*
+ * simsite: one site: a machine, a mail server, a key, and what each program
+ * of Packetboat does when it runs once, by the same library calls in the same
+ * order. Only configuration, messages and processes are left out.
+ */
+#ifndef PB_SIMSITE_H
+#define PB_SIMSITE_H
+
+#include "key.h"
+#include "mailserver.h"
+#include "simdisk.h"
+#include "simmedium.h"
+
+struct err;
+
+#define SITES_MAX 7
+#define STATE_DIR "/s"
+#define ACCOUNT "alice"
+
+struct sim_peer {
+	bool known;
+	bool sends, takes; /* what "changes" says of this peer here */
+};
+
+struct sim_site {
+	char name[4];
+	struct simdisk *disk;
+	struct mail_server mail;
+	struct key_pair key;
+	struct sim_peer peers[SITES_MAX]; /* by number of the site */
+	const struct sim_site *sites;	  /* all of them */
+	/* Of the last run: its exit code, and what it said. */
+	int code;
+	char said[512];
+};
+
+/* name: one letter. seed: of the machine; the key is made of the name. */
+void simsite_init(struct sim_site *s, const char *name,
+	const struct sim_site *sites, struct mailbag *bag, uint64_t seed);
+void simsite_release(struct sim_site *s);
+
+/* The programs. What they would have said and their exit code stay in s. */
+void simsite_write(struct sim_site *s);
+void simsite_collect(
+	struct sim_site *s, size_t peer, struct sim_medium *medium);
+void simsite_hand_over(
+	struct sim_site *s, size_t peer, struct sim_medium *medium);
+void simsite_apply(struct sim_site *s);
+
+/* What `packetboat status` says. */
+struct sim_status {
+	bool begun;	/* there is a state */
+	bool operator_; /* exit code 3: somebody has to do something */
+	bool failed;	/* the state cannot be read */
+	char why[512];
+	/* Of one peer, as far as it has said: */
+	uint64_t lag;	    /* changes it does not know */
+	uint64_t unapplied; /* that it knows and has not placed */
+	uint64_t wanted;    /* bodies it asks for */
+	/* here: */
+	uint64_t awaited, todo, parked;
+};
+void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret);
+
+#endif
