@@ -204,6 +204,8 @@ static int merge_account(struct receiving *r, const char *name,
 	if (rc < 0)
 		return rc;
 	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc >= 0 && r->config->settle)
+		rc = r->config->settle(r->config->arg, &a, err);
 	if (rc >= 0)
 		rc = journal_begin(&j, &a, err);
 	if (rc >= 0) {

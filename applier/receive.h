@@ -38,6 +38,11 @@ struct receive_config {
 	unsigned reserve_percent; /* stop below this much free space */
 	/* May this peer write to this account? */
 	bool (*account_ok)(void *arg, const char *account);
+	/*
+	 * May be NULL: called before anything is merged into an account, its
+	 * lock held and no transaction open. Fails: the parcel does.
+	 */
+	int (*settle)(void *arg, struct account *a, struct err *err);
 	void *arg;
 };
 

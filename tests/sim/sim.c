@@ -5,7 +5,7 @@
  *	sim --twice                    each twice, and compare the hashes
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them
- *	sim --replay FILE              run a history that was written down
+ *	sim --replay FILE...           run histories that were written down
  *	sim --trace                    tell of every event
  *	sim --no-shrink                a failing history as it is
  *
@@ -43,8 +43,7 @@ struct shared {
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool twice, print, trace, no_shrink;
-	const char *replay;
+	bool twice, print, trace, no_shrink, replay;
 };
 
 struct sim {
@@ -214,17 +213,17 @@ static int print_seeds(const struct options *o)
 	return 0;
 }
 
-static int replay(struct sim *s)
+/* Returns 0; 1: it failed; 2: it is none. */
+static int replay(struct sim *s, const char *name)
 {
 	AUTO_BUF struct buf text = BUF_INIT;
-	const char *name = s->options.replay;
 	FILE *f = strcmp(name, "-") ? fopen(name, "r") : stdin;
 	struct history h;
 	size_t n, line;
 
 	if (!f) {
 		perror(name);
-		return 1;
+		return 2;
 	}
 	while ((n = fread(buf_room(&text, 4096), 1, 4096, f)) > 0)
 		text.len += n;
@@ -236,14 +235,28 @@ static int replay(struct sim *s)
 		history_free(&h);
 		return 2;
 	}
+	s->shared->outcome = (struct outcome){.at = 0};
 	in_child(s, run_one, &h);
-	if (s->shared->outcome.what[0])
+	bool failed = s->shared->outcome.what[0] != '\0';
+	if (failed)
 		report(s, &h, name);
 	else
 		printf("%s: %zu events, hash %016" PRIx64 "\n", name, h.count,
 			s->shared->outcome.hash);
 	history_free(&h);
-	return s->shared->outcome.what[0] != '\0';
+	return failed;
+}
+
+static int replay_all(struct sim *s, char *const *names, size_t count)
+{
+	int worst = count ? 0 : 2;
+
+	for (size_t i = 0; i < count; i++) {
+		int code = replay(s, names[i]);
+
+		worst = code > worst ? code : worst;
+	}
+	return worst;
 }
 
 /* ---- options ---- */
@@ -252,7 +265,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
 			"[--twice] [--print] [--trace] [--no-shrink] "
-			"[--replay FILE]\n");
+			"[--replay FILE...]\n");
 	return 2;
 }
 
@@ -266,7 +279,7 @@ int main(int argc, char **argv)
 		{"print", no_argument, NULL, 'p'},
 		{"trace", no_argument, NULL, 't'},
 		{"no-shrink", no_argument, NULL, 'n'},
-		{"replay", required_argument, NULL, 'r'},
+		{"replay", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	struct sim s = {.options = {.from = 1, .count = 100}};
@@ -297,13 +310,13 @@ int main(int argc, char **argv)
 			o->no_shrink = true;
 			break;
 		case 'r':
-			o->replay = optarg;
+			o->replay = true;
 			break;
 		default:
 			return usage();
 		}
 	}
-	if (optind < argc)
+	if (optind < argc && !o->replay)
 		return usage();
 	if (key_start(NULL) < 0)
 		return 1;
@@ -316,6 +329,6 @@ int main(int argc, char **argv)
 	if (o->seconds > 0)
 		s.until = now() + o->seconds;
 	if (o->replay)
-		return replay(&s);
+		return replay_all(&s, argv + optind, (size_t)(argc - optind));
 	return o->print ? print_seeds(o) : run_seeds(&s);
 }

@@ -10,10 +10,9 @@
 #include "collect.h"
 #include "err.h"
 #include "handover.h"
-#include "place.h"
 #include "program.h"
-#include "receive.h"
 #include "report.h"
+#include "round.h"
 #include "simstore.h"
 
 #define BODIES STATE_DIR "/bodies"
@@ -24,7 +23,6 @@
 #define LATE_MS 900000
 #define TRASH_AGE_S (30 * 86400)
 #define TRASH_BYTES (UINT64_C(1) << 30)
-#define SEQUENCE_LEN 16
 
 static const char *const accounts[] = {ACCOUNT};
 
@@ -305,190 +303,56 @@ void simsite_hand_over(
 
 /* ---- the applier ---- */
 
-static bool account_ok(void *arg, const char *account)
+static int open_store(
+	void *arg, const char *account, struct store **ret, struct err *err)
 {
-	(void)arg;
-	return strcmp(account, ACCOUNT) == 0;
+	struct sim_site *s = arg;
+
+	(void)account;
+	return simstore_open(&s->mail, ret, err);
 }
 
-static void put_aside(struct sim_site *s, const char *path, const char *name)
+static void hear(void *arg, bool warning, const char *text)
 {
-	struct os *os = os_of(s);
-	struct err err = ERR_INIT;
-	AUTO_FREE char *to = mem_printf(REFUSED "/%s", name);
-	int rc = dir_make(os, REFUSED, 0700, &err);
-
-	if (rc >= 0 && (rc = os->ops->rename(os, path, to)) < 0)
-		err_set_os(&err, -rc, "rename %s", path);
-	if (rc < 0)
-		fail(s, &err);
+	if (warning)
+		say(arg, EXIT_DONE, text);
 }
 
-static void take_one(struct sim_site *s, const struct receive_config *config,
-	const char *dir, const char *name)
+static void hear_failure(void *arg, const struct err *err)
 {
-	struct os *os = os_of(s);
-	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
-	AUTO_BUF struct buf parcel = BUF_INIT;
-	struct receive_result got = {0};
-	struct err err = ERR_INIT;
-	int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err);
-
-	if (rc >= 0)
-		rc = receive_parcel(
-			config, parcel.data, parcel.len, &got, &err);
-	if (rc >= 0) {
-		os->ops->unlink(os, path);
-		return;
-	}
-	if (rc == ERR_TORN)
-		return; /* kept for later */
-	if (rc == ERR_CONFLICT)
-		err.code = ERR_OPERATOR;
-	fail(s, &err);
-	if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT) {
-		put_aside(s, path, name);
-		say(s, EXIT_OPERATOR, "refused");
-	}
-}
-
-static int by_name(const void *x, const void *y)
-{
-	return strcmp(*(char *const *)x, *(char *const *)y);
-}
-
-static bool under_way(char *const *names, size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++)
-		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
-			return true;
-	return false;
-}
-
-/* Bundle by bundle, none of which something is under way still. */
-static void take_inbox_of(
-	struct sim_site *s, const struct receive_config *config, size_t peer)
-{
-	struct os *os = os_of(s);
-	AUTO_FREE char *dir = inbox_of(s, peer);
-	AUTO_BUF struct buf list = BUF_INIT;
-	struct os_entry entry;
-	size_t at = 0, count = 0;
-	char **names = NULL;
-
-	if (os->ops->list(os, dir, &list) < 0)
-		return;
-	while (os_list_next(&list, &at, &entry)) {
-		if (strlen(entry.name) <= SEQUENCE_LEN ||
-			!strstr(entry.name, ".parcel"))
-			continue;
-		names = mem_grow(names, count + 1, sizeof(*names));
-		names[count++] = mem_dup(entry.name);
-	}
-	if (count)
-		qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0, next; i < count; i = next) {
-		for (next = i + 1; next < count; next++)
-			if (strncmp(names[i], names[next], SEQUENCE_LEN))
-				break;
-		if (under_way(names, i, next))
-			continue;
-		for (size_t k = i; k < next; k++)
-			take_one(s, config, dir, names[k]);
-	}
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-}
-
-/* All that is known of logs and is placed is applied. */
-static int note_applied(
-	struct account *a, const struct place_result *placed, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_log *logs;
-	int64_t *todo;
-	size_t count, todo_count;
-
-	if (placed->waiting || placed->busy)
-		return 0;
-	int rc = replica_begin(a->replica, err);
-	if (rc >= 0)
-		rc = replica_logs(a->replica, &arena, &logs, &count, err);
-	if (rc >= 0)
-		rc = replica_todo_folders(
-			a->replica, &arena, &todo, &todo_count, err);
-	for (size_t i = 0; rc >= 0 && !todo_count && i < count; i++) {
-		if (logs[i].applied == logs[i].known.lsn)
-			continue;
-		logs[i].applied = logs[i].known.lsn;
-		rc = replica_log_set(a->replica, &logs[i], err);
-	}
-	if (rc >= 0)
-		rc = replica_commit(a->replica, err);
-	replica_rollback(a->replica);
-	return rc;
-}
-
-static int place(struct sim_site *s, struct err *err)
-{
-	struct capture_config capture = {.claim = claims(s),
-		.guard_percent = 50,
-		.guard_least = 100,
-		.give_uids = true};
-	struct place_config config = {.bodies_dir = BODIES, .late_ms = LATE_MS};
-	struct capture_result captured = {0};
-	struct place_result placed = {0};
-	struct store *store = NULL;
-	struct account a;
-	int rc = open_account(s, false, &a, err);
-
-	if (rc < 0)
-		return rc == ERR_ABSENT ? 0 : rc;
-	rc = account_lock(&a, LOCK_WAIT_MS, err);
-	if (rc >= 0)
-		rc = simstore_open(&s->mail, &store, err);
-	if (rc >= 0)
-		rc = capture_account(&a, store, &capture, &captured, err);
-	if (rc >= 0 || rc == ERR_BUSY)
-		rc = place_account(&a, store, &config, &placed, err);
-	if (rc >= 0)
-		rc = note_applied(&a, &placed, err);
-	if (rc >= 0)
-		rc = store->ops->trash_clean(
-			store, TRASH_AGE_S, TRASH_BYTES, err);
-	if (store)
-		store->ops->close(store);
-	account_close(&a);
-	return rc;
+	fail(arg, err);
 }
 
 void simsite_apply(struct sim_site *s)
 {
+	static const struct round_account account = {ACCOUNT, 50, 100};
 	struct receive_peer peers[SITES_MAX];
-	struct receive_config config = {.os = os_of(s),
-		.state_dir = STATE_DIR,
-		.bodies_dir = BODIES,
-		.self = &s->key,
-		.peers = peers,
-		.reserve_percent = 5,
-		.account_ok = account_ok};
-	struct err err = ERR_INIT;
+	struct round_config config = {.receive = {.os = os_of(s),
+					      .state_dir = STATE_DIR,
+					      .bodies_dir = BODIES,
+					      .self = &s->key,
+					      .peers = peers,
+					      .reserve_percent = 5},
+		.inbox_dir = STATE_DIR "/inbox",
+		.refused_dir = REFUSED,
+		.accounts = &account,
+		.account_count = 1,
+		.claim = claims(s),
+		.late_ms = LATE_MS,
+		.trash_age_s = TRASH_AGE_S,
+		.trash_size = TRASH_BYTES,
+		.open_store = open_store,
+		.say = hear,
+		.fail = hear_failure,
+		.arg = s};
 
 	begin(s);
 	for (size_t i = 0; i < SITES_MAX; i++)
 		if (s->peers[i].known)
-			peers[config.peer_count++] =
+			peers[config.receive.peer_count++] =
 				(struct receive_peer){s->sites[i].name,
 					s->sites[i].key.pub, s->peers[i].takes};
-	for (size_t i = 0; i < SITES_MAX; i++)
-		if (s->peers[i].known)
-			take_inbox_of(s, &config, i);
-	if (place(s, &err) < 0)
-		fail(s, &err);
-	err = ERR_INIT;
-	if (receive_clean(&config, accounts, 1, &err) < 0)
-		fail(s, &err);
+	s->code = exit_worse(s->code, round_run(&config, NULL, 0));
 }
 
 /* ---- status ---- */

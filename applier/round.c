@@ -1,0 +1,443 @@
+#include "round.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bundle.h"
+#include "err.h"
+#include "program.h"
+
+#define LOCK_WAIT_MS 30000
+#define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
+
+struct round {
+	const struct round_config *config;
+	struct os *os;
+	struct receive_config receive;
+	struct receive_result received;
+	bool *settled; /* per account: looked at since the round began */
+	int code;      /* worst exit code so far */
+};
+
+static void fail(struct round *r, const struct err *err)
+{
+	r->config->fail(r->config->arg, err);
+	r->code = exit_worse(r->code, exit_for(err));
+}
+
+static void say(struct round *r, bool warning, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static void say(struct round *r, bool warning, const char *fmt, ...)
+{
+	char text[600];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	r->config->say(r->config->arg, warning, text);
+}
+
+/* The number of an account; account_count: there is none of that name. */
+static size_t find_account(const struct round *r, const char *name)
+{
+	size_t i = 0;
+
+	while (i < r->config->account_count &&
+		strcmp(r->config->accounts[i].name, name))
+		i++;
+	return i;
+}
+
+static bool account_ok(void *arg, const char *name)
+{
+	const struct round *r = arg;
+
+	return find_account(r, name) < r->config->account_count;
+}
+
+/* ---- looking ---- */
+
+static int look(struct round *r, size_t account, struct account *a,
+	struct store *store, struct capture_result *ret, struct err *err)
+{
+	const struct round_account *ra = &r->config->accounts[account];
+	struct capture_config capture = {
+		.claim = r->config->claim,
+		.guard_percent = ra->guard_percent,
+		.guard_least = ra->guard_least,
+		.give_uids = true,
+	};
+
+	return capture_account(a, store, &capture, ret, err);
+}
+
+static void say_captured(struct round *r, const char *name,
+	const struct capture_result *captured)
+{
+	if (captured->changes)
+		say(r, false, "account %s: %llu changes made here were logged",
+			name, (unsigned long long)captured->changes);
+}
+
+/*
+ * Look at an account once before anything is merged into it. What needs an
+ * operator is told when its mail is placed, and keeps no news waiting.
+ */
+static int settle(void *arg, struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct round *r = arg;
+	size_t account = find_account(r, a->name);
+	struct capture_result captured = {0};
+	struct store *store = NULL;
+	const char *marker;
+	int rc = replica_text_get(a->replica, "marker", &arena, &marker, err);
+
+	if (rc < 0 || r->settled[account])
+		return rc;
+	/* Nothing was ever placed. */
+	if (*marker)
+		rc = r->config->open_store(
+			r->config->arg, a->name, &store, err);
+	if (store) {
+		rc = look(r, account, a, store, &captured, err);
+		store->ops->close(store);
+		say_captured(r, a->name, &captured);
+	}
+	if (rc == ERR_OPERATOR || rc == ERR_ABSENT)
+		rc = 0;
+	r->settled[account] = rc >= 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- parcels ---- */
+
+/* A parcel that can never be taken is put aside, not looked at again. */
+static void put_aside(struct round *r, const char *path, const char *name)
+{
+	struct err err = ERR_INIT;
+	const char *refused = r->config->refused_dir;
+	AUTO_FREE char *to = mem_printf("%s/%s", refused, name);
+	int rc = dir_make(r->os, refused, 0700, &err);
+
+	if (rc >= 0 && (rc = r->os->ops->rename(r->os, path, to)) < 0)
+		err_set_os(&err, -rc, "rename %s to %s", path, to);
+	if (rc < 0)
+		fail(r, &err);
+}
+
+/* Returns 1 if the parcel is taken, -1 if it is refused for good. */
+static int take(struct round *r, const struct buf *parcel, const char *what)
+{
+	struct err err = ERR_INIT;
+	int rc = receive_parcel(
+		&r->receive, parcel->data, parcel->len, &r->received, &err);
+
+	if (rc >= 0)
+		return 1;
+	err_wrap(&err, "%s", what);
+	if (rc == ERR_TORN) {
+		say(r, false, "%s (kept for later)", err.text);
+		return 0;
+	}
+	if (rc == ERR_CONFLICT)
+		err.code = ERR_OPERATOR;
+	fail(r, &err);
+	if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT) {
+		r->code = exit_worse(r->code, EXIT_OPERATOR);
+		return -1;
+	}
+	return 0;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static bool is_parcel(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > SEQUENCE_LEN && len < 40 && strstr(name, ".parcel");
+}
+
+static void take_one(
+	struct round *r, const char *dir, const char *peer, const char *name)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
+	AUTO_FREE char *aside = mem_printf("%s-%s", peer, name);
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct err err = ERR_INIT;
+	int rc = file_read(r->os, path, PARCEL_SEALED_MAX, &parcel, &err);
+
+	if (rc < 0) {
+		fail(r, &err);
+		return;
+	}
+	rc = take(r, &parcel, path);
+	if (rc > 0)
+		r->os->ops->unlink(r->os, path);
+	else if (rc < 0)
+		put_aside(r, path, aside);
+}
+
+/* The names of one bundle: taken when no more of it is under way. */
+static void take_names(struct round *r, const char *dir, const char *peer,
+	char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
+			return;
+	for (size_t i = 0; i < count; i++)
+		take_one(r, dir, peer, names[i]);
+}
+
+static void take_inbox_of(struct round *r, const char *peer)
+{
+	AUTO_FREE char *dir = mem_printf("%s/%s", r->config->inbox_dir, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0, count = 0;
+	char **names = NULL;
+
+	if (r->os->ops->list(r->os, dir, &list) < 0)
+		return; /* nothing was ever collected */
+	while (os_list_next(&list, &at, &entry)) {
+		if (!is_parcel(entry.name))
+			continue;
+		names = mem_grow(names, count + 1, sizeof(*names));
+		names[count++] = mem_dup(entry.name);
+	}
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	for (size_t i = 0, next; i < count; i = next) {
+		next = i + 1;
+		while (next < count &&
+			!strncmp(names[i], names[next], SEQUENCE_LEN))
+			next++;
+		take_names(r, dir, peer, names + i, next - i);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+static void take_bundle(struct round *r, const char *path)
+{
+	struct bundle_reader *reader;
+	struct err err = ERR_INIT;
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	int fd = strcmp(path, "-") ? r->os->ops->open(r->os, path, O_RDONLY, 0)
+				   : STDIN_FILENO;
+	int rc;
+
+	if (fd < 0) {
+		err_set_os(&err, -fd, "%s", path);
+		fail(r, &err);
+		return;
+	}
+	rc = bundle_reader_open(r->os, fd, path, &reader, &err);
+	if (rc >= 0) {
+		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0)
+			if (take(r, &parcel, path) == 0)
+				r->code = exit_worse(r->code, EXIT_LATER);
+		bundle_reader_close(reader);
+	}
+	if (rc < 0)
+		fail(r, &err);
+	if (fd != STDIN_FILENO)
+		r->os->ops->close(r->os, fd);
+}
+
+bool round_inbox_waits(const struct round_config *config)
+{
+	struct os *os = config->receive.os;
+
+	for (size_t i = 0; i < config->receive.peer_count; i++) {
+		AUTO_FREE char *dir = mem_printf("%s/%s", config->inbox_dir,
+			config->receive.peers[i].name);
+		AUTO_BUF struct buf list = BUF_INIT;
+		struct os_entry entry;
+		size_t at = 0;
+
+		if (os->ops->list(os, dir, &list) < 0)
+			continue;
+		while (os_list_next(&list, &at, &entry))
+			if (is_parcel(entry.name))
+				return true;
+	}
+	return false;
+}
+
+/* ---- mail ---- */
+
+/* All that is known of other sites' logs and is placed is applied. */
+static int note_applied(
+	struct account *acc, const struct place_result *placed, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	int64_t *todo;
+	size_t count, todo_count;
+
+	if (placed->waiting || placed->busy)
+		return 0;
+	int rc = replica_begin(acc->replica, err);
+	if (rc >= 0)
+		rc = replica_logs(acc->replica, &arena, &logs, &count, err);
+	if (rc >= 0)
+		rc = replica_todo_folders(
+			acc->replica, &arena, &todo, &todo_count, err);
+	for (size_t i = 0; rc >= 0 && !todo_count && i < count; i++) {
+		if (logs[i].applied == logs[i].known.lsn)
+			continue;
+		logs[i].applied = logs[i].known.lsn;
+		rc = replica_log_set(acc->replica, &logs[i], err);
+	}
+	if (rc >= 0)
+		rc = replica_commit(acc->replica, err);
+	replica_rollback(acc->replica);
+	return rc;
+}
+
+static void say_placed(
+	struct round *r, const char *name, const struct place_result *placed)
+{
+	if (placed->placed || placed->changed || placed->folders)
+		say(r, false,
+			"account %s: %llu messages placed, %llu changed, "
+			"%llu folders",
+			name, (unsigned long long)placed->placed,
+			(unsigned long long)placed->changed,
+			(unsigned long long)placed->folders);
+	if (placed->waiting)
+		say(r, false, "account %s: %llu messages wait for their bodies",
+			name, (unsigned long long)placed->waiting);
+	if (placed->unplaced)
+		say(r, true,
+			"account %s: %llu things could not be placed as they "
+			"are (keywords beyond the 26th, names this layout "
+			"cannot hold)",
+			name, (unsigned long long)placed->unplaced);
+}
+
+static int place(struct round *r, size_t account, struct account *a,
+	struct store *store, struct err *err)
+{
+	const char *name = r->config->accounts[account].name;
+	struct place_config config = {
+		.bodies_dir = r->receive.bodies_dir,
+		.late_ms = r->config->late_ms,
+		.progress = r->config->progress,
+		.progress_arg = r->config->arg,
+	};
+	struct capture_result captured;
+	struct place_result placed = {0};
+
+	if (r->config->placing)
+		r->config->placing(r->config->arg, name);
+	int rc = look(r, account, a, store, &captured, err);
+	if (rc >= 0 || rc == ERR_BUSY)
+		rc = place_account(a, store, &config, &placed, err);
+	if (r->config->placing)
+		r->config->placing(r->config->arg, NULL);
+	if (rc < 0)
+		return rc;
+	say_captured(r, name, &captured);
+	say_placed(r, name, &placed);
+	return note_applied(a, &placed, err);
+}
+
+static int apply_account(struct round *r, size_t account, struct err *err)
+{
+	const char *name = r->config->accounts[account].name;
+	struct account a;
+	struct store *store = NULL;
+	int rc = account_open(&a, r->os, r->receive.state_dir, name,
+		r->receive.self->pub.origin, false, err);
+
+	if (rc == ERR_ABSENT)
+		return 0; /* nothing was ever received or logged */
+	if (rc < 0)
+		return rc;
+	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc >= 0)
+		rc = r->config->open_store(r->config->arg, name, &store, err);
+	if (rc >= 0)
+		rc = place(r, account, &a, store, err);
+	if (rc >= 0)
+		rc = store->ops->trash_clean(store, r->config->trash_age_s,
+			r->config->trash_size, err);
+	if (store)
+		store->ops->close(store);
+	account_close(&a);
+	return rc;
+}
+
+static void clean_bodies(struct round *r)
+{
+	struct err err = ERR_INIT;
+	size_t count = r->config->account_count;
+	AUTO_FREE const char **names = mem_array(count + 1, sizeof(*names));
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = r->config->accounts[i].name;
+	if (receive_clean(&r->receive, names, count, &err) < 0)
+		fail(r, &err);
+}
+
+static void say_received(struct round *r)
+{
+	const struct receive_result *got = &r->received;
+
+	if (got->strange_account) {
+		say(r, true,
+			"account %s: there is none of that name here: what "
+			"peers sent of it was left out (add it to the "
+			"configuration)",
+			got->strange_account);
+		r->code = exit_worse(r->code, EXIT_OPERATOR);
+	}
+	if (got->parcels)
+		say(r, false,
+			"%llu parcels taken: %llu changes, %llu bodies, %llu "
+			"acknowledgements",
+			(unsigned long long)got->parcels,
+			(unsigned long long)got->changes,
+			(unsigned long long)got->bodies,
+			(unsigned long long)got->acks);
+}
+
+int round_run(const struct round_config *config, char *const *files,
+	size_t file_count)
+{
+	struct round r = {.config = config,
+		.os = config->receive.os,
+		.receive = config->receive,
+		.settled = mem_array(config->account_count + 1, sizeof(bool)),
+		.code = EXIT_DONE};
+
+	r.receive.account_ok = account_ok;
+	r.receive.settle = settle;
+	r.receive.arg = &r;
+	for (size_t i = 0; i < file_count; i++)
+		take_bundle(&r, files[i]);
+	for (size_t i = 0; i < r.receive.peer_count; i++)
+		take_inbox_of(&r, r.receive.peers[i].name);
+	say_received(&r);
+	for (size_t i = 0; i < config->account_count; i++) {
+		struct err err = ERR_INIT;
+
+		if (apply_account(&r, i, &err) < 0)
+			fail(&r, &err);
+	}
+	clean_bodies(&r);
+	free(r.settled);
+	return r.code;
+}
