@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "flagset.h"
 #include "os.h"
 #include "place_private.h"
@@ -449,12 +450,9 @@ static const char *extra_for(
 {
 	const char *extra = a->row.extra;
 
-	if (strcmp(base, a->row.base) == 0 || *extra == 'G' ||
-		strstr(extra, " G"))
+	if (strcmp(base, a->row.base) == 0 || fields_have(extra, 'G'))
 		return extra;
-	AUTO_FREE char *with =
-		mem_printf("%s%sG%s", extra, *extra ? " " : "", a->row.base);
-	return keep(b, with);
+	return fields_put(&b->arena, extra, 'G', a->row.base);
 }
 
 static void do_add(

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "flagset.h"
 #include "pass.h"
 
@@ -103,6 +104,22 @@ const char *pass_extra(const struct store_message *m)
 	return strlen(m->extra) > CHANGE_NAME_MAX ? "" : m->extra;
 }
 
+/*
+ * What a change says of a message's fields: the GUID only if it is another
+ * than before, for it goes with the name, which may have changed elsewhere.
+ */
+static const char *said_fields(struct arena *arena, const char *seen,
+	const char *placed, const char *base)
+{
+	const char *guid = fields_get(arena, seen, 'G');
+	const char *before = fields_get(arena, placed, 'G');
+	bool same = guid && before ? !strcmp(guid, before) : guid == before;
+	const char *said = fields_put(
+		arena, seen, 'G', same ? NULL : (guid ? guid : base));
+
+	return strlen(said) > CHANGE_NAME_MAX ? seen : said;
+}
+
 static int diff_extra(struct diff *d, const struct store_message *m,
 	struct replica_message *row, bool *ret_placed, struct err *err)
 {
@@ -110,6 +127,8 @@ static int diff_extra(struct diff *d, const struct store_message *m,
 
 	if (!m->uid || strcmp(extra, row->p_extra) == 0)
 		return 0;
+	AUTO_ARENA struct arena arena = {0};
+	const char *placed = row->p_extra;
 	row->p_extra = extra;
 	*ret_placed = true;
 	if (strcmp(extra, row->extra) == 0)
@@ -119,7 +138,7 @@ static int diff_extra(struct diff *d, const struct store_message *m,
 	if (rc < 0)
 		return rc;
 	c.dot = row->dot;
-	c.extra = extra;
+	c.extra = said_fields(&arena, extra, placed, m->base);
 	return pass_put(d->p, &d->f.fid, &c, err);
 }
 

@@ -81,9 +81,12 @@ struct change {
 	int64_t mtime;        /* SAVE COPY MOVE: INTERNALDATE, s since 1970 */
 	struct hash hash;     /* SAVE COPY MOVE: of the body */
 	const char *base;     /* SAVE COPY MOVE: file name up to ":2," */
-	const char *extra;    /* SAVE COPY MOVE EXTRA: uidlist fields "P…",
-				 "G…", space-separated; IDENTITY: unknown
-				 header fields; "" none */
+	const char *extra;    /* SAVE COPY MOVE EXTRA: uidlist fields "G…",
+				 "P…", space-separated, in the order of
+				 letters; EXTRA: G only if it changed, the
+				 base name itself where there is none any
+				 more; IDENTITY: unknown header fields; ""
+				 none */
 	struct flag_set add;  /* FLAGS: set; SAVE COPY MOVE: all it has */
 	struct flag_set del;  /* FLAGS: cleared */
 	struct id128 folder;  /* account log: the folder. LEFT: where to */

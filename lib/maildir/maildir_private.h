@@ -177,8 +177,8 @@ int uidlist_read_line(
 	struct uidlist_reader *r, struct uidlist_slice *ret, struct err *err);
 /* One space between fields, fields that are none left out. */
 void uidlist_extra_tidy(struct slice extra, struct buf *ret);
-/* The same without sizes (S, W): a server writes them when it comes to know
-   them, and does without. */
+/* The same in the order of letters, and without sizes (S, W): a server writes
+   them when it comes to know them, and does without. */
 void uidlist_extra_lasting(struct slice extra, struct buf *ret);
 bool uidlist_extra_ok(const char *extra);
 void uidlist_print_head(const struct store_identity *id, struct buf *ret);

@@ -230,15 +230,14 @@ static bool is_field(struct slice field)
 	return field.len && *field.at >= 'A' && *field.at <= 'Z';
 }
 
-static void tidy(struct slice extra, bool sizes, struct buf *ret)
+/* Add those of one letter, 0: all. */
+static void add_fields(
+	struct slice extra, char letter, size_t before, struct buf *ret)
 {
-	size_t before = ret->len;
-
 	while (extra.len) {
 		struct slice field = next_field(&extra);
 
-		if (!is_field(field) ||
-			(!sizes && (*field.at == 'S' || *field.at == 'W')))
+		if (!is_field(field) || (letter && *field.at != letter))
 			continue;
 		if (ret->len > before)
 			buf_add_byte(ret, ' ');
@@ -248,12 +247,16 @@ static void tidy(struct slice extra, bool sizes, struct buf *ret)
 
 void uidlist_extra_tidy(struct slice extra, struct buf *ret)
 {
-	tidy(extra, true, ret);
+	add_fields(extra, 0, ret->len, ret);
 }
 
 void uidlist_extra_lasting(struct slice extra, struct buf *ret)
 {
-	tidy(extra, false, ret);
+	size_t before = ret->len;
+
+	for (char letter = 'A'; extra.len && letter <= 'Z'; letter++)
+		if (letter != 'S' && letter != 'W')
+			add_fields(extra, letter, before, ret);
 }
 
 bool uidlist_extra_ok(const char *extra)

@@ -10,6 +10,7 @@
 #include "fold.h"
 #include "flagset.h"
 #include "fold_dead.h"
+#include "fields.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum claim_on {
 	CLAIM_UID,    /* the last UID */
 	CLAIM_NUMBER, /* the last UID, or MOVE with a UID */
 	CLAIM_EXTRA,
+	CLAIM_GUID,  /* the last EXTRA that says it */
 	CLAIM_MOVED, /* the last MOVE */
 	CLAIM_PLACE, /* here (MOVE), or not (LEFT) */
 	CLAIM_ALIAS, /* one message with this source */
@@ -109,6 +111,8 @@ static void claim_all(
 		break;
 	case CHANGE_EXTRA:
 		claim(f, c, CLAIM_EXTRA, NULL, 0);
+		if (fields_have(c->extra, 'G'))
+			claim(f, c, CLAIM_GUID, NULL, 0);
 		break;
 	case CHANGE_MOVE:
 		claim(f, c, CLAIM_MOVED, NULL, 0);
@@ -157,6 +161,7 @@ static int subject_cmp(const struct claim *a, const struct claim *b)
 	case CLAIM_UID:
 	case CLAIM_NUMBER:
 	case CLAIM_EXTRA:
+	case CLAIM_GUID:
 	case CLAIM_MOVED:
 	case CLAIM_PLACE:
 		return dot_cmp(&x->dot, &y->dot);

@@ -35,7 +35,7 @@ enum fold_dead {
  *   LEFT            the last of a dot, if it did not come back
  *   FLAGS           each with those flags that no later write set or cleared;
  *                   never two in one: each flag keeps its write's stamp
- *   UID EXTRA       the last of a dot
+ *   UID EXTRA       the last of a dot, and the last EXTRA with its GUID
  *   EXPUNGE         all
  *   RENAME SUBSCRIBE IDENTITY   the last of a folder (or bare name)
  *   FOLDER DELETE AUTHORITY MERGE BEGIN GAP     all

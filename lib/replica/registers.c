@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "fields.h"
 #include "flagset.h"
 #include "wire.h"
 
@@ -215,16 +216,15 @@ static int message_insert(struct replica *r, const struct change *c,
 	int rc = sql_run(r, err,
 		"INSERT INTO message(folder, place_stamp, place_log,"
 		" place_lsn, birth_folder, birth_base, base, size, mtime,"
-		" hash, extra, extra_stamp, extra_log, extra_lsn, letters,"
-		" keywords, uid, uid_stamp, uid_log, uid_lsn, todo)"
-		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, 1)",
-		"iiiiittiibtiiittiiii", folder, (int64_t)c->by.stamp, by_log,
-		(int64_t)c->by.lsn, folder, c->base, c->base, (int64_t)c->size,
-		c->mtime, c->hash.b, sizeof(c->hash.b), c->extra,
-		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn,
-		c->add.letters, c->add.keywords, (int64_t)uid,
-		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn);
+		" hash, extra, extra_stamp, extra_log, extra_lsn, guid_stamp,"
+		" guid_log, guid_lsn, letters, keywords, uid, uid_stamp,"
+		" uid_log, uid_lsn, todo)"
+		" VALUES(?1, ?2, ?3, ?4, ?1, ?5, ?5, ?6, ?7, ?8, ?9, ?2, ?3,"
+		" ?4, ?2, ?3, ?4, ?10, ?11, ?12, ?2, ?3, ?4, 1)",
+		"iiiitiibttti", folder, (int64_t)c->by.stamp, by_log,
+		(int64_t)c->by.lsn, c->base, (int64_t)c->size, c->mtime,
+		c->hash.b, sizeof(c->hash.b), c->extra, c->add.letters,
+		c->add.keywords, (int64_t)uid);
 	if (rc < 0)
 		return rc;
 	*ret = sqlite3_last_insert_rowid(r->db);
@@ -294,29 +294,75 @@ static int set_uid(struct replica *r, int64_t message, const struct change *c,
 	return rc < 0 ? rc : 1;
 }
 
-/* The fields of the UID list. Returns 1 if the write is newer. */
-static int set_extra(struct replica *r, int64_t message, const struct change *c,
-	int64_t by_log, struct err *err)
+/* A message's fields of the UID list, and who wrote them. */
+struct extra_state {
+	const char *fields, *base;
+	bool newer, guid_newer; /* is c's write? */
+};
+
+static int extra_load(struct replica *r, int64_t message,
+	const struct change *c, struct arena *arena, struct extra_state *ret,
+	struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT extra_stamp, extra_log, extra_lsn FROM message"
-		" WHERE id = ?",
+		"SELECT extra_stamp, extra_log, extra_lsn, guid_stamp,"
+		" guid_log, guid_lsn, extra, base FROM message WHERE id = ?",
 		"i", message);
 
+	*ret = (struct extra_state){.fields = "", .base = ""};
 	if (!st)
 		return ERR_IO;
 	int rc = sql_step(r, st, err);
 	if (rc <= 0)
 		return rc;
+	ret->fields = sql_text(st, 6, arena);
+	ret->base = sql_text(st, 7, arena);
 	rc = by_newer(r, &c->by, st, 0, err);
+	ret->newer = rc > 0;
+	if (rc >= 0)
+		rc = by_newer(r, &c->by, st, 3, err);
+	ret->guid_newer = rc > 0;
 	sqlite3_reset(st);
-	if (rc <= 0)
+	return rc < 0 ? rc : 0;
+}
+
+/*
+ * The fields of the UID list: the GUID, which goes with the name, and the
+ * others, each a register. Returns 1 if the write is newer in one of them.
+ */
+static int set_extra(struct replica *r, int64_t message, const struct change *c,
+	int64_t by_log, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct extra_state old;
+	int rc = extra_load(r, message, c, &arena, &old, err);
+
+	if (rc < 0)
 		return rc;
-	rc = sql_run(r, err,
-		"UPDATE message SET extra = ?, extra_stamp = ?,"
-		" extra_log = ?, extra_lsn = ? WHERE id = ?",
-		"tiiii", c->extra, (int64_t)c->by.stamp, by_log,
-		(int64_t)c->by.lsn, message);
+	bool says_guid = c->kind != CHANGE_EXTRA || fields_have(c->extra, 'G');
+	bool guid_taken = old.guid_newer && says_guid;
+	if (!old.newer && !guid_taken)
+		return 0;
+	const char *guid =
+		fields_get(&arena, guid_taken ? c->extra : old.fields, 'G');
+	if (guid && strcmp(guid, old.base) == 0)
+		guid = NULL; /* what it is by default */
+	const char *fields = fields_put(
+		&arena, old.newer ? c->extra : old.fields, 'G', guid);
+	rc = sql_run(r, err, "UPDATE message SET extra = ? WHERE id = ?", "ti",
+		fields, message);
+	if (rc >= 0 && old.newer)
+		rc = sql_run(r, err,
+			"UPDATE message SET extra_stamp = ?, extra_log = ?,"
+			" extra_lsn = ? WHERE id = ?",
+			"iiii", (int64_t)c->by.stamp, by_log,
+			(int64_t)c->by.lsn, message);
+	if (rc >= 0 && guid_taken)
+		rc = sql_run(r, err,
+			"UPDATE message SET guid_stamp = ?, guid_log = ?,"
+			" guid_lsn = ? WHERE id = ?",
+			"iiii", (int64_t)c->by.stamp, by_log,
+			(int64_t)c->by.lsn, message);
 	return rc < 0 ? rc : 1;
 }
 

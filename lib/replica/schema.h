@@ -71,7 +71,7 @@ static const char schema_text[] =
 	" birth_base TEXT NOT NULL DEFAULT '',"
 	" base TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	" hash BLOB NOT NULL,"
-	" extra TEXT NOT NULL DEFAULT ''," BY("extra")
+	" extra TEXT NOT NULL DEFAULT ''," BY("extra") BY("guid")
 	" letters TEXT NOT NULL DEFAULT '',"
 	" keywords TEXT NOT NULL DEFAULT '',"
 	" uid INTEGER NOT NULL DEFAULT 0," BY("uid")

@@ -77,8 +77,9 @@ struct store_message {
 	const char *base;     /* file name up to ":2,"; the key in a folder */
 	const char *name;     /* whole file name now */
 	const char *letters;  /* flags, sorted, without a-z; "" none */
-	const char *extra;    /* uidlist fields of its line but for sizes, which
-				 are the server's own; "" none */
+	const char *extra;    /* uidlist fields of its line in the order of their
+				 letters, but for sizes, which are the
+				 server's own; "" none */
 	uint32_t keywords;    /* bit i: view->keywords[i] */
 	uint32_t uid;         /* 0: no line in the UID list (yet) */
 	uint64_t ino;

@@ -56,7 +56,7 @@ class Site:
         files = [os.path.join(where, name) for where, _, names in
                  os.walk(os.path.join(self.state, 'log')) for name in names
                  if name.endswith('.changes')]
-        return self.run('log', *sorted(files))
+        return self.run('log', *sorted(files)) if files else ''
 
     # Its mail, as the server changes it.
 

@@ -317,7 +317,7 @@ static inline struct change *maker_change(
 	if (kind == CHANGE_FLAGS)
 		c->del = maker_flags(m, b, &c->add);
 	if (kind == CHANGE_EXTRA && c->extra[0] == 0)
-		c->extra = "G1.2.3";
+		c->extra = maker_below(m, 2) ? "G1.2.3" : "O7 Puidl";
 	if (kind >= CHANGE_FOLDER && kind <= CHANGE_MERGE)
 		maker_folder(m, b, c);
 	if (kind == CHANGE_LEFT)

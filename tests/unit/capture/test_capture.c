@@ -174,7 +174,7 @@ static void the_fields_of_a_line_are_born_with_the_message(void **state)
 	write_text(list, "w",
 		"3 V1000 N8 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
 		"7 Pxyz Gold :a\n");
-	logs(s, "folder INBOX\nINBOX save a uid=7 \"Pxyz Gold\"\n");
+	logs(s, "folder INBOX\nINBOX save a uid=7 \"Gold Pxyz\"\n");
 	logs(s, "");
 }
 
@@ -406,7 +406,7 @@ static void a_move_inside_one_folder_is_known_by_the_guid(void **state)
 	write_text(list, "w",
 		"3 V1000 N9 Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
 		"8 Pxyz Ga :b\n");
-	logs(s, "INBOX move a@INBOX uid=8 \"Pxyz Ga\"\n");
+	logs(s, "INBOX move a@INBOX uid=8 \"Ga Pxyz\"\n");
 }
 
 /* ---- mail without a UID ---- */

@@ -73,7 +73,7 @@ static void fields_that_no_uid_list_has_are_not_logged(void **state)
 	assert_non_null(strstr(got, "INBOX save a uid=1 \"Pgood\"\n"));
 	assert_non_null(strstr(got, "INBOX save b uid=2\n"));
 	assert_non_null(strstr(got, "INBOX save c uid=3"));
-	assert_non_null(strstr(got, "INBOX save d uid=4 \"P1 G2\"\n"));
+	assert_non_null(strstr(got, "INBOX save d uid=4 \"G2 P1\"\n"));
 	goes_on(s);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "changemaker.h"
 #include "err.h"
+#include "fields.h"
 #include "fold.h"
 
 #include <setjmp.h>
@@ -123,6 +124,19 @@ static void write_flags(struct model *m, const struct change *c,
 	}
 }
 
+/* The GUID is a register of its own, that not every EXTRA writes. */
+static void write_fields(
+	struct model *m, const struct change *c, const char *dot)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *guid = fields_get(&arena, c->extra, 'G');
+
+	write_reg(m, c, "extra", dot, "%s",
+		fields_put(&arena, c->extra, 'G', NULL));
+	if (guid)
+		write_reg(m, c, "guid", dot, "%s", guid);
+}
+
 static void apply_message(struct model *m, const struct change *c)
 {
 	AUTO_FREE char *dot = dot_text(&c->dot);
@@ -156,7 +170,7 @@ static void apply_message(struct model *m, const struct change *c)
 		write_flags(m, c, &c->del, false, dot);
 		break;
 	case CHANGE_EXTRA:
-		write_reg(m, c, "extra", dot, "%s", c->extra);
+		write_fields(m, c, dot);
 		break;
 	default:
 		break;
