@@ -202,25 +202,50 @@ static int find_body(struct sim_site *s, struct account *a, struct store *store,
 	}
 }
 
+/* What it has open from the first request to the last. */
+struct serving {
+	struct sim_site *site;
+	struct account account;
+	struct store *store; /* NULL: nothing is open */
+};
+
+static int serve(struct serving *v, struct err *err)
+{
+	int rc;
+
+	if (v->store)
+		return 0;
+	rc = open_account(v->site, false, &v->account, err);
+	if (rc < 0)
+		return rc;
+	rc = simstore_open(&v->site->mail, &v->store, err);
+	if (rc < 0) {
+		v->store = NULL;
+		account_close(&v->account);
+	}
+	return rc;
+}
+
+static void serve_no_more(struct serving *v)
+{
+	if (!v->store)
+		return;
+	v->store->ops->close(v->store);
+	account_close(&v->account);
+}
+
 static int body_of(void *arg, const char *account, const struct hash *hash,
 	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
 	struct err *err)
 {
-	struct sim_site *s = arg;
+	struct serving *v = arg;
 	AUTO_BUF struct buf body = BUF_INIT;
-	struct store *store;
-	struct account a;
-	int rc = open_account(s, false, &a, err);
+	int rc = serve(v, err);
 
 	(void)account;
-	if (rc < 0)
-		return rc;
-	rc = simstore_open(&s->mail, &store, err);
-	if (rc >= 0) {
-		rc = find_body(s, &a, store, hash, &body, err);
-		store->ops->close(store);
-	}
-	account_close(&a);
+	if (rc >= 0)
+		rc = find_body(
+			v->site, &v->account, v->store, hash, &body, err);
 	if (rc < 0)
 		return rc;
 	*ret_size = body.len;
@@ -273,6 +298,7 @@ static bool inbox_holds(struct sim_site *s, size_t peer)
 void simsite_hand_over(
 	struct sim_site *s, size_t peer, struct sim_medium *medium)
 {
+	struct serving serving = {.site = s};
 	struct handover_config config = {.os = os_of(s),
 		.state_dir = STATE_DIR,
 		.self = &s->key,
@@ -284,7 +310,7 @@ void simsite_hand_over(
 		.accounts = accounts,
 		.account_count = 1,
 		.body = body_of,
-		.body_arg = s};
+		.body_arg = &serving};
 	struct handover_result handed;
 	struct err err = ERR_INIT;
 	struct carrier *c =
@@ -298,6 +324,7 @@ void simsite_hand_over(
 		fail(s, &err);
 	else if (handed.damaged)
 		say(s, EXIT_OPERATOR, "mails are not as they were logged");
+	serve_no_more(&serving);
 	c->ops->close(c);
 }
 

@@ -5,6 +5,7 @@
 
 #include "hash.h"
 #include "oracle.h"
+#include "pool.h"
 #include "simsite.h"
 #include "simtree.h"
 
@@ -187,6 +188,7 @@ static void taken_back(
 
 static void cut_power(struct world *w, struct sim_site *s, uint64_t seed)
 {
+	pool_drop(simdisk_os(s->disk));
 	simdisk_power_cut(s->disk, sim_rand(&seed));
 	mail_server_cut(&s->mail, sim_rand(&seed), taken_back, &w->oracle);
 }
@@ -377,6 +379,8 @@ void world_run(const struct history *h, FILE *trace, struct outcome *ret)
 	struct world w = {.trace = trace};
 
 	*ret = (struct outcome){.at = 0};
+	/* One in eight as programs that run once do it. */
+	pool_use(h->count % 8);
 	oracle_init(&w.oracle);
 	for (size_t i = 0; i < h->count && !w.oracle.what[0]; i++) {
 		one_event(&w, &h->events[i]);
@@ -388,6 +392,7 @@ void world_run(const struct history *h, FILE *trace, struct outcome *ret)
 	memcpy(ret->what, w.oracle.what, sizeof(ret->what));
 	memcpy(ret->why, w.oracle.why, sizeof(ret->why));
 	ret->hash = w.hash;
+	pool_drop(NULL);
 	for (size_t i = 0; i < w.site_count; i++)
 		simsite_release(&w.sites[i]);
 	for (size_t i = 0; i < MEDIA; i++)
