@@ -117,7 +117,8 @@ static int settle(void *arg, struct account *a, struct err *err)
 
 /* ---- parcels ---- */
 
-/* A parcel that can never be taken is put aside, not looked at again. */
+/* A parcel that can not be taken as things are is put aside, and not looked at
+   again until somebody gives it by name. */
 static void put_aside(struct round *r, const char *path, const char *name)
 {
 	struct err err = ERR_INIT;
@@ -129,10 +130,17 @@ static void put_aside(struct round *r, const char *path, const char *name)
 		err_set_os(&err, -rc, "rename %s to %s", path, to);
 	if (rc < 0)
 		fail(r, &err);
+	else
+		say(r, true,
+			"%s: put aside (packetboat log tells what it is; when "
+			"the reason is gone, packetboat apply takes it)",
+			to);
 }
 
-/* Returns 1 if the parcel is taken, -1 if it is refused for good. */
-static int take(struct round *r, const struct buf *parcel, const char *what)
+/* Returns 1 if the parcel is taken, -1 if it is refused. given: by name, so
+   that refusing it is a failure. */
+static int take(
+	struct round *r, const struct buf *parcel, const char *what, bool given)
 {
 	struct err err = ERR_INIT;
 	int rc = receive_parcel(
@@ -145,14 +153,11 @@ static int take(struct round *r, const struct buf *parcel, const char *what)
 		say(r, false, "%s (kept for later)", err.text);
 		return 0;
 	}
-	if (rc == ERR_CONFLICT)
+	bool refused = rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT;
+	if (rc == ERR_CONFLICT || (refused && !given))
 		err.code = ERR_OPERATOR;
 	fail(r, &err);
-	if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT) {
-		r->code = exit_worse(r->code, EXIT_OPERATOR);
-		return -1;
-	}
-	return 0;
+	return refused ? -1 : 0;
 }
 
 static int by_name(const void *x, const void *y)
@@ -180,7 +185,7 @@ static void take_one(
 		fail(r, &err);
 		return;
 	}
-	rc = take(r, &parcel, path);
+	rc = take(r, &parcel, path, false);
 	if (rc > 0)
 		r->os->ops->unlink(r->os, path);
 	else if (rc < 0)
@@ -228,8 +233,36 @@ static void take_inbox_of(struct round *r, const char *peer)
 	free(names);
 }
 
+/* One parcel, as they are put aside: then it is settled. */
+static void take_parcel(struct round *r, const char *path)
+{
+	AUTO_FREE char *dir = mem_printf("%s/", r->config->refused_dir);
+	AUTO_BUF struct buf parcel = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	if (file_read(r->os, path, PARCEL_SEALED_MAX, &parcel, &err) < 0) {
+		fail(r, &err);
+		return;
+	}
+	int rc = take(r, &parcel, path, true);
+	if (rc == 0)
+		r->code = exit_worse(r->code, EXIT_LATER);
+	if (rc > 0 && strncmp(path, dir, strlen(dir)) == 0)
+		r->os->ops->unlink(r->os, path);
+}
+
+static bool is_one_parcel(struct round *r, int fd)
+{
+	struct parcel_header header;
+	uint8_t start[64];
+	ssize_t n = r->os->ops->pread(r->os, fd, start, sizeof(start), 0);
+
+	return n > 0 && parcel_peek(start, (size_t)n, &header, NULL) >= 0;
+}
+
 static void take_bundle(struct round *r, const char *path)
 {
+	AUTO_FREE char *name = mem_printf("bundle %s", path);
 	struct bundle_reader *reader;
 	struct err err = ERR_INIT;
 	AUTO_BUF struct buf parcel = BUF_INIT;
@@ -242,10 +275,15 @@ static void take_bundle(struct round *r, const char *path)
 		fail(r, &err);
 		return;
 	}
+	if (fd != STDIN_FILENO && is_one_parcel(r, fd)) {
+		r->os->ops->close(r->os, fd);
+		take_parcel(r, path);
+		return;
+	}
 	rc = bundle_reader_open(r->os, fd, path, &reader, &err);
 	if (rc >= 0) {
 		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0)
-			if (take(r, &parcel, path) == 0)
+			if (take(r, &parcel, name, true) == 0)
 				r->code = exit_worse(r->code, EXIT_LATER);
 		bundle_reader_close(reader);
 	}

@@ -40,5 +40,6 @@ int carrier_open(struct os *os, const char *via, uint64_t self,
 void carrier_list_free(struct carrier_list *list)
 {
 	free(list->items);
+	free(list->parts);
 	*list = (struct carrier_list){0};
 }

@@ -31,6 +31,8 @@
 struct err;
 struct carrier;
 
+#define CARRIER_NAME_MAX 48u /* "<sender>-<sequence>.ok.tmp" */
+
 /* A bundle that lies on the carrier. */
 struct carrier_item {
 	uint64_t sender, recipient;
@@ -38,11 +40,20 @@ struct carrier_item {
 	uint64_t size;
 	struct hash hash; /* as its manifest says */
 };
+/* What lies there of a bundle that is not whole: it is being written or
+   copied, or was cut off. */
+struct carrier_part {
+	uint64_t sender, sequence;
+	char name[CARRIER_NAME_MAX];
+};
 struct carrier_list {
 	struct carrier_item *items; /* by sender, then sequence */
 	size_t count;
-	size_t damaged;             /* manifests or bundles not usable */
-	size_t strange;             /* what else lies there; left alone */
+	struct carrier_part *parts; /* in the same order */
+	size_t part_count;
+	size_t damaged; /* parts with a manifest: none of ours
+			   leaves such behind */
+	size_t strange; /* what else lies there; left alone */
 };
 void carrier_list_free(struct carrier_list *list);
 
@@ -91,8 +102,8 @@ struct carrier_ops {
 		int *ret_fd, struct err *err);
 	/*
 	 * Remove what puts and removals that were cut short left of our own
-	 * bundles for a recipient. No put of ours may be under way. Read-only:
-	 * done. Errors: ERR_ABSENT, ERR_IO.
+	 * bundles for a recipient, and copies that were cut off. No put of
+	 * ours may be under way. Read-only: done. Errors: ERR_ABSENT, ERR_IO.
 	 */
 	int (*tidy)(struct carrier *c, uint64_t recipient, struct err *err);
 	/* Remove a bundle (collected, or superseded). Read-only: done. */

@@ -11,8 +11,8 @@
  * remove  x.ok unlinked -> directory fsynced -> x.pb unlinked
  *
  * A cut leaves x.tmp, x.pb, x.pb and x.ok.tmp, or both whole; a cut in remove
- * leaves x.pb. What is not both whole is not listed, and the sender's next put
- * for that recipient removes it.
+ * leaves x.pb. What is not both whole is listed as a part, and the sender's
+ * next put for that recipient removes it.
  *
  * A medium may be FAT or foreign: no links, modes or times are used, names are
  * lower-case hex and found in either case; fsync of a directory may be
@@ -191,6 +191,14 @@ static int take_item(struct os *os, const char *dir, uint64_t recipient,
 	return 1;
 }
 
+static void add_part(struct carrier_list *list, const struct medium_file *f)
+{
+	struct carrier_part *part = &list->parts[list->part_count++];
+
+	*part = (struct carrier_part){f->sender, f->sequence, ""};
+	snprintf(part->name, sizeof(part->name), "%s", f->name);
+}
+
 /*
  * One bundle that cannot be read does not hide the others, unless it cannot
  * be read because the medium is gone.
@@ -201,7 +209,9 @@ static int list_files(const struct carrier_dir *c, const char *dir,
 {
 	ret->strange = files->strange;
 	ret->items = mem_array(files->count, sizeof(*ret->items));
+	ret->parts = mem_array(files->count, sizeof(*ret->parts));
 	for (size_t i = 0; i < files->count;) {
+		const struct medium_file *first = &files->items[i];
 		struct medium_group group;
 		int r;
 
@@ -210,8 +220,9 @@ static int list_files(const struct carrier_dir *c, const char *dir,
 			c->os, dir, recipient, &group, &ret->items[ret->count]);
 		if (r > 0)
 			ret->count++;
-		else if (r < 0 && r != ERR_ABSENT)
-			ret->damaged++;
+		else if (r != ERR_ABSENT)
+			add_part(ret, group.bundle ? group.bundle : first);
+		ret->damaged += r < 0 && r != ERR_ABSENT;
 		if (r == ERR_IO) {
 			r = check_medium(c, err);
 			if (r < 0)
@@ -261,27 +272,40 @@ static int remove_file(
 	return 0;
 }
 
+/* Both halves are there, and agree. */
+static bool is_whole(const struct carrier_dir *c, const char *dir,
+	uint64_t recipient, const struct medium_group *g)
+{
+	struct carrier_item item;
+
+	return g->manifest && g->bundle &&
+	       take_item(c->os, dir, recipient, g, &item) != ERR_CORRUPT;
+}
+
 /*
- * Remove what earlier puts of ours left in dir: what was under way, and half
- * of a pair. ERR_CONFLICT where a bundle of this sequence is there.
+ * Remove what earlier puts of ours left in dir: what was under way, half of a
+ * pair, and what somebody copied in part. ERR_CONFLICT where a bundle of this
+ * sequence is there.
  */
 static int make_way(const struct carrier_dir *c, const char *dir,
-	uint64_t sequence, const struct medium_files *files, struct err *err)
+	uint64_t recipient, uint64_t sequence, const struct medium_files *files,
+	struct err *err)
 {
 	for (size_t i = 0, next; i < files->count; i = next) {
 		struct medium_group g;
+		bool whole;
 		int r = 0;
 
 		next = medium_files_group(files, i, &g);
 		if (files->items[i].sender != c->self)
 			continue;
-		if (g.manifest && g.bundle && g.manifest->sequence == sequence)
+		whole = is_whole(c, dir, recipient, &g);
+		if (whole && g.manifest->sequence == sequence)
 			return err_set(err, ERR_CONFLICT,
 				"%s/%s: lies there already", dir,
 				g.bundle->name);
 		for (size_t j = i; j < next && r == 0; j++)
-			if (files->items[j].kind == MEDIUM_UNDER_WAY ||
-				!g.manifest || !g.bundle)
+			if (files->items[j].kind == MEDIUM_UNDER_WAY || !whole)
 				r = remove_file(
 					c->os, dir, files->items[j].name, err);
 		if (r < 0)
@@ -338,14 +362,14 @@ static void put_forget(struct carrier_dir *c)
 }
 
 static int tidy_dir(const struct carrier_dir *c, const char *dir,
-	uint64_t sequence, struct err *err)
+	uint64_t recipient, uint64_t sequence, struct err *err)
 {
 	struct medium_files files;
 	int r = scan(c->os, dir, &files, err);
 
 	if (r < 0)
 		return r;
-	r = make_way(c, dir, sequence, &files, err);
+	r = make_way(c, dir, recipient, sequence, &files, err);
 	medium_files_free(&files);
 	return r;
 }
@@ -361,7 +385,7 @@ static int dir_tidy(
 	if (r < 0 || c->read_only)
 		return r;
 	r = enter_recipient(c, recipient, false, &dir, err);
-	return r <= 0 ? r : tidy_dir(c, dir, 0, err);
+	return r <= 0 ? r : tidy_dir(c, dir, recipient, 0, err);
 }
 
 static int prepare(const struct carrier_dir *c, uint64_t recipient,
@@ -372,7 +396,7 @@ static int prepare(const struct carrier_dir *c, uint64_t recipient,
 	if (r == 0)
 		r = enter_recipient(c, recipient, true, ret_dir, err);
 	if (r >= 0)
-		r = tidy_dir(c, *ret_dir, sequence, err);
+		r = tidy_dir(c, *ret_dir, recipient, sequence, err);
 	return r < 0 ? r : check_space(c, expect, err);
 }
 

@@ -25,8 +25,10 @@
 #include "handover.h"
 #include "program.h"
 #include "site.h"
+#include "untaken.h"
 
 #define FOLLOW_MS 2000
+#define PATIENCE_MS 60000 /* for what may be under way */
 
 struct shipper {
 	struct site site;
@@ -38,6 +40,7 @@ struct shipper {
 	const char *only_peer, *only_link, *output;
 	const char **accounts; /* of this round */
 	size_t account_count;
+	struct untaken untaken;
 	int code;
 	bool following;
 	bool collect_only; /* sync: hand over only after what came is applied */
@@ -144,6 +147,63 @@ static void report(struct shipper *s, const struct config_peer *p,
 	}
 }
 
+struct about {
+	struct shipper *shipper;
+	const char *where;
+};
+
+static void say_untaken(void *arg, bool operator, const char * text)
+{
+	struct about *a = arg;
+	struct shipper *s = a->shipper;
+
+	log_say(&s->log, LOG_LEVEL_WARNING, "%s: %s", a->where, text);
+	if (operator)
+		s->code = exit_worse(s->code, EXIT_OPERATOR);
+}
+
+/* One link of a carrier that serves several peers stands for them all. */
+static bool is_shared(const struct shipper *s, const char *via)
+{
+	size_t uses = 0;
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
+		for (size_t k = 0; k < s->site.config.peers[i].link_count; k++)
+			uses += !strcmp(
+				s->site.config.peers[i].links[k].via, via);
+	return uses > 1;
+}
+
+/* What the medium has for us and nobody collects. */
+static void tell_untaken(struct shipper *s, size_t peer, const char *via,
+	struct carrier *carrier)
+{
+	const char *name = s->site.config.peers[peer].name;
+	AUTO_FREE char *where = is_shared(s, via)
+					? mem_dup(via)
+					: mem_printf("peer %s: %s", name, via);
+	AUTO_FREE uint64_t *peers =
+		mem_array(s->site.config.peer_count + 1, sizeof(*peers));
+	struct about about = {s, where};
+	struct untaken_look look = {.via = via,
+		.peer = s->site.peers[peer].origin,
+		.peers = peers,
+		.peer_count = s->site.config.peer_count,
+		.now_ms = s->site.os->ops->mono_ns(s->site.os) / 1000000,
+		.patience_ms = s->following ? PATIENCE_MS : 0,
+		.say = say_untaken,
+		.arg = &about};
+	struct carrier_list list = {0};
+
+	for (size_t i = 0; i < look.peer_count; i++)
+		peers[i] = s->site.peers[i].origin;
+	if (carrier->ops->list(carrier, s->site.key.pub.origin, &list, NULL) <
+		0)
+		return; /* taken out this moment */
+	untaken_tell(&s->untaken, &look, &list);
+	carrier_list_free(&list);
+}
+
 static void ship_link(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
@@ -179,6 +239,8 @@ static void ship_link(
 			p->name, link->via,
 			(unsigned long long)collected.parcels,
 			(unsigned long long)collected.bytes);
+	if (carrier && !s->collect_only)
+		tell_untaken(s, peer, link->via, carrier);
 	if (s->collect_only ||
 		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)) {
 		if (carrier)
@@ -248,6 +310,7 @@ static void ship_all(struct shipper *s)
 {
 	bool any = false;
 
+	untaken_round(&s->untaken);
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];
 
@@ -419,6 +482,7 @@ int main(int argc, char **argv)
 	else
 		run_once(&s);
 	stop_close(&stop);
+	untaken_free(&s.untaken);
 	site_close(&s.site);
 	logger_close(&s.log);
 	return s.code;

@@ -20,6 +20,7 @@
 #include "report.h"
 #include "segment.h"
 #include "site.h"
+#include "status_links.h"
 #include "status_text.h"
 
 struct status {
@@ -27,6 +28,7 @@ struct status {
 	struct site site;
 	struct json_object *tree;
 	int64_t now_ms;
+	bool strangers_told; /* links may share their carrier */
 	int code;
 };
 
@@ -340,6 +342,33 @@ static void add_lag(struct status *s, struct json_object *peer,
 	json_object_array_add(array(peer, "accounts"), o);
 }
 
+static struct json_object *new_link(
+	struct status *s, size_t peer, const struct config_link *link)
+{
+	struct json_object *o = json_object_new_object();
+	struct link_view view;
+
+	status_link(&s->site, peer, link->via, &view);
+	add_text(o, "name", link->name);
+	add_text(o, "via", link->via);
+	json_object_object_add(o, "there", json_object_new_boolean(view.there));
+	if (view.why[0])
+		add_text(o, "why", view.why);
+	add_number(o, "for_us", view.for_us);
+	add_number(o, "for_peer", view.for_peer);
+	add_number(o, "incomplete", view.incomplete);
+	add_number(o, "strangers", view.strangers);
+	if (view.strangers && !s->strangers_told)
+		needs_operator(s,
+			"%s: bundles sealed by an unknown key (origin "
+			"%016" PRIx64
+			", which packetboat status prints there; add it with "
+			"\"key\" in peer \"...\", or remove them)",
+			link->via, view.stranger);
+	s->strangers_told |= view.strangers != 0;
+	return o;
+}
+
 static struct json_object *new_peer(struct status *s, size_t i)
 {
 	const struct config_peer *p = &s->site.config.peers[i];
@@ -348,13 +377,9 @@ static struct json_object *new_peer(struct status *s, size_t i)
 	add_text(o, "name", p->name);
 	add_origin(o, s->site.peers[i].origin);
 	json_object_object_add(o, "oneway", json_object_new_boolean(p->oneway));
-	for (size_t k = 0; k < p->link_count; k++) {
-		struct json_object *link = json_object_new_object();
-
-		add_text(link, "name", p->links[k].name);
-		add_text(link, "via", p->links[k].via);
-		json_object_array_add(array(o, "links"), link);
-	}
+	for (size_t k = 0; k < p->link_count; k++)
+		json_object_array_add(
+			array(o, "links"), new_link(s, i, &p->links[k]));
 	return o;
 }
 

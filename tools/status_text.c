@@ -153,17 +153,42 @@ static void print_lag(struct json_object *a)
 	printf("\n");
 }
 
+/* "2 bundles to collect" behind what was said before. */
+static void said(bool *any, uint64_t n, const char *noun, const char *more)
+{
+	if (!n)
+		return;
+	printf("%s", *any ? ", " : ": ");
+	count(n, noun);
+	printf(" %s", more);
+	*any = true;
+}
+
+static void print_link(struct json_object *link)
+{
+	const char *why = text(link, "why");
+	bool any = false;
+
+	printf("    link%s%s via %s", text(link, "name")[0] ? " " : "",
+		text(link, "name"), text(link, "via"));
+	if (why[0])
+		printf(": %s%s",
+			is_true(link, "there") ? "" : "not there: ", why);
+	said(&any, number(link, "for_us"), "bundle", "to collect");
+	said(&any, number(link, "for_peer"), "bundle", "not collected yet");
+	said(&any, number(link, "incomplete"), "bundle",
+		"incomplete (being copied, or cut off: its sender hands it "
+		"over again)");
+	said(&any, number(link, "strangers"), "bundle", "of strangers");
+	printf("\n");
+}
+
 static void print_peer(struct json_object *p)
 {
 	printf("  peer %s%s, origin %s\n", text(p, "name"),
 		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
-	for (size_t i = 0; i < length(p, "links"); i++) {
-		struct json_object *link = item(p, "links", i);
-
-		printf("    link%s%s via %s\n",
-			text(link, "name")[0] ? " " : "", text(link, "name"),
-			text(link, "via"));
-	}
+	for (size_t i = 0; i < length(p, "links"); i++)
+		print_link(item(p, "links", i));
 	for (size_t i = 0; i < length(p, "accounts"); i++)
 		print_lag(item(p, "accounts", i));
 }

@@ -314,12 +314,14 @@ int parcel_open(const struct key_pair *self, const struct key_public *peers,
 		return r;
 	if (h.recipient != self->pub.origin)
 		return err_set(err, ERR_AUTH,
-			"sealed for another site (%016llx)",
+			"sealed for another site (origin %016llx)",
 			(unsigned long long)h.recipient);
 	peer = find_peer(peers, peer_count, h.sender);
 	if (!peer)
 		return err_set(err, ERR_AUTH,
-			"sealed by an unknown key (%016llx)",
+			"sealed by an unknown key (origin %016llx, which "
+			"packetboat status prints there; add it with \"key\" "
+			"in peer \"...\")",
 			(unsigned long long)h.sender);
 	r = unseal(self, peer, data, len, &plain, err);
 	if (r < 0)

@@ -999,7 +999,7 @@ static void links_and_pipes_are_no_bundles(void **state)
 			assert_int_equal(mkfifo(path, 0600), 0);
 		list = listed(c, PEER);
 		assert_int_equal(list.count, 0);
-		assert_int_equal(list.damaged, i + 1);
+		assert_int_equal(list.damaged, 1);
 		carrier_list_free(&list);
 	}
 	c->ops->close(c);

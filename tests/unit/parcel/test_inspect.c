@@ -167,7 +167,8 @@ static void what_the_keys_do_not_open_is_said(void **state)
 
 	(void)state;
 	keys.self = &sites.stranger;
-	want = mem_printf("%s  not opened: sealed for another site (%016llx)\n",
+	want = mem_printf(
+		"%s  not opened: sealed for another site (origin %016llx)\n",
 		head, (unsigned long long)sites.b.pub.origin);
 	parcel_print_open(parcel.data, parcel.len, &keys, &text);
 	assert_text(&text, want);

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Bundles and parcels that are not taken: sealed by somebody unknown, changed,
+cut off, being copied.  A person is told each time; the others are taken all
+the same, and nothing is lost."""
+
+import json
+import os
+import shutil
+import sys
+
+import plainsites
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def bundles(carrier, ending='.pb'):
+    return sorted(os.path.join(where, name)
+                  for where, _, names in os.walk(carrier) for name in names
+                  if name.endswith(ending))
+
+
+def says(site, *words):
+    for word in words:
+        assert word in site.said, '%r is not in:\n%s' % (word, site.said)
+
+
+def silent(site, *words):
+    for word in words:
+        assert word not in site.said, '%r is in:\n%s' % (word, site.said)
+
+
+def link(site):
+    return json.loads(site.run('status', '--json', code=site.code))[
+        'peers'][0]['links'][0]
+
+
+def two(sites):
+    a, b = sites.two()
+    a.folder()
+    a.save('one')
+    a.code = b.code = 0
+    return a, b
+
+
+@check
+def a_file_of_a_stranger_fails_and_says_what_to_do(sites):
+    a, b = two(sites)
+    c = sites.site('c')
+    path = os.path.join(sites.top, 'strange.pb')
+    c.folder()
+    c.save('evil')
+    c.peer(b, 'dir:/nowhere')
+    c.run('write')
+    c.run('ship', 'b', '--output', path)
+    b.run('apply', path, code=1)
+    says(b, 'bundle ' + path, 'sealed by an unknown key', '"key" in peer')
+    assert not os.path.exists(b.mail)
+    b.run('status')
+    a.run('sync')
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
+def a_carrier_with_a_strangers_bundle_says_so_and_serves_the_others(sites):
+    a, b = two(sites)
+    c = sites.site('c')
+    c.folder('', 3000, 'c')
+    c.save('evil')
+    c.peer(b, 'dir:' + sites.carrier)
+    c.run('sync')
+    a.run('sync')
+    before = bundles(sites.carrier)
+    assert len(before) == 2
+    b.run('sync', code=3)
+    says(b, 'peer a: dir:' + sites.carrier, 'sealed by an unknown key',
+         '"key" in peer')
+    assert b.said.count('unknown key') == 1, b.said
+    assert b.files() == ['one:2,'], b.files()
+    left = [path for path in bundles(sites.carrier) if path in before]
+    assert len(left) == 1, 'it is gone'
+    b.code = 3
+    assert link(b)['strangers'] == 1
+    assert 'unknown key' in b.run('status', code=3)
+    b.peer(c, 'dir:' + sites.carrier)
+    b.run('sync')
+    assert sorted(b.files()) == ['evil:2,', 'one:2,'], b.files()
+    b.run('status')
+
+
+@check
+def a_peer_with_a_new_key_is_no_stranger_once_it_is_told(sites):
+    a, b = two(sites)
+    old = a.key
+    shutil.rmtree(a.state)
+    a.key = a.run('init').strip()
+    a.run('sync')
+    b.run('sync', code=3)
+    says(b, 'peer a: ', 'sealed by an unknown key')
+    b.more = b.more.replace(old, a.key)
+    b.write_config()
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
+def a_parcel_that_is_refused_is_put_aside_and_may_be_given_later(sites):
+    a, b = two(sites)
+    old = b.more
+    b.more = old.replace('via', 'changes = "send" via')
+    b.write_config()
+    a.run('sync')
+    b.run('sync', code=3)
+    says(b, 'changes from here are not taken', 'put aside', 'refused/')
+    refused = [os.path.join(b.state, 'refused', name)
+               for name in os.listdir(os.path.join(b.state, 'refused'))]
+    assert len(refused) == 1
+    assert 'parcels were refused' in b.run('status', code=3)
+    b.run('apply', refused[0], code=1)
+    b.more = old
+    b.write_config()
+    b.run('apply', refused[0])
+    assert b.files() == ['one:2,'], b.files()
+    assert not os.path.exists(refused[0])
+    b.run('status')
+
+
+@check
+def a_changed_bundle_is_told_removed_and_sent_again(sites):
+    a, b = two(sites)
+    a.run('sync')
+    for path in bundles(sites.carrier):
+        with open(path, 'r+b') as file:
+            file.seek(700)
+            file.write(b'\xff')
+    b.run('sync', code=1)
+    says(b, '.pb', 'bytes that were written to it')
+    a.run('sync')
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+def cut(path):
+    os.truncate(path, os.path.getsize(path) * 2 // 3)
+
+
+@check
+def what_is_cut_off_is_told_and_sent_again(sites):
+    for ending in ('.pb', '.ok', '.tmp'):
+        a, b = two(plainsites.Sites())
+        carrier = os.path.join(a.top, 'carrier1')
+        a.run('sync')
+        for path in bundles(carrier):
+            manifest = path[:-3] + '.ok'
+            if ending == '.pb':
+                cut(path)
+            else:
+                os.unlink(manifest)
+            if ending == '.tmp':
+                os.rename(path, path[:-3] + '.tmp')
+        b.run('sync')
+        says(b, 'peer a: dir:' + carrier, 'incomplete: still being copied, '
+             'or cut off; then its sender hands it over again')
+        assert link(b)['incomplete'] == 1, link(b)
+        assert 'incomplete' in b.run('status')
+        b.run('sync')
+        says(b, 'incomplete')
+        a.run('sync')
+        assert link(a)['incomplete'] == 0, link(a)
+        b.run('sync')
+        silent(b, 'incomplete')
+        assert b.files() == ['one:2,'], b.files()
+        shutil.rmtree(a.top)
+
+
+@check
+def what_is_being_copied_is_taken_when_it_is_whole(sites):
+    a, b = two(sites)
+    a.run('sync')
+    path, = bundles(sites.carrier)
+    with open(path, 'rb') as file:
+        whole = file.read()
+    cut(path)
+    b.run('sync')
+    says(b, 'incomplete')
+    with open(path, 'wb') as file:
+        file.write(whole)
+    b.run('sync')
+    silent(b, 'incomplete')
+    assert b.files() == ['one:2,'], b.files()
+    assert not os.path.exists(path)
+
+
+@check
+def a_file_that_is_cut_off_fails_and_the_whole_one_is_taken(sites):
+    a, b = two(sites)
+    path = os.path.join(sites.top, 'bundle.pb')
+    a.run('write')
+    a.run('ship', 'b', '--output', path)
+    with open(path, 'rb') as file:
+        whole = file.read()
+    cut(path)
+    b.run('apply', path, code=1)
+    says(b, path)
+    with open(path, 'wb') as file:
+        file.write(whole)
+    b.run('apply', path)
+    assert b.files() == ['one:2,'], b.files()
+
+
+if __name__ == '__main__':
+    sys.exit(plainsites.main(CHECKS))

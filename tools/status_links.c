@@ -1,0 +1,64 @@
+#include "status_links.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "carrier.h"
+#include "err.h"
+
+static bool is_peer(const struct site *s, uint64_t origin)
+{
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (s->peers[i].origin == origin)
+			return true;
+	return false;
+}
+
+static uint64_t parts_of(const struct carrier_list *list, uint64_t sender)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < list->part_count; i++)
+		count += list->parts[i].sender == sender;
+	return count;
+}
+
+static int look(const struct site *s, struct carrier *c, uint64_t peer,
+	struct link_view *ret, struct err *err)
+{
+	uint64_t self = s->key.pub.origin;
+	struct carrier_list in = {0}, out = {0};
+	int rc = c->ops->list(c, self, &in, err);
+
+	if (rc >= 0)
+		rc = c->ops->list(c, peer, &out, err);
+	for (size_t i = 0; i < in.count; i++) {
+		ret->for_us += in.items[i].sender == peer;
+		if (!is_peer(s, in.items[i].sender)) {
+			ret->strangers++;
+			ret->stranger = in.items[i].sender;
+		}
+	}
+	for (size_t i = 0; i < out.count; i++)
+		ret->for_peer += out.items[i].sender == self;
+	ret->incomplete = parts_of(&in, peer) + parts_of(&out, self);
+	carrier_list_free(&in);
+	carrier_list_free(&out);
+	return rc;
+}
+
+void status_link(const struct site *s, size_t peer, const char *via,
+	struct link_view *ret)
+{
+	struct carrier *c;
+	struct err err = ERR_INIT;
+	int rc = carrier_open(s->os, via, s->key.pub.origin, &c, &err);
+
+	*ret = (struct link_view){.there = rc >= 0};
+	if (rc >= 0) {
+		rc = look(s, c, s->peers[peer].origin, ret, &err);
+		c->ops->close(c);
+	}
+	if (rc < 0)
+		snprintf(ret->why, sizeof(ret->why), "%s", err.text);
+}
