@@ -332,7 +332,8 @@ class Dovecot:
     )
     # A client moves a mail out and back: Dovecot keeps its base name while
     # the old line lingers in the uidlist, and then warns of its own doing.
-    # A folder deleted and made again by sessions that race: its index log.
+    # A folder deleted and made again by sessions that race: its index log,
+    # or its tmp/, into which another session saves.
     # RENAME to a name below which one of its children's lies: that child
     # keeps its old name (Maildir++).
     # Seen without Packetboat; never allowed where only the applier writes.
@@ -340,6 +341,8 @@ class Dovecot:
         r'Warning: .*(/dovecot-uidlist: Duplicate file entry at line '
         r'|: Expunged message reappeared, giving a new UID )'
         r'|Error: .*: duplicate transaction log sequence '
+        r'|Error: Mailbox .*: Corrupted transaction log file .* indexid changed'
+        r'|Error: Mailbox .*: open\(.*/tmp/[^/]*\) failed: No such file or '
         r'|Error: rename\(.*\) failed: Directory not empty')
 
     def log_lines(self):
