@@ -559,6 +559,10 @@ int vfs_file_empty(struct vfs *v, const char *path)
 	if (fd < 0)
 		return vfs_refused(v, fd, SQLITE_IOERR_DELETE);
 	r = os->ops->ftruncate(os, fd, 0);
+	if (r >= 0) {
+		r = os->ops->fsync(os, fd);
+		v->failed = r < 0;
+	}
 	os->ops->close(os, fd);
 	return r < 0 ? vfs_refused(v, r, SQLITE_IOERR_DELETE) : SQLITE_OK;
 }

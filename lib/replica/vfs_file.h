@@ -53,9 +53,9 @@ int vfs_file_open(sqlite3_vfs *base, const char *path, sqlite3_file *file,
 	int flags, int *ret_flags);
 
 /*
- * Empty path, in the place of sqlite3_vfs.xDelete. Not durable by itself: a
- * journal that comes back is rolled back again, to the same, and the next
- * transaction's first fsync of the journal makes it durable.
+ * Empty path, durably, in the place of sqlite3_vfs.xDelete. A journal that
+ * came back whole would only be rolled back again, to the same; but parts of
+ * it might come back under the first writes of the next transaction.
  */
 int vfs_file_empty(struct vfs *v, const char *path);
 

@@ -27,10 +27,28 @@ static const struct {
 	[EVENT_MOVE] = {"move", "sptq"},
 	[EVENT_SELECT] = {"select", "sp"},
 	[EVENT_WAIT] = {"wait", "n"},
+	[EVENT_CLOCK] = {"clock", "sn"},
+	[EVENT_KEEP] = {"keep", "sn"},
+	[EVENT_RESTORE] = {"restore", "snw"},
+	[EVENT_FORGET] = {"forget", "swn"},
+	[EVENT_CARRY] = {"carry", "sm"},
+	[EVENT_LOSE] = {"lose", "mn"},
+	[EVENT_AGAIN] = {"again", "mn"},
+	[EVENT_DAMAGE] = {"damage", "mnx"},
 	[EVENT_WRITE] = {"write", "s"},
 	[EVENT_HAND] = {"hand", "som"},
 	[EVENT_COLLECT] = {"collect", "som"},
 	[EVENT_APPLY] = {"apply", "s"},
+};
+
+static const char *const faults[FAULTS] = {
+	[FAULT_NONE] = "",
+	[FAULT_CUT] = "cut",
+	[FAULT_KILL] = "kill",
+	[FAULT_IO] = "io",
+	[FAULT_FULL] = "full",
+	[FAULT_SHORT] = "short",
+	[FAULT_AMID] = "amid",
 };
 
 void history_free(struct history *h)
@@ -83,9 +101,10 @@ void event_print(const struct event *e, struct buf *ret)
 			buf_printf(ret, "%" PRIu64, e->seed);
 		}
 	}
-	if (e->cut_at)
-		buf_printf(ret, " cut %" PRIu64 " %" PRIu64, e->cut_at,
-			e->cut_seed);
+	if (e->fault)
+		buf_printf(ret, " %s %" PRIu64, faults[e->fault], e->fault_at);
+	if (e->fault == FAULT_CUT)
+		buf_printf(ret, " %" PRIu64, e->fault_seed);
 	buf_add_byte(ret, '\n');
 }
 
@@ -119,7 +138,7 @@ static bool take_number(uint64_t *to, const char *word)
 {
 	char *end;
 
-	*to = strtoull(word, &end, 10);
+	*to = (uint64_t)strtoll(word, &end, 10);
 	return *word && !*end;
 }
 
@@ -153,6 +172,17 @@ static bool take_word(struct event *e, char what, const char *word)
 	return true;
 }
 
+static bool parse_fault(char **words, size_t count, struct event *e)
+{
+	for (int f = 1; f < FAULTS; f++)
+		if (strcmp(faults[f], words[0]) == 0)
+			e->fault = (enum event_fault)f;
+	if (!e->fault || count != (e->fault == FAULT_CUT ? 3 : 2))
+		return false;
+	return take_number(&e->fault_at, words[1]) && e->fault_at > 0 &&
+	       (count < 3 || take_number(&e->fault_seed, words[2]));
+}
+
 static bool parse_words(char **words, size_t count, struct event *e)
 {
 	size_t at = 1;
@@ -166,11 +196,7 @@ static bool parse_words(char **words, size_t count, struct event *e)
 	for (const char *w = kinds[e->kind].words; *w; w++, at++)
 		if (at >= count || !take_word(e, *w, words[at]))
 			return false;
-	if (at == count)
-		return true;
-	return at + 3 == count && strcmp(words[at], "cut") == 0 &&
-	       take_number(&e->cut_at, words[at + 1]) &&
-	       take_number(&e->cut_seed, words[at + 2]);
+	return at == count || parse_fault(words + at, count - at, e);
 }
 
 size_t history_parse(const char *text, struct history *ret)

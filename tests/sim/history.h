@@ -6,6 +6,7 @@
  *	save a INBOX 1 FS
  *	write a
  *	hand a b 0 cut 12 99
+ *	flag a INBOX 1 +S amid 30
  *	collect b a 0
  *
  * An event that has nothing to do (its mail is not there, the stick is
@@ -38,13 +39,33 @@ enum event_kind {
 	EVENT_EXPUNGE,
 	EVENT_COPY,
 	EVENT_MOVE,
-	EVENT_SELECT, /* somebody looks */
-	EVENT_WAIT,   /* n seconds, everywhere */
+	EVENT_SELECT,  /* somebody looks */
+	EVENT_WAIT,    /* n seconds, everywhere */
+	EVENT_CLOCK,   /* the site's shows n seconds more than it should */
+	EVENT_KEEP,    /* an image of the site, as number n */
+	EVENT_RESTORE, /* word: "state", "mail" or "all" of image n */
+	EVENT_FORGET,  /* word: what is deleted: "state", "logs", "all", or of
+			  segment n "segment" or "tail" */
+	EVENT_CARRY,   /* the stick comes to the site */
+	EVENT_LOSE,    /* bundle n of those on a medium */
+	EVENT_AGAIN,   /* the n-th that was ever there comes back */
+	EVENT_DAMAGE,  /* a bit of bundle n */
 	EVENT_WRITE,
 	EVENT_HAND,    /* over: other's bundle onto a medium */
 	EVENT_COLLECT, /* other's bundles from a medium */
 	EVENT_APPLY,
 	EVENT_KINDS
+};
+
+enum event_fault {
+	FAULT_NONE,
+	FAULT_CUT, /* the power; fault_seed decides what is left */
+	FAULT_KILL,
+	FAULT_IO,    /* the call fails with EIO */
+	FAULT_FULL,  /* … ENOSPC */
+	FAULT_SHORT, /* … writes a part only */
+	FAULT_AMID,
+	FAULTS
 };
 
 struct event {
@@ -54,8 +75,10 @@ struct event {
 	char word[EVENT_WORD];
 	int64_t n;
 	uint64_t seed;
-	/* The power of the site is cut at that call of this event; 0: not. */
-	uint64_t cut_at, cut_seed;
+	/* What befalls a program, and at which of its calls; or, of what a
+	   user does, in the midst of the site's next program. */
+	enum event_fault fault;
+	uint64_t fault_at, fault_seed;
 };
 
 struct history {
@@ -70,7 +93,10 @@ void history_print(const struct history *h, struct buf *ret);
 /* Returns 0, or the number of the first line that is none. */
 size_t history_parse(const char *text, struct history *ret);
 
-/* The history of a seed: always the same. */
-void history_make(uint64_t seed, struct history *ret);
+/*
+ * The history of a seed: always the same. disasters: states, logs and mail are
+ * lost or put back from an image, too.
+ */
+void history_make(uint64_t seed, bool disasters, struct history *ret);
 
 #endif

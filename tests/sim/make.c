@@ -1,6 +1,8 @@
 /*
  * make: the history of a seed. A light picture of what users have is kept
- * while it is made, so that most events find something to do.
+ * while it is made, so that most events find something to do. What may happen
+ * at all is decided first, so that among many histories there are plain ones
+ * with a single kind of fault.
  */
 #include "history.h"
 
@@ -10,21 +12,26 @@
 #include "simtree.h"
 
 #define MAILS_MAX 64
-#define FOLDERS_MAX 8
+#define FOLDERS_MAX 10
 
 struct making {
 	uint64_t rng;
 	struct history *history;
 	unsigned sites;
 	struct {
-		unsigned token;
+		unsigned token, site;
 		char path[EVENT_PATH];
 	} mails[MAILS_MAX];
 	size_t mail_count;
-	char folders[FOLDERS_MAX][EVENT_PATH];
+	struct {
+		unsigned site;
+		char path[EVENT_PATH];
+	} folders[FOLDERS_MAX];
 	size_t folder_count;
 	unsigned next_token, next_folder;
-	bool cuts;
+	unsigned kept[4]; /* site of image, + 1 */
+	/* What may happen. */
+	bool cuts, failures, amid, sticks, losses, clocks, disasters, homes;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -55,12 +62,26 @@ static void put(char *to, const char *text)
 		memmove(to, text, len + 1);
 }
 
-static const char *some_folder(struct making *m)
+/* ---- users ---- */
+
+/* Sometimes while a program is at work. */
+static void add_user(struct making *m, struct event *e)
 {
-	return m->folders[below(m, m->folder_count)];
+	if (m->amid && chance(m, 20)) {
+		e->fault = FAULT_AMID;
+		e->fault_at = 1 + below(m, 120);
+	}
+	add(m, e);
 }
 
-/* ---- users ---- */
+/* A folder, and its home. */
+static unsigned some_folder(struct making *m, char *path)
+{
+	size_t i = below(m, m->folder_count);
+
+	put(path, m->folders[i].path);
+	return m->folders[i].site;
+}
 
 static void save(struct making *m)
 {
@@ -69,12 +90,25 @@ static void save(struct making *m)
 
 	if (m->mail_count == MAILS_MAX)
 		return;
-	put(e.path, some_folder(m));
+	e.site = some_folder(m, e.path);
 	e.token = m->next_token++;
-	snprintf(e.word, sizeof(e.word), "%s", letters[below(m, 6)]);
+	if (e.kind == EVENT_SAVE)
+		snprintf(e.word, sizeof(e.word), "%s", letters[below(m, 6)]);
 	m->mails[m->mail_count].token = e.token;
+	m->mails[m->mail_count].site = e.site;
 	put(m->mails[m->mail_count++].path, e.path);
-	add(m, &e);
+	add_user(m, &e);
+}
+
+/* An event with one of the mails. Returns its number. */
+static size_t pick(struct making *m, struct event *e)
+{
+	size_t i = below(m, m->mail_count);
+
+	put(e->path, m->mails[i].path);
+	e->token = m->mails[i].token;
+	e->site = m->mails[i].site;
+	return i;
 }
 
 static void flag(struct making *m)
@@ -85,12 +119,10 @@ static void flag(struct making *m)
 
 	if (!m->mail_count)
 		return;
-	size_t i = below(m, m->mail_count);
-	put(e.path, m->mails[i].path);
-	e.token = m->mails[i].token;
+	pick(m, &e);
 	snprintf(e.word, sizeof(e.word), "%c%s", chance(m, 65) ? '+' : '-',
 		words[below(m, 8)]);
-	add(m, &e);
+	add_user(m, &e);
 }
 
 static void expunge(struct making *m)
@@ -99,11 +131,9 @@ static void expunge(struct making *m)
 
 	if (!m->mail_count)
 		return;
-	size_t i = below(m, m->mail_count);
-	put(e.path, m->mails[i].path);
-	e.token = m->mails[i].token;
+	size_t i = pick(m, &e);
 	m->mails[i] = m->mails[--m->mail_count];
-	add(m, &e);
+	add_user(m, &e);
 }
 
 static void copy(struct making *m)
@@ -112,16 +142,15 @@ static void copy(struct making *m)
 
 	if (!m->mail_count || m->mail_count == MAILS_MAX)
 		return;
-	size_t i = below(m, m->mail_count);
-	put(e.path, m->mails[i].path);
-	put(e.to, some_folder(m));
-	e.token = m->mails[i].token;
+	size_t i = pick(m, &e);
+	if (some_folder(m, e.to) != e.site)
+		return;
 	if (e.kind == EVENT_COPY) {
 		m->mails[m->mail_count] = m->mails[i];
 		i = m->mail_count++;
 	}
 	put(m->mails[i].path, e.to);
-	add(m, &e);
+	add_user(m, &e);
 }
 
 static void create(struct making *m)
@@ -133,11 +162,18 @@ static void create(struct making *m)
 	if (m->folder_count == FOLDERS_MAX)
 		return;
 	put(e.path, names[below(m, 7)]);
+	if (m->homes && chance(m, 40)) {
+		e.site = (unsigned)below(m, m->sites);
+		if (e.site)
+			snprintf(e.path, sizeof(e.path), "Of-%c%u",
+				'a' + e.site, (unsigned)below(m, 3));
+	}
 	for (size_t i = 0; i < m->folder_count; i++)
-		if (strcmp(m->folders[i], e.path) == 0)
+		if (strcmp(m->folders[i].path, e.path) == 0)
 			return;
-	put(m->folders[m->folder_count++], e.path);
-	add(m, &e);
+	m->folders[m->folder_count].site = e.site;
+	put(m->folders[m->folder_count++].path, e.path);
+	add_user(m, &e);
 }
 
 static void rename_folder(struct making *m)
@@ -147,13 +183,14 @@ static void rename_folder(struct making *m)
 
 	if (i == 0)
 		return;
-	put(e.path, m->folders[i]);
+	put(e.path, m->folders[i].path);
+	e.site = m->folders[i].site;
 	snprintf(e.to, sizeof(e.to), "New%u", m->next_folder++);
 	for (size_t k = 0; k < m->mail_count; k++)
 		if (strcmp(m->mails[k].path, e.path) == 0)
 			put(m->mails[k].path, e.to);
-	put(m->folders[i], e.to);
-	add(m, &e);
+	put(m->folders[i].path, e.to);
+	add_user(m, &e);
 }
 
 static void delete_folder(struct making *m)
@@ -163,13 +200,14 @@ static void delete_folder(struct making *m)
 
 	if (i == 0)
 		return;
-	put(e.path, m->folders[i]);
+	put(e.path, m->folders[i].path);
+	e.site = m->folders[i].site;
 	for (size_t k = 0; k < m->mail_count; k++)
 		if (strcmp(m->mails[k].path, e.path) != 0)
 			m->mails[left++] = m->mails[k];
 	m->mail_count = left;
-	put(m->folders[i], m->folders[--m->folder_count]);
-	add(m, &e);
+	m->folders[i] = m->folders[--m->folder_count];
+	add_user(m, &e);
 }
 
 static void subscribe(struct making *m)
@@ -177,8 +215,8 @@ static void subscribe(struct making *m)
 	struct event e =
 		event(chance(m, 70) ? EVENT_SUBSCRIBE : EVENT_UNSUBSCRIBE, 0);
 
-	put(e.path, some_folder(m));
-	add(m, &e);
+	e.site = some_folder(m, e.path);
+	add_user(m, &e);
 }
 
 static void user(struct making *m)
@@ -205,12 +243,21 @@ static void user(struct making *m)
 
 /* ---- programs ---- */
 
-static void maybe_cut(struct making *m, struct event *e)
+static void maybe_fault(struct making *m, struct event *e)
 {
-	if (!m->cuts || !chance(m, 8))
+	uint64_t what = below(m, 100);
+
+	if (m->cuts && what < 7)
+		e->fault = what < 5 ? FAULT_CUT : FAULT_KILL;
+	else if (m->failures && what < 14)
+		e->fault = what < 11   ? FAULT_IO
+			   : what < 13 ? FAULT_FULL
+				       : FAULT_SHORT;
+	else
 		return;
-	e->cut_at = 1 + below(m, chance(m, 50) ? 20 : 150);
-	e->cut_seed = sim_rand(&m->rng) >> 32;
+	e->fault_at = 1 + below(m, chance(m, 50) ? 20 : 150);
+	if (e->fault == FAULT_CUT)
+		e->fault_seed = sim_rand(&m->rng) >> 40;
 }
 
 static void program(
@@ -218,20 +265,31 @@ static void program(
 {
 	struct event e = event(kind, site);
 
-	if (kind == EVENT_HAND || kind == EVENT_COLLECT)
+	if (kind == EVENT_HAND || kind == EVENT_COLLECT) {
 		e.other = other;
-	maybe_cut(m, &e);
+		if (m->sticks && chance(m, 70))
+			e.medium = 1 + (unsigned)below(m, 3);
+	}
+	maybe_fault(m, &e);
 	add(m, &e);
 }
 
 /* Mail goes from one to the other, as far as nothing comes in between. */
 static void way(struct making *m, unsigned from, unsigned to)
 {
+	struct event e = event(EVENT_CARRY, to);
+
 	program(m, EVENT_WRITE, from, 0);
 	program(m, EVENT_HAND, from, to);
+	e.medium = m->history->events[m->history->count - 1].medium;
+	if (e.medium)
+		add(m, &e);
 	program(m, EVENT_COLLECT, to, from);
+	m->history->events[m->history->count - 1].medium = e.medium;
 	program(m, EVENT_APPLY, to, 0);
 }
+
+/* ---- what nobody does on purpose ---- */
 
 static void wait_some(struct making *m)
 {
@@ -242,52 +300,146 @@ static void wait_some(struct making *m)
 	add(m, &e);
 }
 
+static void medium(struct making *m)
+{
+	struct event e = event(EVENT_CARRY, (unsigned)below(m, m->sites));
+
+	e.medium = (unsigned)below(m, 4);
+	if (m->losses && chance(m, 60)) {
+		e.site = 0;
+		e.kind = chance(m, 40)	 ? EVENT_LOSE
+			 : chance(m, 70) ? EVENT_AGAIN
+					 : EVENT_DAMAGE;
+		e.n = (int64_t)below(m, 16);
+		e.seed = e.kind == EVENT_DAMAGE ? below(m, 1000) : 0;
+	} else if (!m->sticks || !e.medium) {
+		return;
+	}
+	add(m, &e);
+}
+
+static void clock_jumps(struct making *m)
+{
+	static const int64_t ahead[] = {-86400 * 800, -86400, -3600, -5, 0, 5,
+		3600, 86400, 86400 * 800};
+	struct event e = event(EVENT_CLOCK, (unsigned)below(m, m->sites));
+
+	e.n = ahead[below(m, 9)];
+	add(m, &e);
+}
+
+static void keep_image(struct making *m)
+{
+	struct event e = event(EVENT_KEEP, (unsigned)below(m, m->sites));
+
+	e.n = (int64_t)below(m, 4);
+	m->kept[e.n] = e.site + 1;
+	add(m, &e);
+}
+
+static void disaster(struct making *m)
+{
+	static const char *const what[] = {
+		"state", "logs", "all", "segment", "tail"};
+	static const char *const parts[] = {"state", "mail", "all"};
+	struct event e = event(EVENT_RESTORE, 0);
+
+	e.n = (int64_t)below(m, 4);
+	if (m->kept[e.n] && chance(m, 60)) {
+		e.site = m->kept[e.n] - 1;
+		snprintf(e.word, sizeof(e.word), "%s", parts[below(m, 3)]);
+	} else if (chance(m, 30)) {
+		e = event(EVENT_FORGET, (unsigned)below(m, m->sites));
+		e.n = (int64_t)below(m, 8);
+		snprintf(e.word, sizeof(e.word), "%s", what[below(m, 5)]);
+	} else {
+		keep_image(m);
+		return;
+	}
+	add(m, &e);
+}
+
+static void fate(struct making *m)
+{
+	unsigned what = (unsigned)below(m, 100);
+
+	if (what < 30) {
+		struct event e =
+			event(EVENT_SELECT, (unsigned)below(m, m->sites));
+
+		some_folder(m, e.path);
+		add_user(m, &e);
+	} else if (what < 50) {
+		wait_some(m);
+	} else if (what < 75 && (m->sticks || m->losses)) {
+		medium(m);
+	} else if (what < 85 && m->clocks) {
+		clock_jumps(m);
+	} else if (m->disasters) {
+		disaster(m);
+	}
+}
+
+/* ---- the whole ---- */
+
 static void something(struct making *m)
 {
 	unsigned what = (unsigned)below(m, 100);
 	unsigned other = 1 + (unsigned)below(m, m->sites - 1);
+	bool back = chance(m, 35);
+	unsigned from = back ? other : 0, to = back ? 0 : other;
 
-	if (what < 60) {
+	if (what < 52) {
 		for (uint64_t i = 1 + below(m, 4); i > 0; i--)
 			user(m);
-	} else if (what < 70) {
-		way(m, 0, other);
-	} else if (what < 75) {
-		way(m, other, 0);
-	} else if (what < 82) {
-		program(m, EVENT_WRITE, 0, 0);
-	} else if (what < 86) {
-		program(m, EVENT_HAND, 0, other);
-	} else if (what < 89) {
-		program(m, EVENT_COLLECT, other, 0);
-	} else if (what < 92) {
-		program(m, EVENT_APPLY, other, 0);
-	} else if (what < 96) {
-		struct event e = event(EVENT_SELECT, (unsigned)below(m, 2));
-
-		put(e.path, some_folder(m));
-		add(m, &e);
+	} else if (what < 66) {
+		way(m, from, to);
+	} else if (what < 72) {
+		program(m, EVENT_WRITE, from, 0);
+	} else if (what < 77) {
+		program(m, EVENT_HAND, from, to);
+	} else if (what < 80) {
+		program(m, EVENT_COLLECT, to, from);
+	} else if (what < 84) {
+		program(m, EVENT_APPLY, to, 0);
 	} else {
-		wait_some(m);
+		fate(m);
 	}
 }
 
-void history_make(uint64_t seed, struct history *ret)
+/* A star: site a has all the others for peers. */
+static void make_peers(struct making *m)
 {
-	struct making m = {.rng = seed, .history = ret, .next_token = 1};
 	struct event e = event(EVENT_SITES, 0);
 
+	e.n = m->sites;
+	add(m, &e);
+	for (unsigned i = 1; i < m->sites; i++) {
+		e = event(EVENT_PEER, 0);
+		e.other = i;
+		snprintf(e.word, sizeof(e.word), "%s",
+			m->homes || chance(m, 60) ? "both" : "send");
+		put(e.path, strcmp(e.word, "both") ? "receive" : "both");
+		add(m, &e);
+	}
+}
+
+void history_make(uint64_t seed, bool disasters, struct history *ret)
+{
+	struct making m = {.rng = seed, .history = ret, .next_token = 1};
+
 	*ret = (struct history){0};
-	m.sites = 2;
-	m.cuts = chance(&m, 50);
-	put(m.folders[m.folder_count++], "INBOX");
-	e.n = m.sites;
-	add(&m, &e);
-	e = event(EVENT_PEER, 0);
-	e.other = 1;
-	snprintf(e.word, sizeof(e.word), "both");
-	put(e.path, "both");
-	add(&m, &e);
+	m.sites = chance(&m, 75) ? 2 : 2 + (unsigned)below(&m, 6);
+	m.cuts = chance(&m, 40);
+	m.failures = chance(&m, 20);
+	m.amid = chance(&m, 25);
+	m.sticks = chance(&m, 30);
+	m.losses = chance(&m, 30);
+	m.clocks = chance(&m, 20);
+	m.disasters = disasters;
+	m.homes = chance(&m, 20);
+	put(m.folders[m.folder_count++].path, "INBOX");
+	make_peers(&m);
 	for (uint64_t i = 8 + below(&m, 25); i > 0; i--)
 		something(&m);
 }

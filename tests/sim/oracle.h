@@ -64,6 +64,12 @@ struct seen_token {
 	unsigned site, token;
 };
 
+/* What the users of a home had when an image of it was made. */
+struct model_image {
+	struct model_folder *folders;
+	size_t count;
+};
+
 struct oracle {
 	struct model_folder *folders;
 	size_t folder_count;
@@ -75,6 +81,7 @@ struct oracle {
 	size_t next_count;
 	struct seen_token *present; /* at the last look */
 	size_t present_count;
+	bool limbo[8]; /* sites whose mail was put back: more may come */
 	char what[16]; /* "": all is well; else a word of the above */
 	char why[480];
 };
@@ -107,6 +114,12 @@ void oracle_move(
    message is now in the folder. */
 void oracle_taken_back(
 	struct oracle *o, const struct mail_folder *f, const struct mail *m);
+/* An image is made of a site; its mail is put back from one. */
+void oracle_keep(
+	const struct oracle *o, unsigned site, struct model_image *ret);
+void oracle_restore(
+	struct oracle *o, unsigned site, const struct model_image *image);
+void model_image_release(struct model_image *image);
 bool model_has(const struct oracle *o, const char *path, unsigned token);
 
 /* ---- what must hold ---- */

@@ -76,7 +76,10 @@ static void make_plain(struct shrinking *s)
 	for (size_t i = 0; i < s->h->count; i++) {
 		struct event e = s->h->events[i];
 
-		e.cut_at = e.cut_seed = 0;
+		if (rests_on(&e))
+			continue;
+		e.fault = FAULT_NONE;
+		e.fault_at = e.fault_seed = 0;
 		plainer(s, i, &e);
 		e = s->h->events[i];
 		if (e.kind == EVENT_DELIVER) {
@@ -89,10 +92,10 @@ static void make_plain(struct shrinking *s)
 			strcpy(e.word, "-");
 			plainer(s, i, &e);
 		}
-		for (uint64_t n = 1; e.cut_at && n < 8; n++) {
+		for (uint64_t n = 1; n < 8; n++) {
 			e = s->h->events[i];
-			e.cut_seed = n;
-			if (plainer(s, i, &e))
+			e.fault_seed = n;
+			if (e.fault != FAULT_CUT || plainer(s, i, &e))
 				break;
 		}
 	}

@@ -2,11 +2,13 @@
  * sim: histories of several sites, each made of its seed, run and judged.
  *
  *	sim [--from SEED] [--count N]  run these histories (1, 100)
+ *	sim --disasters                with lost and restored states, logs, mail
  *	sim --twice                    each twice, and compare the hashes
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them
  *	sim --replay FILE...           run histories that were written down
  *	sim --trace                    tell of every event
+ *	sim --calls                    and of every file-changing call
  *	sim --no-shrink                a failing history as it is
  *
  * A history that fails is shrunk and printed, to be kept in a file and
@@ -44,7 +46,7 @@ struct shared {
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool twice, print, trace, no_shrink, replay;
+	bool disasters, twice, print, calls, trace, no_shrink, replay;
 };
 
 struct sim {
@@ -95,7 +97,8 @@ static bool in_child(struct sim *s, void (*fn)(struct sim *s, const void *arg),
 static void run_one(struct sim *s, const void *arg)
 {
 	alarm(HANG_S);
-	world_run(arg, s->options.trace ? stdout : NULL, &s->shared->outcome);
+	world_run(arg, s->options.trace ? stdout : NULL, s->options.calls,
+		&s->shared->outcome);
 }
 
 /* A crash is looked for without its last words. */
@@ -153,10 +156,11 @@ static void run_many(struct sim *s, const void *arg)
 		struct history h;
 
 		alarm(HANG_S);
-		history_make(shared->seed, &h);
-		world_run(&h, s->options.trace ? stdout : NULL, o);
+		history_make(shared->seed, s->options.disasters, &h);
+		world_run(&h, s->options.trace ? stdout : NULL,
+			s->options.calls, o);
 		if (s->options.twice && !o->what[0]) {
-			world_run(&h, NULL, &again);
+			world_run(&h, NULL, false, &again);
 			if (again.hash != o->hash)
 				strcpy(o->what, "twice");
 		}
@@ -186,7 +190,7 @@ static int run_seeds(struct sim *s)
 		if (!s->shared->outcome.what[0])
 			break;
 		snprintf(name, sizeof(name), "seed %" PRIu64, s->shared->seed);
-		history_make(s->shared->seed, &h);
+		history_make(s->shared->seed, o->disasters, &h);
 		report(s, &h, name);
 		history_free(&h);
 		s->shared->seed++;
@@ -206,7 +210,7 @@ static int print_seeds(const struct options *o)
 		AUTO_BUF struct buf text = BUF_INIT;
 		struct history h;
 
-		history_make(seed, &h);
+		history_make(seed, o->disasters, &h);
 		history_print(&h, &text);
 		printf("# seed %" PRIu64 "\n%s", seed, buf_str(&text));
 		history_free(&h);
@@ -265,7 +269,8 @@ static int replay_all(struct sim *s, char *const *names, size_t count)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
-			"[--twice] [--print] [--trace] [--no-shrink] "
+			"[--disasters] [--twice] [--print] [--trace] [--calls] "
+			"[--no-shrink] "
 			"[--replay FILE...]\n");
 	return 2;
 }
@@ -276,9 +281,11 @@ int main(int argc, char **argv)
 		{"from", required_argument, NULL, 'f'},
 		{"count", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 's'},
+		{"disasters", no_argument, NULL, 'd'},
 		{"twice", no_argument, NULL, '2'},
 		{"print", no_argument, NULL, 'p'},
 		{"trace", no_argument, NULL, 't'},
+		{"calls", no_argument, NULL, 'l'},
 		{"no-shrink", no_argument, NULL, 'n'},
 		{"replay", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
@@ -298,6 +305,9 @@ int main(int argc, char **argv)
 		case 's':
 			o->seconds = atof(optarg);
 			break;
+		case 'd':
+			o->disasters = true;
+			break;
 		case '2':
 			o->twice = true;
 			break;
@@ -306,6 +316,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			o->trace = true;
+			break;
+		case 'l':
+			o->trace = o->calls = true;
 			break;
 		case 'n':
 			o->no_shrink = true;

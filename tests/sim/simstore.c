@@ -313,24 +313,25 @@ static int op_open(struct store *store, const char *path, const char *base,
 	struct err *err)
 {
 	struct os *os = store->os;
-	struct mail *m;
+	struct mail *found, m;
 	char file[64];
-	int fd, rc = find_mail(of(store), path, base, &m, err);
+	int fd, rc = find_mail(of(store), path, base, &found, err);
 
 	(void)name_hint;
 	if (rc < 0)
 		return rc;
+	m = *found; /* users may be at work while it is opened */
 	snprintf(file, sizeof(file), "/mail/%llu",
-		(unsigned long long)m->body->number);
+		(unsigned long long)m.body->number);
 	fd = os->ops->open(os, file, O_RDONLY, 0);
 	if (fd == -ENOENT) {
-		simdisk_put(sim_disk(os), file, m->body->data, m->body->len);
+		simdisk_put(sim_disk(os), file, m.body->data, m.body->len);
 		fd = os->ops->open(os, file, O_RDONLY, 0);
 	}
 	if (fd < 0)
 		return err_set_os(err, -fd, "%s", file);
 	*ret_fd = fd;
-	stat_of(m, ret);
+	stat_of(&m, ret);
 	return 0;
 }
 
@@ -338,10 +339,10 @@ static int op_sync(struct store *store, const char *path, struct err *err)
 {
 	struct simstore *s = of(store);
 	struct mail_folder *f;
-	int rc = find_folder(s, path, &f, err);
+	int rc = step(s, err);
 
 	if (rc >= 0)
-		rc = step(s, err);
+		rc = find_folder(s, path, &f, err);
 	if (rc >= 0)
 		mail_synced(s->server, f);
 	return rc;
@@ -431,8 +432,8 @@ static int op_txn_begin(struct store *store, const char *path, bool build,
 	struct store_stage *stage, struct store_txn **ret, struct err *err)
 {
 	struct simstore *s = of(store);
-	struct mail_folder *f = mail_folder_find(s->server, path);
 	int rc = step(s, err);
+	struct mail_folder *f = mail_folder_find(s->server, path);
 	struct store_txn *t;
 
 	if (rc < 0)
@@ -444,6 +445,7 @@ static int op_txn_begin(struct store *store, const char *path, bool build,
 	if (strlen(path) >= MAIL_PATH)
 		return err_set(err, ERR_USAGE, "folder %s: too long", path);
 	t = *ret = mem_alloc(sizeof(*t));
+	s->server->locked++;
 	t->s = s;
 	mail_text(t->path, sizeof(t->path), path);
 	t->build = build;
@@ -769,6 +771,7 @@ static int op_txn_commit(struct store_txn *t, struct err *err)
 
 static void op_txn_end(struct store_txn *t)
 {
+	t->s->server->locked--;
 	store_view_free(&t->view);
 	arena_free(&t->arena);
 	free(t->adds);
@@ -801,8 +804,8 @@ static int op_rename(
 static int op_remove(struct store *store, const char *path, struct err *err)
 {
 	struct mail_server *server = of(store)->server;
-	struct mail_folder *f = mail_folder_find(server, path);
 	int rc = step(of(store), err);
+	struct mail_folder *f = mail_folder_find(server, path);
 
 	if (rc < 0 || !f)
 		return rc;

@@ -1,27 +1,49 @@
 #include "world.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
+#include "images.h"
 #include "oracle.h"
 #include "pool.h"
 #include "simsite.h"
 #include "simtree.h"
+#include "program.h"
 
 #define MEDIA 4
+#define IMAGES 4
 #define EXCHANGES 6
 #define NS_PER_S INT64_C(1000000000)
+#define EPOCH (INT64_C(1704067200) * NS_PER_S)
+
+#define AMID_MAX 8
+
+/* A stick lies at one site, the shared directory everywhere. */
+#define EVERYWHERE SITES_MAX
 
 struct world {
 	struct sim_site sites[SITES_MAX];
 	size_t site_count;
 	bool calm[SITES_MAX];
+	/* What users did since the last look of the writer is not known. */
+	bool unseen[SITES_MAX];
+	bool inbox_claimed; /* site a has looked at an INBOX with mail */
+	bool disaster, settling, told;
+	unsigned lies_at[MEDIA];
+	struct image images[IMAGES];
+	/* What users do in the midst of their site's next program. */
+	struct event amid[AMID_MAX];
+	size_t amid_count;
+	uint64_t amid_calls; /* of that program, so far */
+	unsigned amid_site;
 	struct sim_medium media[MEDIA];
 	struct mailbag bag;
 	struct oracle oracle;
 	uint64_t hash;
 	FILE *trace;
+	bool calls;
 };
 
 /* ---- the hash ---- */
@@ -95,6 +117,9 @@ static void user_folders(struct world *w, const struct event *e)
 
 	switch (e->kind) {
 	case EVENT_CREATE:
+		/* Whoever finds mail first is the home of an INBOX. */
+		if (e->site && !w->inbox_claimed)
+			break;
 		if (!model_find(o, e->path) && mail_create(mail, e->path))
 			oracle_create(o, e->site, e->path);
 		break;
@@ -178,6 +203,8 @@ static void user_mail(struct world *w, const struct event *e)
 	}
 }
 
+static void happen(struct world *w, const struct event *e);
+
 /* ---- programs ---- */
 
 static void taken_back(
@@ -193,30 +220,204 @@ static void cut_power(struct world *w, struct sim_site *s, uint64_t seed)
 	mail_server_cut(&s->mail, sim_rand(&seed), taken_back, &w->oracle);
 }
 
+static void plan_fault(struct sim_site *s, const struct event *e)
+{
+	switch (e->fault) {
+	case FAULT_CUT:
+	case FAULT_KILL:
+		simdisk_stop_at(s->disk, e->fault_at);
+		break;
+	case FAULT_IO:
+		simdisk_fail_at(s->disk, e->fault_at, EIO);
+		break;
+	case FAULT_FULL:
+		simdisk_fail_at(s->disk, e->fault_at, ENOSPC);
+		break;
+	case FAULT_SHORT:
+		simdisk_short_at(s->disk, e->fault_at);
+		break;
+	default:
+		break;
+	}
+}
+
+static void end_fault(
+	struct world *w, struct sim_site *s, const struct event *e)
+{
+	if (e->fault == FAULT_NONE)
+		return;
+	if (e->fault == FAULT_CUT) {
+		cut_power(w, s, e->fault_seed);
+		w->unseen[e->site] = true; /* what it took back */
+	} else {
+		pool_drop(simdisk_os(s->disk));
+		simdisk_kill(s->disk);
+	}
+	s->mail.locked = 0;
+	w->calm[e->site] = false;
+}
+
+static void do_amid(struct world *w, size_t i)
+{
+	struct event e = w->amid[i];
+
+	w->amid_count--;
+	memmove(w->amid + i, w->amid + i + 1,
+		(w->amid_count - i) * sizeof(*w->amid));
+	happen(w, &e);
+}
+
+/* Before every call of a program: is somebody to do something now? */
+static void amid(void *ctx, const char *call, const char *path)
+{
+	struct world *w = ctx;
+	const struct sim_site *s = &w->sites[w->amid_site];
+
+	(void)call;
+	(void)path;
+	w->amid_calls++;
+	if (s->mail.locked || simdisk_stopped(s->disk))
+		return;
+	for (size_t i = 0; i < w->amid_count; i++)
+		if (w->amid[i].site == w->amid_site &&
+			w->amid[i].fault_at <= w->amid_calls) {
+			do_amid(w, i);
+			return;
+		}
+}
+
+static void begin_amid(struct world *w, unsigned site)
+{
+	w->amid_site = site;
+	w->amid_calls = 0;
+	for (size_t i = 0; i < w->amid_count; i++)
+		if (w->amid[i].site == site)
+			simdisk_hook(w->sites[site].disk, amid, w);
+}
+
+/* What it was too short for is done now. */
+static void end_amid(struct world *w, unsigned site)
+{
+	simdisk_hook(w->sites[site].disk, NULL, NULL);
+	for (size_t i = 0; i < w->amid_count;)
+		if (w->amid[i].site == site)
+			do_amid(w, i);
+		else
+			i++;
+}
+
+static bool reaches(const struct world *w, const struct event *e)
+{
+	unsigned at = w->lies_at[e->medium % MEDIA];
+
+	return w->sites[e->site].peers[e->other].known &&
+	       (w->settling || at == EVERYWHERE || at == e->site);
+}
+
 static void run_program(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
+	struct sim_medium *medium = &w->media[e->medium % MEDIA];
 
-	if (e->cut_at)
-		simdisk_stop_at(s->disk, e->cut_at);
+	plan_fault(s, e);
+	simdisk_trace(s->disk, w->calls ? w->trace : NULL);
+	begin_amid(w, e->site);
 	switch (e->kind) {
 	case EVENT_WRITE:
+		w->unseen[e->site] = false;
 		simsite_write(s);
 		break;
 	case EVENT_HAND:
-		simsite_hand_over(s, e->other, &w->media[e->medium % MEDIA]);
+		simsite_hand_over(s, e->other, medium);
 		break;
 	case EVENT_COLLECT:
-		simsite_collect(s, e->other, &w->media[e->medium % MEDIA]);
+		simsite_collect(s, e->other, medium);
 		break;
 	default:
 		simsite_apply(s);
-		w->calm[e->site] = true;
+		w->calm[e->site] |= s->code == EXIT_DONE;
 	}
-	if (e->cut_at) {
-		w->calm[e->site] = false;
-		cut_power(w, s, e->cut_seed);
+	end_fault(w, s, e);
+	end_amid(w, e->site);
+	w->told |= s->code != EXIT_DONE && s->code != EXIT_LATER;
+	if (e->kind != EVENT_WRITE)
+		return;
+	w->unseen[e->site] |= s->code != EXIT_DONE || e->fault;
+	if (!e->site && !w->unseen[0] &&
+		mail_folder_find(&s->mail, "INBOX")->count)
+		w->inbox_claimed = true;
+}
+
+/* "Has everything", says a site of its peer: then it has. */
+static void check_what_is_said(struct world *w, unsigned a, unsigned b)
+{
+	struct sim_site *s = &w->sites[a];
+	struct sim_status st;
+	const char *what;
+
+	if (w->unseen[a] || !s->peers[b].known || !s->peers[b].sends ||
+		!w->sites[b].peers[a].takes)
+		return;
+	simsite_status(s, b, &st);
+	if (!st.begun || st.operator_ || st.lag || st.unapplied || st.wanted)
+		return;
+	what = oracle_compare(
+		&w->oracle, a, &s->mail, &w->sites[b].mail, false);
+	if (what)
+		oracle_fail(&w->oracle, "silent",
+			"site %c says that %c has everything: %s", 'a' + a,
+			'a' + b, what);
+}
+
+/* ---- disasters ---- */
+
+static void restore(struct world *w, const struct event *e)
+{
+	struct sim_site *s = &w->sites[e->site];
+	const struct image *image = &w->images[(uint64_t)e->n % IMAGES];
+
+	if (!image->kept || image->site != e->site)
+		return;
+	pool_drop(simdisk_os(s->disk));
+	w->disaster = w->unseen[e->site] = true;
+	w->calm[e->site] = false;
+	if (strcmp(e->word, "state") == 0) {
+		image_put_back_state(image, s);
+		return;
 	}
+	if (strcmp(e->word, "mail") == 0)
+		mail_server_restore(&s->mail, &image->mail);
+	else
+		image_put_back(image, s);
+	oracle_restore(&w->oracle, e->site, &image->model);
+}
+
+static void forget(struct world *w, const struct event *e)
+{
+	struct sim_site *s = &w->sites[e->site];
+
+	pool_drop(simdisk_os(s->disk));
+	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0)
+		image_delete(s, STATE_DIR "/accounts");
+	if (strcmp(e->word, "logs") == 0 || strcmp(e->word, "all") == 0)
+		image_delete(s, STATE_DIR "/log");
+	if (strcmp(e->word, "all") == 0) {
+		image_delete(s, STATE_DIR "/inbox");
+		image_delete(s, STATE_DIR "/bodies");
+	}
+	if (strcmp(e->word, "segment") == 0 || strcmp(e->word, "tail") == 0)
+		image_spoil_segment(
+			s, (size_t)e->n, strcmp(e->word, "tail") == 0);
+	w->disaster = w->unseen[e->site] = true;
+	w->calm[e->site] = false;
+}
+
+static void set_clock(struct sim_site *s, int64_t ahead_s)
+{
+	struct os *os = simdisk_os(s->disk);
+
+	simdisk_set_wall(
+		s->disk, EPOCH + os->ops->mono_ns(os) + ahead_s * NS_PER_S);
 }
 
 /* ---- events ---- */
@@ -231,6 +432,7 @@ static void make_sites(struct world *w, size_t count)
 		simsite_init(&w->sites[i], name, w->sites, &w->bag, i + 1);
 	}
 	w->site_count = count;
+	w->lies_at[0] = EVERYWHERE;
 }
 
 static void make_peers(struct world *w, const struct event *e)
@@ -247,70 +449,123 @@ static void make_peers(struct world *w, const struct event *e)
 	here->takes = strcmp(e->path, "send") != 0;
 }
 
+/* What users do. */
+static void user(struct world *w, const struct event *e)
+{
+	struct sim_site *s = &w->sites[e->site];
+
+	w->unseen[e->site] = true;
+	if (e->kind == EVENT_SELECT) {
+		mail_select(&s->mail, e->path);
+		oracle_selected(&w->oracle, e->site, &s->mail, e->path);
+	} else if (e->kind < EVENT_SAVE) {
+		user_folders(w, e);
+	} else {
+		user_mail(w, e);
+	}
+}
+
+static void mischief(struct world *w, const struct event *e)
+{
+	struct sim_medium *m = &w->media[e->medium % MEDIA];
+
+	if (e->kind == EVENT_CARRY)
+		w->lies_at[e->medium % MEDIA] = e->site;
+	else if (e->kind == EVENT_LOSE)
+		sim_medium_lose(m, (size_t)e->n);
+	else if (e->kind == EVENT_AGAIN)
+		sim_medium_again(m, (size_t)e->n);
+	else
+		sim_medium_damage(m, (size_t)e->n, e->seed);
+}
+
 static void happen(struct world *w, const struct event *e)
 {
-	if (e->kind == EVENT_SITES) {
+	if (e->kind == EVENT_SITES)
 		make_sites(w, (size_t)e->n);
-		return;
-	}
 	if (e->site >= w->site_count || e->other >= w->site_count)
 		return;
 	switch (e->kind) {
+	case EVENT_SITES:
+		break;
 	case EVENT_PEER:
 		make_peers(w, e);
-		break;
-	case EVENT_CREATE:
-	case EVENT_DELETE:
-	case EVENT_RENAME:
-	case EVENT_SUBSCRIBE:
-	case EVENT_UNSUBSCRIBE:
-		user_folders(w, e);
-		break;
-	case EVENT_SAVE:
-	case EVENT_DELIVER:
-	case EVENT_FLAG:
-	case EVENT_EXPUNGE:
-	case EVENT_COPY:
-	case EVENT_MOVE:
-		user_mail(w, e);
-		break;
-	case EVENT_SELECT:
-		mail_select(&w->sites[e->site].mail, e->path);
-		oracle_selected(
-			&w->oracle, e->site, &w->sites[e->site].mail, e->path);
 		break;
 	case EVENT_WAIT:
 		for (size_t i = 0; i < w->site_count; i++)
 			simdisk_pass(w->sites[i].disk, e->n * NS_PER_S);
 		break;
-	default:
-		if (e->kind == EVENT_WRITE || e->kind == EVENT_APPLY ||
-			w->sites[e->site].peers[e->other].known)
+	case EVENT_CLOCK:
+		set_clock(&w->sites[e->site], e->n);
+		break;
+	case EVENT_KEEP:
+		image_keep(&w->images[(uint64_t)e->n % IMAGES], e->site,
+			&w->sites[e->site], &w->oracle);
+		break;
+	case EVENT_RESTORE:
+		restore(w, e);
+		break;
+	case EVENT_FORGET:
+		forget(w, e);
+		break;
+	case EVENT_CARRY:
+	case EVENT_LOSE:
+	case EVENT_AGAIN:
+	case EVENT_DAMAGE:
+		mischief(w, e);
+		break;
+	case EVENT_HAND:
+	case EVENT_COLLECT:
+		if (reaches(w, e))
 			run_program(w, e);
+		break;
+	case EVENT_WRITE:
+	case EVENT_APPLY:
+		run_program(w, e);
+		break;
+	default:
+		user(w, e);
 	}
+}
+
+static bool is_user(const struct event *e)
+{
+	return e->kind >= EVENT_CREATE && e->kind <= EVENT_SELECT;
 }
 
 static void tell(struct world *w, const struct event *e)
 {
 	AUTO_BUF struct buf text = BUF_INIT;
-	const struct sim_site *s = &w->sites[e->site];
 
 	if (!w->trace)
 		return;
 	event_print(e, &text);
 	fputs(buf_str(&text), w->trace);
-	if (e->kind >= EVENT_WRITE && (s->code || s->said[0]))
+}
+
+static void tell_outcome(struct world *w, const struct event *e)
+{
+	const struct sim_site *s = &w->sites[e->site];
+
+	if (w->trace && e->kind >= EVENT_WRITE && (s->code || s->said[0]))
 		fprintf(w->trace, "\t# %d %s\n", s->code, s->said);
 }
 
 static void one_event(struct world *w, const struct event *e)
 {
-	happen(w, e);
 	tell(w, e);
+	if (e->fault == FAULT_AMID && is_user(e) && w->amid_count < AMID_MAX)
+		w->amid[w->amid_count++] = *e;
+	else
+		happen(w, e);
+	tell_outcome(w, e);
 	mix_world(w);
 	for (size_t i = 0; i < w->site_count; i++)
 		oracle_look(
 			&w->oracle, (unsigned)i, &w->sites[i].mail, w->calm[i]);
+	if (e->kind == EVENT_APPLY && e->site < w->site_count)
+		for (unsigned b = 0; b < w->site_count; b++)
+			check_what_is_said(w, e->site, b);
 }
 
 /* ---- the end ---- */
@@ -360,23 +615,46 @@ static const char *differs(struct world *w)
 	return NULL;
 }
 
-static void settle(struct world *w, struct outcome *ret)
+/* Does anybody hear that something is wrong? */
+static bool somebody_is_told(struct world *w)
 {
-	const char *what = differs(w);
+	for (unsigned i = 0; i < w->site_count; i++) {
+		struct sim_status st;
 
-	while (what && ret->exchanges < EXCHANGES && !w->oracle.what[0]) {
-		exchange(w);
-		ret->exchanges++;
-		what = differs(w);
+		simsite_status(&w->sites[i], 0, &st);
+		if (st.operator_)
+			return true;
 	}
-	if (what)
-		oracle_fail(&w->oracle, "unequal", "after %u exchanges: %s",
-			ret->exchanges, what);
+	return w->told;
 }
 
-void world_run(const struct history *h, FILE *trace, struct outcome *ret)
+static void settle(struct world *w, struct outcome *ret)
 {
-	struct world w = {.trace = trace};
+	const char *what;
+
+	w->settling = true;
+	/* What was to happen in the midst of a program that never ran. */
+	for (unsigned i = 0; i < w->site_count; i++)
+		end_amid(w, i);
+	for (what = differs(w);
+		what && ret->exchanges < EXCHANGES && !w->oracle.what[0];
+		what = differs(w)) {
+		w->told = false;
+		exchange(w);
+		ret->exchanges++;
+	}
+	if (!what)
+		return;
+	ret->told = w->disaster && somebody_is_told(w);
+	if (!ret->told)
+		oracle_fail(&w->oracle, w->disaster ? "silent" : "unequal",
+			"after %u exchanges: %s", ret->exchanges, what);
+}
+
+void world_run(
+	const struct history *h, FILE *trace, bool calls, struct outcome *ret)
+{
+	struct world w = {.trace = trace, .calls = calls};
 
 	*ret = (struct outcome){.at = 0};
 	/* One in eight as programs that run once do it. */
@@ -387,7 +665,7 @@ void world_run(const struct history *h, FILE *trace, struct outcome *ret)
 		if (w.oracle.what[0])
 			ret->at = i + 1;
 	}
-	if (!w.oracle.what[0])
+	if (!w.oracle.what[0] && w.site_count)
 		settle(&w, ret);
 	memcpy(ret->what, w.oracle.what, sizeof(ret->what));
 	memcpy(ret->why, w.oracle.why, sizeof(ret->why));
@@ -397,6 +675,8 @@ void world_run(const struct history *h, FILE *trace, struct outcome *ret)
 		simsite_release(&w.sites[i]);
 	for (size_t i = 0; i < MEDIA; i++)
 		sim_medium_release(&w.media[i]);
+	for (size_t i = 0; i < IMAGES; i++)
+		image_release(&w.images[i]);
 	mailbag_free(&w.bag);
 	oracle_release(&w.oracle);
 }

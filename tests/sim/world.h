@@ -16,9 +16,14 @@ struct outcome {
 	size_t at;	    /* number of the event, from 1; 0: in the end */
 	uint64_t hash;	    /* over all that was seen after each event */
 	unsigned exchanges; /* that it took to make all sites equal */
+	bool told; /* they are not, after a disaster, and somebody says so */
 };
 
-/* trace NULL, or where each event and what came of it is printed. */
-void world_run(const struct history *h, FILE *trace, struct outcome *ret);
+/*
+ * trace NULL, or where each event and what came of it is printed; with calls,
+ * the file-changing calls of its program too.
+ */
+void world_run(
+	const struct history *h, FILE *trace, bool calls, struct outcome *ret);
 
 #endif
