@@ -26,16 +26,21 @@ void parcel_print(const void *data, size_t len, struct buf *ret)
 		len);
 }
 
+static void print_folder(const struct id128 *id, struct buf *ret)
+{
+	char hex[ID_HEX];
+
+	id_hex(id, hex);
+	buf_add_str(ret, id_is_account(id)	   ? "account"
+			 : id_equal(id, &ID_INBOX) ? "INBOX"
+						   : hex);
+}
+
 static void print_log(const struct log_id *log, struct buf *ret)
 {
-	char folder[ID_HEX];
-
-	id_hex(&log->folder, folder);
-	buf_printf(ret, "%016llx/%016llx/%s", (unsigned long long)log->origin,
-		(unsigned long long)log->incarnation,
-		id_is_account(&log->folder)	    ? "account"
-		: id_equal(&log->folder, &ID_INBOX) ? "INBOX"
-						    : folder);
+	buf_printf(ret, "%016llx/%016llx/", (unsigned long long)log->origin,
+		(unsigned long long)log->incarnation);
+	print_folder(&log->folder, ret);
 }
 
 static void print_changes(const struct parcel_changes *c,
@@ -89,6 +94,19 @@ static void print_ack(const struct parcel_ack *ack, struct buf *ret)
 	}
 }
 
+static void print_statement(const struct parcel_statement *s, struct buf *ret)
+{
+	buf_printf(ret, "  statement account %s vector %016llx\n", s->account,
+		(unsigned long long)s->vector);
+	for (size_t i = 0; i < s->count; i++) {
+		buf_add_str(ret, "    folder ");
+		print_folder(&s->folders[i].folder, ret);
+		buf_printf(ret, " messages %llu digest %016llx\n",
+			(unsigned long long)s->folders[i].messages,
+			(unsigned long long)s->folders[i].digest);
+	}
+}
+
 static void print_section(const struct parcel_section *s,
 	const struct inspect_keys *keys, struct buf *ret)
 {
@@ -101,6 +119,9 @@ static void print_section(const struct parcel_section *s,
 		break;
 	case PARCEL_ACK:
 		print_ack(&s->ack, ret);
+		break;
+	case PARCEL_STATEMENT:
+		print_statement(&s->statement, ret);
 		break;
 	}
 }

@@ -67,7 +67,8 @@ int parcel_open(const struct key_pair *self, const struct key_public *peers,
 enum parcel_section_type {
 	PARCEL_CHANGES = 1,
 	PARCEL_BODY = 2,
-	PARCEL_ACK = 3
+	PARCEL_ACK = 3,
+	PARCEL_STATEMENT = 4
 };
 
 /*
@@ -119,12 +120,29 @@ struct parcel_ack {
 	size_t want_count;
 };
 
+/*
+ * What the sender's state of an account holds at one vector: whoever knows
+ * just that vector must hold the same.
+ */
+struct parcel_stated {
+	struct id128 folder; /* not the account log's */
+	uint64_t messages;
+	uint64_t digest;     /* its first 8 bytes, as a number */
+};
+struct parcel_statement {
+	const char *account;
+	uint64_t vector; /* a hash of it (docs/format.md, Parcel) */
+	struct parcel_stated *folders; /* by id, ascending */
+	size_t count;    /* at least 1 */
+};
+
 struct parcel_section {
 	enum parcel_section_type type;
 	union {
 		struct parcel_changes changes;
 		struct parcel_body body;
 		struct parcel_ack ack;
+		struct parcel_statement statement;
 	};
 };
 
@@ -137,12 +155,17 @@ void parcel_add_changes(struct buf *b, uint64_t sender,
 void parcel_add_body(struct buf *b, const struct parcel_body *body);
 void parcel_add_ack(struct buf *b, uint64_t sender,
 	const struct parcel_ack *ack);
+/* before: the section just before it, if that is of changes; else NULL. What
+   the two have in common is written once. */
+void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
+	const struct parcel_statement *s);
 
 struct parcel_sections {
 	struct parcel_section *items;
 	size_t count;
-	struct arena arena; /* account names, ack entries; payloads and body
-			       pieces point into the data given */
+	struct arena arena; /* account names, ack entries, folders stated;
+			       payloads and body pieces point into the data
+			       given */
 };
 /* Parse all sections, everything checked. Errors: ERR_CORRUPT, ERR_LIMIT. */
 int parcel_parse(uint64_t sender, const void *data, size_t len,

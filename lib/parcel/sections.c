@@ -7,6 +7,7 @@
  *	body, whole     0 | bytes
  *	body, piece     offset + 1 | hash | size | bytes
  *	acknowledgement account | incarnation | count | entries | wants
+ *	statement       [account] | vector | folders
  *	log             how | [origin] | [incarnation] | [folder]
  *
  * The bytes come from a peer whose key is known, which proves who wrote them
@@ -33,6 +34,13 @@
 /* The smallest that an entry and a want can be: bounds their counts. */
 #define ENTRY_MIN 11u /* log, lsn, chain, lsn - applied */
 #define WANT_MIN (HASH_SIZE + 1u)
+/* And a folder stated: INBOX, messages, digest. */
+#define STATED_MIN (1u + 1u + 8u)
+
+/* How the id of a folder stated is written. */
+#define STATED_SPELLED 0u
+#define STATED_INBOX 1u
+#define STATED_BEFORE 2u /* that of the changes just before */
 
 /* ---- writing ---- */
 
@@ -158,12 +166,50 @@ void parcel_add_ack(
 	add_section(b, PARCEL_ACK, &all, NULL, 0);
 }
 
+static unsigned stated_spelling(
+	const struct id128 *folder, const struct parcel_changes *before)
+{
+	if (id_equal(folder, &ID_INBOX))
+		return STATED_INBOX;
+	if (before && id_equal(folder, &before->from.log.folder))
+		return STATED_BEFORE;
+	return STATED_SPELLED;
+}
+
+void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
+	const struct parcel_statement *s)
+{
+	AUTO_BUF struct buf all = BUF_INIT;
+
+	assert(s->count);
+	if (before && strcmp(before->account, s->account) == 0)
+		wire_add_varint(&all, 0);
+	else
+		add_account(&all, s->account);
+	wire_add_u64(&all, s->vector);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct parcel_stated *f = &s->folders[i];
+		unsigned how = stated_spelling(&f->folder, before);
+
+		assert(id_cmp(&f->folder, i ? &s->folders[i - 1].folder
+					    : &ID_ACCOUNT) > 0);
+		buf_add_byte(&all, (uint8_t)how);
+		if (how == STATED_SPELLED)
+			buf_add(&all, f->folder.b, sizeof(f->folder.b));
+		wire_add_varint(&all, f->messages);
+		wire_add_u64(&all, f->digest);
+	}
+	add_section(b, PARCEL_STATEMENT, &all, NULL, 0);
+}
+
 /* ---- reading ---- */
 
 /* Where a parse stands; what it owns is in out. */
 struct parse {
 	uint64_t sender;
 	struct parcel_sections *out;
+	const struct parcel_changes *before; /* the section before, if it is
+						of changes */
 	struct err *err;
 };
 
@@ -336,6 +382,68 @@ static int parse_ack(
 	return r;
 }
 
+/* None: as in the changes just before. */
+static int take_stated_account(
+	const struct parse *p, struct wire *w, const char **ret)
+{
+	struct wire at = *w;
+
+	if (!p->before)
+		return take_account(p, w, ret);
+	if (wire_varint(&at) == 0 && !at.bad) {
+		*w = at;
+		*ret = p->before->account;
+		return 0;
+	}
+	int r = take_account(p, w, ret);
+	if (r == 0 && strcmp(*ret, p->before->account) == 0)
+		return bad(p, "account is that of the changes before");
+	return r;
+}
+
+static struct id128 take_stated_folder(const struct parse *p, struct wire *w)
+{
+	struct id128 folder = ID_INBOX;
+	unsigned how = wire_u8(w);
+	const uint8_t *id;
+
+	if (how == STATED_BEFORE && p->before)
+		folder = p->before->from.log.folder;
+	if (how == STATED_SPELLED) {
+		id = wire_raw(w, sizeof(folder.b));
+		if (id)
+			memcpy(folder.b, id, sizeof(folder.b));
+	}
+	if (how != stated_spelling(&folder, p->before))
+		w->bad = true;
+	return folder;
+}
+
+static int parse_statement(
+	const struct parse *p, struct wire *w, struct parcel_statement *ret)
+{
+	int r = take_stated_account(p, w, &ret->account);
+
+	if (r < 0)
+		return r;
+	ret->vector = wire_u64(w);
+	ret->folders = arena_alloc(&p->out->arena,
+		wire_left(w) / STATED_MIN * sizeof(*ret->folders));
+	while (!w->bad && wire_left(w) >= STATED_MIN) {
+		struct parcel_stated *f = &ret->folders[ret->count++];
+
+		f->folder = take_stated_folder(p, w);
+		f->messages = wire_varint(w);
+		f->digest = wire_u64(w);
+		if (id_cmp(&f->folder,
+			    ret->count > 1 ? &f[-1].folder : &ID_ACCOUNT) <= 0)
+			w->bad = true;
+	}
+	if (w->bad || ret->count == 0)
+		return bad(p, "folder is malformed");
+	return wire_left(w) != 0 ? bad(p, "bytes after its end") : 0;
+}
+
 /* The next section's type and bytes: false where they are malformed. */
 static bool take_section(struct wire *w, uint8_t *ret_type, struct wire *ret)
 {
@@ -379,6 +487,9 @@ static int parse_section(
 	case PARCEL_ACK:
 		r = parse_ack(p, &section, &ret->ack);
 		return r < 0 ? err_wrap(p->err, "acknowledgement") : 0;
+	case PARCEL_STATEMENT:
+		r = parse_statement(p, &section, &ret->statement);
+		return r < 0 ? err_wrap(p->err, "statement") : 0;
 	default:
 		return err_set(p->err, ERR_LIMIT,
 			"type %u: made by a newer packetboat", type);
@@ -403,7 +514,10 @@ int parcel_parse(uint64_t sender, const void *data, size_t len,
 	/* One more than are whole, for the parse to fail at. */
 	ret->items = mem_array(count + 1, sizeof(*ret->items));
 	while (r == 0 && wire_left(&w) != 0) {
-		r = parse_section(&p, &w, &ret->items[ret->count]);
+		struct parcel_section *s = &ret->items[ret->count];
+
+		r = parse_section(&p, &w, s);
+		p.before = s->type == PARCEL_CHANGES ? &s->changes : NULL;
 		if (r == 0)
 			ret->count++;
 	}

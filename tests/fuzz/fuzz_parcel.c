@@ -50,8 +50,8 @@ static void no_random(struct os *os, void *to, size_t len)
 	memset(to, 0, len);
 }
 
-static void add_again(
-	struct buf *to, uint64_t sender, const struct parcel_section *s)
+static void add_again(struct buf *to, uint64_t sender,
+	const struct parcel_changes *before, const struct parcel_section *s)
 {
 	switch (s->type) {
 	case PARCEL_CHANGES:
@@ -64,6 +64,9 @@ static void add_again(
 		break;
 	case PARCEL_ACK:
 		parcel_add_ack(to, sender, &s->ack);
+		break;
+	case PARCEL_STATEMENT:
+		parcel_add_statement(to, before, &s->statement);
 		break;
 	}
 }
@@ -97,8 +100,13 @@ static void try_sections(const struct keys *keys, const void *data, size_t len)
 		require(r == err.code && err.text[0] && !sections.items);
 		return;
 	}
-	for (size_t i = 0; i < sections.count; i++)
-		add_again(&again, keys->a.pub.origin, &sections.items[i]);
+	for (size_t i = 0; i < sections.count; i++) {
+		const struct parcel_section *s = &sections.items[i];
+		bool changes = i && s[-1].type == PARCEL_CHANGES;
+
+		add_again(&again, keys->a.pub.origin,
+			changes ? &s[-1].changes : NULL, s);
+	}
 	require(again.len == len &&
 		(!len || memcmp(again.data, data, len) == 0));
 	parcel_sections_free(&sections);

@@ -130,6 +130,46 @@ static void put_ack(struct buf *to)
 	buf_free(&s);
 }
 
+static void put_stated(
+	struct buf *to, uint8_t how, const char *folder, uint64_t messages)
+{
+	buf_add_byte(to, how);
+	buf_add_str(to, folder);
+	wire_add_varint(to, messages);
+	wire_add_u64(to, messages * 5); /* digest */
+}
+
+static void put_statement_head(struct buf *to, const char *account)
+{
+	put_account(to, account);
+	wire_add_u64(to, 0x7777777777777777u); /* vector */
+}
+
+static void put_statement(struct buf *to)
+{
+	struct buf s = BUF_INIT;
+
+	put_statement_head(&s, "alice");
+	put_stated(&s, 0, "A sixteen bytes.", 1);
+	put_stated(&s, 1, "", 4000);
+	put_stated(&s, 0, "sixteen byte id.", 0);
+	put_section(to, 4, &s);
+	buf_free(&s);
+}
+
+/* Of the account and the folder that the changes before it are of. */
+static void put_changes_and_statement(struct buf *to)
+{
+	struct buf s = BUF_INIT;
+
+	put_changes(to, "alice", 0x01, "incarnatsixteen byte id.", 24);
+	put_statement_head(&s, "");
+	put_stated(&s, 1, "", 4000);
+	put_stated(&s, 2, "", 7);
+	put_section(to, 4, &s);
+	buf_free(&s);
+}
+
 /* ---- good parcels ---- */
 
 static void begin_stored(struct maker *m)
@@ -161,6 +201,8 @@ static void every_section(struct maker *m)
 	put_whole_body(&m->contents, "");
 	put_piece(&m->contents, 1, 100000000000, "the first bytes");
 	put_piece(&m->contents, 99999999996, 100000000000, "last.");
+	put_statement(&m->contents);
+	put_changes_and_statement(&m->contents);
 }
 
 /*
@@ -335,7 +377,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x04\x05newer");
+	buf_add_str(&m->contents, "\x05\x05newer");
 }
 
 static void section_cut(struct maker *m)
@@ -405,6 +447,80 @@ static void ack_ahead_of_itself(struct maker *m)
 	buf_free(&s);
 }
 
+static void put_bad_statement(struct maker *m, const char *account, uint8_t how,
+	const char *folder, const char *more)
+{
+	struct buf s = BUF_INIT;
+
+	put_statement_head(&s, account);
+	put_stated(&s, 1, "", 4000);
+	put_stated(&s, how, folder, 7);
+	buf_add_str(&s, more);
+	put_section(&m->contents, 4, &s);
+	buf_free(&s);
+}
+
+static void statement_out_of_order(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "alice", 0, "A sixteen bytes.", "");
+}
+
+static void statement_of_a_folder_twice(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "alice", 1, "", "");
+}
+
+static void statement_how_unknown(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "alice", 3, "", "");
+}
+
+static void statement_of_no_folder_before(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "alice", 2, "", "");
+}
+
+static void statement_of_no_account_before(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "", 0, "sixteen byte id.", "");
+}
+
+static void statement_spells_its_account(struct maker *m)
+{
+	begin_stored(m);
+	put_own_changes(&m->contents, "alice");
+	put_bad_statement(m, "alice", 0, "sixteen byte id.", "");
+}
+
+static void statement_spells_its_folder(struct maker *m)
+{
+	begin_stored(m);
+	put_changes(
+		&m->contents, "alice", 0x01, "incarnatsixteen byte id.", 24);
+	put_bad_statement(m, "", 0, "sixteen byte id.", "");
+}
+
+static void statement_bytes_behind(struct maker *m)
+{
+	begin_stored(m);
+	put_bad_statement(m, "alice", 0, "sixteen byte id.", "more");
+}
+
+static void statement_of_nothing(struct maker *m)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_statement_head(&s, "alice");
+	put_section(&m->contents, 4, &s);
+	buf_free(&s);
+}
+
 static const struct sample bad_parcels[] = {
 	{"parcel-no-parcel", no_parcel, false},
 	{"parcel-torn", torn, false},
@@ -433,6 +549,20 @@ static const struct sample bad_parcels[] = {
 	{"parcel-piece-beyond-its-body", piece_beyond_its_body, false},
 	{"parcel-ack-of-too-many", ack_of_too_many, false},
 	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
+	{"parcel-statement-of-nothing", statement_of_nothing, false},
+	{"parcel-statement-out-of-order", statement_out_of_order, false},
+	{"parcel-statement-of-a-folder-twice", statement_of_a_folder_twice,
+		false},
+	{"parcel-statement-how-unknown", statement_how_unknown, false},
+	{"parcel-statement-of-no-folder-before", statement_of_no_folder_before,
+		false},
+	{"parcel-statement-of-no-account-before",
+		statement_of_no_account_before, false},
+	{"parcel-statement-spells-its-account", statement_spells_its_account,
+		false},
+	{"parcel-statement-spells-its-folder", statement_spells_its_folder,
+		false},
+	{"parcel-statement-bytes-behind", statement_bytes_behind, false},
 };
 
 /* ---- bundles ---- */

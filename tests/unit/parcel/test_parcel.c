@@ -538,6 +538,13 @@ static void one_flag_change_is_at_most_150_bytes(void **state)
 		.len = sizeof(payload),
 	};
 
+	struct parcel_stated of = {
+		.folder = ID_INBOX, .messages = 4000, .digest = UINT64_MAX};
+	struct parcel_statement said = {.account = "alice",
+		.vector = UINT64_MAX,
+		.folders = &of,
+		.count = 1};
+
 	(void)state;
 	c.from.log = (struct log_id){.origin = sites.a.pub.origin,
 		.incarnation = 0x8877665544332211,
@@ -548,9 +555,10 @@ static void one_flag_change_is_at_most_150_bytes(void **state)
 	c.to.lsn = 12346;
 	c.to.chain = 0xf1f2f3f4f5f6f7f8;
 	parcel_add_changes(&sections, sites.a.pub.origin, &c);
+	parcel_add_statement(&sections, &c, &said);
 	seal(sections.data, sections.len, PARCEL_SLOW, &parcel);
-	assert_int_equal(parcel.len, 119);
-	/* and in any other folder */
+	assert_int_equal(parcel.len, 119 + 22);
+	/* and in any other folder, what is stated of it apart */
 	memset(c.from.log.folder.b, 0x5a, 16);
 	c.to.log = c.from.log;
 	buf_clear(&sections);

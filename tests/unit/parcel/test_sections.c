@@ -277,6 +277,69 @@ static void folders_of_one_log_are_acknowledged_in_27_bytes_each(void **state)
 	assert_int_equal(both.len - one.len, 1 + 16 + 1 + 8 + 1);
 }
 
+static struct parcel_stated stated[] = {
+	{.folder = {{3}}, .messages = 300, .digest = 0x0102030405060708},
+	{.folder = {{'I', 'N', 'B', 'O', 'X'}}, .messages = 0, .digest = 0},
+	{.folder = {{'I', 'N', 'B', 'O', 'Y'}},
+		.messages = UINT64_MAX,
+		.digest = UINT64_MAX},
+};
+
+static struct parcel_statement some_statement(void)
+{
+	return (struct parcel_statement){.account = "bob",
+		.vector = 0x9876543210fedcba,
+		.folders = stated,
+		.count = 3};
+}
+
+static void a_statement_comes_back(void **state)
+{
+	struct parcel_statement said = some_statement();
+	AUTO_BUF struct buf b = BUF_INIT;
+	const struct parcel_statement *got;
+	struct parcel_sections s;
+
+	(void)state;
+	parcel_add_statement(&b, NULL, &said);
+	s = parsed(&b);
+	assert_int_equal(s.items[0].type, PARCEL_STATEMENT);
+	got = &s.items[0].statement;
+	assert_string_equal(got->account, "bob");
+	assert_true(got->vector == said.vector);
+	assert_int_equal(got->count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_memory_equal(
+			&got->folders[i].folder, &stated[i].folder, 16);
+		assert_true(got->folders[i].messages == stated[i].messages);
+		assert_true(got->folders[i].digest == stated[i].digest);
+	}
+	parcel_sections_free(&s);
+}
+
+static void a_statement_behind_the_changes_it_is_of_takes_22_bytes(void **state)
+{
+	static const struct id128 folder = {{9, 9, 9}};
+	struct parcel_stated of = {.folder = folder, .messages = 4000};
+	struct parcel_statement said = {
+		.account = "alice@example.org", .folders = &of, .count = 1};
+	struct parcel_changes c = some_changes(SENDER);
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	c.from.log.folder = c.to.log.folder = folder;
+	parcel_add_changes(&b, SENDER, &c);
+	size_t len = b.len;
+	parcel_add_statement(&b, &c, &said);
+	assert_int_equal(b.len - len, 2 + 1 + 8 + 1 + 2 + 8);
+	s = parsed(&b);
+	assert_string_equal(s.items[1].statement.account, said.account);
+	assert_memory_equal(
+		&s.items[1].statement.folders[0].folder, &folder, 16);
+	parcel_sections_free(&s);
+}
+
 static void nothing_parses_to_nothing(void **state)
 {
 	struct parcel_sections s;
@@ -297,14 +360,23 @@ static void add_all(struct buf *b)
 	parcel_add_changes(b, SENDER, &c);
 	add_body(b, "From: me\n\nhi\n", 0, 13);
 	add_body(b, "From: me\n\nhi\n", 2, 5);
+	struct parcel_statement said = some_statement();
+	parcel_add_statement(b, NULL, &said);
+	c.account = said.account;
+	c.from.log.folder = c.to.log.folder = stated[0].folder;
+	parcel_add_changes(b, SENDER, &c);
+	parcel_add_statement(b, &c, &said);
 }
 
-static void add_again(struct buf *to, const struct parcel_section *s)
+static void add_again(struct buf *to, const struct parcel_changes *before,
+	const struct parcel_section *s)
 {
 	if (s->type == PARCEL_CHANGES)
 		parcel_add_changes(to, SENDER, &s->changes);
 	else if (s->type == PARCEL_BODY)
 		parcel_add_body(to, &s->body);
+	else if (s->type == PARCEL_STATEMENT)
+		parcel_add_statement(to, before, &s->statement);
 	else
 		parcel_add_ack(to, SENDER, &s->ack);
 }
@@ -338,7 +410,7 @@ static void every_truncation_inside_a_section_is_refused(void **state)
 		}
 		free(copy);
 	}
-	assert_int_equal(whole, 4); /* cut behind 0, 1, 2, 3 sections */
+	assert_int_equal(whole, 7); /* cut behind 0, 1 … 6 sections */
 	parcel_sections_free(&all);
 }
 
@@ -356,8 +428,14 @@ static void whatever_parses_is_spelled_in_the_one_way(void **state)
 
 		*byte = (uint8_t)(was + i % 255 + 1);
 		if (parse_copy(b.data, b.len, &s, &copy) == 0) {
-			for (size_t j = 0; j < s.count; j++)
-				add_again(&again, &s.items[j]);
+			for (size_t j = 0; j < s.count; j++) {
+				struct parcel_section *one = &s.items[j];
+				bool changes =
+					j && one[-1].type == PARCEL_CHANGES;
+
+				add_again(&again,
+					changes ? &one[-1].changes : NULL, one);
+			}
 			assert_int_equal(again.len, b.len);
 			assert_memory_equal(again.data, b.data, b.len);
 			parcel_sections_free(&s);
@@ -423,7 +501,7 @@ static void an_unknown_type_is_from_a_newer_packetboat(void **state)
 	(void)state;
 	buf_add_byte(&any, 0);
 	refuse(&any, 0, ERR_LIMIT, "newer");
-	refuse(&any, 4, ERR_LIMIT, "newer");
+	refuse(&any, 5, ERR_LIMIT, "newer");
 	refuse(&any, 255, ERR_LIMIT, "newer");
 }
 
@@ -570,6 +648,9 @@ int main(void)
 		cmocka_unit_test(an_empty_acknowledgement_comes_back),
 		cmocka_unit_test(
 			folders_of_one_log_are_acknowledged_in_27_bytes_each),
+		cmocka_unit_test(a_statement_comes_back),
+		cmocka_unit_test(
+			a_statement_behind_the_changes_it_is_of_takes_22_bytes),
 		cmocka_unit_test(nothing_parses_to_nothing),
 		cmocka_unit_test(every_truncation_inside_a_section_is_refused),
 		cmocka_unit_test(whatever_parses_is_spelled_in_the_one_way),
