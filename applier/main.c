@@ -10,8 +10,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
+#include "gaptext.h"
 #include "program.h"
 #include "round.h"
 #include "site.h"
@@ -23,8 +25,10 @@ struct applier {
 	struct logger log;
 	struct round_config round;
 	struct progress progress;
-	char *what; /* is in progress */
-	int code;   /* worst exit code so far */
+	char *what;		/* is in progress */
+	struct buf needs, told; /* lines for the operator: of this round; that
+				   were said last */
+	int code;		/* worst exit code so far */
 };
 
 static void say(void *arg, bool warning, const char *text)
@@ -40,6 +44,45 @@ static void fail(void *arg, const struct err *err)
 	struct applier *a = arg;
 
 	log_err(&a->log, err);
+}
+
+static int note_gaps(void *arg, struct account *account, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct applier *a = arg;
+	struct gap *gaps;
+	size_t count;
+	int rc = gaptext_list(&a->site, account, &arena, &gaps, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		gaptext_print(&a->site, account->name, &gaps[i], &a->needs);
+		buf_add_byte(&a->needs, '\n');
+	}
+	return rc < 0 ? rc : count > 0;
+}
+
+/* Not the same every minute. */
+static void say_needs(struct applier *a)
+{
+	const char *line = buf_str(&a->needs);
+	bool news = a->needs.len != a->told.len ||
+		    memcmp(line, buf_str(&a->told), a->needs.len) != 0;
+
+	for (const char *end; news && (end = strchr(line, '\n'));
+		line = end + 1)
+		log_say(&a->log, LOG_LEVEL_WARNING, "%.*s", (int)(end - line),
+			line);
+	buf_free(&a->told);
+	a->told = a->needs;
+	a->needs = (struct buf)BUF_INIT;
+}
+
+static int run_round(struct applier *a, char *const *files, size_t count)
+{
+	int code = round_run(&a->round, files, count);
+
+	say_needs(a);
+	return code;
 }
 
 static void show_placing(void *arg, const char *account)
@@ -101,7 +144,7 @@ static void follow(struct applier *a, struct stop_signal *stop)
 
 		/* Late bodies, busy locks: a full run every minute. */
 		if (round_inbox_waits(&a->round) || now >= next_full) {
-			a->code = round_run(&a->round, NULL, 0);
+			a->code = run_round(a, NULL, 0);
 			next_full = now + 60000;
 		}
 		poll(&p, 1, FOLLOW_MS);
@@ -143,6 +186,7 @@ static void configure(struct applier *a)
 		.open_store = open_store,
 		.say = say,
 		.fail = fail,
+		.needs_operator = note_gaps,
 		.placing = show_placing,
 		.progress = show_placed,
 		.arg = a,
@@ -209,8 +253,8 @@ int main(int argc, char **argv)
 	if (following)
 		follow(&a, &stop);
 	else
-		a.code = round_run(
-			&a.round, argv + optind, (size_t)(argc - optind));
+		a.code = run_round(&a, argv + optind, (size_t)(argc - optind));
+	buf_free(&a.told);
 	stop_close(&stop);
 	site_close(&a.site);
 	logger_close(&a.log);

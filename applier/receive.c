@@ -9,6 +9,7 @@
 #include "change.h"
 #include "err.h"
 #include "journal.h"
+#include "stated.h"
 
 #define LOCK_WAIT_MS 30000
 
@@ -153,6 +154,26 @@ static int take_ack(struct receiving *r, struct replica *rep,
 	return rc;
 }
 
+/* What a peer whose changes are not taken holds is no matter of ours. */
+static int take_statement(struct receiving *r, struct replica *rep,
+	const struct parcel_statement *s, struct err *err)
+{
+	struct os *os = r->config->os;
+	struct stated *folders;
+	int rc;
+
+	if (!r->peer->takes_changes)
+		return 0;
+	folders = mem_array(s->count, sizeof(*folders));
+	for (size_t i = 0; i < s->count; i++)
+		folders[i] = (struct stated){s->folders[i].folder,
+			{s->folders[i].messages, s->folders[i].digest}};
+	rc = stated_hear(rep, r->peer->key.origin, s->vector, folders, s->count,
+		os->ops->wall_ns(os) / 1000000, err);
+	free(folders);
+	return rc;
+}
+
 static const char *account_of(const struct parcel_section *s)
 {
 	switch (s->type) {
@@ -160,6 +181,8 @@ static const char *account_of(const struct parcel_section *s)
 		return s->changes.account;
 	case PARCEL_ACK:
 		return s->ack.account;
+	case PARCEL_STATEMENT:
+		return s->statement.account;
 	case PARCEL_BODY:
 		break;
 	}
@@ -190,6 +213,36 @@ static void note_lacking(struct receiving *r, struct account *a,
 	if (rc >= 0)
 		rc = replica_commit(a->replica, &err);
 	replica_rollback(a->replica); /* at worst it is told later */
+}
+
+/* What the peer knows, and what it holds. */
+static int take_words(struct receiving *r, struct account *a,
+	const struct parcel_sections *sections, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
+		const struct parcel_section *s = &sections->items[i];
+
+		if (s->type == PARCEL_ACK && !strcmp(s->ack.account, a->name))
+			rc = take_ack(r, a->replica, &s->ack, err);
+		if (s->type == PARCEL_STATEMENT &&
+			!strcmp(s->statement.account, a->name))
+			rc = take_statement(r, a->replica, &s->statement, err);
+	}
+	return rc;
+}
+
+static int compare(struct receiving *r, struct replica *rep, struct err *err)
+{
+	struct os *os = r->config->os;
+	struct stated_result result;
+	int rc = stated_compare(
+		rep, os->ops->wall_ns(os) / 1000000, &result, err);
+
+	r->result->agreed += result.agreed;
+	r->result->differing += result.differing;
+	return rc;
 }
 
 /* All that a parcel says of one account, in one transaction. */
@@ -224,13 +277,11 @@ static int merge_account(struct receiving *r, const char *name,
 				rc = merge_section(r, &j, &s->changes, err);
 			}
 		}
-		for (size_t i = 0; i < sections->count && rc >= 0; i++)
-			if (sections->items[i].type == PARCEL_ACK &&
-				!strcmp(sections->items[i].ack.account, name))
-				rc = take_ack(r, a.replica,
-					&sections->items[i].ack, err);
+		rc = rc < 0 ? rc : take_words(r, &a, sections, err);
 		if (rc >= 0)
 			rc = capture_merge_names(&j, err);
+		if (rc >= 0)
+			rc = compare(r, a.replica, err);
 		if (rc >= 0)
 			rc = journal_commit(&j, false, err);
 		else

@@ -48,6 +48,9 @@ struct receive_config {
 
 struct receive_result {
 	uint64_t parcels, changes, bodies, acks, repeats, refused;
+	/* Folders compared with what the peer stated: equal; newly found to
+	   differ. */
+	uint64_t agreed, differing;
 	/* The last account met that is not here; what is said of it was left
 	   out, the rest of its parcel taken. NULL: none. */
 	const char *strange_account;

@@ -414,6 +414,10 @@ static int apply_account(struct round *r, size_t account, struct err *err)
 			r->config->trash_size, err);
 	if (store)
 		store->ops->close(store);
+	if (rc >= 0 && r->config->needs_operator)
+		rc = r->config->needs_operator(r->config->arg, &a, err);
+	if (rc > 0)
+		r->code = exit_worse(r->code, EXIT_OPERATOR);
 	account_close(&a);
 	return rc;
 }

@@ -38,6 +38,9 @@ struct round_config {
 		struct err *err);
 	void (*say)(void *arg, bool warning, const char *text);
 	void (*fail)(void *arg, const struct err *err);
+	/* May be NULL: say what of an account still needs an operator. Returns
+	   1 if anything does. */
+	int (*needs_operator)(void *arg, struct account *a, struct err *err);
 	/* May be NULL: messages placed of the account named last; NULL: done.
 	 */
 	void (*placing)(void *arg, const char *account);

@@ -9,6 +9,7 @@
 #include "lading.h"
 #include "quarantine.h"
 #include "segment.h"
+#include "stating.h"
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
 
@@ -491,6 +492,24 @@ static int add_ack(struct packing *p, struct err *err)
 
 /* ---- the whole ---- */
 
+static int state_folders(struct packing *p, struct err *err)
+{
+	struct stating s = {
+		.lading = p->lading,
+		.replica = p->account.replica,
+		.account = p->account.name,
+		.index = p->index,
+		.self = p->config->self->pub.origin,
+		.peer = p->config->peer->origin,
+		.logs = p->logs,
+		.from = p->from,
+		.log_count = p->log_count,
+		.record = p->medium,
+	};
+
+	return stating_add(&s, err);
+}
+
 static int pack_account(struct lading *l, const struct handover_config *config,
 	size_t index, const struct id128 *medium,
 	const struct carrier_list *lying, struct handover_result *result,
@@ -523,6 +542,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 			rc = wants;
 		}
 	}
+	if (rc >= 0 && config->send_changes)
+		rc = state_folders(&p, err);
 	account_close(&p.account);
 	arena_free(&p.arena);
 	return rc;

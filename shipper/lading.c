@@ -1,5 +1,6 @@
 #include "lading.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +103,15 @@ static int room_for(struct lading *l, size_t len, struct err *err)
 			return rc;
 	}
 	l->section_count++;
+	l->changes_last = false;
 	return 0;
+}
+
+static void note_changes(struct lading *l, const struct parcel_changes *c)
+{
+	l->changes_last = true;
+	snprintf(l->last_account, sizeof(l->last_account), "%s", c->account);
+	l->last_folder = c->from.log.folder;
 }
 
 int lading_changes(
@@ -110,10 +119,11 @@ int lading_changes(
 {
 	int rc = room_for(l, c->len + 512, err);
 
-	if (rc >= 0)
-		parcel_add_changes(
-			&l->sections, l->config->self->pub.origin, c);
-	return rc;
+	if (rc < 0)
+		return rc;
+	parcel_add_changes(&l->sections, l->config->self->pub.origin, c);
+	note_changes(l, c);
+	return 0;
 }
 
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
@@ -123,6 +133,22 @@ int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
 	if (rc >= 0)
 		parcel_add_ack(&l->sections, l->config->self->pub.origin, ack);
 	return rc;
+}
+
+int lading_statement(
+	struct lading *l, const struct parcel_statement *s, struct err *err)
+{
+	bool changes_last = l->changes_last;
+	int rc = room_for(l, s->count * 36 + 512, err);
+	struct parcel_changes before = {
+		.account = l->last_account, .from.log.folder = l->last_folder};
+
+	if (rc < 0)
+		return rc;
+	/* Unless a parcel was begun. */
+	changes_last = changes_last && l->section_count > 1;
+	parcel_add_statement(&l->sections, changes_last ? &before : NULL, s);
+	return 0;
 }
 
 static size_t slot_of(const struct lading *l, const struct hash *hash)

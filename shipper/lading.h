@@ -33,6 +33,10 @@ struct lading {
 	struct bundle_writer *bundle;
 	struct buf sections;
 	size_t section_count;
+	/* The last section, if it is of changes: its account and folder. */
+	bool changes_last;
+	char last_account[PARCEL_ACCOUNT_MAX + 1];
+	struct id128 last_folder;
 	struct lading_body *bodies;
 	size_t body_count;
 	size_t *slots;        /* open hash table over bodies, index + 1 */
@@ -51,6 +55,8 @@ void lading_open_carrier(struct lading *l, struct carrier *carrier,
 int lading_changes(struct lading *l, const struct parcel_changes *c,
 	struct err *err);
 int lading_ack(struct lading *l, const struct parcel_ack *ack,
+	struct err *err);
+int lading_statement(struct lading *l, const struct parcel_statement *s,
 	struct err *err);
 /* Note a body once. Returns 1 if it was noted already. */
 int lading_want(struct lading *l, size_t account, const struct hash *hash,

@@ -46,5 +46,6 @@ int command_check(struct front *f, int argc, char **argv);
 int command_logging(struct front *f, int argc, char **argv); /* on, off */
 int command_guard(struct front *f, int argc, char **argv);
 int command_media(struct front *f, int argc, char **argv);
+int command_gap(struct front *f, int argc, char **argv);
 
 #endif

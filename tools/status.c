@@ -17,6 +17,7 @@
 #include "begun.h"
 #include "err.h"
 #include "front.h"
+#include "gap_json.h"
 #include "report.h"
 #include "segment.h"
 #include "site.h"
@@ -111,23 +112,17 @@ static int add_gaps(struct status *s, struct json_object *account,
 	struct account *a, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct report_gap *gaps = NULL;
+	struct gap *gaps = NULL;
 	size_t count = 0;
-	int rc = report_gaps(a->replica, &arena, &gaps, &count, err);
+	int rc = gaptext_list(&s->site, a, &arena, &gaps, &count, err);
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct json_object *o = json_object_new_object();
+		AUTO_BUF struct buf line = BUF_INIT;
 
-		add_origin(o, gaps[i].log.origin);
-		add_number(o, "first", gaps[i].first);
-		add_number(o, "last", gaps[i].last);
-		add_text(o, "reason", gaps[i].reason);
-		json_object_array_add(array(account, "gaps"), o);
-		needs_operator(s,
-			"account %s: gap: changes %" PRIu64 " to %" PRIu64
-			" of site %016" PRIx64 " are lost: %s",
-			a->name, gaps[i].first, gaps[i].last,
-			gaps[i].log.origin, gaps[i].reason);
+		json_object_array_add(array(account, "gaps"),
+			gap_json(&s->site, a->name, &gaps[i]));
+		gaptext_print(&s->site, a->name, &gaps[i], &line);
+		needs_operator(s, "%s", buf_str(&line));
 	}
 	return rc;
 }

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "gaps.h"
 #include "registers.h"
 
 int64_t folder_row(struct replica *r, const struct id128 *fid, struct err *err)
@@ -436,14 +437,9 @@ static int apply_merge(struct replica *r, const struct change *c,
 static int apply_gap(struct replica *r, const struct change *c, int64_t by_log,
 	struct err *err)
 {
-	struct log_id lost = c->end.log;
-	int64_t log = log_row(r, &lost, true, err);
-
 	(void)by_log;
-	if (log < 0)
-		return (int)log;
-	return sql_run(r, err, "INSERT OR REPLACE INTO gap VALUES(?, ?, ?, ?)",
-		"iiit", log, (int64_t)c->first, (int64_t)c->end.lsn, c->reason);
+	return gap_lost(r, &c->end.log, c->first, c->end.lsn, c->reason,
+		(int64_t)STAMP_MS(c->by.stamp), err);
 }
 
 int apply_folder_change(struct replica *r, const struct change *c,

@@ -65,41 +65,6 @@ int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 	return 0;
 }
 
-int report_gaps(struct replica *r, struct arena *arena, struct report_gap **ret,
-	size_t *ret_count, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT log, first, last, reason, (SELECT count(*) FROM gap)"
-		" FROM gap ORDER BY log, first",
-		"");
-	struct report_gap *gaps = NULL;
-	size_t count = 0, cap = 0;
-	int rc = st ? 0 : ERR_IO;
-
-	while (rc == 0 && (rc = sql_step(r, st, err)) > 0) {
-		int64_t row = sqlite3_column_int64(st, 0);
-
-		if (!gaps) {
-			cap = (size_t)sqlite3_column_int64(st, 4);
-			gaps = arena_alloc(arena, cap * sizeof(*gaps));
-		}
-		if (count == cap)
-			break;
-		gaps[count].first = (uint64_t)sqlite3_column_int64(st, 1);
-		gaps[count].last = (uint64_t)sqlite3_column_int64(st, 2);
-		gaps[count].reason = sql_text(st, 3, arena);
-		rc = log_of_row(r, row, &gaps[count].log, err);
-		count++;
-	}
-	if (st)
-		sqlite3_reset(st);
-	if (rc < 0)
-		return rc;
-	*ret = gaps;
-	*ret_count = count;
-	return 0;
-}
-
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err)
 {

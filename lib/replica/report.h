@@ -19,15 +19,6 @@ struct report_counts {
 int report_counts(
 	struct replica *r, struct report_counts *ret, struct err *err);
 
-/* Lost lsns of an incarnation. Strings in the arena. */
-struct report_gap {
-	struct log_id log;
-	uint64_t first, last;
-	const char *reason;
-};
-int report_gaps(struct replica *r, struct arena *arena, struct report_gap **ret,
-	size_t *ret_count, struct err *err);
-
 /* Living messages that were born in a log above lsn: count and bytes. */
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err);

@@ -114,10 +114,28 @@ static const char schema_text[] =
 	" change BLOB NOT NULL, PRIMARY KEY(log, lsn, by_log, by_lsn))"
 	" WITHOUT ROWID;"
 
-	/* lsns of an incarnation that are lost, and why */
-	"CREATE TABLE gap(log INTEGER NOT NULL, first INTEGER NOT NULL,"
-	" last INTEGER NOT NULL, reason TEXT NOT NULL,"
-	" PRIMARY KEY(log, first)) WITHOUT ROWID;"
+	/* what is missing or wrong (gaps.h); peer and sums: of a difference */
+	"CREATE TABLE gap(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+	" folder BLOB NOT NULL, log INTEGER NOT NULL DEFAULT 0,"
+	" first INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0,"
+	" peer INTEGER NOT NULL DEFAULT 0,"
+	" messages INTEGER NOT NULL DEFAULT 0,"
+	" digest INTEGER NOT NULL DEFAULT 0,"
+	" their_messages INTEGER NOT NULL DEFAULT 0,"
+	" their_digest INTEGER NOT NULL DEFAULT 0,"
+	" reason TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+	" accepted INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE(kind, folder, log, first, peer));"
+
+	/* what peers said of folders, and whether they are owed our word */
+	"CREATE TABLE stated(peer INTEGER NOT NULL, folder BLOB NOT NULL,"
+	" vector INTEGER NOT NULL DEFAULT 0,"
+	" messages INTEGER NOT NULL DEFAULT 0,"
+	" digest INTEGER NOT NULL DEFAULT 0,"
+	" heard_ms INTEGER NOT NULL DEFAULT 0,"
+	" agreed_ms INTEGER NOT NULL DEFAULT 0,"
+	" owed INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY(peer, folder)) WITHOUT ROWID;"
 
 	"CREATE TABLE ack(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
 	" durable INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -23,10 +23,19 @@ static struct tally *tally_of(struct replica *r, int64_t folder)
 	for (size_t i = 0; i < r->tally_count; i++)
 		if (r->tallies[i].folder == folder)
 			return &r->tallies[i];
-	r->tallies = mem_grow(
-		r->tallies, r->tally_count + 1, sizeof(*r->tallies));
+	r->tallies =
+		mem_grow(r->tallies, r->tally_count + 1, sizeof(*r->tallies));
 	r->tallies[r->tally_count] = (struct tally){.folder = folder};
 	return &r->tallies[r->tally_count++];
+}
+
+/* Names without regard to (ASCII) case. */
+static void add_lower(struct buf *b, const char *name)
+{
+	for (; name && *name; name++)
+		buf_add_byte(
+			b, (uint8_t)(*name >= 'A' && *name <= 'Z' ? *name + 32
+								  : *name));
 }
 
 static void add_log(struct buf *b, const struct log_id *log)
@@ -49,16 +58,8 @@ static int add_rows(struct replica *r, sqlite3_stmt *st, bool named,
 		int col = named ? 3 : 0;
 
 		if (named) {
-			const char *name =
-				(const char *)sqlite3_column_text(st, 0);
-
-			for (; name && *name; name++)
-				buf_add_byte(b,
-					(uint8_t)(*name >= 'A' && *name <= 'Z'
-							? *name + 32
-							: *name));
-			buf_add_byte(
-				b, sqlite3_column_int(st, 1) ? '+' : '-');
+			add_lower(b, (const char *)sqlite3_column_text(st, 0));
+			buf_add_byte(b, sqlite3_column_int(st, 1) ? '+' : '-');
 			wire_add_u64(b, (uint64_t)sqlite3_column_int64(st, 2));
 		}
 		rc = log_of_row(r, sqlite3_column_int64(st, col), &log, err);
@@ -72,8 +73,7 @@ static int add_rows(struct replica *r, sqlite3_stmt *st, bool named,
 	return rc;
 }
 
-int tally_message(
-	struct replica *r, int64_t message, int sign, struct err *err)
+int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	sqlite3_stmt *st = sql(r, err,
@@ -97,6 +97,8 @@ int tally_message(
 	buf_add_str(&b, (const char *)sqlite3_column_text(st, 5));
 	buf_add_byte(&b, 0);
 	buf_add_str(&b, (const char *)sqlite3_column_text(st, 6));
+	buf_add_byte(&b, 0);
+	add_lower(&b, (const char *)sqlite3_column_text(st, 9));
 	buf_add_byte(&b, 0);
 	wire_add_u32(&b, (uint32_t)sqlite3_column_int64(st, 7));
 	wire_add_u64(&b, (uint64_t)sqlite3_column_int64(st, 8));
@@ -137,9 +139,9 @@ int tally_message(
 
 static int flush_one(struct replica *r, const struct tally *t, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT messages, digest FROM folder WHERE id = ?", "i",
-		t->folder);
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT messages, digest FROM folder WHERE id = ?",
+			"i", t->folder);
 	uint8_t digest[16];
 
 	if (!st)

@@ -9,6 +9,7 @@
 #include "capture.h"
 #include "collect.h"
 #include "err.h"
+#include "gaps.h"
 #include "handover.h"
 #include "program.h"
 #include "report.h"
@@ -350,6 +351,20 @@ static void hear_failure(void *arg, const struct err *err)
 	fail(arg, err);
 }
 
+/* Is a folder known to differ from what a peer holds? */
+static int count_differing(void *arg, struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct sim_site *s = arg;
+	struct gap *gaps;
+	size_t count;
+	int rc = gap_list(a->replica, NULL, 0, &arena, &gaps, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		s->differing += gaps[i].kind == GAP_DIFFERS;
+	return rc;
+}
+
 void simsite_apply(struct sim_site *s)
 {
 	static const struct round_account account = {ACCOUNT, 50, 100};
@@ -370,6 +385,7 @@ void simsite_apply(struct sim_site *s)
 		.trash_size = TRASH_BYTES,
 		.open_store = open_store,
 		.say = hear,
+		.needs_operator = count_differing,
 		.fail = hear_failure,
 		.arg = s};
 
@@ -391,12 +407,12 @@ static void operator_needed(struct sim_status *ret, const char *why)
 	ret->operator_ = true;
 }
 
-static int look_for_operator(
-	struct account *a, struct sim_status *ret, struct err *err)
+static int look_for_operator(struct account *a, uint64_t peer,
+	struct sim_status *ret, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder *folders;
-	struct report_gap *gaps;
+	struct gap *gaps;
 	const char *stopped;
 	size_t count, gap_count = 0;
 	int rc = replica_text_get(a->replica, "stopped", &arena, &stopped, err);
@@ -414,7 +430,8 @@ static int look_for_operator(
 			operator_needed(ret, "expunges wait");
 	}
 	if (rc >= 0)
-		rc = report_gaps(a->replica, &arena, &gaps, &gap_count, err);
+		rc = gap_list(
+			a->replica, &peer, 1, &arena, &gaps, &gap_count, err);
 	if (rc >= 0 && gap_count)
 		operator_needed(ret, gaps[0].reason);
 	return rc;
@@ -476,7 +493,8 @@ void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
 		return;
 	if (rc >= 0) {
 		ret->begun = true;
-		rc = look_for_operator(&a, ret, &err);
+		rc = look_for_operator(
+			&a, s->sites[peer].key.pub.origin, ret, &err);
 		if (rc >= 0)
 			rc = look_at_logs(s, &a, s->sites[peer].key.pub.origin,
 				ret, &err);

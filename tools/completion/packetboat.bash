@@ -56,6 +56,7 @@ _packetboat() {
 	status) words="--json --help" ;;
 	doctor) words="-O --help" ;;
 	guard) words="accept --help" ;;
+	gap) words="list accept --json --help" ;;
 	*) words=--help ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

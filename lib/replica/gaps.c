@@ -1,0 +1,240 @@
+#include "gaps.h"
+
+#include <string.h>
+
+#include "sql.h"
+
+int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
+	uint64_t last, const char *reason, int64_t since_ms, struct err *err)
+{
+	int64_t row = log_row(r, log, true, err);
+
+	if (row < 0)
+		return (int)row;
+	return sql_run(r, err,
+		"INSERT INTO gap(kind, folder, log, first, last, reason,"
+		" since_ms) VALUES(?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT(kind, folder, log, first, peer)"
+		" DO UPDATE SET last = max(last, excluded.last)",
+		"ibiiiti", (int64_t)GAP_LOST, log->folder.b,
+		sizeof(log->folder.b), row, (int64_t)first, (int64_t)last,
+		reason, since_ms);
+}
+
+/* The id that a folder's own row has, through merges of ids. */
+static int own_id(struct replica *r, const struct id128 *folder,
+	struct id128 *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT f.fid FROM alias a JOIN folder f ON f.id = a.folder"
+		" WHERE a.fid = ?",
+		"b", folder->b, sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	*ret = *folder;
+	if (rc > 0) {
+		sql_blob(st, 0, ret->b, sizeof(ret->b));
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Sums mod 2^64: what both sites change alike leaves this as it was. */
+static uint64_t between(uint64_t ours, uint64_t theirs)
+{
+	return ours - theirs;
+}
+
+/* Is this the difference that is known already? 1 or 0. */
+static int is_known(struct replica *r, uint64_t peer,
+	const struct id128 *folder, const struct gap_sums *ours,
+	const struct gap_sums *theirs, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT messages, their_messages, digest, their_digest"
+		" FROM gap WHERE kind = ? AND peer = ? AND folder = ?",
+		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+		sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc <= 0)
+		return rc;
+	bool same = between((uint64_t)sqlite3_column_int64(st, 0),
+			    (uint64_t)sqlite3_column_int64(st, 1)) ==
+			    between(ours->messages, theirs->messages) &&
+		    between((uint64_t)sqlite3_column_int64(st, 2),
+			    (uint64_t)sqlite3_column_int64(st, 3)) ==
+			    between(ours->digest, theirs->digest);
+	sqlite3_reset(st);
+	return same;
+}
+
+int gap_differs(struct replica *r, uint64_t peer, const struct id128 *folder,
+	const struct gap_sums *ours, const struct gap_sums *theirs,
+	const char *reason, int64_t now_ms, struct err *err)
+{
+	struct id128 id;
+	int rc = own_id(r, folder, &id, err);
+	int known = rc < 0 ? rc : is_known(r, peer, &id, ours, theirs, err);
+
+	if (known < 0)
+		return known;
+	rc = sql_run(r, err,
+		"INSERT INTO gap(kind, folder, peer, messages, digest,"
+		" their_messages, their_digest, reason, since_ms)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+		" ON CONFLICT(kind, folder, log, first, peer) DO UPDATE SET"
+		" messages = ?4, digest = ?5, their_messages = ?6,"
+		" their_digest = ?7, reason = ?8,"
+		" since_ms = iif(accepted AND NOT ?10, ?9, since_ms),"
+		" accepted = accepted AND ?10",
+		"ibiiiiitii", (int64_t)GAP_DIFFERS, id.b, sizeof(id.b),
+		(int64_t)peer, (int64_t)ours->messages, (int64_t)ours->digest,
+		(int64_t)theirs->messages, (int64_t)theirs->digest, reason,
+		now_ms, (int64_t)known);
+	return rc < 0 ? rc : !known;
+}
+
+int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err)
+{
+	return sql_run(r, err,
+		"DELETE FROM gap WHERE kind = ?1 AND peer IN (?2, 0)"
+		" AND (folder = ?3 OR folder IN (SELECT b.fid FROM alias a"
+		"  JOIN alias b ON b.folder = a.folder WHERE a.fid = ?3))",
+		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+		sizeof(folder->b));
+}
+
+int gap_accept(struct replica *r, const struct gap *gap, struct err *err)
+{
+	return sql_run(r, err, "UPDATE gap SET accepted = 1 WHERE id = ?", "i",
+		gap->id);
+}
+
+/* ---- which are open ---- */
+
+static int read_gap(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	struct gap *g, int64_t *ret_log, struct err *err)
+{
+	*g = (struct gap){
+		.id = sqlite3_column_int64(st, 0),
+		.kind = (enum gap_kind)sqlite3_column_int64(st, 1),
+		.first = (uint64_t)sqlite3_column_int64(st, 4),
+		.last = (uint64_t)sqlite3_column_int64(st, 5),
+		.peer = (uint64_t)sqlite3_column_int64(st, 6),
+		.ours = {(uint64_t)sqlite3_column_int64(st, 7),
+			(uint64_t)sqlite3_column_int64(st, 8)},
+		.theirs = {(uint64_t)sqlite3_column_int64(st, 9),
+			(uint64_t)sqlite3_column_int64(st, 10)},
+		.reason = sql_text(st, 11, arena),
+		.since_ms = sqlite3_column_int64(st, 12),
+		.path = "",
+	};
+	sql_blob(st, 2, g->folder.b, sizeof(g->folder.b));
+	*ret_log = sqlite3_column_int64(st, 3);
+	return log_of_row(r, *ret_log, &g->log, err);
+}
+
+/* All that nobody accepted, with their rows of table log. */
+static int read_all(struct replica *r, struct arena *arena, struct gap **ret,
+	int64_t **ret_logs, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT id, kind, folder, log, first, last, peer, messages,"
+		" digest, their_messages, their_digest, reason, since_ms,"
+		" (SELECT count(*) FROM gap) FROM gap WHERE accepted = 0"
+		" ORDER BY since_ms, id",
+		"");
+	size_t count = 0, cap = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	*ret = NULL;
+	while (rc == 0 && (rc = sql_step(r, st, err)) > 0) {
+		if (!cap) {
+			cap = (size_t)sqlite3_column_int64(st, 13);
+			*ret = arena_alloc(arena, cap * sizeof(**ret));
+			*ret_logs = arena_alloc(arena, cap * sizeof(int64_t));
+		}
+		rc = read_gap(
+			r, st, arena, &(*ret)[count], &(*ret_logs)[count], err);
+		count++;
+	}
+	if (st)
+		sqlite3_reset(st);
+	*ret_count = count;
+	return rc;
+}
+
+/* Are changes of this folder's log ours to hand over? 1 or 0. */
+static int is_home(struct replica *r, const struct id128 *folder,
+	const struct replica_folder *f, int known)
+{
+	return id_is_account(folder) ||
+	       (known && f->authority.site == replica_origin(r));
+}
+
+/* The peers that have not acknowledged all of a lost part of a log of ours. */
+static int find_lacking(struct replica *r, struct gap *g, int64_t log,
+	const uint64_t *peers, size_t peer_count, struct arena *arena,
+	struct err *err)
+{
+	uint64_t *lacking =
+		arena_alloc(arena, (peer_count + 1) * sizeof(*lacking));
+	int rc = 0;
+
+	for (size_t i = 0; i < peer_count && rc >= 0; i++) {
+		struct replica_ack ack;
+
+		rc = replica_ack_get(r, peers[i], log, &ack, err);
+		if (rc >= 0 && ack.durable < g->last)
+			lacking[g->lacking_count++] = peers[i];
+	}
+	g->lacking = lacking;
+	return rc;
+}
+
+/* Returns 1 if it is open, 0 if not. */
+static int look_at(struct replica *r, struct gap *g, int64_t log,
+	const uint64_t *peers, size_t peer_count, struct arena *arena,
+	struct err *err)
+{
+	struct replica_folder f;
+	struct replica_log known;
+	int rc = replica_folder_by_fid(r, &g->folder, arena, &f, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		g->path = f.path;
+	if (g->kind == GAP_DIFFERS)
+		return 1;
+	if (g->log.origin == replica_origin(r)) {
+		if (!is_home(r, &g->folder, &f, rc == 0))
+			return 0;
+		rc = find_lacking(r, g, log, peers, peer_count, arena, err);
+		return rc < 0 ? rc : g->lacking_count > 0;
+	}
+	rc = replica_log_get(r, &g->log, false, &known, err);
+	g->lacked_here = known.known.lsn < g->last;
+	return rc < 0 ? rc : g->lacked_here;
+}
+
+int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
+	struct arena *arena, struct gap **ret, size_t *ret_count,
+	struct err *err)
+{
+	size_t count, kept = 0;
+	int64_t *logs = NULL;
+	int rc = read_all(r, arena, ret, &logs, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct gap *g = &(*ret)[i];
+
+		rc = look_at(r, g, logs[i], peers, peer_count, arena, err);
+		if (rc > 0)
+			(*ret)[kept++] = *g;
+	}
+	*ret_count = kept;
+	return rc < 0 ? rc : 0;
+}

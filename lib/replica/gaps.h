@@ -1,0 +1,80 @@
+/*
+ * gaps: what is known to be missing or wrong in what this account and its
+ * peers know of each other, until it is mended.
+ *
+ * A gap is one of
+ *   lost     lsns of a log that its site can no longer read from its segments.
+ *            Open as long as somebody lacks them: of a log of ours the peers
+ *            that have not acknowledged its last lsn; of a peer's log we, as
+ *            long as we do not know it that far.
+ *   differs  a folder of which a peer, or this state itself, said something
+ *            else than its registers say, at the same vector (stated.h). Open
+ *            until they are found equal. An open one is what a comparison of
+ *            the folder starts from.
+ * An operator may accept a gap: then it is not told any more. An accepted
+ * difference stays so only as long as it is the same one: digests are sums, so
+ * what both sites change alike leaves their difference as it was.
+ *
+ * Everything that makes, tells or settles a gap goes through here.
+ */
+#ifndef PB_GAPS_H
+#define PB_GAPS_H
+
+#include "replica.h"
+
+enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2 };
+
+/* What was said of a folder. digest: its first 8 bytes, as a number. */
+struct gap_sums {
+	uint64_t messages, digest;
+};
+
+struct gap {
+	int64_t id; /* row */
+	enum gap_kind kind;
+	struct id128 folder; /* the account log: zero */
+	const char *path;    /* its name now; "" where it has none (yet) */
+	const char *reason;
+	int64_t since_ms;
+	/* lost */
+	struct log_id log;
+	uint64_t first, last;
+	bool lacked_here;
+	const uint64_t *lacking; /* origins of the peers that lack them */
+	size_t lacking_count;
+	/* differs */
+	uint64_t peer; /* 0: this state itself */
+	struct gap_sums ours, theirs;
+};
+
+/*
+ * Lost lsns, as a GAP record says. In a transaction. Known already: nothing.
+ */
+int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
+	uint64_t last, const char *reason, int64_t since_ms, struct err *err);
+/*
+ * A folder differs from what `peer` (0: this state) said. In a transaction.
+ * Returns 1 if that was not known, or is another difference than the one that
+ * was known or accepted.
+ */
+int gap_differs(struct replica *r, uint64_t peer, const struct id128 *folder,
+	const struct gap_sums *ours, const struct gap_sums *theirs,
+	const char *reason, int64_t now_ms, struct err *err);
+/*
+ * A folder is as a peer said: that difference is settled, and one of the state
+ * with itself, too. In a transaction.
+ */
+int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err);
+
+/*
+ * Open gaps that nobody accepted, oldest first. peers: origins of those that
+ * get changes from here. Array and strings in the arena.
+ */
+int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
+	struct arena *arena, struct gap **ret, size_t *ret_count,
+	struct err *err);
+/* The operator's word that a gap may stay. In a transaction. */
+int gap_accept(struct replica *r, const struct gap *gap, struct err *err);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * stated: what this state says of its folders, what peers said of theirs, and
+ * whether the two agree.
+ *
+ * Sites that know the same vector of an account hold the same messages: so a
+ * statement, count and digest of a folder, is bound to the vector of the whole
+ * account (a message that is moved is written in one folder's log and leaves
+ * another). A peer's last statement of each folder is kept. Whenever our vector
+ * is the stated one the two are compared; a difference becomes a gap (gaps.h).
+ * At any other vector nothing follows from them, and nothing is said.
+ *
+ * vector = the first 8 bytes of BLAKE2b-128 over the logs of folders that are
+ *          known from their first lsn on, with how far, and with what the
+ *          account logs made of their folders (docs/format.md, Parcel)
+ */
+#ifndef PB_STATED_H
+#define PB_STATED_H
+
+#include "gaps.h"
+#include "replica.h"
+
+struct stated {
+	struct id128 folder;
+	struct gap_sums sums;
+};
+
+/* What is owed to a peer. */
+enum stated_owed {
+	STATED_NOTHING = 0,
+	STATED_ALONG = 1, /* with the next parcel that goes there */
+	STATED_ALONE = 2  /* in one of its own, if there is no other */
+};
+
+/* Our vector, and all folders that have a log, by id, as of one moment. */
+int stated_now(struct replica *r, struct arena *arena, uint64_t *ret_vector,
+	struct stated **ret, size_t *ret_count, struct err *err);
+
+/*
+ * Keep what a peer stated. In a transaction. It is owed our word in turn until
+ * the two were found equal.
+ */
+int stated_hear(struct replica *r, uint64_t peer, uint64_t vector,
+	const struct stated *folders, size_t count, int64_t now_ms,
+	struct err *err);
+struct stated_result {
+	uint64_t agreed;    /* folders of peers found equal */
+	uint64_t differing; /* gaps opened that were not known */
+};
+/* Compare all that was stated for the vector we know now, in a transaction:
+   gaps are opened and settled. */
+int stated_compare(struct replica *r, int64_t now_ms,
+	struct stated_result *ret, struct err *err);
+
+/* Owe a peer a statement of a folder. In a transaction. */
+int stated_owe(struct replica *r, uint64_t peer, const struct id128 *folder,
+	enum stated_owed owed, struct err *err);
+/* Folders of which a peer is owed a statement, by id; ret_most: the most that
+   is owed. In the arena. */
+int stated_owed(struct replica *r, uint64_t peer, struct arena *arena,
+	struct id128 **ret, size_t *ret_count, enum stated_owed *ret_most,
+	struct err *err);
+/* Nothing is owed of these any more. In a transaction. */
+int stated_told(struct replica *r, uint64_t peer, const struct stated *folders,
+	size_t count, struct err *err);
+
+#endif

@@ -1,0 +1,101 @@
+#include "gaptext.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "err.h"
+
+int gaptext_list(const struct site *s, struct account *a, struct arena *arena,
+	struct gap **ret, size_t *ret_count, struct err *err)
+{
+	uint64_t *peers =
+		arena_alloc(arena, (s->config.peer_count + 1) * sizeof(*peers));
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (s->config.peers[i].changes != CHANGES_RECEIVE)
+			peers[count++] = s->peers[i].origin;
+	return gap_list(a->replica, peers, count, arena, ret, ret_count, err);
+}
+
+const char *gaptext_peer(
+	const struct site *s, uint64_t origin, struct arena *arena)
+{
+	char hex[17];
+
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (s->peers[i].origin == origin)
+			return s->config.peers[i].name;
+	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)origin);
+	return arena_dup(arena, hex, 16);
+}
+
+const char *gaptext_folder(const struct gap *g, struct arena *arena)
+{
+	char hex[ID_HEX];
+
+	if (id_is_account(&g->folder))
+		return "(folders and subscriptions)";
+	if (*g->path)
+		return g->path;
+	id_hex(&g->folder, hex);
+	return arena_dup(arena, hex, strlen(hex));
+}
+
+static void print_since(int64_t ms, struct buf *ret)
+{
+	time_t at = (time_t)(ms / 1000);
+	char text[32];
+	struct tm tm;
+
+	if (!gmtime_r(&at, &tm) ||
+		!strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
+		buf_printf(ret, "%lld", (long long)ms);
+	else
+		buf_add_str(ret, text);
+}
+
+static void print_lost(const struct site *s, const struct gap *g,
+	struct arena *arena, struct buf *ret)
+{
+	bool ours = g->log.origin == s->key.pub.origin;
+
+	buf_printf(ret, "changes %llu to %llu of %s are lost: %s; ",
+		(unsigned long long)g->first, (unsigned long long)g->last,
+		ours ? "this site" : gaptext_peer(s, g->log.origin, arena),
+		*g->reason ? g->reason : "it does not say why");
+	if (g->lacked_here)
+		buf_add_str(ret, "they are missing here");
+	for (size_t i = 0; i < g->lacking_count; i++)
+		buf_printf(ret, "%s%s", i ? ", " : "they are missing at ",
+			gaptext_peer(s, g->lacking[i], arena));
+}
+
+static void print_differs(const struct site *s, const struct gap *g,
+	struct arena *arena, struct buf *ret)
+{
+	const char *other = g->peer ? gaptext_peer(s, g->peer, arena)
+				    : "what was summed up";
+
+	buf_printf(ret, "%s (%llu messages, digest %016llx; %s: %llu, %016llx)",
+		g->reason, (unsigned long long)g->ours.messages,
+		(unsigned long long)g->ours.digest, other,
+		(unsigned long long)g->theirs.messages,
+		(unsigned long long)g->theirs.digest);
+}
+
+void gaptext_print(const struct site *s, const char *account,
+	const struct gap *g, struct buf *ret)
+{
+	AUTO_ARENA struct arena arena = {0};
+
+	buf_printf(ret, "account %s: gap: folder %s: ", account,
+		gaptext_folder(g, &arena));
+	if (g->kind == GAP_LOST)
+		print_lost(s, g, &arena, ret);
+	else
+		print_differs(s, g, &arena, ret);
+	buf_add_str(ret, "; since ");
+	print_since(g->since_ms, ret);
+}

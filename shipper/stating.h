@@ -1,0 +1,35 @@
+/*
+ * stating: what our state holds, said to a peer that is about to know as much
+ * (lib/replica/stated.h).
+ *
+ * Said of a folder when changes of it are handed over, and when a statement of
+ * it is owed. Only where the peer will then know all of our logs, so that its
+ * vector can be ours; at any other vector a statement is of no use.
+ */
+#ifndef PB_STATING_H
+#define PB_STATING_H
+
+#include "lading.h"
+
+struct err;
+
+struct stating {
+	struct lading *lading;
+	struct replica *replica;
+	const char *account;
+	size_t index;     /* of the account in the lading */
+	uint64_t self, peer;
+	const struct replica_log *logs;
+	const uint64_t *from; /* per log: lsn that the peer knows, or will by
+				 what lies on this medium already */
+	size_t log_count;
+	bool record;      /* what was owed is told with this */
+};
+
+/*
+ * Add a statement of one account, behind its changes. The replica has no
+ * transaction open.
+ */
+int stating_add(const struct stating *s, struct err *err);
+
+#endif
