@@ -38,7 +38,14 @@ static int late_move(struct pass *p, const struct replica_folder *f,
 
 	if (rc != 0)
 		return rc;
-	struct change c = pass_change(p, CHANGE_MOVE, 0, row->place_by.stamp);
+	uint64_t of_row, of_copy;
+	rc = replica_message_stamp(p->replica, row->id, &of_row, err);
+	if (rc >= 0)
+		rc = replica_message_stamp(p->replica, copy->id, &of_copy, err);
+	if (rc < 0)
+		return rc;
+	struct change c = pass_change(
+		p, CHANGE_MOVE, 0, of_row > of_copy ? of_row : of_copy);
 	c.dot = row->dot;
 	c.source = copy->dot;
 	c.uid = copy->p_uid;

@@ -130,14 +130,18 @@ static int move(struct birth *b, struct replica_message *source,
 	const struct replica_folder *from, struct err *err)
 {
 	struct pass *p = b->p;
-	struct change c = whole(b, CHANGE_MOVE, source->place_by.stamp);
+	uint64_t above;
+	int rc = replica_message_stamp(p->replica, source->id, &above, err);
 
+	if (rc < 0)
+		return rc;
+	struct change c = whole(b, CHANGE_MOVE, above);
 	c.dot = source->dot;
 	/* Flags as known: those that differ now are a change of their own. */
 	c.add = (struct flag_set){source->letters, source->keywords};
 	if (from->p_path)
 		pass_touch(p, from->p_path);
-	int rc = pass_put(p, &b->f->fid, &c, err);
+	rc = pass_put(p, &b->f->fid, &c, err);
 	if (rc >= 0 && from->id != b->f->id) {
 		struct change left =
 			pass_change(p, CHANGE_LEFT, 0, source->place_by.stamp);

@@ -90,10 +90,13 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 	*ret_placed = true;
 	if (m->uid == row->uid || !ours(p, &d->f))
 		return 0; /* a number of this site only */
-	struct change c = pass_change(p, CHANGE_UID, 0, 0);
-	int rc = need_dot(p, row, err);
+	uint64_t above;
+	int rc = replica_message_stamp(p->replica, row->id, &above, err);
+	if (rc >= 0)
+		rc = need_dot(p, row, err);
 	if (rc < 0)
 		return rc;
+	struct change c = pass_change(p, CHANGE_UID, 0, above);
 	c.dot = row->dot;
 	c.uid = m->uid;
 	return pass_put(p, &d->f.fid, &c, err);
@@ -133,10 +136,13 @@ static int diff_extra(struct diff *d, const struct store_message *m,
 	*ret_placed = true;
 	if (strcmp(extra, row->extra) == 0)
 		return 0;
-	struct change c = pass_change(d->p, CHANGE_EXTRA, 0, 0);
-	int rc = need_dot(d->p, row, err);
+	uint64_t above;
+	int rc = replica_message_stamp(d->p->replica, row->id, &above, err);
+	if (rc >= 0)
+		rc = need_dot(d->p, row, err);
 	if (rc < 0)
 		return rc;
+	struct change c = pass_change(d->p, CHANGE_EXTRA, 0, above);
 	c.dot = row->dot;
 	c.extra = said_fields(&arena, extra, placed, m->base);
 	return pass_put(d->p, &d->f.fid, &c, err);

@@ -482,6 +482,30 @@ int replica_dots(struct replica *r, int64_t id, struct arena *arena,
 	return rc;
 }
 
+int replica_message_stamp(
+	struct replica *r, int64_t id, uint64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT place_stamp, uid_stamp, extra_stamp, guid_stamp"
+		" FROM message WHERE id = ?",
+		"i", id);
+
+	*ret = 0;
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc <= 0)
+		return rc;
+	for (int i = 0; i < 4; i++) {
+		uint64_t stamp = (uint64_t)sqlite3_column_int64(st, i);
+
+		if (stamp > *ret)
+			*ret = stamp;
+	}
+	sqlite3_reset(st);
+	return 0;
+}
+
 static int flag_stamp(struct replica *r, int64_t id, const char *name,
 	uint64_t *max, struct err *err)
 {

@@ -294,6 +294,9 @@ int replica_stray(struct replica *r, const struct replica_message *m,
 /* Dots of a message that live, in the arena. */
 int replica_dots(struct replica *r, int64_t id, struct arena *arena,
 	struct dot **ret, size_t *ret_count, struct err *err);
+/* Greatest stamp that a message's place, UID or fields of the UID list hold. */
+int replica_message_stamp(struct replica *r, int64_t id, uint64_t *ret,
+	struct err *err);
 /* Greatest stamp that any of these flag registers of a message holds. */
 int replica_flags_stamp(struct replica *r, int64_t id, const char *letters,
 	const char *keywords, uint64_t *ret, struct err *err);

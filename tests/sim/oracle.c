@@ -28,6 +28,7 @@ void oracle_release(struct oracle *o)
 	while (o->folder_count)
 		drop_folder(o, &o->folders[o->folder_count - 1]);
 	free(o->folders);
+	free(o->names);
 	free(o->tokens);
 	free(o->uids);
 	free(o->nexts);
@@ -121,6 +122,13 @@ bool model_has(const struct oracle *o, const char *path, unsigned token)
 	return f && find_mail(f, token);
 }
 
+static void note_name(struct oracle *o, unsigned home, const char *path)
+{
+	o->names = mem_grow(o->names, o->name_count + 1, sizeof(*o->names));
+	o->names[o->name_count].home = home;
+	mail_text(o->names[o->name_count++].path, MAIL_PATH, path);
+}
+
 void oracle_create(struct oracle *o, unsigned home, const char *path)
 {
 	struct model_folder *f;
@@ -130,6 +138,7 @@ void oracle_create(struct oracle *o, unsigned home, const char *path)
 	f = &o->folders[o->folder_count++];
 	*f = (struct model_folder){.home = home};
 	mail_text(f->path, sizeof(f->path), path);
+	note_name(o, home, path);
 }
 
 void oracle_delete(struct oracle *o, const char *path)
@@ -153,6 +162,7 @@ void oracle_rename(struct oracle *o, const char *from, const char *to)
 			continue;
 		snprintf(path, sizeof(path), "%s%s", to, f->path + len);
 		mail_text(f->path, sizeof(f->path), path);
+		note_name(o, f->home, path);
 		f->subscribed = false; /* the name was, not the folder */
 	}
 }
@@ -663,10 +673,11 @@ const char *oracle_compare(const struct oracle *o, unsigned home,
 		snprintf(text, sizeof(text), "folder %s: %s", f->path, what);
 		return text;
 	}
-	for (size_t i = 0; i < there->folder_count; i++) {
-		const char *path = there->folders[i].path;
+	for (size_t i = 0; i < o->name_count; i++) {
+		const char *path = o->names[i].path;
 
-		if (!model_find(o, path)) {
+		if (o->names[i].home == home && !model_find(o, path) &&
+			mail_folder_find(there, path)) {
 			snprintf(text, sizeof(text), "folder %s is there still",
 				path);
 			return text;

@@ -41,6 +41,12 @@ struct model_folder {
 	size_t count;
 };
 
+/* A name that a folder of that home had at some time. */
+struct model_name {
+	char path[MAIL_PATH];
+	unsigned home;
+};
+
 struct model_token {
 	size_t most;  /* copies at a time, at most */
 	bool removed; /* some copy was expunged by a user */
@@ -73,6 +79,8 @@ struct model_image {
 struct oracle {
 	struct model_folder *folders;
 	size_t folder_count;
+	struct model_name *names;
+	size_t name_count;
 	struct model_token *tokens; /* by token */
 	size_t token_count;
 	struct seen_uid *uids;
