@@ -24,11 +24,11 @@ struct applier {
 	struct site site;
 	struct logger log;
 	struct round_config round;
+	uint64_t left;		 /* in the inbox by the last round */
+	struct arena arena;	 /* of the round's configuration */
+	const char *config_path; /* as given, or NULL */
 	struct progress progress;
-	char *what;		/* is in progress */
-	struct buf needs, told; /* lines for the operator: of this round; that
-				   were said last */
-	int code;		/* worst exit code so far */
+	char *what; /* is in progress */
 };
 
 static void say(void *arg, bool warning, const char *text)
@@ -55,34 +55,12 @@ static int note_gaps(void *arg, struct account *account, struct err *err)
 	int rc = gaptext_list(&a->site, account, &arena, &gaps, &count, err);
 
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
-		gaptext_print(&a->site, account->name, &gaps[i], &a->needs);
-		buf_add_byte(&a->needs, '\n');
+		AUTO_BUF struct buf line = BUF_INIT;
+
+		gaptext_print(&a->site, account->name, &gaps[i], &line);
+		log_say(&a->log, LOG_LEVEL_WARNING, "%s", buf_str(&line));
 	}
 	return rc < 0 ? rc : count > 0;
-}
-
-/* Not the same every minute. */
-static void say_needs(struct applier *a)
-{
-	const char *line = buf_str(&a->needs);
-	bool news = a->needs.len != a->told.len ||
-		    memcmp(line, buf_str(&a->told), a->needs.len) != 0;
-
-	for (const char *end; news && (end = strchr(line, '\n'));
-		line = end + 1)
-		log_say(&a->log, LOG_LEVEL_WARNING, "%.*s", (int)(end - line),
-			line);
-	buf_free(&a->told);
-	a->told = a->needs;
-	a->needs = (struct buf)BUF_INIT;
-}
-
-static int run_round(struct applier *a, char *const *files, size_t count)
-{
-	int code = round_run(&a->round, files, count);
-
-	say_needs(a);
-	return code;
 }
 
 static void show_placing(void *arg, const char *account)
@@ -133,32 +111,15 @@ static int64_t late_ms(const struct applier *a)
 	return late;
 }
 
-static void follow(struct applier *a, struct stop_signal *stop)
-{
-	int64_t next_full = 0;
-
-	notify_manager("READY=1");
-	while (!stop_wanted(stop)) {
-		struct pollfd p = {.fd = stop->fd, .events = POLLIN};
-		int64_t now = a->site.os->ops->mono_ns(a->site.os) / 1000000;
-
-		/* Late bodies, busy locks: a full run every minute. */
-		if (round_inbox_waits(&a->round) || now >= next_full) {
-			a->code = run_round(a, NULL, 0);
-			next_full = now + 60000;
-		}
-		poll(&p, 1, FOLLOW_MS);
-	}
-}
-
 /* What the configuration says, for every round. */
 static void configure(struct applier *a)
 {
 	const struct config *c = &a->site.config;
-	struct receive_peer *peers = arena_alloc(
-		&a->site.arena, (c->peer_count + 1) * sizeof(*peers));
-	struct round_account *accounts = arena_alloc(&a->site.arena,
-		(a->site.account_count + 1) * sizeof(*accounts));
+	arena_free(&a->arena);
+	struct receive_peer *peers =
+		arena_alloc(&a->arena, (c->peer_count + 1) * sizeof(*peers));
+	struct round_account *accounts = arena_alloc(
+		&a->arena, (a->site.account_count + 1) * sizeof(*accounts));
 
 	for (size_t i = 0; i < c->peer_count; i++)
 		peers[i] = (struct receive_peer){c->peers[i].name,
@@ -189,8 +150,71 @@ static void configure(struct applier *a)
 		.needs_operator = note_gaps,
 		.placing = show_placing,
 		.progress = show_placed,
+		.left = &a->left,
 		.arg = a,
 	};
+}
+
+/* What is wrong with a new configuration is said, and the old one stays. */
+static void reload(struct applier *a)
+{
+	struct site old;
+	struct err err = ERR_INIT;
+
+	if (site_reload(&a->site, a->config_path, &old, &err) < 0) {
+		err_wrap(&err, "not read again, all stays as it was");
+		log_err(&a->log, &err);
+		return;
+	}
+	configure(a);
+	site_close(&old);
+	log_say(&a->log, LOG_LEVEL_INFO, "%s: read again", a->site.config.path);
+}
+
+/* Accounts come and go, and a peer may speak of one that is new here. */
+static void run_round(struct applier *a)
+{
+	struct err err = ERR_INIT;
+
+	if (site_find_accounts(&a->site, &err) < 0)
+		log_err(&a->log, &err);
+	else
+		configure(a);
+	round_run(&a->round, NULL, 0);
+}
+
+/* The codes of rounds are no daemon's: what was wrong was said. */
+static int follow(struct applier *a, struct stop_signal *stop)
+{
+	struct reload_signal asked;
+	struct err err = ERR_INIT;
+	int64_t next_full = 0;
+
+	if (reload_open(&asked, &err) < 0) {
+		log_err(&a->log, &err);
+		return exit_for(&err);
+	}
+	notify_manager("READY=1");
+	while (!stop_wanted(stop)) {
+		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
+			{.fd = asked.fd, .events = POLLIN}};
+		int64_t now = a->site.os->ops->mono_ns(a->site.os) / 1000000;
+		bool again = reload_wanted(&asked);
+
+		if (again)
+			reload(a);
+		/* Late bodies, busy locks: a full run every minute. */
+		if (again || round_inbox(&a->round) != a->left ||
+			now >= next_full) {
+			log_round(&a->log);
+			run_round(a);
+			next_full = now + 60000;
+		}
+		poll(fds, 2, FOLLOW_MS);
+	}
+	notify_manager("STOPPING=1");
+	reload_close(&asked);
+	return EXIT_DONE;
 }
 
 static int usage(void)
@@ -211,7 +235,6 @@ int main(int argc, char **argv)
 	struct applier a = {0};
 	struct stop_signal stop;
 	struct err err = ERR_INIT;
-	const char *config = NULL;
 	bool following = false;
 	int opt;
 
@@ -219,7 +242,7 @@ int main(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "c:qv", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			config = optarg;
+			a.config_path = optarg;
 			break;
 		case 'q':
 			a.log.most = LOG_LEVEL_WARNING;
@@ -242,7 +265,7 @@ int main(int argc, char **argv)
 	}
 	if (following && optind < argc)
 		return usage();
-	if (site_open(&a.site, config, &err) < 0 ||
+	if (site_open(&a.site, a.config_path, &err) < 0 ||
 		stop_open(&stop, &err) < 0) {
 		log_err(&a.log, &err);
 		return exit_for(&err);
@@ -250,13 +273,12 @@ int main(int argc, char **argv)
 	if (a.site.config.syslog)
 		logger_use_syslog(&a.log);
 	configure(&a);
-	if (following)
-		follow(&a, &stop);
-	else
-		a.code = run_round(&a, argv + optind, (size_t)(argc - optind));
-	buf_free(&a.told);
+	int code = following ? follow(&a, &stop)
+			     : round_run(&a.round, argv + optind,
+				       (size_t)(argc - optind));
 	stop_close(&stop);
+	arena_free(&a.arena);
 	site_close(&a.site);
 	logger_close(&a.log);
-	return a.code;
+	return code;
 }

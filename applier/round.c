@@ -20,6 +20,7 @@ struct round {
 	struct receive_config receive;
 	struct receive_result received;
 	bool *settled; /* per account: looked at since the round began */
+	uint64_t left; /* in the inbox, as round_inbox counts */
 	int code;      /* worst exit code so far */
 };
 
@@ -203,8 +204,28 @@ static void take_names(struct round *r, const char *dir, const char *peer,
 		take_one(r, dir, peer, names[i]);
 }
 
-static void take_inbox_of(struct round *r, const char *peer)
+static uint64_t name_sum(const char *name, size_t peer)
 {
+	return 1 | hash_check(name, strlen(name), peer);
+}
+
+/* What of these names is there still was seen, and has to wait. */
+static void note_left(struct round *r, const char *dir, size_t peer,
+	char *const *names, size_t count)
+{
+	struct os_stat st;
+
+	for (size_t i = 0; i < count; i++) {
+		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
+
+		if (r->os->ops->lstat(r->os, path, &st) == 0)
+			r->left += name_sum(names[i], peer);
+	}
+}
+
+static void take_inbox_of(struct round *r, size_t number)
+{
+	const char *peer = r->receive.peers[number].name;
 	AUTO_FREE char *dir = mem_printf("%s/%s", r->config->inbox_dir, peer);
 	AUTO_BUF struct buf list = BUF_INIT;
 	struct os_entry entry;
@@ -228,6 +249,7 @@ static void take_inbox_of(struct round *r, const char *peer)
 			next++;
 		take_names(r, dir, peer, names + i, next - i);
 	}
+	note_left(r, dir, number, names, count);
 	for (size_t i = 0; i < count; i++)
 		free(names[i]);
 	free(names);
@@ -293,9 +315,10 @@ static void take_bundle(struct round *r, const char *path)
 		r->os->ops->close(r->os, fd);
 }
 
-bool round_inbox_waits(const struct round_config *config)
+uint64_t round_inbox(const struct round_config *config)
 {
 	struct os *os = config->receive.os;
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < config->receive.peer_count; i++) {
 		AUTO_FREE char *dir = mem_printf("%s/%s", config->inbox_dir,
@@ -306,11 +329,12 @@ bool round_inbox_waits(const struct round_config *config)
 
 		if (os->ops->list(os, dir, &list) < 0)
 			continue;
+		/* The order of a directory's names means nothing. */
 		while (os_list_next(&list, &at, &entry))
 			if (is_parcel(entry.name))
-				return true;
+				sum += name_sum(entry.name, i);
 	}
-	return false;
+	return sum;
 }
 
 /* ---- mail ---- */
@@ -471,7 +495,7 @@ int round_run(const struct round_config *config, char *const *files,
 	for (size_t i = 0; i < file_count; i++)
 		take_bundle(&r, files[i]);
 	for (size_t i = 0; i < r.receive.peer_count; i++)
-		take_inbox_of(&r, r.receive.peers[i].name);
+		take_inbox_of(&r, i);
 	say_received(&r);
 	for (size_t i = 0; i < config->account_count; i++) {
 		struct err err = ERR_INIT;
@@ -481,5 +505,7 @@ int round_run(const struct round_config *config, char *const *files,
 	}
 	clean_bodies(&r);
 	free(r.settled);
+	if (config->left)
+		*config->left = r.left;
 	return r.code;
 }

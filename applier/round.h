@@ -45,17 +45,24 @@ struct round_config {
 	 */
 	void (*placing)(void *arg, const char *account);
 	void (*progress)(void *arg, const char *path, uint64_t done);
+	/* May be NULL: set to what round_inbox says from then on while nothing
+	   comes: what has to wait for something else. */
+	uint64_t *left;
 	void *arg;
 };
 
 /*
- * Run once; files: bundles to be taken besides ("-": standard input).
- * What went wrong was told to config->fail. Returns the exit code.
+ * Run once; files: bundles to be taken besides ("-": standard input), or
+ * parcels that were put aside. What went wrong was told to config->fail.
+ * Returns the exit code.
  */
 int round_run(const struct round_config *config, char *const *files,
 	size_t file_count);
 
-/* Is anything in the inbox? Cheap enough to ask every second. */
-bool round_inbox_waits(const struct round_config *config);
+/*
+ * A number that changes when what lies in the inbox does; 0: nothing. Cheap
+ * enough to ask every second.
+ */
+uint64_t round_inbox(const struct round_config *config);
 
 #endif

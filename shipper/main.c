@@ -28,6 +28,7 @@
 #include "untaken.h"
 
 #define FOLLOW_MS 2000
+#define BODIES_AGAIN_MS 30000
 #define PATIENCE_MS 60000 /* for what may be under way */
 
 struct shipper {
@@ -37,6 +38,8 @@ struct shipper {
 	const char *config_path;
 	struct body_client bodies; /* started when first needed */
 	bool bodies_open;
+	int64_t bodies_again; /* could not be started: not before then */
+	struct err bodies_err;
 	const char *only_peer, *only_link, *output;
 	const char **accounts; /* of this round */
 	size_t account_count;
@@ -57,12 +60,20 @@ static int fetch_body(void *arg, const char *account, const struct hash *hash,
 	struct err *err)
 {
 	struct shipper *s = arg;
+	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
 
 	if (!s->bodies_open) {
+		if (now < s->bodies_again) {
+			*err = s->bodies_err;
+			return err->code;
+		}
 		int rc =
 			body_client_open(NULL, s->config_path, &s->bodies, err);
-		if (rc < 0)
+		if (rc < 0) {
+			s->bodies_again = now + BODIES_AGAIN_MS;
+			s->bodies_err = *err;
 			return rc;
+		}
 		s->bodies_open = true;
 	}
 	return body_client_read(
@@ -385,17 +396,47 @@ static void run_once(struct shipper *s)
 	s->bodies_open = false;
 }
 
-static void follow(struct shipper *s, struct stop_signal *stop)
+/* What is wrong with a new configuration is said, and the old one stays. */
+static void reload(struct shipper *s)
 {
+	struct site old;
+	struct err err = ERR_INIT;
+
+	if (site_reload(&s->site, s->config_path, &old, &err) < 0) {
+		err_wrap(&err, "not read again, all stays as it was");
+		log_err(&s->log, &err);
+		return;
+	}
+	site_close(&old);
+	s->bodies_again = 0;
+	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
+}
+
+/* The codes of rounds are no daemon's: what was wrong was said. */
+static int follow(struct shipper *s, struct stop_signal *stop)
+{
+	struct reload_signal asked;
+	struct err err = ERR_INIT;
+
+	if (reload_open(&asked, &err) < 0) {
+		log_err(&s->log, &err);
+		return exit_for(&err);
+	}
 	s->following = true;
 	notify_manager("READY=1");
 	while (!stop_wanted(stop)) {
-		struct pollfd p = {.fd = stop->fd, .events = POLLIN};
+		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
+			{.fd = asked.fd, .events = POLLIN}};
 
-		s->code = EXIT_DONE;
+		if (reload_wanted(&asked))
+			reload(s);
+		log_round(&s->log);
 		run_once(s);
-		poll(&p, 1, FOLLOW_MS);
+		poll(fds, 2, FOLLOW_MS);
 	}
+	notify_manager("STOPPING=1");
+	reload_close(&asked);
+	return EXIT_DONE;
 }
 
 static int usage(void)
@@ -478,7 +519,7 @@ int main(int argc, char **argv)
 	if (s.site.config.syslog)
 		logger_use_syslog(&s.log);
 	if (following)
-		follow(&s, &stop);
+		s.code = follow(&s, &stop);
 	else
 		run_once(&s);
 	stop_close(&stop);

@@ -131,7 +131,8 @@ static void drop_unseen(struct follower *f)
 	f->count = kept;
 }
 
-static void find_accounts(struct follower *f)
+/* Returns false if they could not be found: they stay as they were. */
+static bool find_accounts(struct follower *f)
 {
 	struct arena arena = {0};
 	struct config_account *list;
@@ -143,7 +144,7 @@ static void find_accounts(struct follower *f)
 		0) {
 		log_err(&f->w->log, &err);
 		arena_free(&arena);
-		return;
+		return false;
 	}
 	for (size_t i = 0; i < f->count; i++)
 		f->accounts[i].seen = false;
@@ -153,6 +154,28 @@ static void find_accounts(struct follower *f)
 	drop_unseen(f);
 	arena_free(&f->arena); /* what was met speaks of the new one */
 	f->arena = arena;
+	return true;
+}
+
+/* What is wrong with a new configuration is said, and the old one stays. */
+static void reload(struct follower *f)
+{
+	struct site old;
+	struct err err = ERR_INIT;
+
+	if (site_reload(&f->w->site, f->w->config_path, &old, &err) < 0) {
+		err_wrap(&err, "not read again, all stays as it was");
+		log_err(&f->w->log, &err);
+		return;
+	}
+	if (!find_accounts(f)) {
+		site_close(&f->w->site);
+		f->w->site = old;
+		return;
+	}
+	site_close(&old);
+	log_say(&f->w->log, LOG_LEVEL_INFO, "%s: read again",
+		f->w->site.config.path);
 }
 
 /* ---- events ---- */
@@ -343,13 +366,15 @@ static int64_t next_due(const struct follower *f)
 	return due;
 }
 
-static void wait_for_events(struct follower *f, struct stop_signal *stop)
+static void wait_for_events(struct follower *f, struct stop_signal *stop,
+	struct reload_signal *asked)
 {
-	AUTO_FREE struct pollfd *fds = mem_array(f->count + 1, sizeof(*fds));
+	AUTO_FREE struct pollfd *fds = mem_array(f->count + 2, sizeof(*fds));
 	int64_t left = next_due(f) - now_ms(f);
-	nfds_t n = 1;
+	nfds_t n = 2;
 
 	fds[0] = (struct pollfd){.fd = stop->fd, .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = asked->fd, .events = POLLIN};
 	for (size_t i = 0; i < f->count; i++)
 		fds[n++] = (struct pollfd){
 			.fd = f->accounts[i].watch ? f->accounts[i].watch_fd
@@ -358,7 +383,7 @@ static void wait_for_events(struct follower *f, struct stop_signal *stop)
 	poll(fds, n, left < 0 ? 0 : (int)left);
 	f->now = now_ms(f);
 	for (size_t i = 0; i < f->count; i++)
-		if (fds[i + 1].revents && f->accounts[i].watch)
+		if (fds[i + 2].revents && f->accounts[i].watch)
 			read_events(f, &f->accounts[i]);
 }
 
@@ -382,22 +407,28 @@ static void say_ready(const struct follower *f, bool first)
 }
 
 void follow(struct writer *w, char *const *names, size_t count,
-	struct stop_signal *stop)
+	struct stop_signal *stop, struct reload_signal *asked)
 {
 	struct follower f = {
 		.w = w, .os = w->site.os, .names = names, .name_count = count};
 	bool first = true;
 
+	f.now = now_ms(&f);
 	while (!stop_wanted(stop)) {
-		f.now = now_ms(&f);
-		if (f.now >= f.accounts_due) {
+		bool again = reload_wanted(asked);
+		bool due = f.now >= f.accounts_due;
+
+		if (again)
+			reload(&f);
+		else if (due)
 			find_accounts(&f);
+		if (again || due) {
 			say_ready(&f, first);
 			first = false;
 		}
 		look_at_due(&f, stop);
 		if (!stop_wanted(stop))
-			wait_for_events(&f, stop);
+			wait_for_events(&f, stop, asked);
 	}
 	notify_manager("STOPPING=1");
 	for (size_t i = 0; i < f.count; i++) {

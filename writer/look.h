@@ -13,6 +13,7 @@ struct writer {
 	struct site site;
 	struct logger log;
 	struct progress progress;
+	const char *config_path; /* as given, or NULL */
 };
 
 struct look {

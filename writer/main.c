@@ -108,6 +108,7 @@ static int check_names(struct writer *w, char *const *names, size_t count)
 static int run(struct writer *w, enum how how, char *const *names, size_t count)
 {
 	struct stop_signal stop;
+	struct reload_signal asked = {-1};
 	struct err err = ERR_INIT;
 	int code = check_names(w, names, count);
 
@@ -115,14 +116,16 @@ static int run(struct writer *w, enum how how, char *const *names, size_t count)
 		return code;
 	if (how == HOW_SERVE)
 		return run_serve(w);
-	if (stop_open(&stop, &err) < 0) {
+	if (stop_open(&stop, &err) < 0 ||
+		(how == HOW_FOLLOW && reload_open(&asked, &err) < 0)) {
 		log_err(&w->log, &err);
 		return exit_for(&err);
 	}
 	if (how == HOW_FOLLOW)
-		follow(w, names, count, &stop);
+		follow(w, names, count, &stop, &asked);
 	else
 		code = run_once(w, names, count, &stop);
+	reload_close(&asked);
 	stop_close(&stop);
 	return code;
 }
@@ -145,7 +148,6 @@ int main(int argc, char **argv)
 	};
 	struct writer w = {0};
 	struct err err = ERR_INIT;
-	const char *config = NULL;
 	enum how how = HOW_ONCE;
 	int opt;
 
@@ -153,7 +155,7 @@ int main(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "c:qv", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			config = optarg;
+			w.config_path = optarg;
 			break;
 		case 'q':
 			w.log.most = LOG_LEVEL_WARNING;
@@ -179,7 +181,7 @@ int main(int argc, char **argv)
 	}
 	if (how == HOW_SERVE && optind < argc)
 		return usage();
-	if (site_open(&w.site, config, &err) < 0) {
+	if (site_open(&w.site, w.config_path, &err) < 0) {
 		log_err(&w.log, &err);
 		return exit_for(&err);
 	}

@@ -50,6 +50,9 @@ void logger_close(struct logger *l)
 	if (l->syslog)
 		closelog();
 	l->syslog = false;
+	free(l->repeats);
+	l->repeats = NULL;
+	l->repeat_count = 0;
 }
 
 void log_say(struct logger *l, enum log_level level, const char *fmt, ...)
@@ -71,6 +74,8 @@ void log_say(struct logger *l, enum log_level level, const char *fmt, ...)
 	for (char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 127)
 			*c = '?';
+	if (l->rounds && level <= LOG_LEVEL_WARNING && log_repeats(l, text))
+		return;
 	if (l->progress_shown)
 		fputs("\r\033[K", stderr);
 	l->progress_shown = false;

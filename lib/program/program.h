@@ -33,17 +33,33 @@ enum log_level {
  * what logs; stderr with journald levels ("<4>") when $JOURNAL_STREAM is set,
  * plain "program: text" on a terminal or pipe, or syslog.
  */
+/* A line that was said, by its hash. */
+struct repeat {
+	uint64_t hash;
+	int64_t said_ms;
+	bool met; /* in this round */
+};
 struct logger {
 	const char *program;
 	enum log_level most; /* -q: warning, default info, -v debug */
 	bool journal, syslog;
 	bool progress_shown; /* a progress line stands on the terminal */
+	bool rounds;         /* log_round was called */
+	struct repeat *repeats; /* warnings of this round and the last */
+	size_t repeat_count;
 };
 void logger_open(struct logger *l, const char *program, bool use_syslog);
 void logger_use_syslog(struct logger *l); /* once the configuration is read */
 void logger_close(struct logger *l);
 void log_say(struct logger *l, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/*
+ * The next round of a daemon begins: warnings and errors that were said in the
+ * round before are left out of this one, but for once an hour.
+ */
+void log_round(struct logger *l);
+/* Was this said in the last round, or in this one? Notes that it was. */
+bool log_repeats(struct logger *l, const char *text);
 /* "error: <text>" with err's text. */
 void log_err(struct logger *l, const struct err *err);
 
@@ -78,6 +94,18 @@ struct stop_signal {
 int stop_open(struct stop_signal *s, struct err *err);
 bool stop_wanted(struct stop_signal *s); /* looks, does not wait */
 void stop_close(struct stop_signal *s);
+
+/*
+ * SIGHUP asks a daemon to read its configuration again. On a terminal it means
+ * what it always meant, that the terminal is gone: it is not caught there.
+ */
+struct reload_signal {
+	int fd; /* readable once it came; -1: not caught */
+};
+int reload_open(struct reload_signal *s, struct err *err);
+/* Did it come since the last call? */
+bool reload_wanted(struct reload_signal *s);
+void reload_close(struct reload_signal *s);
 
 /* sd_notify(3) without libsystemd: "READY=1", "STATUS=…". No-op elsewhere. */
 void notify_manager(const char *state);

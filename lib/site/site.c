@@ -56,14 +56,52 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 	if (rc >= 0)
 		rc = load_peers(s, err);
 	if (rc >= 0)
-		rc = config_accounts(&s->config, &s->arena, &s->accounts,
-			&s->account_count, err);
+		rc = site_find_accounts(s, err);
 	s->inbox_dir = mem_printf("%s/inbox", s->config.state);
 	s->bodies_dir = mem_printf("%s/bodies", s->config.state);
 	s->refused_dir = mem_printf("%s/refused", s->config.state);
 	if (rc < 0)
 		site_close(s);
 	return rc;
+}
+
+int site_reload(struct site *s, const char *config_given, struct site *ret_old,
+	struct err *err)
+{
+	struct site fresh;
+	int rc = site_open(&fresh, config_given, err);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(fresh.config.state, s->config.state) != 0) {
+		rc = err_set(err, ERR_USAGE,
+			"%s: state is \"%s\" now, and was \"%s\" (start "
+			"anew)",
+			fresh.config.path, fresh.config.state, s->config.state);
+		site_close(&fresh);
+		return rc;
+	}
+	*ret_old = *s;
+	*s = fresh;
+	return 0;
+}
+
+int site_find_accounts(struct site *s, struct err *err)
+{
+	struct arena arena = {0};
+	struct config_account *list;
+	size_t count;
+	int rc = config_accounts(&s->config, &arena, &list, &count, err);
+
+	if (rc < 0) {
+		arena_free(&arena);
+		return rc;
+	}
+	arena_free(&s->account_arena);
+	s->account_arena = arena;
+	s->accounts = list;
+	s->account_count = count;
+	return 0;
 }
 
 void site_close(struct site *s)
@@ -74,6 +112,7 @@ void site_close(struct site *s)
 	mem_free_cleanup(&s->refused_dir);
 	config_free(&s->config);
 	arena_free(&s->arena);
+	arena_free(&s->account_arena);
 	*s = (struct site){0};
 }
 

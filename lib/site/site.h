@@ -26,7 +26,7 @@ struct site {
 	struct config_account *accounts; /* those that there are now */
 	size_t account_count;
 	char *inbox_dir, *bodies_dir, *refused_dir;
-	struct arena arena;
+	struct arena arena, account_arena;
 };
 
 /*
@@ -35,6 +35,19 @@ struct site {
  */
 int site_open(struct site *s, const char *config_given, struct err *err);
 void site_close(struct site *s);
+/*
+ * Read the configuration again. On success s is as it says now, and ret_old
+ * what it was, to be closed when nothing speaks of it any more; else s stays
+ * what it was. Errors: as site_open; ERR_USAGE: another state directory, for
+ * which a new start is needed.
+ */
+int site_reload(struct site *s, const char *config_given, struct site *ret_old,
+	struct err *err);
+/*
+ * Look again which accounts there are. What was handed out of s->accounts is
+ * no longer valid. Errors: as config_accounts; then they stay as they were.
+ */
+int site_find_accounts(struct site *s, struct err *err);
 /* NULL when there is none of that name. */
 const struct config_account *site_account(
 	const struct site *s, const char *name);

@@ -4,9 +4,11 @@ are found in $PB_BIN."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 BIN = os.environ['PB_BIN']
 
@@ -20,7 +22,9 @@ class Site:
         self.config = self.path('conf')
         self.mail = self.path('mail')
         self.state = self.path('state')
+        self.accounts = 'account "alice" { maildir = "%s" }' % self.mail
         self.more = ''          # of the configuration
+        self.daemons = {}       # command: child
         self.said = ''          # by the last run, on stderr
         self.write_config()
         self.key = self.run('init').strip()
@@ -30,9 +34,8 @@ class Site:
 
     def write_config(self):
         with open(self.config, 'w') as file:
-            file.write('site "%s" { state = "%s" }\n'
-                       'account "alice" { maildir = "%s" }\n%s'
-                       % (self.name, self.state, self.mail, self.more))
+            file.write('site "%s" { state = "%s" }\n%s\n%s' % (
+                self.name, self.state, self.accounts, self.more))
 
     def peer(self, other, via, key=None):
         self.more += 'peer "%s" { key = "%s" via = "%s" }\n' % (
@@ -57,6 +60,44 @@ class Site:
                  os.walk(os.path.join(self.state, 'log')) for name in names
                  if name.endswith('.changes')]
         return self.run('log', *sorted(files)) if files else ''
+
+    # Daemons; what they say goes into a file.
+
+    def follow(self, *commands):
+        for command in commands:
+            with open(self.path(command), 'w') as said:
+                self.daemons[command] = subprocess.Popen(
+                    [os.path.join(BIN, 'packetboat'), '-c', self.config,
+                     command, '--follow'], stdin=subprocess.DEVNULL,
+                    stdout=said, stderr=said)
+
+    def daemon_said(self, command):
+        with open(self.path(command)) as file:
+            return file.read()
+
+    def wait(self, what, seconds, why):
+        """Until what() is true; the daemons have to stay."""
+        end = time.monotonic() + seconds
+        while not what():
+            said = ''.join('%s:\n%s' % (c, self.daemon_said(c))
+                           for c in self.daemons)
+            for child in self.daemons.values():
+                assert child.poll() is None, 'a daemon ended:\n' + said
+            assert time.monotonic() < end, '%s:\n%s' % (why, said)
+            time.sleep(0.05)
+
+    def hangup(self, *commands):
+        for command in commands or self.daemons:
+            self.daemons[command].send_signal(signal.SIGHUP)
+
+    def stop(self):
+        """Each daemon has to end with 0."""
+        children, self.daemons = self.daemons, {}
+        for child in children.values():
+            child.terminate()
+        codes = {command: child.wait(20)
+                 for command, child in children.items()}
+        assert not any(codes.values()), codes
 
     # Its mail, as the server changes it.
 
@@ -119,9 +160,11 @@ class Sites:
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix='packetboat-sites-')
         self.carriers = 0
+        self.sites = []
 
     def site(self, name):
-        return Site(self.top, name)
+        self.sites.append(Site(self.top, name))
+        return self.sites[-1]
 
     def pair(self, *two):
         """A carrier that makes two sites peers; returns its directory."""
@@ -139,6 +182,10 @@ class Sites:
         return sites
 
     def close(self):
+        for site in self.sites:
+            for child in site.daemons.values():
+                child.kill()
+                child.wait()
         shutil.rmtree(self.top, ignore_errors=True)
 
 

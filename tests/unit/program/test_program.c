@@ -174,6 +174,73 @@ static void a_signal_is_wanted_from_then_on(void **state)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+static void a_hangup_is_wanted_once_and_not_on_a_terminal(void **state)
+{
+	struct reload_signal s;
+	sigset_t before;
+	int saved = dup(STDERR_FILENO), ends[2];
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+
+	(void)state;
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	assert_int_equal(reload_open(&s, NULL), 0);
+	assert_false(reload_wanted(&s));
+	raise(SIGHUP);
+	assert_true(reload_wanted(&s));
+	assert_false(reload_wanted(&s));
+	reload_close(&s);
+	assert_int_equal(unlockpt(terminal), 0);
+	int slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+	dup2(slave, STDERR_FILENO);
+	assert_int_equal(reload_open(&s, NULL), 0);
+	assert_int_equal(s.fd, -1);
+	assert_false(reload_wanted(&s));
+	dup2(saved, STDERR_FILENO);
+	close(slave);
+	close(terminal);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void a_round_says_what_the_one_before_did_not(void **state)
+{
+	struct logger l;
+	char text[512];
+
+	(void)state;
+	logger_open(&l, "p", false);
+	said(&l, LOG_LEVEL_WARNING, "w", text);
+	said(&l, LOG_LEVEL_WARNING, "w", text);
+	assert_string_equal(text, "p: w\n");
+	log_round(&l);
+	said(&l, LOG_LEVEL_WARNING, "w", text);
+	assert_string_equal(text, "p: w\n");
+	for (int i = 0; i < 3; i++) {
+		log_round(&l);
+		said(&l, LOG_LEVEL_WARNING, "w", text);
+		assert_string_equal(text, "");
+		said(&l, LOG_LEVEL_INFO, "i", text);
+		assert_string_equal(text, "p: i\n");
+	}
+	said(&l, LOG_LEVEL_ERROR, "e", text);
+	assert_string_equal(text, "p: e\n");
+	/* A round without it, and it is news. */
+	log_round(&l);
+	log_round(&l);
+	said(&l, LOG_LEVEL_WARNING, "w", text);
+	assert_string_equal(text, "p: w\n");
+	/* An hour is long enough. */
+	log_round(&l);
+	l.repeats[0].said_ms -= 3600000;
+	said(&l, LOG_LEVEL_WARNING, "w", text);
+	assert_string_equal(text, "p: w\n");
+	logger_close(&l);
+}
+
 static void the_manager_is_told_if_there_is_one(void **state)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -208,6 +275,8 @@ int main(void)
 		cmocka_unit_test(a_progress_line_is_cleared_before_a_log_line),
 		cmocka_unit_test(progress_is_silent_without_a_terminal),
 		cmocka_unit_test(a_signal_is_wanted_from_then_on),
+		cmocka_unit_test(a_hangup_is_wanted_once_and_not_on_a_terminal),
+		cmocka_unit_test(a_round_says_what_the_one_before_did_not),
 		cmocka_unit_test(the_manager_is_told_if_there_is_one),
 	};
 
