@@ -9,8 +9,12 @@
  * Changed under subscriptions.lock, which holds the new file and is renamed
  * over the old one, as Dovecot does. Lines that are no folder of ours (odd
  * bytes, another namespace) are kept as they are.
- * A crash leaves the old file and perhaps the lock, which everybody overrides
- * when it has been unchanged for 30 s.
+ *
+ * The lock does not say whose it is. As long as we have it, it has a second
+ * name, which does (temp.c). A crash leaves the old file or the new one, that
+ * name, and perhaps the lock: whoever opens the Maildir next or wants the lock
+ * sees by that name that its process is dead. Others override a lock that has
+ * been unchanged for 30 s, as Dovecot does.
  */
 #include "maildir_private.h"
 
@@ -198,17 +202,43 @@ static bool override_stale(struct os *os, const char *lock)
 	return os->ops->unlink(os, lock) >= 0;
 }
 
-bool subscribe_sweep(struct maildir *m)
+/* Removed if its other name is one of a dead process. The same. */
+static bool override_dead(struct maildir *m, const char *dir, const char *lock)
 {
-	AUTO_FREE char *lock =
-		path_join(layout_control_root(m), SUBSCRIPTIONS_FILE ".lock");
+	struct os *os = m->store.os;
+	AUTO_BUF struct buf names = BUF_INIT;
+	struct os_stat st, other;
+	struct os_entry e;
+	size_t at = 0;
 
-	return override_stale(m->store.os, lock);
+	if (os->ops->lstat(os, lock, &st) < 0 ||
+		os->ops->list(os, dir, &names) < 0)
+		return false;
+	while (os_list_next(&names, &at, &e)) {
+		AUTO_FREE char *path = path_join(dir, e.name);
+
+		if (temp_is_stray(m, e.name) &&
+			os->ops->lstat(os, path, &other) >= 0 &&
+			other.ino == st.ino)
+			return os->ops->unlink(os, lock) >= 0;
+	}
+	return false;
 }
 
-/* Returns the lock's descriptor: an empty file to be filled and renamed. */
-static int take_lock(
-	struct maildir *m, const char *lock, mode_t mode, struct err *err)
+bool subscribe_sweep(struct maildir *m)
+{
+	const char *dir = layout_control_root(m);
+	AUTO_FREE char *lock = path_join(dir, SUBSCRIPTIONS_FILE ".lock");
+
+	if (!override_dead(m, dir, lock) && !override_stale(m->store.os, lock))
+		return false;
+	temp_sweep(m, dir);
+	return true;
+}
+
+/* Link a file of ours to the lock's name. */
+static int link_waiting(struct maildir *m, const char *dir, const char *temp,
+	const char *lock, struct err *err)
 {
 	struct os *os = m->store.os;
 	int64_t wait =
@@ -216,20 +246,41 @@ static int take_lock(
 	int64_t end = os->ops->mono_ns(os) + wait;
 
 	for (;;) {
-		int fd = os->ops->open(os, lock,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+		int r = os->ops->link(os, temp, lock);
 
-		if (fd >= 0)
-			return fd;
-		if (fd != -EEXIST)
-			return err_set_os(err, -fd, "create %s", lock);
-		if (override_stale(os, lock))
+		if (r >= 0)
+			return 0;
+		if (r != -EEXIST)
+			return err_set_os(err, -r, "link %s", lock);
+		if (override_dead(m, dir, lock) || override_stale(os, lock))
 			continue;
 		if (os->ops->mono_ns(os) >= end)
 			return err_set(err, ERR_BUSY,
 				"%s: held by somebody else", lock);
 		os->ops->sleep_ns(os, LOCK_POLL_NS);
 	}
+}
+
+/* Returns the lock's descriptor: an empty file to be filled and renamed. */
+static int take_lock(struct maildir *m, const char *dir, const char *temp,
+	const char *lock, mode_t mode, struct err *err)
+{
+	struct os *os = m->store.os;
+	int r = work_begin(m, err);
+	int fd;
+
+	if (r < 0)
+		return r;
+	fd = os->ops->open(
+		os, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_set_os(err, -fd, "create %s", temp);
+	r = link_waiting(m, dir, temp, lock, err);
+	if (r == 0)
+		return fd;
+	os->ops->close(os, fd);
+	work_remove(m, temp);
+	return r;
 }
 
 /* Fill the lock and rename it over the file. Returns 1: nothing to change. */
@@ -264,6 +315,8 @@ int subscribe_set(
 	const char *dir = layout_control_root(m);
 	AUTO_FREE char *file = path_join(dir, SUBSCRIPTIONS_FILE);
 	AUTO_FREE char *lock = path_join(dir, SUBSCRIPTIONS_FILE ".lock");
+	AUTO_FREE char *name = temp_name(m, true);
+	AUTO_FREE char *temp = path_join(dir, name);
 	struct os *os = m->store.os;
 	struct modes modes;
 	int fd, r;
@@ -276,12 +329,13 @@ int subscribe_set(
 		r = dir_make(os, dir, modes.dir & 0777, err);
 	if (r < 0)
 		return r;
-	fd = take_lock(m, lock, modes.file, err);
+	fd = take_lock(m, dir, temp, lock, modes.file, err);
 	if (fd < 0)
 		return fd;
 	r = edit_locked(m, fd, lock, file, path, value, modes.file, err);
 	os->ops->close(os, fd);
 	if (r != 0)
 		work_remove(m, lock);
+	work_remove(m, temp);
 	return r == 0 ? dir_sync(os, dir, err) : r < 0 ? r : 0;
 }
