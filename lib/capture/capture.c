@@ -327,6 +327,8 @@ static int run(struct pass *p, struct err *err)
 	struct err later = ERR_INIT;
 	int rc = check_marker(p, err);
 
+	if (rc >= 0 && p->store->ops->settle)
+		rc = p->store->ops->settle(p->store, err);
 	if (rc >= 0)
 		rc = replica_meta_get(p->replica, "off", &off, err);
 	if (rc < 0 || off)

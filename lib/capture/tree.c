@@ -125,37 +125,55 @@ static int log_rename(
 	return rc < 0 ? rc : place_path(t, listed, known, err);
 }
 
-/* A directory or GUID that was placed under another name. */
+/* A directory or GUID that was placed under another name, or the GUID of one
+   that is to be placed under this name. */
+static bool is_that(const struct replica_folder *f,
+	const struct store_folder *on_disk, const struct store_identity *id)
+{
+	if (!f->p_path)
+		return id->has_guid && id_equal(&id->guid, &f->guid) &&
+		       !f->dead && !strcmp(f->path, on_disk->path);
+	if (id->has_guid)
+		return id_equal(&id->guid, &f->p_guid);
+	return f->p_ino == on_disk->ino;
+}
+
+/* What is to be placed under this name. It may be a crashed applier's work,
+   and without UIDs there is nothing that could differ. */
+static bool has_name_of(const struct replica_folder *f,
+	const struct store_folder *on_disk, const struct store_identity *id)
+{
+	return !f->p_path && !f->dead && !id->has_uids && !id->has_guid &&
+	       !strcmp(f->path, on_disk->path);
+}
+
 static int match_renamed(struct tree *t, size_t i, struct err *err)
 {
+	const struct store_folder *on_disk = &t->list.folders[i];
 	struct store_identity id = {0};
+	size_t found = t->known_count;
 	int rc = t->p->store->ops->identity(
-		t->p->store, t->list.folders[i].path, t->arena, &id, err);
+		t->p->store, on_disk->path, t->arena, &id, err);
 
 	if (rc < 0)
 		return rc == ERR_ABSENT ? 0 : rc;
 	for (size_t k = 0; k < t->known_count; k++) {
-		struct replica_folder *f = &t->known[k];
+		const struct replica_folder *f = &t->known[k];
 
 		if (t->found[k] || id_equal(&f->fid, &ID_INBOX))
 			continue;
-		bool same_dir = f->p_path && f->p_ino == t->list.folders[i].ino;
-		bool same_guid =
-			id.has_guid &&
-			(f->p_path ? id_equal(&id.guid, &f->p_guid)
-				   : id_equal(&id.guid, &f->guid) && !f->dead &&
-						!strcmp(f->path,
-							t->list.folders[i]
-								.path));
-		if (!same_guid &&
-			(!same_dir || (id.has_guid &&
-					      !id_equal(&id.guid, &f->p_guid))))
-			continue;
-		take(t, i, k);
-		return f->p_path ? log_rename(t, i, k, err)
-				 : place_path(t, i, k, err);
+		if (is_that(f, on_disk, &id)) {
+			found = k;
+			break;
+		}
+		if (has_name_of(f, on_disk, &id))
+			found = k;
 	}
-	return 0;
+	if (found == t->known_count)
+		return 0;
+	take(t, i, found);
+	return t->known[found].p_path ? log_rename(t, i, found, err)
+				      : place_path(t, i, found, err);
 }
 
 static bool fid_known(struct tree *t, const struct id128 *fid, struct err *err)

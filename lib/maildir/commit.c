@@ -224,7 +224,7 @@ static int expunge_messages(
 		any = t->changes[i].expunge;
 	if (!any)
 		return 0;
-	r = trash_batch(t->m, &t->f, "cur", ret_trash, err);
+	r = trash_batch(t->m, &t->f, ret_trash, err);
 	return r < 0 ? r : expunge_into(t, *ret_trash, ret_moved, err);
 }
 

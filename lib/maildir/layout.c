@@ -26,8 +26,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define PRIVATE_DIR "cur/.packetboat"
-
 char *path_join(const char *dir, const char *name)
 {
 	return mem_printf("%s/%s", dir, name);

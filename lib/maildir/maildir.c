@@ -176,6 +176,11 @@ static void op_txn_end(struct store_txn *t)
 	AS_USER_VOID(t->m, txn_end(t));
 }
 
+static int op_settle(struct store *s, struct err *err)
+{
+	AS_USER(maildir_of(s), err, moving_settle(maildir_of(s), err));
+}
+
 static int op_rename(
 	struct store *s, const char *from, const char *to, struct err *err)
 {
@@ -251,6 +256,7 @@ static const struct store_ops maildir_ops = {
 	.txn_identity = txn_identity,
 	.txn_commit = op_txn_commit,
 	.txn_end = op_txn_end,
+	.settle = op_settle,
 	.rename = op_rename,
 	.remove = op_remove,
 	.subscribe = op_subscribe,

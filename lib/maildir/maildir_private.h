@@ -20,6 +20,7 @@
  *	build.c        a folder made aside and renamed into place
  *	index.c        Dovecot's index, when it has to go
  *	place.c rename.c remove.c   folders placed, renamed, removed
+ *	moving.c       a folder on its way, in more than one step
  *	trash.c        where removed mail stays for a time
  *	marker.c       the id of a store
  *	watch.c        inotify
@@ -90,7 +91,9 @@ bool folder_path_ok(const char *path);
 char layout_separator(const struct maildir *m);
 /* Which layout lies at root: never MAILDIR_AUTO. */
 enum maildir_layout layout_detect(struct os *os, const char *root);
-/* Where our own things are: <INBOX>/cur/.packetboat (see trash.c). To free. */
+/* Where our own things are in the mail of INBOX. */
+#define PRIVATE_DIR "cur/.packetboat"
+/* <INBOX>/cur/.packetboat (see trash.c). To free. */
 char *layout_private(const struct maildir *m, bool inbox);
 /* Where subscriptions and dovecot-uidvalidity are. */
 const char *layout_control_root(const struct maildir *m);
@@ -419,6 +422,25 @@ bool entry_is_directory(
 int folder_rename(
 	struct maildir *m, const char *from, const char *to, struct err *err);
 int folder_remove(struct maildir *m, const char *path, struct err *err);
+
+/*
+ * Move a folder by way of a place of ours, with its control and index files
+ * where they lie elsewhere. Names are below a root, as the layout writes them;
+ * `to` may be trash_name's. whole false: without the folders below it. *lock,
+ * its lock or NULL, stays its lock; in the trash it is released, and NULL then.
+ * Errors: it may be under way still.
+ */
+int moving_move(struct maildir *m, const char *from, const char *to, bool whole,
+	struct lock **lock, struct err *err);
+/*
+ * Finish what is under way, left by a crash or an error. Only for who may
+ * move folders.
+ * Errors: ERR_OPERATOR where a person has to look; others.
+ */
+int moving_settle(struct maildir *m, struct err *err);
+/* The files of a control or index directory go to another, or, to NULL, away.
+   A lock stays. */
+void side_empty(struct maildir *m, const char *dir, const char *to);
 /*
  * What lies at the place of a folder, or once belonged to one there, goes to
  * the trash; folders below stay.
@@ -433,13 +455,11 @@ void folder_drop_empty_parents(struct maildir *m, const struct folder *f);
  */
 void quota_forget(const struct maildir *m);
 
-/*
- * A place of its own in the trash for what comes from f, durable. With sub,
- * the directory <f>/<sub> is made in it (sub "": <f>); NULL: all but <f>,
- * which is to be renamed there. *ret is the path, to free.
- */
-int trash_batch(struct maildir *m, const struct folder *f, const char *sub,
-	char **ret, struct err *err);
+/* A place in the trash for a folder, below the root; nothing is made. */
+char *trash_name(struct maildir *m, const struct folder *f);
+/* A directory in the trash for messages of f, durable; its path, to free. */
+int trash_batch(
+	struct maildir *m, const struct folder *f, char **ret, struct err *err);
 int trash_clean(
 	struct maildir *m, int64_t age_s, uint64_t max_bytes, struct err *err);
 

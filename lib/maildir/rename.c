@@ -5,141 +5,47 @@
  * renamed, the parent last, so that a crash in between leaves the parent's
  * name and the repeated call goes on. In layout fs one rename moves all.
  *
- * Where control or index files lie elsewhere, a folder must never be seen
- * without its own: its mail is taken aside first, then those are renamed,
- * then the mail is put to the new name.
- *
- *	<INBOX>/cur/.packetboat/moving/<hash of both paths>/<new name>
- *
- * A crash leaves it aside; the repeated call finds it there and finishes.
+ * Where control or index files lie elsewhere, the folder goes by moving.c.
  */
 #include "maildir_private.h"
-
-#include "hash.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ASIDE_FS "folder" /* its name aside in layout fs: one only */
-
 struct renaming {
 	struct maildir *m;
 	char *from, *to; /* names below a root: ".Work", or "Work/2026" */
-	char *aside;	 /* directory for folders under way */
-	bool by_aside;
 };
 
 static void renaming_release(struct renaming *r)
 {
 	free(r->from);
 	free(r->to);
-	free(r->aside);
 }
 
 static struct renaming renaming_of(
 	struct maildir *m, const struct folder *f, const struct folder *g)
 {
 	const char *dot = m->layout == MAILDIR_PLUSPLUS ? "." : "";
-	AUTO_FREE char *private = layout_private(m, false);
-	AUTO_FREE char *both = mem_printf("%s\n%s", f->rel, g->rel);
-	struct hash h = hash_of(both, strlen(both));
-	char hex[HASH_HEX];
 
-	hash_hex(&h, hex);
 	return (struct renaming){
 		.m = m,
 		.from = mem_printf("%s%s", dot, f->rel),
 		.to = mem_printf("%s%s", dot, g->rel),
-		.aside = mem_printf("%s/moving/%s", private, hex),
-		.by_aside = m->control || m->index,
 	};
 }
 
-/* Files of a folder that once had the new name must not mix with ours. */
-static void drop_same_names(struct os *os, const char *from, const char *to)
-{
-	AUTO_BUF struct buf names = BUF_INIT;
-	struct os_entry e;
-	size_t at = 0;
-
-	if (os->ops->list(os, from, &names) < 0)
-		return;
-	while (os_list_next(&names, &at, &e)) {
-		AUTO_FREE char *path = path_join(to, e.name);
-
-		if (!entry_is_directory(os, from, &e))
-			os->ops->unlink(os, path);
-	}
-}
-
-/* Control or index directory. Done already: nothing. */
-static int move_side(struct maildir *m, const char *root, const char *from,
-	const char *to, struct err *err)
-{
-	AUTO_FREE char *source = NULL;
-	AUTO_FREE char *target = NULL;
-	int r;
-
-	if (!root)
-		return 0;
-	source = path_join(root, from);
-	target = path_join(root, to);
-	if (!is_directory(m->store.os, source))
-		return 0;
-	drop_same_names(m->store.os, source, target);
-	r = place_folder(m, source, target, err);
-	return r == 0 ? sync_parent(m->store.os, source, err) : r;
-}
-
-/* From aside to its new place. */
-static int finish_one(const struct renaming *r, const char *entry,
-	const char *from, const char *to, struct err *err)
-{
-	AUTO_FREE char *source = path_join(r->aside, entry);
-	AUTO_FREE char *target = path_join(r->m->root, to);
-	int e = move_side(r->m, r->m->control, from, to, err);
-
-	if (e == 0)
-		e = move_side(r->m, r->m->index, from, to, err);
-	return e == 0 ? place_folder(r->m, source, target, err) : e;
-}
-
-static int take_aside(const struct renaming *r, const char *entry,
-	const char *from, struct err *err)
-{
-	struct os *os = r->m->store.os;
-	AUTO_FREE char *source = path_join(r->m->root, from);
-	AUTO_FREE char *target = path_join(r->aside, entry);
-	int e = dir_make(os, r->aside, 0700, err);
-
-	if (e < 0)
-		return e;
-	e = os->ops->rename(os, source, target);
-	if (e < 0)
-		return err_set_os(err, -e, "rename %s to %s", source, target);
-	e = dir_sync(os, r->aside, err);
-	return e == 0 ? sync_parent(os, source, err) : e;
-}
-
-static const char *entry_of(const struct renaming *r, const char *to)
-{
-	return r->m->layout == MAILDIR_FS ? ASIDE_FS : to;
-}
-
 static int move_locked(const struct renaming *r, const char *from,
-	const char *to, struct err *err)
+	const char *to, struct lock **lock, struct err *err)
 {
 	AUTO_FREE char *source = path_join(r->m->root, from);
 	AUTO_FREE char *target = path_join(r->m->root, to);
 	int e;
 
-	if (r->by_aside) {
-		e = take_aside(r, entry_of(r, to), from, err);
-		return e == 0 ? finish_one(r, entry_of(r, to), from, to, err)
-			      : e;
-	}
+	if (r->m->control || r->m->index)
+		return moving_move(r->m, from, to, true, lock, err);
 	e = place_folder(r->m, source, target, err);
 	return e == 0 ? sync_parent(r->m->store.os, source, err) : e;
 }
@@ -151,15 +57,13 @@ static int move_one(const struct renaming *r, const char *from, const char *to,
 	AUTO_FREE char *dir = path_join(r->m->root, from);
 	AUTO_FREE char *control = path_join(root, from);
 	AUTO_FREE char *there = path_join(root, to);
-	AUTO_FREE char *aside = path_join(r->aside, entry_of(r, to));
 	struct folder f = {.dir = dir, .control = control};
 	struct lock *lock;
 	int e = lock_folder(r->m, &f, &lock, err);
 
 	if (e == 0)
-		e = move_locked(r, from, to, err);
+		e = move_locked(r, from, to, &lock, err);
 	lock_follow(lock, there);
-	lock_follow(lock, aside); /* it failed half way */
 	lock_release(lock);
 	return e;
 }
@@ -244,32 +148,6 @@ static bool is_done(const struct renaming *r)
 	return each_name(&there, nothing, NULL) > 0;
 }
 
-/* What a crash left aside. */
-static int finish_aside(const struct renaming *r, struct err *err)
-{
-	struct os *os = r->m->store.os;
-	AUTO_BUF struct buf names = BUF_INIT;
-	struct os_entry e;
-	size_t at = 0;
-	int x = os->ops->list(os, r->aside, &names);
-
-	if (x == -ENOENT)
-		return 0;
-	if (x < 0)
-		return err_set_os(err, -x, "list %s", r->aside);
-	while (x >= 0 && os_list_next(&names, &at, &e)) {
-		AUTO_FREE char *from = NULL;
-
-		if (r->m->layout == MAILDIR_FS) {
-			x = finish_one(r, e.name, r->from, r->to, err);
-			continue;
-		}
-		from = mem_printf("%s%s", r->from, e.name + strlen(r->to));
-		x = finish_one(r, e.name, from, e.name, err);
-	}
-	return x;
-}
-
 /* True if the folder is still to be renamed, be it one or only hold some. */
 static bool is_left(const struct renaming *r, const struct folder *f,
 	const struct folder *g)
@@ -284,7 +162,7 @@ static int rename_all(const struct renaming *r, const struct folder *f,
 	const struct folder *g, struct err *err)
 {
 	struct os *os = r->m->store.os;
-	int e = finish_aside(r, err);
+	int e = moving_settle(r->m, err);
 
 	if (e == 0 && is_left(r, f, g)) {
 		e = each_name(r, check_one, err);
@@ -296,8 +174,6 @@ static int rename_all(const struct renaming *r, const struct folder *f,
 	} else if (e == 0) {
 		drop_moved(os, f->dir);
 	}
-	if (e >= 0 && r->by_aside)
-		os->ops->rmdir(os, r->aside);
 	if (e >= 0)
 		folder_drop_empty_parents(r->m, f);
 	return e < 0 ? e : 0;

@@ -10,8 +10,8 @@
  * folder's path as the layout writes it (Maildir++ without the first dot).
  * To restore by hand: move the file to the folder's new/ or cur/. Everything
  * comes by rename, so it is on the mail's own file system and a crash leaves
- * it either in the folder or here. A crash may leave an empty batch.
- * What has another name than a batch is never touched.
+ * it either in the folder or here (a folder: or under way, moving.c). A crash
+ *may leave an empty batch. What has another name than a batch is never touched.
  */
 #include "maildir_private.h"
 
@@ -23,19 +23,21 @@
 
 #define DEPTH_MAX 80
 
-int trash_batch(struct maildir *m, const struct folder *f, const char *sub,
-	char **ret, struct err *err)
+char *trash_name(struct maildir *m, const struct folder *f)
 {
-	AUTO_FREE char *private = layout_private(m, f->inbox);
-	AUTO_FREE char *name = temp_name(m, false);
-	AUTO_FREE char *path = mem_printf("%s/trash/%s/%s%s%s", private, name,
-		f->rel, sub && *sub ? "/" : "", sub ? sub : "");
-	AUTO_FREE char *made = mem_dup(path);
-	int r;
+	AUTO_FREE char *batch = temp_name(m, false);
 
-	if (!sub)
-		*strrchr(made, '/') = '\0';
-	r = dir_make(m->store.os, made, 0700, err);
+	return mem_printf(PRIVATE_DIR "/trash/%s/%s", batch, f->rel);
+}
+
+int trash_batch(
+	struct maildir *m, const struct folder *f, char **ret, struct err *err)
+{
+	AUTO_FREE char *name = trash_name(m, f);
+	AUTO_FREE char *path = mem_printf(
+		"%s/%s/cur", f->inbox && m->inbox ? m->inbox : m->root, name);
+	int r = dir_make(m->store.os, path, 0700, err);
+
 	if (r < 0)
 		return r;
 	*ret = path;

@@ -251,6 +251,13 @@ struct store_ops {
 	/* Drop the lock and the struct, committed or not. */
 	void (*txn_end)(struct store_txn *t);
 
+	/*
+	 * Finish what a killed run left of the three below, so that a folder
+	 * on its way is not taken for one that was removed. Only for who has
+	 * the account's lock. May be NULL.
+	 * Errors: ERR_OPERATOR where a person has to look.
+	 */
+	int (*settle)(struct store *s, struct err *err);
 	/* With its children (Maildir++: each directory). Idempotent: done
 	   when `to` is there and `from` is not. */
 	int (*rename)(struct store *s, const char *from, const char *to,

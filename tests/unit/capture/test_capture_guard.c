@@ -331,10 +331,11 @@ static void files_that_are_all_others_and_all_there_are_taken(void **state)
 #define PEER UINT64_C(0xb2)
 
 /* A change of a peer, merged as the applier does before it places it. */
-static void merge(struct scene *s, struct change *c, uint64_t lsn)
+static void merge_in(struct scene *s, const struct id128 *folder,
+	struct change *c, uint64_t lsn)
 {
 	struct replica *r = s->account.replica;
-	struct log_id id = {PEER, 7, ID_INBOX};
+	struct log_id id = {PEER, 7, *folder};
 	struct replica_log log;
 
 	c->by.log = id;
@@ -350,6 +351,11 @@ static void merge(struct scene *s, struct change *c, uint64_t lsn)
 	must(replica_commit(r, &err));
 }
 
+static void merge(struct scene *s, struct change *c, uint64_t lsn)
+{
+	merge_in(s, &ID_INBOX, c, lsn);
+}
+
 static struct change peer_change(enum change_kind kind)
 {
 	return (struct change){.kind = kind,
@@ -361,8 +367,8 @@ static struct change peer_change(enum change_kind kind)
 		.del = {"", ""}};
 }
 
-static struct dot merge_save(
-	struct scene *s, const char *base, const char *body, uint64_t lsn)
+static struct dot merge_save_in(struct scene *s, const struct id128 *folder,
+	const char *base, const char *body, uint64_t lsn)
 {
 	struct change c = peer_change(CHANGE_SAVE);
 
@@ -371,8 +377,14 @@ static struct dot merge_save(
 	c.mtime = 1700000000;
 	c.hash = hash_of(body, strlen(body));
 	c.add.letters = "S";
-	merge(s, &c, lsn);
+	merge_in(s, folder, &c, lsn);
 	return c.dot;
+}
+
+static struct dot merge_save(
+	struct scene *s, const char *base, const char *body, uint64_t lsn)
+{
+	return merge_save_in(s, &ID_INBOX, base, body, lsn);
 }
 
 static void what_a_dead_applier_placed_is_recognised(void **state)
@@ -395,6 +407,34 @@ static void what_a_dead_applier_placed_is_recognised(void **state)
 	logs(s, "INBOX flags ? +F\n");
 	server_expunge(s, "INBOX", "p");
 	logs(s, "INBOX expunge ?\n");
+}
+
+/* Without UID lists it has no GUID by which to know it. */
+static void a_plain_folder_that_a_dead_applier_built_is_recognised(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct scene *s = *state;
+	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", s->root);
+	struct id128 fid = {.b = {0xf0, 0x1d}};
+	struct replica_message m;
+
+	assert_int_equal(unlink(list), 0);
+	s->store->ops->close(s->store);
+	s->plain = true;
+	scene_store_open(s);
+	logs(s, "folder INBOX\n");
+	struct change c = peer_change(CHANGE_FOLDER);
+	c.folder = fid;
+	c.path = "Jobs";
+	merge_in(s, &ID_ACCOUNT, &c, 1);
+	struct dot dot = merge_save_in(s, &fid, "p", "from the peer", 1);
+	server_folder(s, "Jobs", 0);
+	server_file(s, "Jobs", "cur", "p:2,S", "from the peer");
+	logs(s, "");
+	must(replica_message_by_dot(
+		s->account.replica, &dot, &arena, &m, &err));
+	assert_true(m.p_folder && m.p_folder == m.folder);
+	assert_int_equal(m.todo, 0);
 }
 
 static void other_content_under_the_same_base_is_a_message_of_its_own(
@@ -486,6 +526,7 @@ int main(void)
 		T(files_that_are_all_others_stop_the_folder),
 		T(files_that_are_all_others_and_all_there_are_taken),
 		T(what_a_dead_applier_placed_is_recognised),
+		T(a_plain_folder_that_a_dead_applier_built_is_recognised),
 		T(other_content_under_the_same_base_is_a_message_of_its_own),
 		T(flags_that_a_dead_applier_set_are_recognised),
 		T(what_a_user_does_beside_a_peer_is_logged_alone),

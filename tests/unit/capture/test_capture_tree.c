@@ -77,6 +77,23 @@ static void what_the_applier_put_aside_is_no_rename(void **state)
 		"rename Work/2026 to packetboat-x/2026\n");
 }
 
+/* It was stopped between taking the folder away and putting it there. */
+static void what_the_applier_had_on_its_way_is_not_removed(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	AUTO_FREE char *moving =
+		mem_printf("%s/cur/.packetboat/moving/1", s->root);
+	AUTO_FREE char *mail = mem_printf("%s/mail", moving);
+	AUTO_FREE char *names = mem_printf("%s/names", moving);
+	AUTO_FREE char *dir = server_dir(s, "Work");
+	must(dir_make(s->os, moving, 0700, &err));
+	write_text(names, "w", ".Work\n.Jobs\n");
+	assert_int_equal(rename(dir, mail), 0);
+	logs(s, "rename Work to Jobs\n");
+}
+
 static void two_folders_that_swap_names_are_two_renames(void **state)
 {
 	struct scene *s = *state;
@@ -390,6 +407,7 @@ int main(void)
 		T(a_folder_takes_the_guid_of_the_server_as_its_id),
 		T(a_rename_names_the_folder_and_its_children_in_one_commit),
 		T(what_the_applier_put_aside_is_no_rename),
+		T(what_the_applier_had_on_its_way_is_not_removed),
 		T(two_folders_that_swap_names_are_two_renames),
 		T(a_rename_with_mail_that_changes_meanwhile_logs_both),
 		T(a_deleted_folder_is_logged_with_its_mail),

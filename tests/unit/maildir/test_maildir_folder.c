@@ -242,6 +242,38 @@ static void every_mail_is_somewhere(struct os *os)
 		assert_int_equal(count_below(os, "/m", bases[i], bases[i]), 1);
 }
 
+/* Before anybody looks for folders: none is out of sight, and none locked. */
+static void settle(const struct shape *sh, struct store *s)
+{
+	static const char *const bases[] = {"1.a", "1.b", "1.c", "1.e"};
+	struct err err = ERR_INIT;
+	struct store_list list;
+	size_t seen = 0;
+
+	assert_done(s->ops->settle(s, &err), err);
+	assert_done(s->ops->list(s, &list, &err), err);
+	for (size_t i = 0; i < list.folder_count; i++) {
+		struct store_view view = view_of(s, list.folders[i].path);
+
+		for (size_t k = 0; k < view.count; k++)
+			seen += strcmp(view.messages[k].base, "1.d") != 0;
+		store_view_free(&view);
+	}
+	for (size_t i = 0; i < 4; i++)
+		seen += count_below(
+			s->os, "/m/cur/.packetboat/trash", bases[i], bases[i]);
+	assert_int_equal(seen, 4);
+	store_list_free(&list);
+	assert_int_equal(
+		count_below(s->os, "/m/cur/.packetboat/moving", "names", NULL),
+		0);
+	assert_int_equal(
+		count_below(s->os, "/m/cur/.packetboat", LOCK_FILE, NULL), 0);
+	if (sh->apart)
+		assert_int_equal(
+			count_below(s->os, "/ctl", LOCK_FILE, NULL), 0);
+}
+
 /* mode: SIMDISK_… of the power cut, or -1 for a kill, -2 for a full disk. */
 static bool crash_once(const struct shape *sh, const struct change *c,
 	const struct simdisk *from, int mode, uint64_t call)
@@ -268,6 +300,8 @@ static bool crash_once(const struct shape *sh, const struct change *c,
 	simdisk_set_pid(d, 2000);
 	simdisk_pass(d, 200 * NS_PER_S);
 	s = open_shape(os, sh);
+	every_mail_is_somewhere(os);
+	settle(sh, s);
 	every_mail_is_somewhere(os);
 	r = c->run(s, &err);
 	if (r < 0)
