@@ -163,6 +163,17 @@ static int move(struct birth *b, struct replica_message *source,
 				b->st.ctime_ns / 1000000, err);
 }
 
+/* The folder is not where it was: deleted for sure, or perhaps renamed? */
+static int source_folder_is_gone(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	for (size_t i = 0; i < p->vanished_count; i++)
+		if (p->settling && p->vanished[i] == f->id)
+			return 0;
+	p->tree_again = true;
+	return err_set(err, ERR_CONFLICT, "%s: gone, or renamed", f->p_path);
+}
+
 /*
  * The message that lies where a row says that it was placed; NULL: none does.
  * One look at a folder serves all births of another: what was there then and
@@ -187,8 +198,10 @@ static int look_at_source(struct birth *b, const struct replica_message *row,
 		pass_source_drop(p);
 		rc = p->store->ops->view(p->store, ret_folder->p_path,
 			STORE_LOCKED, &p->source, err);
+		if (rc == ERR_ABSENT)
+			return source_folder_is_gone(p, ret_folder, err);
 		if (rc < 0)
-			return rc == ERR_ABSENT ? 0 : rc;
+			return rc;
 		p->source_folder = row->p_folder;
 	}
 	*ret = store_view_find(&p->source, row->p_base);

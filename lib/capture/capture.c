@@ -282,23 +282,22 @@ static int settle_absences(struct pass *p, struct err *err)
 	return rc;
 }
 
-static int gone_folders(
-	struct pass *p, const int64_t *vanished, size_t count, struct err *err)
+static int gone_folders(struct pass *p, struct err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < count && rc >= 0; i++) {
+	for (size_t i = 0; i < p->vanished_count && rc >= 0; i++) {
 		AUTO_ARENA struct arena arena = {0};
 		struct replica_folder f;
 
 		rc = replica_folder_by_row(
-			p->replica, vanished[i], &arena, &f, err);
+			p->replica, p->vanished[i], &arena, &f, err);
 		if (rc != 0)
 			continue;
 		pass_touch_parent(p, f.p_path);
-		rc = pass_absences(p, vanished[i], NULL, err);
+		rc = pass_absences(p, p->vanished[i], NULL, err);
 		if (rc == 0)
-			rc = pass_folder_gone(p, vanished[i], err);
+			rc = pass_folder_gone(p, p->vanished[i], err);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -322,8 +321,7 @@ static int claim_inbox(struct pass *p, struct err *err)
 static int run(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	int64_t *vanished, off = 0;
-	size_t count;
+	int64_t off = 0;
 	struct err later = ERR_INIT;
 	int rc = check_marker(p, err);
 
@@ -333,19 +331,20 @@ static int run(struct pass *p, struct err *err)
 		rc = replica_meta_get(p->replica, "off", &off, err);
 	if (rc < 0 || off)
 		return rc < 0 ? rc : 0;
-	rc = pass_tree(p, &arena, &vanished, &count, err);
+	rc = pass_tree(p, &arena, err);
 	if (rc < 0)
 		return rc;
 	int worst = look(p, &later);
 	/* INBOX was read before the account held mail: read it again. */
 	if (worst >= 0 && (rc = claim_inbox(p, err)) < 0)
 		return rc;
-	if (p->absence_count || count || p->tree_again) {
+	if (p->absence_count || p->vanished_count || p->tree_again) {
 		/* What is gone here may have come up elsewhere: look again at
 		   all that changed since, before believing it. */
 		p->result->folders = 0;
+		p->result->waiting = 0;
 		p->settling = true;
-		rc = pass_tree(p, &arena, &vanished, &count, err);
+		rc = pass_tree(p, &arena, err);
 		if (rc < 0)
 			return rc;
 		struct err again = ERR_INIT;
@@ -357,7 +356,7 @@ static int run(struct pass *p, struct err *err)
 			return rc;
 		}
 		if ((rc = settle_absences(p, err)) < 0 ||
-			(rc = gone_folders(p, vanished, count, err)) < 0)
+			(rc = gone_folders(p, err)) < 0)
 			return rc;
 	}
 	/* Names that the folders that are gone had are free now. */

@@ -33,6 +33,8 @@ struct pass {
 	struct absence *absences;
 	size_t absence_count;
 	bool settling;           /* the second look */
+	int64_t *vanished;       /* rows of folders that the tree missed */
+	size_t vanished_count;
 	bool tree_again;         /* a folder is not the one it seemed */
 	size_t puts;             /* changes put since the last commit */
 	bool raised;             /* a UIDNEXT since then: it must not go back */
@@ -76,10 +78,9 @@ int pass_flags_seen(struct pass *p, const struct id128 *folder,
 	const struct replica_message *m, const struct flag_set *seen,
 	int64_t event_ms, struct err *err);
 
-/* tree.c: folders and subscriptions. vanished: rows of folders that are in
-   the state's placed half and not in the store; into the arena. */
-int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
-	size_t *ret_count, struct err *err);
+/* tree.c: folders and subscriptions. Folders that are in the state's placed
+   half and not in the store are noted in p->vanished, into the arena. */
+int pass_tree(struct pass *p, struct arena *arena, struct err *err);
 /* A folder's cookie: as it was listed, once, or as it is now. */
 int pass_cookie(struct pass *p, const struct replica_folder *f,
 	struct store_cookie *ret, struct err *err);

@@ -415,8 +415,7 @@ static int load(struct tree *t, struct err *err)
 	return rc;
 }
 
-int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
-	size_t *ret_count, struct err *err)
+int pass_tree(struct pass *p, struct arena *arena, struct err *err)
 {
 	struct tree t = {.p = p, .arena = arena};
 	int rc = p->store->ops->list(p->store, &t.list, err);
@@ -449,8 +448,8 @@ int pass_tree(struct pass *p, struct arena *arena, int64_t **ret_vanished,
 	if (rc >= 0 && p->puts)
 		rc = pass_commit(p, err);
 	store_list_free(&t.list);
-	*ret_vanished = t.vanished;
-	*ret_count = t.vanished_count;
+	p->vanished = t.vanished;
+	p->vanished_count = t.vanished_count;
 	return rc;
 }
 
