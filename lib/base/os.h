@@ -96,6 +96,12 @@ struct os_ops {
 		uint64_t *ret_total);
 	int64_t (*wall_ns)(struct os *os); /* CLOCK_REALTIME */
 	int64_t (*mono_ns)(struct os *os); /* CLOCK_MONOTONIC */
+	/*
+	 * When this machine was started, as wall_ns tells times now: set the
+	 * clock, and it moves too. What a file says of an earlier time was not
+	 * done by any process that lives here.
+	 */
+	int64_t (*started_ns)(struct os *os);
 	void (*sleep_ns)(struct os *os, int64_t ns); /* a signal ends it */
 	void (*random)(struct os *os, void *to, size_t len);
 	int64_t (*pid)(struct os *os);

@@ -430,6 +430,15 @@ static int64_t real_mono_ns(struct os *os)
 	return ns_of(t);
 }
 
+/* The time since then goes on while the machine sleeps. */
+static int64_t real_started_ns(struct os *os)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return real_wall_ns(os) - ns_of(t);
+}
+
 /* A signal ends the sleep early: a daemon asked to stop stops at once. */
 static void real_sleep_ns(struct os *os, int64_t ns)
 {
@@ -530,6 +539,7 @@ static const struct os_ops real_ops = {
 	.space = real_space,
 	.wall_ns = real_wall_ns,
 	.mono_ns = real_mono_ns,
+	.started_ns = real_started_ns,
 	.sleep_ns = real_sleep_ns,
 	.random = real_random,
 	.pid = real_pid,

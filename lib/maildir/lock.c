@@ -9,10 +9,19 @@
  * Somebody else's lock is stale, by Dovecot's own rules, if and only if
  * (1) its process is of this host and dead, and the lock is unchanged for
  *     2 s, or
- * (2) it names no process of this host, and is unchanged for 120 s.
+ * (2) it names no process of this host, and is unchanged for 120 s;
+ * and by one of ours, which has what a power cut leaves:
+ * (3) it was last changed before this machine was started, and names nobody;
+ *     or a process of this host, whose number another has by now, and is
+ *     unchanged while we watch it for 2 s.
  *
  * A crash leaves the lock, which is overridden by (1), and perhaps the
- * temporary file, which is swept away then.
+ * temporary file, which is swept away then. A power cut most often leaves the
+ * lock without its content, for nobody waits for the disk while it is made:
+ * durable content would do harm. Dovecot goes by (1) and (2) only. It overrides
+ * an empty lock after two minutes, but one with the number of a process that
+ * lives never, and daemons have the same numbers after every start. So locks
+ * are looked for when a store is opened first after one (work.c).
  */
 #include "maildir_private.h"
 
@@ -40,6 +49,7 @@ struct wait {
 	struct os_stat st;
 	int64_t since_ns; /* monotonic: unchanged from then on */
 	int64_t pid;	  /* of this host; 0: not known */
+	bool elsewhere;	  /* it names a process of another host */
 };
 
 bool lock_wanted(const struct maildir *m, const struct folder *f)
@@ -88,25 +98,27 @@ static int make_temp(struct maildir *m, const char *temp, mode_t mode,
 	return r;
 }
 
-/* The process that a lock names, if it is one of this host; else 0. */
-static int64_t holder_of(struct maildir *m, const char *path)
+/* Which process does a lock name? */
+static void read_holder(struct maildir *m, const char *path, struct wait *w)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	struct slice all, digits;
 	uint64_t pid;
 
+	w->pid = 0;
+	w->elsewhere = false;
 	if (control_read(m->store.os, path, CONTENT_MAX, &b, NULL, NULL) != 0)
-		return 0;
+		return;
 	all = (struct slice){.at = (const char *)b.data, .len = b.len};
 	if (all.len && all.at[all.len - 1] == '\n')
 		all.len--;
 	if (!slice_cut(&all, ':', &digits) ||
 		!slice_number(digits, INT32_MAX, &pid))
-		return 0;
-	if (all.len != strlen(m->host) ||
-		(all.len && memcmp(all.at, m->host, all.len) != 0))
-		return 0;
-	return (int64_t)pid;
+		return;
+	w->elsewhere = all.len != strlen(m->host) ||
+		       (all.len && memcmp(all.at, m->host, all.len) != 0);
+	if (!w->elsewhere)
+		w->pid = (int64_t)pid;
 }
 
 static bool same_file(const struct os_stat *a, const struct os_stat *b)
@@ -115,29 +127,50 @@ static bool same_file(const struct os_stat *a, const struct os_stat *b)
 	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
+int64_t file_changed_ns(const struct os_stat *st)
+{
+	return st->mtime_ns > st->ctime_ns ? st->mtime_ns : st->ctime_ns;
+}
+
+bool file_outlived(struct os *os, const struct os_stat *st)
+{
+	return file_changed_ns(st) < os->ops->started_ns(os);
+}
+
+static int64_t watched_ns(struct os *os, const struct wait *w)
+{
+	return os->ops->mono_ns(os) - w->since_ns;
+}
+
 /* How long the lock has been as it is: by its times, or by our watching. */
 static int64_t unchanged_ns(struct os *os, const struct wait *w)
 {
-	int64_t changed = w->st.mtime_ns > w->st.ctime_ns ? w->st.mtime_ns
-							  : w->st.ctime_ns;
-	int64_t by_times = os->ops->wall_ns(os) - changed;
-	int64_t watched = os->ops->mono_ns(os) - w->since_ns;
+	int64_t by_times = os->ops->wall_ns(os) - file_changed_ns(&w->st);
+	int64_t watched = watched_ns(os, w);
 
 	return by_times > watched ? by_times : watched;
+}
+
+/* Our own pid: this store holds no such lock, so it is of an earlier process.
+ */
+static bool is_anothers(struct os *os, int64_t pid)
+{
+	return pid != os->ops->pid(os) && os->ops->pid_alive(os, pid);
 }
 
 static bool is_stale(struct maildir *m, const struct wait *w)
 {
 	struct os *os = m->store.os;
-	int64_t unchanged = unchanged_ns(os, w);
+	bool outlived = file_outlived(os, &w->st);
 
 	if (!w->pid)
-		return unchanged > SILENT_NS;
-	/* Our own pid: this store holds no such lock, so it is of an earlier
-	   process. */
-	if (w->pid != os->ops->pid(os) && os->ops->pid_alive(os, w->pid))
-		return false;
-	return unchanged > DEAD_NS;
+		return unchanged_ns(os, w) > SILENT_NS ||
+		       (outlived && !w->elsewhere);
+	/* A clock that is set forward makes locks older, but none that is
+	   held stays as it is for long. */
+	if (is_anothers(os, w->pid))
+		return outlived && watched_ns(os, w) > DEAD_NS;
+	return unchanged_ns(os, w) > DEAD_NS;
 }
 
 /* Look at the lock that is in the way. Returns true if it is gone or was
@@ -152,7 +185,7 @@ static bool look(struct maildir *m, const char *path, struct wait *w)
 	if (!same_file(&now, &w->st)) {
 		w->st = now;
 		w->since_ns = os->ops->mono_ns(os);
-		w->pid = holder_of(m, path);
+		read_holder(m, path, w);
 	}
 	if (!is_stale(m, w))
 		return false;
@@ -295,10 +328,10 @@ bool lock_sweep(struct maildir *m, const struct folder *f)
 
 	if (os->ops->lstat(os, path, &w.st) < 0)
 		return true;
-	w.pid = holder_of(m, path);
+	read_holder(m, path, &w);
 	if (!w.pid && !is_stale(m, &w))
 		return false;
-	if (w.pid && w.pid != os->ops->pid(os) && os->ops->pid_alive(os, w.pid))
+	if (w.pid && is_anothers(os, w.pid) && !file_outlived(os, &w.st))
 		return true;
 	if (lock_take(m, f, &l, NULL) < 0)
 		return false;

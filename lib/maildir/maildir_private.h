@@ -8,7 +8,7 @@
  *	name.c         message file names
  *	uidlist.c keywords.c subscriptions.c uidvalidity.c   one format each
  *	temp.c         unique names, and what a crash leaves of them
- *	work.c         a note, so that leftovers are looked for
+ *	work.c         notes, so that leftovers are looked for
  *	lock.c         dovecot-uidlist.lock
  *	list.c         the folders of an account
  *	cookie.c       did a folder move? its identity; its fsync
@@ -243,6 +243,11 @@ void work_remove(struct maildir *m, const char *path);
 void work_sweep(struct maildir *m);
 
 /* ---- lock.c ---- */
+
+/* The later of its two times. */
+int64_t file_changed_ns(const struct os_stat *st);
+/* Was it last changed before this machine was started? */
+bool file_outlived(struct os *os, const struct os_stat *st);
 
 struct lock;
 /* True if the folder has a lock: Dovecot's files, or to be given them. */

@@ -14,7 +14,8 @@
  * name, which does (temp.c). A crash leaves the old file or the new one, that
  * name, and perhaps the lock: whoever opens the Maildir next or wants the lock
  * sees by that name that its process is dead. Others override a lock that has
- * been unchanged for 30 s, as Dovecot does.
+ * been unchanged for 30 s, as Dovecot does; we do so at once with one that is
+ * older than the machine's start.
  */
 #include "maildir_private.h"
 
@@ -192,12 +193,11 @@ static bool override_stale(struct os *os, const char *lock)
 {
 	struct os_stat st;
 	int r = os->ops->lstat(os, lock, &st);
-	int64_t changed;
 
 	if (r < 0)
 		return r == -ENOENT;
-	changed = st.mtime_ns > st.ctime_ns ? st.mtime_ns : st.ctime_ns;
-	if (os->ops->wall_ns(os) - changed < LOCK_STALE_NS)
+	if (os->ops->wall_ns(os) - file_changed_ns(&st) < LOCK_STALE_NS &&
+		!file_outlived(os, &st))
 		return false;
 	return os->ops->unlink(os, lock) >= 0;
 }

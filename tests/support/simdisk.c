@@ -170,6 +170,14 @@ static int64_t sim_mono_ns(struct os *os)
 	return d->mono;
 }
 
+static int64_t sim_started_ns(struct os *os)
+{
+	struct simdisk *d = sim_disk(os);
+
+	tick(d);
+	return d->started + d->wall_offset;
+}
+
 static void sim_sleep_ns(struct os *os, int64_t ns)
 {
 	struct simdisk *d = sim_disk(os);
@@ -224,6 +232,7 @@ static void set_calls(struct simdisk *d)
 	d->ops = (struct os_ops){
 		.wall_ns = sim_wall_ns,
 		.mono_ns = sim_mono_ns,
+		.started_ns = sim_started_ns,
 		.sleep_ns = sim_sleep_ns,
 		.random = sim_random,
 		.pid = sim_pid,
@@ -314,6 +323,8 @@ void simdisk_power_cut_mode(
 {
 	simdisk_kill(d);
 	sim_tree_cut(&d->tree, how, seed);
+	tick(d);
+	d->started = d->mono;
 }
 
 /* ---- faults ---- */

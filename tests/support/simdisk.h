@@ -14,8 +14,9 @@
  * (4) A failed fsync of a directory leaves its changes undecided; so does a
  *     failed sync_fs all that it should have made durable.
  *
- * A power cut decides the rest by its mode and seed, and closes every file. A
- * kill only closes the files and drops the locks: unsynced bytes stay.
+ * A power cut decides the rest by its mode and seed, closes every file and
+ * starts the machine anew (os_ops.started_ns). A kill only closes the files and
+ * drops the locks: unsynced bytes stay.
  *
  * "File-changing calls" are open with O_CREAT or O_TRUNC, pwrite, fsync,
  * fdatasync, sync_fs, ftruncate, rename, link, unlink, mkdir, rmdir, futimens
@@ -52,8 +53,8 @@
 struct simdisk;
 
 /*
- * An empty disk of 1 TiB: "/" only, wall clock at 2024-01-01T00:00:00Z, pid
- * 1000, host "simhost". The same seed and calls give the same results.
+ * An empty disk of 1 TiB: "/" only, wall clock at 2024-01-01T00:00:00Z, just
+ * started, pid 1000, host "simhost". The same seed and calls give the same results.
  */
 struct simdisk *simdisk_new(uint64_t seed);
 void simdisk_free(struct simdisk *d);

@@ -49,6 +49,7 @@ struct simdisk {
 	void *hook_ctx;
 	FILE *trace;
 	int64_t mono, wall_offset, tick, granularity;
+	int64_t started; /* on the clock of mono */
 	uint64_t rng, fault_rng;
 	int64_t pid, other_pid;
 	char hostname[256];

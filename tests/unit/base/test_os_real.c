@@ -339,6 +339,20 @@ static void machine_facts_are_plausible(void **state)
 	assert_int_equal(small[1], '\0');
 }
 
+static void the_start_of_the_machine_is_when_the_kernel_says(void **state)
+{
+	FILE *f = fopen("/proc/uptime", "r");
+	int64_t now = os->ops->wall_ns(os);
+	double up;
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lf", &up), 1);
+	fclose(f);
+	assert_in_range((now - os->ops->started_ns(os)) / 1000000,
+		(int64_t)(up * 1000) - 1000, (int64_t)(up * 1000) + 1000);
+}
+
 static void a_pid_is_alive_until_it_is_not(void **state)
 {
 	pid_t pid = fork();
@@ -413,6 +427,7 @@ int main(void)
 		T(locks_belong_to_the_open_file_not_the_process),
 		T(a_lease_is_had_only_while_nobody_else_has_the_file_open),
 		T(machine_facts_are_plausible),
+		T(the_start_of_the_machine_is_when_the_kernel_says),
 		T(a_pid_is_alive_until_it_is_not),
 		T(files_are_made_as_whom_the_process_became),
 		T(helpers_work_on_a_real_file_system),

@@ -952,6 +952,23 @@ static void the_machine_is_what_the_test_says(void **state)
 	assert_int_equal(stat_of("/f").dev, 9);
 }
 
+static void a_power_cut_starts_the_machine_and_a_kill_does_not(void **state)
+{
+	int64_t started = os->ops->started_ns(os);
+
+	(void)state;
+	assert_true(started < os->ops->wall_ns(os));
+	put("/f", "x", true);
+	simdisk_kill(disk);
+	assert_int_equal(os->ops->started_ns(os), started);
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_KEPT, 0);
+	assert_true(os->ops->started_ns(os) > stat_of("/f").ctime_ns);
+	started = os->ops->started_ns(os);
+	simdisk_set_wall(disk, os->ops->wall_ns(os) + INT64_C(3600000000000));
+	assert_in_range(os->ops->started_ns(os) - started,
+		INT64_C(3599000000000), INT64_C(3601000000000));
+}
+
 static void damage_is_seen_now_and_after_a_power_cut(void **state)
 {
 	(void)state;
@@ -1070,6 +1087,7 @@ int main(void)
 		T(a_lease_is_had_only_while_nobody_else_has_the_file_open),
 		T(times_move_with_the_clock_in_steps_of_the_kernels),
 		T(the_machine_is_what_the_test_says),
+		T(a_power_cut_starts_the_machine_and_a_kill_does_not),
 		T(damage_is_seen_now_and_after_a_power_cut),
 		T(random_work_survives_random_power_cuts),
 	};

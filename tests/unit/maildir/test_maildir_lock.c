@@ -136,6 +136,53 @@ static void our_own_pid_is_an_earlier_process(void **state)
 	assert_true(take_ms() < 500);
 }
 
+static void power_cut(void)
+{
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_KEPT, 1);
+	simdisk_pass(disk, NS_PER_S);
+}
+
+static void a_lock_of_nobody_from_before_the_start_lasts_no_longer(void **state)
+{
+	static const char zeros[12];
+	static const struct slice contents[] = {
+		{"", 0}, {zeros, 12}, {"10", 2}, {"0:simhost", 9}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
+		simdisk_put(disk, LOCK, contents[i].at, contents[i].len);
+		simdisk_pass(disk, 10 * NS_PER_S);
+		assert_int_equal(take_ms(), -1);
+		power_cut();
+		assert_true(take_ms() < 500);
+	}
+	tmp_is_empty();
+}
+
+static void another_host_was_not_started(void **state)
+{
+	(void)state;
+	put_lock("77:otherhost");
+	power_cut();
+	simdisk_pass(disk, 100 * NS_PER_S);
+	assert_int_equal(take_ms(), -1);
+	assert_file(os, LOCK, "77:otherhost");
+}
+
+/* The daemon that held it had a number that another daemon has now. */
+static void after_a_start_a_number_is_no_longer_its_process(void **state)
+{
+	((struct maildir *)store)->lock_wait_ns = 10 * NS_PER_S;
+	(void)state;
+	put_lock("77:simhost");
+	simdisk_set_other_pid(disk, 77);
+	assert_int_equal(take_ms(), -1);
+	power_cut();
+	assert_in_range(take_ms(), 1900, 2500);
+	put_lock("77:simhost");
+	assert_int_equal(take_ms(), -1);
+}
+
 /* Dovecot lets go after some time. */
 static int left;
 
@@ -283,6 +330,64 @@ static size_t names_in(struct os *of, const char *dir)
 	return count;
 }
 
+static void open_and_close(void)
+{
+	struct store *s = open_maildir(os, "/m", MAILDIR_PLUSPLUS, true);
+
+	s->ops->close(s);
+}
+
+/* The note of who held them was not durable; nobody else may come by. */
+static void locks_from_before_the_start_are_swept_at_the_first_opening(
+	void **state)
+{
+	static const char *const locks[] = {
+		LOCK, "/m/.Work/dovecot-uidlist.lock", "/m/subscriptions.lock"};
+
+	(void)state;
+	simdisk_put(disk, "/m/.Work/cur/1.a", "x", 1);
+	simdisk_put(disk, "/m/cur/.packetboat/marker", "x", 1);
+	for (size_t i = 0; i < 3; i++)
+		simdisk_put(disk, locks[i], "", 0);
+	open_and_close();
+	for (size_t i = 0; i < 3; i++)
+		assert_true(is_there(os, locks[i]));
+	power_cut();
+	open_and_close();
+	for (size_t i = 0; i < 3; i++)
+		assert_false(is_there(os, locks[i]));
+}
+
+static void locks_are_looked_for_once_after_a_start(void **state)
+{
+	(void)state;
+	simdisk_put(disk, "/m/cur/.packetboat/marker", "x", 1);
+	power_cut();
+	open_and_close();
+	simdisk_set_other_pid(disk, 77);
+	put_lock("78:simhost");
+	simdisk_pass(disk, 10 * NS_PER_S);
+	open_and_close();
+	assert_file(os, LOCK, "78:simhost");
+}
+
+/* A lock that is in doubt is looked at again, and the others are not left. */
+static void a_sweep_that_was_not_done_is_repeated(void **state)
+{
+	(void)state;
+	simdisk_put(disk, "/m/.Work/cur/1.a", "x", 1);
+	simdisk_put(disk, "/m/cur/.packetboat/marker", "x", 1);
+	simdisk_put(disk, "/m/.Work/dovecot-uidlist.lock", "", 0);
+	put_lock("77:otherhost");
+	power_cut();
+	open_and_close();
+	assert_false(is_there(os, "/m/.Work/dovecot-uidlist.lock"));
+	assert_true(is_there(os, LOCK));
+	simdisk_pass(disk, 121 * NS_PER_S);
+	open_and_close();
+	assert_false(is_there(os, LOCK));
+}
+
 static void what_could_not_be_removed_is_swept_later(void **state)
 {
 	bool fired = true;
@@ -307,7 +412,9 @@ static void what_could_not_be_removed_is_swept_later(void **state)
 		s->ops->close(s);
 		assert_false(is_there(of, LOCK));
 		assert_int_equal(names_in(of, "/m/tmp"), 0);
-		assert_int_equal(names_in(of, "/m/cur/.packetboat"), 0);
+		/* but, perhaps, that it was swept */
+		assert_int_equal(names_in(of, "/m/cur/.packetboat"),
+			is_there(of, "/m/cur/.packetboat/swept"));
 		simdisk_free(d);
 	}
 }
@@ -322,11 +429,17 @@ int main(void)
 		T(an_unreadable_or_foreign_lock_lasts_120_seconds),
 		T(a_clock_that_was_set_back_does_not_make_a_lock_eternal),
 		T(our_own_pid_is_an_earlier_process),
+		T(a_lock_of_nobody_from_before_the_start_lasts_no_longer),
+		T(another_host_was_not_started),
+		T(after_a_start_a_number_is_no_longer_its_process),
 		T(a_lock_is_had_soon_after_it_is_free),
 		T(a_lost_lock_changes_nothing),
 		T(every_failure_releases_the_lock),
 		T(strays_of_the_dead_are_swept_and_no_others),
 		T(what_the_dead_left_is_swept_at_the_next_opening),
+		T(locks_from_before_the_start_are_swept_at_the_first_opening),
+		T(locks_are_looked_for_once_after_a_start),
+		T(a_sweep_that_was_not_done_is_repeated),
 		T(what_could_not_be_removed_is_swept_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

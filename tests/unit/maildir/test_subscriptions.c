@@ -167,6 +167,20 @@ static void a_dead_process_has_no_lock(void **state)
 	assert_false(is_there(os, "/m/subscriptions.lock"));
 }
 
+static void a_lock_from_before_the_start_is_nobodys(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	((struct maildir *)store)->lock_wait_ns = NS_PER_S;
+	simdisk_put(disk, "/m/subscriptions.lock", "A\n", 2);
+	assert_int_equal(
+		store->ops->subscribe(store, "A", true, NULL), ERR_BUSY);
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_KEPT, 1);
+	assert_done(store->ops->subscribe(store, "A", true, &err), err);
+	assert_file(os, "/m/subscriptions", "V\t2\n\nA\n");
+}
+
 static void every_failure_leaves_the_old_file_and_no_lock(void **state)
 {
 	struct err err = ERR_INIT;
@@ -212,6 +226,7 @@ int main(void)
 		T(a_path_that_is_none_is_refused),
 		T(a_fresh_lock_is_waited_for_a_stale_one_overridden),
 		T(a_dead_process_has_no_lock),
+		T(a_lock_from_before_the_start_is_nobodys),
 		T(every_failure_leaves_the_old_file_and_no_lock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
