@@ -144,9 +144,6 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		struct replica_ack row = {
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
-		if (rc >= 0 && e->durable.lsn &&
-			e->durable.log.origin == replica_origin(rep))
-			rc = replica_meta_set(rep, "claims heard", 1, err);
 	}
 	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
 		rc = replica_want_add(rep, peer, &ack->wants[i].hash,

@@ -53,7 +53,20 @@ int pass_claim(struct pass *p, const struct id128 *folder,
 	c.site = replica_origin(p->replica);
 	c.uidvalidity = id->uidvalidity;
 	c.uidnext = id->uidnext;
-	return pass_put(p, &ID_ACCOUNT, &c, err);
+	int rc = pass_put(p, &ID_ACCOUNT, &c, err);
+	AUTO_FREE char *key = pass_claim_key(p->replica, folder);
+	return rc < 0 ? rc
+		      : replica_meta_set(
+				p->replica, key, (int64_t)c.by.lsn, err);
+}
+
+char *pass_claim_key(struct replica *r, const struct id128 *folder)
+{
+	char hex[ID_HEX];
+
+	id_hex(folder, hex);
+	return mem_printf("claim %016llx %s",
+		(unsigned long long)replica_incarnation(r), hex);
 }
 
 void pass_touch(struct pass *p, const char *path)

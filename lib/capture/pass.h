@@ -63,6 +63,8 @@ struct change pass_change(struct pass *p, enum change_kind kind,
 int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 	struct err *err);
 /* Log that this site is the authority of a folder, which has this identity. */
+/* Under which the lsn of our last claim of a folder is kept. Caller frees. */
+char *pass_claim_key(struct replica *r, const struct id128 *folder);
 int pass_claim(struct pass *p, const struct id128 *folder,
 	const struct store_identity *id, struct err *err);
 

@@ -309,6 +309,9 @@ struct replica_ack {
 };
 int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
 	struct replica_ack *ret, struct err *err); /* zeros when none */
+/* The greatest lsn of a log that any peer said it knows; 0 none. */
+int replica_ack_most(struct replica *r, int64_t log, uint64_t *ret,
+	struct err *err);
 /*
  * Take a peer's acknowledgement order: 0 newer (recorded), 1 older: ignore.
  */

@@ -26,6 +26,24 @@ int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
 	return rc < 0 ? rc : 0;
 }
 
+int replica_ack_most(
+	struct replica *r, int64_t log, uint64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT coalesce(max(durable), 0) FROM ack WHERE log = ?", "i",
+		log);
+
+	*ret = 0;
+	if (!st)
+		return ERR_IO;
+	int rc = sql_step(r, st, err);
+	if (rc > 0) {
+		*ret = (uint64_t)sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
 {
 	int rc = sql_run(

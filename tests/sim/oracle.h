@@ -10,6 +10,7 @@
  *	altered  bytes, a date or, at home, flags that no user gave it (1)
  *	uid      a UID came to mean another message, or a new one lies below
  *	         the UIDNEXT that somebody saw (5)
+ *	alarm    an operator is called without need
  *	silent   "has everything" is said, and it has not (6)
  *	unequal  the sites differ after the last exchanges (3), and nothing
  *	         says so (6)

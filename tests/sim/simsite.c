@@ -351,17 +351,35 @@ static void hear_failure(void *arg, const struct err *err)
 	fail(arg, err);
 }
 
-/* Is a folder known to differ from what a peer holds? */
-static int count_differing(void *arg, struct account *a, struct err *err)
+/* Those that changes are handed over to. Returns how many. */
+static size_t receivers(const struct sim_site *s, uint64_t ret[SITES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known && s->peers[i].sends)
+			ret[count++] = s->sites[i].key.pub.origin;
+	return count;
+}
+
+static int list_gaps(struct sim_site *s, struct account *a, struct arena *arena,
+	struct gap **ret, size_t *ret_count, struct err *err)
+{
+	uint64_t peers[SITES_MAX];
+
+	return gap_list(a->replica, peers, receivers(s, peers), arena, ret,
+		ret_count, err);
+}
+
+static int say_gaps(void *arg, struct account *a, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct sim_site *s = arg;
 	struct gap *gaps;
 	size_t count;
-	int rc = gap_list(a->replica, NULL, 0, &arena, &gaps, &count, err);
+	int rc = list_gaps(arg, a, &arena, &gaps, &count, err);
 
 	for (size_t i = 0; rc >= 0 && i < count; i++)
-		s->differing += gaps[i].kind == GAP_DIFFERS;
+		say(arg, EXIT_OPERATOR, gaps[i].reason);
 	return rc;
 }
 
@@ -385,7 +403,7 @@ void simsite_apply(struct sim_site *s)
 		.trash_size = TRASH_BYTES,
 		.open_store = open_store,
 		.say = hear,
-		.needs_operator = count_differing,
+		.needs_operator = say_gaps,
 		.fail = hear_failure,
 		.arg = s};
 
@@ -407,7 +425,7 @@ static void operator_needed(struct sim_status *ret, const char *why)
 	ret->operator_ = true;
 }
 
-static int look_for_operator(struct account *a, uint64_t peer,
+static int look_for_operator(struct sim_site *s, struct account *a,
 	struct sim_status *ret, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -430,8 +448,7 @@ static int look_for_operator(struct account *a, uint64_t peer,
 			operator_needed(ret, "expunges wait");
 	}
 	if (rc >= 0)
-		rc = gap_list(
-			a->replica, &peer, 1, &arena, &gaps, &gap_count, err);
+		rc = list_gaps(s, a, &arena, &gaps, &gap_count, err);
 	if (rc >= 0 && gap_count)
 		operator_needed(ret, gaps[0].reason);
 	return rc;
@@ -493,8 +510,7 @@ void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
 		return;
 	if (rc >= 0) {
 		ret->begun = true;
-		rc = look_for_operator(
-			&a, s->sites[peer].key.pub.origin, ret, &err);
+		rc = look_for_operator(s, &a, ret, &err);
 		if (rc >= 0)
 			rc = look_at_logs(s, &a, s->sites[peer].key.pub.origin,
 				ret, &err);

@@ -32,8 +32,6 @@ struct sim_site {
 	/* Of the last run: its exit code, and what it said. */
 	int code;
 	char said[512];
-	/* Folders that were known to differ from what a peer holds. */
-	uint64_t differing;
 };
 
 /* name: one letter. seed: of the machine; the key is made of the name. */

@@ -336,12 +336,10 @@ static void run_program(struct world *w, const struct event *e)
 	default:
 		simsite_apply(s);
 		w->calm[e->site] |= s->code == EXIT_DONE;
-		if (s->differing && !w->disaster)
-			oracle_fail(&w->oracle, "alarm",
-				"site %s: a folder differs from what a peer "
-				"stated",
-				s->name);
 	}
+	if (s->code == EXIT_OPERATOR && !w->disaster)
+		oracle_fail(
+			&w->oracle, "alarm", "site %s: %s", s->name, s->said);
 	end_fault(w, s, e);
 	end_amid(w, e->site);
 	w->told |= s->code != EXIT_DONE && s->code != EXIT_LATER;

@@ -134,10 +134,16 @@ static uint64_t defend(struct scene *s, bool heard, struct claim rival)
 	AUTO_ARENA struct arena arena = {0};
 	struct replica *r = s->account.replica;
 	struct replica_folder f;
+	struct replica_log log;
+	struct log_id id = {ORIGIN, replica_incarnation(r), ID_ACCOUNT};
 	struct journal j;
 
 	must(journal_begin(&j, &s->account, &err));
-	must(replica_meta_set(r, "claims heard", heard, &err));
+	must(replica_log_get(r, &id, false, &log, &err));
+	/* What was known before the claim was made does not count. */
+	struct replica_ack ack = {
+		.log = log.id, .durable = heard ? log.known.lsn : 1};
+	must(replica_ack_set(r, PEER, &ack, &err));
 	must(replica_folder_by_path(r, "INBOX", &arena, &f, &err));
 	must(capture_stay_home(&j, &f, &rival, &err));
 	must(journal_commit(&j, false, &err));
