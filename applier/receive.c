@@ -242,6 +242,19 @@ static int compare(struct receiving *r, struct replica *rep, struct err *err)
 	return rc;
 }
 
+bool receive_is_refusal(int code)
+{
+	return code == ERR_AUTH || code == ERR_CORRUPT || code == ERR_LIMIT;
+}
+
+/* What is wrong with our own state or mail is no reason to refuse a parcel. */
+static int our_fault(int rc, struct err *err)
+{
+	if (rc < 0 && receive_is_refusal(rc))
+		rc = err->code = ERR_IO;
+	return rc;
+}
+
 /* All that a parcel says of one account, in one transaction. */
 static int merge_account(struct receiving *r, const char *name,
 	const struct parcel_sections *sections, struct err *err)
@@ -252,13 +265,15 @@ static int merge_account(struct receiving *r, const char *name,
 		r->config->self->pub.origin, true, err);
 
 	if (rc < 0)
-		return rc;
+		return our_fault(rc, err);
 	rc = account_lock(&a, LOCK_WAIT_MS, err);
 	if (rc >= 0 && r->config->settle)
 		rc = r->config->settle(r->config->arg, &a, err);
 	if (rc >= 0)
 		rc = journal_begin(&j, &a, err);
-	if (rc >= 0) {
+	if (rc < 0) {
+		rc = our_fault(rc, err);
+	} else {
 		/* The account log first: folders before their messages. */
 		for (int pass = 0; pass < 2 && rc >= 0; pass++) {
 			for (size_t i = 0; i < sections->count && rc >= 0;
@@ -280,7 +295,7 @@ static int merge_account(struct receiving *r, const char *name,
 		if (rc >= 0)
 			rc = compare(r, a.replica, err);
 		if (rc >= 0)
-			rc = journal_commit(&j, false, err);
+			rc = our_fault(journal_commit(&j, false, err), err);
 		else
 			journal_abort(&j);
 	}
@@ -302,16 +317,21 @@ static void note_strange(struct receiving *r, const char *name)
 	r->result->strange_account = r->result->strange_name;
 }
 
+/*
+ * What one account's part of a parcel meets keeps no other account's waiting.
+ * A parcel that has to be taken again is not refused yet.
+ */
 static int merge_all(struct receiving *r,
 	const struct parcel_sections *sections, struct err *err)
 {
-	int rc = 0;
+	int rc = 0, worst = 0;
 
 	for (size_t i = 0; i < sections->count && rc >= 0; i++)
 		if (sections->items[i].type == PARCEL_CHANGES)
 			rc = check_section(r, &sections->items[i].changes, err);
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
 		const char *name = account_of(&sections->items[i]);
+		struct err one = ERR_INIT;
 		bool first = name != NULL;
 
 		for (size_t k = 0; k < i && first; k++) {
@@ -321,12 +341,19 @@ static int merge_all(struct receiving *r,
 		}
 		if (!first)
 			continue;
-		if (r->config->account_ok(r->config->arg, name))
-			rc = merge_account(r, name, sections, err);
-		else
+		if (!r->config->account_ok(r->config->arg, name)) {
 			note_strange(r, name);
+			continue;
+		}
+		int merged = merge_account(r, name, sections, &one);
+		if (merged < 0 &&
+			(!worst || (receive_is_refusal(worst) &&
+					   !receive_is_refusal(merged)))) {
+			*err = one;
+			worst = merged;
+		}
 	}
-	return rc;
+	return rc < 0 ? rc : worst;
 }
 
 static int check_space(
@@ -380,7 +407,7 @@ int receive_parcel(const struct receive_config *config, const void *data,
 	}
 	if (rc >= 0)
 		ret->parcels++;
-	else if (rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT)
+	else if (receive_is_refusal(rc))
 		ret->refused++;
 	return rc;
 }

@@ -57,12 +57,16 @@ struct receive_result {
 	char strange_name[PARCEL_ACCOUNT_MAX + 1];
 };
 
+/* Is this an error for which a parcel is refused? */
+bool receive_is_refusal(int code);
+
 /*
  * Take one parcel of exactly len bytes. Counts are added to ret.
  * Errors: ERR_TORN: parked; ERR_AUTH, ERR_CORRUPT, ERR_LIMIT: refused for
  * good, the text names peer and reason; ERR_CONFLICT: its site was rolled
  * back or cloned (exit 3); ERR_OPERATOR: the disk is under its reserve;
- * ERR_IO, ERR_BUSY: later.
+ * ERR_IO, ERR_BUSY: later; so is what is wrong with our own state or mail.
+ * One account that fails keeps no other's part waiting.
  */
 int receive_parcel(const struct receive_config *config, const void *data,
 	size_t len, struct receive_result *ret, struct err *err);
