@@ -127,7 +127,9 @@ static void configure(struct applier *a)
 	for (size_t i = 0; i < a->site.account_count; i++)
 		accounts[i] = (struct round_account){a->site.accounts[i].name,
 			a->site.accounts[i].guard_percent,
-			a->site.accounts[i].guard_least};
+			a->site.accounts[i].guard_least,
+			a->site.accounts[i].guard_exempt,
+			a->site.accounts[i].guard_exempt_count};
 	a->round = (struct round_config){
 		.receive = {.os = a->site.os,
 			.state_dir = c->state,

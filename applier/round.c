@@ -71,6 +71,8 @@ static int look(struct round *r, size_t account, struct account *a,
 		.claim = r->config->claim,
 		.guard_percent = ra->guard_percent,
 		.guard_least = ra->guard_least,
+		.guard_exempt = ra->guard_exempt,
+		.guard_exempt_count = ra->guard_exempt_count,
 		.give_uids = true,
 	};
 
@@ -154,7 +156,7 @@ static int take(
 		say(r, false, "%s (kept for later)", err.text);
 		return 0;
 	}
-	bool refused = rc == ERR_AUTH || rc == ERR_CORRUPT || rc == ERR_LIMIT;
+	bool refused = receive_is_refusal(rc);
 	if (rc == ERR_CONFLICT || (refused && !given))
 		err.code = ERR_OPERATOR;
 	fail(r, &err);

@@ -19,7 +19,10 @@
 
 struct round_account {
 	const char *name;
-	unsigned guard_percent, guard_least; /* as capture_config's */
+	/* as capture_config's */
+	unsigned guard_percent, guard_least;
+	const char *const *guard_exempt;
+	size_t guard_exempt_count;
 };
 
 struct round_config {

@@ -10,17 +10,55 @@
 #include "doctor.h"
 #include "err.h"
 
-static void add_text(struct doctor *d, const char *key, const char *text)
+static void add_string(struct doctor *d, const char *text)
 {
-	if (!text)
-		return;
-	buf_printf(&d->conf, "\t%s = \"", key);
+	buf_add_byte(&d->conf, '"');
 	for (; *text; text++) {
 		if (strchr("\"\\$", *text))
 			buf_add_byte(&d->conf, '\\');
 		buf_add_byte(&d->conf, (uint8_t)*text);
 	}
-	buf_add_str(&d->conf, "\"\n");
+	buf_add_byte(&d->conf, '"');
+}
+
+static void add_text(struct doctor *d, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(&d->conf, "\t%s = ", key);
+	add_string(d, text);
+	buf_add_byte(&d->conf, '\n');
+}
+
+/* Names that the server gives to folders of special use \Trash and \Junk,
+   where they are others than the usual ones. */
+static void add_exempt(struct doctor *d)
+{
+	const char **own;
+	size_t usual_count, own_count = doveconf_transient(&d->dovecot, &own);
+	const char *const *usual = config_exempt_names(&usual_count);
+	bool news = false;
+
+	for (size_t i = 0; i < own_count; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < usual_count && !known; k++)
+			known = strcasecmp(own[i], usual[k]) == 0;
+		if (known)
+			continue;
+		if (!news) {
+			buf_add_str(&d->conf, "\tguard_exempt = {");
+			for (size_t k = 0; k < usual_count; k++) {
+				buf_add_str(&d->conf, k ? ", " : " ");
+				add_string(d, usual[k]);
+			}
+		}
+		news = true;
+		buf_add_str(&d->conf, ", ");
+		add_string(d, own[i]);
+	}
+	if (news)
+		buf_add_str(&d->conf, " }\n");
 }
 
 static void add_account(struct doctor *d, const char *name, const char *maildir,
@@ -36,6 +74,7 @@ static void add_account(struct doctor *d, const char *name, const char *maildir,
 	add_text(d, "inbox", inbox);
 	if (fs)
 		add_text(d, "layout", "fs");
+	add_exempt(d);
 	buf_add_str(&d->conf, "}\n");
 }
 

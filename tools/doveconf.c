@@ -316,3 +316,83 @@ const char *doveconf_path(struct arena *arena, const char *path,
 		b.len--;
 	return arena_dup(arena, buf_str(&b), b.len);
 }
+
+/* ---- folders of special use ---- */
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += len)
+		if ((at == text || at[-1] == ' ') &&
+			(at[len] == '\0' || at[len] == ' '))
+			return true;
+	return false;
+}
+
+/* The separator of the namespace that a block lies in. */
+static char separator_of(
+	struct doveconf *d, const char *block, size_t namespace_len)
+{
+	struct doveconf_mail mail;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct doveconf_setting *s = &d->settings[i];
+
+		if (strlen(s->block) == namespace_len &&
+			memcmp(s->block, block, namespace_len) == 0 &&
+			strcmp(s->key, "separator") == 0 && s->value[0])
+			return s->value[0];
+	}
+	doveconf_mail(d, &mail);
+	return strcasecmp(mail.layout, "fs") == 0 ? '/' : '.';
+}
+
+/* "namespace inbox/mailbox \"Old Mail.Trash\"": Old Mail/Trash */
+static char *mailbox_name(struct doveconf *d, const char *block)
+{
+	static const char word[] = "mailbox ";
+	const char *slash = NULL, *name = block;
+	char separator, *copy;
+	size_t len;
+
+	if (strncmp(block, word, sizeof(word) - 1) != 0) {
+		slash = strstr(block, "/mailbox ");
+		if (!slash)
+			return NULL;
+		name = slash + 1;
+	}
+	name += sizeof(word) - 1;
+	len = strlen(name);
+	if (len >= 2 && name[0] == '"' && name[len - 1] == '"') {
+		name++;
+		len -= 2;
+	}
+	if (!len)
+		return NULL;
+	separator = separator_of(d, block, slash ? (size_t)(slash - block) : 0);
+	copy = arena_alloc(&d->arena, len + 1);
+	for (size_t i = 0; i < len; i++)
+		copy[i] = name[i] == separator ? '/' : name[i];
+	return copy;
+}
+
+size_t doveconf_transient(struct doveconf *d, const char ***ret)
+{
+	size_t count = 0;
+
+	*ret = arena_alloc(&d->arena, (d->count + 1) * sizeof(**ret));
+	for (size_t i = 0; i < d->count; i++) {
+		const struct doveconf_setting *s = &d->settings[i];
+		char *name;
+
+		if (strcmp(s->key, "special_use") != 0 ||
+			(!has_word(s->value, "\\Trash") &&
+				!has_word(s->value, "\\Junk")))
+			continue;
+		name = mailbox_name(d, s->block);
+		if (name)
+			(*ret)[count++] = name;
+	}
+	return count;
+}

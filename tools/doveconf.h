@@ -46,6 +46,12 @@ struct doveconf_mail {
 void doveconf_mail(struct doveconf *d, struct doveconf_mail *ret);
 
 /*
+ * The names of folders of special use \Trash or \Junk, parts joined by '/', in
+ * the arena. Returns how many there are.
+ */
+size_t doveconf_transient(struct doveconf *d, const char ***ret);
+
+/*
  * A path of Dovecot's as a pattern of ours: ~ and %h become home, %u %n %d
  * and their modified and long forms %u %n %d; with `user` given, the text.
  * Returns: from the arena; NULL if it holds a variable we do not know.

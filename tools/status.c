@@ -20,6 +20,7 @@
 #include "gap_json.h"
 #include "report.h"
 #include "segment.h"
+#include "shell.h"
 #include "site.h"
 #include "status_links.h"
 #include "status_text.h"
@@ -94,16 +95,25 @@ static void add_folder(struct status *s, struct json_object *account,
 		json_object_object_add(o, "off", json_object_new_boolean(1));
 	if (f->stopped[0]) {
 		add_text(o, "stopped", f->stopped);
-		needs_operator(s, "account %s: folder %s is stopped: %s", name,
-			f->path, f->stopped);
+		AUTO_FREE char *account_word = shell_word(name);
+		AUTO_FREE char *folder_word = shell_word(f->path);
+
+		needs_operator(s,
+			"account %s: folder %s is stopped: %s (if it is right "
+			"as it is: packetboat on %s %s)",
+			name, f->path, f->stopped, account_word, folder_word);
 	}
 	if (f->guard_count) {
+		AUTO_FREE char *account_word = shell_word(name);
+		AUTO_FREE char *folder_word = shell_word(f->path);
+
 		add_number(o, "guarded", f->guard_count);
 		needs_operator(s,
 			"account %s: folder %s: %" PRIu64
 			" expunges wait (if they are meant: packetboat guard "
 			"accept %s %s)",
-			name, f->path, f->guard_count, name, f->path);
+			name, f->path, f->guard_count, account_word,
+			folder_word);
 	}
 	json_object_array_add(array(account, "folders"), o);
 }

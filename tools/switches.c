@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "err.h"
 #include "front.h"
+#include "mutf7.h"
 #include "site.h"
 
 #define LOCK_WAIT_MS 30000
@@ -18,12 +19,15 @@ static int find_folder(struct account *a, const char *path, struct arena *arena,
 	struct replica_folder *ret, struct err *err)
 {
 	int rc = replica_folder_by_path(a->replica, path, arena, ret, err);
+	const char *coded = mutf7_encode(arena, path);
 
+	/* As people type it, or as it is on disk. */
+	if (rc > 0 && coded)
+		rc = replica_folder_by_path(a->replica, coded, arena, ret, err);
 	if (rc > 0)
 		return err_set(err, ERR_USAGE,
-			"account %s: there is no folder \"%s\" (names are as "
-			"packetboat status and the log print them, parts "
-			"separated by /)",
+			"account %s: there is no folder \"%s\" (parts are "
+			"separated by /: \"Work/2026\")",
 			a->name, path);
 	return rc;
 }

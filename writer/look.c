@@ -1,6 +1,9 @@
 #include "look.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "shell.h"
 
 void look_free(struct look *l)
 {
@@ -85,20 +88,22 @@ static void find_complaints(struct account *acc, struct look *l)
 
 		if (!f->p_path || f->off)
 			continue;
+		AUTO_FREE char *account = shell_word(acc->name);
+		AUTO_FREE char *folder = shell_word(f->p_path);
 		if (*f->stopped)
 			buf_printf(&l->complaints,
 				"account %s: folder %s is stopped: %s (if it "
 				"is right as it is: packetboat on %s %s)\n",
-				acc->name, f->p_path, f->stopped, acc->name,
-				f->p_path);
+				acc->name, f->p_path, f->stopped, account,
+				folder);
 		if (f->guard_count)
 			buf_printf(&l->complaints,
 				"account %s: folder %s: %llu expunges wait, "
 				"nothing of them was logged (if they are "
 				"meant: packetboat guard accept %s %s)\n",
 				acc->name, f->p_path,
-				(unsigned long long)f->guard_count, acc->name,
-				f->p_path);
+				(unsigned long long)f->guard_count, account,
+				folder);
 	}
 }
 
@@ -109,6 +114,8 @@ void look_at(struct writer *w, const struct config_account *ca,
 		.claim = site_claims(&w->site),
 		.guard_percent = ca->guard_percent,
 		.guard_least = ca->guard_least,
+		.guard_exempt = ca->guard_exempt,
+		.guard_exempt_count = ca->guard_exempt_count,
 		.give_uids = true,
 		.progress = show_progress,
 		.progress_arg = w,

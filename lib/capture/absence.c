@@ -169,7 +169,7 @@ int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
 	rc = replica_placed_each(p->replica, folder, count_row, &c, err);
 	bool mass = c.placed > p->config->guard_least &&
 		    c.absent * 100 > c.placed * p->config->guard_percent &&
-		    !capture_is_transient(f.path);
+		    !capture_is_exempt(p->config, f.path);
 	if (rc >= 0 && mass && !f.guard_ok) {
 		p->result->guarded += c.absent;
 		f.guard_count = c.absent;

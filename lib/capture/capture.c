@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mutf7.h"
 #include "pass.h"
 #include "quarantine.h"
 
-bool capture_is_transient(const char *path)
+bool capture_is_exempt(const struct capture_config *config, const char *path)
 {
-	static const char *const names[] = {"Trash", "Junk", "Spam",
-		"Deleted Messages", "Deleted Items", "Deleted"};
 	const char *last = strrchr(path, '/');
 
-	last = last ? last + 1 : path;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(last, names[i]) == 0)
+	for (size_t i = 0; i < config->guard_exempt_count; i++)
+		if (mutf7_same_name(path, config->guard_exempt[i]) ||
+			(last && mutf7_same_name(
+					 last + 1, config->guard_exempt[i])))
 			return true;
 	return false;
 }

@@ -28,6 +28,10 @@ struct capture_config {
 	bool claim;             /* may become the authority of folders */
 	unsigned guard_percent; /* expunges of more than this share … */
 	unsigned guard_least;   /* … of a folder of more than this many wait */
+	/* … but of none of this name, or whose last part it is: folders whose
+	   mail comes and goes in masses (Trash, Junk). */
+	const char *const *guard_exempt;
+	size_t guard_exempt_count;
 	int64_t copy_window_ms; /* a copy whose source vanishes within this
 				   is a move; 0: 10 s */
 	bool give_uids;         /* give UIDs to mail that has none for 2 s */
@@ -88,7 +92,7 @@ int capture_merge_names(struct journal *j, struct err *err);
 int capture_stay_home(struct journal *j, const struct replica_folder *f,
 	const struct claim *rival, struct err *err);
 
-/* Is this a folder whose mail comes and goes in masses (Trash, Junk)? Pure. */
-bool capture_is_transient(const char *path);
+/* Is a folder of this name exempt from the guard? Pure. */
+bool capture_is_exempt(const struct capture_config *config, const char *path);
 
 #endif

@@ -8,6 +8,7 @@
 #include "fields.h"
 #include "flagset.h"
 #include "pass.h"
+#include "shell.h"
 
 struct diff {
 	struct pass *p;
@@ -319,6 +320,9 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 
 	if (f->p_uidvalidity && id->uidvalidity == f->p_uidvalidity &&
 		id->uidnext < f->p_uidnext) {
+		AUTO_FREE char *account = shell_word(p->account->name);
+		AUTO_FREE char *folder = shell_word(f->p_path);
+
 		f->stopped = "its UIDs went back: the mail was restored from "
 			     "an older copy";
 		return err_set(err, ERR_OPERATOR,
@@ -326,7 +330,7 @@ static int diff_identity(struct pass *p, struct replica_folder *f,
 			"%u: restored from an older copy? (nothing of it is "
 			"logged; if it is right: packetboat on %s %s)",
 			p->account->name, f->p_path, f->p_uidnext, id->uidnext,
-			p->account->name, f->p_path);
+			account, folder);
 	}
 	p->raised |= id->uidvalidity != f->p_uidvalidity ||
 		     id->uidnext != f->p_uidnext;
@@ -414,14 +418,16 @@ static int compare(struct diff *d, struct err *err)
 	while (rc >= 0 && d->next < d->view->count)
 		note_birth(d, d->next++);
 	if (rc >= 0 && p->absence_count > absences && swapped(d)) {
+		AUTO_FREE char *account = shell_word(p->account->name);
+		AUTO_FREE char *folder = shell_word(d->f.p_path);
+
 		p->absence_count = absences;
 		rc = err_set(err, ERR_OPERATOR,
 			"account %s: folder %s: its files are not those "
 			"known and some are missing: restored or swapped? "
 			"(nothing of it is logged; if it is right: "
 			"packetboat on %s %s)",
-			p->account->name, d->f.p_path, p->account->name,
-			d->f.p_path);
+			p->account->name, d->f.p_path, account, folder);
 		d->f.stopped = "its files are not those known, and some are "
 			       "missing";
 	}

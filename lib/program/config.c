@@ -91,6 +91,7 @@ static const struct rule {
 	{"account", "layout", check_layout, false},
 	{"account", "guard", check_percent, false},
 	{"account", "guard_least", check_count, false},
+	{"account", "guard_exempt", value_folder, true},
 	{"accounts", "maildir", value_pattern, false},
 	{"accounts", "control", value_pattern, false},
 	{"accounts", "index", value_pattern, false},
@@ -98,6 +99,7 @@ static const struct rule {
 	{"accounts", "layout", check_layout, false},
 	{"accounts", "guard", check_percent, false},
 	{"accounts", "guard_least", check_count, false},
+	{"accounts", "guard_exempt", value_folder, true},
 	{"peer", "key", value_key, false},
 	{"peer", "oneway", check_bool, false},
 	{"peer", "changes", check_changes, false},
@@ -296,6 +298,35 @@ static int load_site(struct load *l, cfg_t *sec)
 	return 0;
 }
 
+/* Folders of special use \Trash and \Junk, as servers and clients mostly name
+   them; what this server calls them only its configuration knows. */
+static const char *const transient[] = {"Trash", "Junk", "Spam",
+	"Deleted Messages", "Deleted Items", "Deleted"};
+
+const char *const *config_exempt_names(size_t *ret_count)
+{
+	*ret_count = sizeof(transient) / sizeof(*transient);
+	return transient;
+}
+
+static void load_exempt(struct load *l, cfg_t *sec, struct config_account *a)
+{
+	unsigned count = cfg_size(sec, "guard_exempt");
+	const char **names;
+
+	a->guard_exempt = config_exempt_names(&a->guard_exempt_count);
+	if (!(cfg_getopt(sec, "guard_exempt")->flags & CFGF_MODIFIED))
+		return;
+	names = arena_alloc(&l->c->arena, (count + 1) * sizeof(*names));
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = cfg_getnstr(sec, "guard_exempt", i);
+
+		names[i] = arena_dup(&l->c->arena, name, strlen(name));
+	}
+	a->guard_exempt = names;
+	a->guard_exempt_count = count;
+}
+
 static int load_account(struct load *l, cfg_t *sec, bool pattern)
 {
 	struct config_account *a = &l->c->accounts[l->c->account_count++];
@@ -323,6 +354,7 @@ static int load_account(struct load *l, cfg_t *sec, bool pattern)
 		(void)value_percent(text, &a->guard_percent, NULL);
 	if ((text = cfg_getstr(sec, "guard_least")))
 		(void)value_count(text, &a->guard_least, NULL);
+	load_exempt(l, sec, a);
 	return 0;
 }
 

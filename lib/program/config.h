@@ -33,6 +33,9 @@ struct config_account {
 	gid_t gid;
 	unsigned guard_percent; /* 50: expunges of more of a folder wait */
 	unsigned guard_least;	/* 100: in folders of more messages than this */
+	/* But not in folders of these names, or whose last part is one. */
+	const char *const *guard_exempt;
+	size_t guard_exempt_count;
 };
 
 struct config_link {
@@ -84,6 +87,9 @@ int config_load(const char *path, struct config *ret, struct err *err);
 void config_free(struct config *c);
 /* What is in force, defaults included, as a configuration file. */
 void config_print(const struct config *c, struct buf *ret);
+
+/* The names that guard_exempt has where it is not written. */
+const char *const *config_exempt_names(size_t *ret_count);
 
 /*
  * The accounts that there are now: those named, and all that match patterns,

@@ -83,8 +83,15 @@ static void print_account(struct buf *b, const struct config_account *a)
 	print_key(b, "\t", "index", a->index);
 	print_key(b, "\t", "inbox", a->inbox);
 	print_key(b, "\t", "layout", layouts[a->layout]);
-	buf_printf(b, "\tguard = \"%u%%\"\n\tguard_least = %u\n}\n",
+	buf_printf(b,
+		"\tguard = \"%u%%\"\n\tguard_least = %u\n"
+		"\tguard_exempt = {",
 		a->guard_percent, a->guard_least);
+	for (size_t i = 0; i < a->guard_exempt_count; i++) {
+		buf_add_str(b, i ? ", " : " ");
+		print_text(b, a->guard_exempt[i]);
+	}
+	buf_add_str(b, a->guard_exempt_count ? " }\n}\n" : "}\n}\n");
 }
 
 static void print_peer(struct buf *b, const struct config_peer *p)

@@ -43,5 +43,6 @@ int value_via(const char *text, struct err *err);  /* "dir:/media/usb" */
 int value_key(const char *text, struct err *err);  /* looks like a key line */
 int value_name(const char *text, struct err *err); /* site, peer, link */
 int value_account(const char *text, struct err *err); /* account's name */
+int value_folder(const char *text, struct err *err);  /* "Work/2026" */
 
 #endif

@@ -287,3 +287,14 @@ int value_account(const char *text, struct err *err)
 			text);
 	return 0;
 }
+
+int value_folder(const char *text, struct err *err)
+{
+	if (!*text || strlen(text) > 1024 || *text == '/' ||
+		text[strlen(text) - 1] == '/' || strstr(text, "//"))
+		return err_set(err, ERR_USAGE,
+			"\"%s\" is no folder's name (for example \"Trash\", or "
+			"\"INBOX/Trash\", parts separated by /)",
+			text);
+	return 0;
+}

@@ -385,7 +385,8 @@ static int say_gaps(void *arg, struct account *a, struct err *err)
 
 void simsite_apply(struct sim_site *s)
 {
-	static const struct round_account account = {ACCOUNT, 50, 100};
+	static const struct round_account account = {
+		.name = ACCOUNT, .guard_percent = 50, .guard_least = 100};
 	struct receive_peer peers[SITES_MAX];
 	struct round_config config = {.receive = {.os = os_of(s),
 					      .state_dir = STATE_DIR,

@@ -88,6 +88,26 @@ if ((EUID == 0)); then
 	expect 0 "$packetboat" doctor
 	prints
 	says out "maildir = \"$top/vmail/%d/%n/Maildir\""
+	grep -q guard_exempt "$top/printed.conf" &&
+		fail "usual names are written out"
+	dovecot <<-END
+		mail_location = maildir:~/Maildir
+		namespace inbox {
+		  mailbox Trash {
+		    special_use = \\Trash
+		  }
+		  mailbox "Gelöschte Mail" {
+		    special_use = \\Trash
+		  }
+		}
+		userdb {
+		  args = uid=vmail gid=vmail home=$top/vmail/%Ld/%Ln
+		  driver = static
+		}
+	END
+	expect 0 "$packetboat" doctor
+	prints
+	says out 'guard_exempt = { "Trash", "Junk",' ', "Gelöschte Mail" }'
 	chown 4321 "$top/vmail/example.org/alice/Maildir/cur"
 	expect 0 "$packetboat" doctor
 	says err "Maildir/cur belongs to uid 4321"

@@ -159,6 +159,43 @@ static void paths_become_patterns_or_paths(void **state)
 	}
 }
 
+static void special_use_names_folders_that_are_emptied(void **state)
+{
+	static const char text[] = "mail_location = maildir:~/Maildir\n"
+				   "namespace inbox {\n"
+				   "  mailbox Drafts {\n"
+				   "    special_use = \\Drafts\n"
+				   "  }\n"
+				   "  mailbox \"Old Mail.Papierkorb\" {\n"
+				   "    auto = create\n"
+				   "    special_use = \\Trash\n"
+				   "  }\n"
+				   "  mailbox Kram {\n"
+				   "    special_use = \\Flagged \\Junk\n"
+				   "  }\n"
+				   "  mailbox Kept {\n"
+				   "    special_use = \\TrashNot\n"
+				   "  }\n"
+				   "  prefix =\n"
+				   "}\n"
+				   "namespace other {\n"
+				   "  mailbox A.B/C {\n"
+				   "    special_use = \\Trash\n"
+				   "  }\n"
+				   "  separator = /\n"
+				   "}\n";
+	struct doveconf d;
+	const char **names;
+
+	(void)state;
+	doveconf_parse(text, sizeof(text) - 1, &d);
+	assert_int_equal(doveconf_transient(&d, &names), 3);
+	assert_string_equal(names[0], "Old Mail/Papierkorb");
+	assert_string_equal(names[1], "Kram");
+	assert_string_equal(names[2], "A.B/C");
+	doveconf_free(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_setting_belongs_to_its_block),
 		cmocka_unit_test(nonsense_is_survived),
 		cmocka_unit_test(paths_become_patterns_or_paths),
+		cmocka_unit_test(special_use_names_folders_that_are_emptied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

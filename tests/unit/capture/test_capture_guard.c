@@ -128,19 +128,27 @@ static void mail_that_is_moved_away_is_not_guarded(void **state)
 	assert_int_equal(s->result.guarded, 0);
 }
 
-static void trash_and_junk_may_be_emptied(void **state)
+static void a_folder_that_is_exempt_may_be_emptied(void **state)
 {
+	static const char *const names[] = {
+		"trash", "Gel\xc3\xb6scht", "Old/Junk"};
 	struct scene *s = *state;
+
+	s->config.guard_exempt = names;
+	s->config.guard_exempt_count = 3;
 
 	server_folder(s, "Trash", 'b');
 	save_many(s, "Trash", 110);
 	logs_count(s, 112);
 	expunge_some(s, "Trash", 0, 110);
 	logs_count(s, 110);
-	assert_true(capture_is_transient("Junk"));
-	assert_true(capture_is_transient("INBOX/spam"));
-	assert_false(capture_is_transient("Trash/Keep"));
-	assert_false(capture_is_transient("INBOX"));
+	assert_true(capture_is_exempt(&s->config, "INBOX/Trash"));
+	assert_true(capture_is_exempt(&s->config, "Gel&APY-scht"));
+	assert_true(capture_is_exempt(&s->config, "Old/junk"));
+	assert_false(capture_is_exempt(&s->config, "Junk"));
+	assert_false(capture_is_exempt(&s->config, "New/Junk"));
+	assert_false(capture_is_exempt(&s->config, "Trash/Keep"));
+	assert_false(capture_is_exempt(&s->config, "INBOX"));
 }
 
 static void a_big_folder_that_is_deleted_waits_with_its_mail(void **state)
@@ -517,7 +525,7 @@ int main(void)
 		T(half_of_a_folder_goes_without_asking),
 		T(a_hundred_messages_are_not_many),
 		T(mail_that_is_moved_away_is_not_guarded),
-		T(trash_and_junk_may_be_emptied),
+		T(a_folder_that_is_exempt_may_be_emptied),
 		T(a_big_folder_that_is_deleted_waits_with_its_mail),
 		T(no_statement_reads_a_whole_table),
 		T(a_store_without_its_marker_stops_the_account),

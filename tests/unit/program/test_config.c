@@ -131,6 +131,8 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(c.reserve_percent, 5);
 	assert_int_equal(c.accounts[0].guard_percent, 50);
 	assert_int_equal(c.accounts[0].guard_least, 100);
+	assert_int_equal(c.accounts[0].guard_exempt_count, 6);
+	assert_string_equal(c.accounts[0].guard_exempt[0], "Trash");
 	assert_int_equal(c.accounts[0].layout, LAYOUT_AUTO);
 	assert_null(c.accounts[0].control);
 	assert_int_equal(c.peers[0].late_ms, 15 * 60 * 1000);
@@ -146,7 +148,8 @@ static void every_key_is_taken(void **state)
 		"site x { state = \"/s\" syslog = yes trash_age = 12h\n"
 		" trash_size = \"200K\" reserve = \"0%\" }\n"
 		"account y { maildir = \"/m\" control = \"/c\" index = \"/i\"\n"
-		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7 }\n"
+		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7\n"
+		" guard_exempt = { Papierkorb, \"INBOX/Gel\xc3\xb6scht\" } }\n"
 		"peer z { key = \"" KEY_A "\" oneway = yes late = never"
 		" changes = send }\n";
 	struct config c;
@@ -165,9 +168,26 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.accounts[0].layout, LAYOUT_FS);
 	assert_int_equal(c.accounts[0].guard_percent, 100);
 	assert_int_equal(c.accounts[0].guard_least, 7);
+	assert_int_equal(c.accounts[0].guard_exempt_count, 2);
+	assert_string_equal(c.accounts[0].guard_exempt[0], "Papierkorb");
+	assert_string_equal(
+		c.accounts[0].guard_exempt[1], "INBOX/Gel\xc3\xb6scht");
 	assert_true(c.peers[0].oneway);
 	assert_int_equal(c.peers[0].late_ms, -1);
 	assert_int_equal(c.peers[0].changes, CHANGES_SEND);
+	config_free(&c);
+}
+
+static void an_empty_list_exempts_nothing(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(load(SITE "account a { maildir = \"/a\""
+				   " guard_exempt = {} }",
+				 &c, NULL),
+		0);
+	assert_int_equal(c.accounts[0].guard_exempt_count, 0);
 	config_free(&c);
 }
 
@@ -354,6 +374,9 @@ static void values_are_checked_where_they_stand(void **state)
 		"unknown layout");
 	refused(SITE "account a { maildir = \"/x\"\nguard_least = -1 }", 3,
 		"not a number");
+	refused(SITE "account a { maildir = \"/x\"\n"
+		     "guard_exempt = { Trash, \"a//b\" } }",
+		3, "is no folder's name");
 	refused(SITE "peer a {\nkey = \"pb1:short\" }", 3, "not a key line");
 	refused(SITE "peer a {\nchanges = some }", 3, "unknown value");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"/media\" }", 3,
@@ -410,7 +433,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"site x { state = \"/a \\\\ \\\" \\$ b\" syslog = yes\n"
 		" trash_age = \"90m\" trash_size = 1536 }\n"
 		"account \"y@z\" { maildir = \"/m\" control = \"/c\"\n"
-		" layout = \"maildir++\" guard = 10% }\n"
+		" layout = \"maildir++\" guard = 10%\n"
+		" guard_exempt = { \"a \\\" b\", c } }\n"
 		"accounts { maildir = \"/v/%d/%n/%%\" inbox = \"/i/%u\" }\n"
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" link a { via = \"dir:/a\" compression = slow }\n"
@@ -494,6 +518,7 @@ int main(void)
 		cmocka_unit_test(the_example_of_the_manual_loads),
 		cmocka_unit_test(what_is_not_written_has_its_default),
 		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(an_empty_list_exempts_nothing),
 		cmocka_unit_test(a_key_twice_is_refused),
 		cmocka_unit_test(a_title_twice_is_refused),
 		cmocka_unit_test(one_key_for_two_peers_is_refused),
