@@ -30,6 +30,7 @@ struct making {
 	size_t folder_count;
 	unsigned next_token, next_folder;
 	unsigned kept[4]; /* site of image, + 1 */
+	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, disasters, homes;
 };
@@ -258,6 +259,7 @@ static void maybe_fault(struct making *m, struct event *e)
 	e->fault_at = 1 + below(m, chance(m, 50) ? 20 : 150);
 	if (e->fault == FAULT_CUT)
 		e->fault_seed = sim_rand(&m->rng) >> 40;
+	m->hurt = e->site + 1;
 }
 
 static void program(
@@ -382,6 +384,26 @@ static void fate(struct making *m)
 
 /* ---- the whole ---- */
 
+static void users(struct making *m)
+{
+	for (uint64_t i = 1 + below(m, 4); i > 0; i--)
+		user(m);
+}
+
+/* What was left undone must not be misread when there is news. */
+static void aftermath(struct making *m)
+{
+	unsigned site = m->hurt - 1;
+
+	m->hurt = 0;
+	if (chance(m, 50))
+		users(m);
+	if (site)
+		way(m, 0, site);
+	else
+		way(m, 1 + (unsigned)below(m, m->sites - 1), 0);
+}
+
 static void something(struct making *m)
 {
 	unsigned what = (unsigned)below(m, 100);
@@ -389,9 +411,14 @@ static void something(struct making *m)
 	bool back = chance(m, 35);
 	unsigned from = back ? other : 0, to = back ? 0 : other;
 
+	if (m->hurt && chance(m, 50)) {
+		aftermath(m);
+		return;
+	}
+	m->hurt = 0;
+
 	if (what < 52) {
-		for (uint64_t i = 1 + below(m, 4); i > 0; i--)
-			user(m);
+		users(m);
 	} else if (what < 66) {
 		way(m, from, to);
 	} else if (what < 72) {

@@ -9,6 +9,7 @@
  *	sim --replay FILE...           run histories that were written down
  *	sim --trace                    tell of every event
  *	sim --calls                    and of every file-changing call
+ *	sim --first                    stop at the first that fails, as it is
  *	sim --no-shrink                a failing history as it is
  *
  * A history that fails is shrunk and printed, to be kept in a file and
@@ -46,7 +47,7 @@ struct shared {
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool disasters, twice, print, calls, trace, no_shrink, replay;
+	bool disasters, first, twice, print, calls, trace, no_shrink, replay;
 };
 
 struct sim {
@@ -194,7 +195,7 @@ static int run_seeds(struct sim *s)
 		report(s, &h, name);
 		history_free(&h);
 		s->shared->seed++;
-		if (++failed == FAILURES_MAX)
+		if (++failed == FAILURES_MAX || o->first)
 			break;
 	}
 	done = s->shared->seed - o->from;
@@ -270,7 +271,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
 			"[--disasters] [--twice] [--print] [--trace] [--calls] "
-			"[--no-shrink] "
+			"[--first] [--no-shrink] "
 			"[--replay FILE...]\n");
 	return 2;
 }
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
 		{"print", no_argument, NULL, 'p'},
 		{"trace", no_argument, NULL, 't'},
 		{"calls", no_argument, NULL, 'l'},
+		{"first", no_argument, NULL, '1'},
 		{"no-shrink", no_argument, NULL, 'n'},
 		{"replay", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
@@ -319,6 +321,9 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			o->trace = o->calls = true;
+			break;
+		case '1':
+			o->first = o->no_shrink = true;
 			break;
 		case 'n':
 			o->no_shrink = true;
