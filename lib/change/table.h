@@ -1,6 +1,6 @@
 /*
  * table: values that a batch holds once and points at by number, from 1 in
- * order of first use. Private to lib/change.
+ * order of first use. Private to lib/change and lib/compare.
  */
 #ifndef PB_CHANGE_TABLE_H
 #define PB_CHANGE_TABLE_H
