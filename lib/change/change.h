@@ -31,6 +31,7 @@ enum change_kind {
 	CHANGE_EXPUNGE = 6,/* dot is dead */
 	CHANGE_UID = 7,    /* dot has uid in this folder now */
 	CHANGE_EXTRA = 8,  /* uidlist fields of dot (POP3 UIDL, GUID, ...) */
+	CHANGE_UIDNEXT = 9,/* uid was given, to whatever became of it */
 	/* in the account log */
 	CHANGE_FOLDER = 20,    /* folder exists: born here, with path */
 	CHANGE_RENAME = 21,    /* folder's full path is now path */
@@ -76,7 +77,7 @@ struct change {
 	/* COPY: the message copied from. MOVE: a dot that is the same
 	   message (the copy that the move was logged as first), or lsn 0. */
 	struct dot source;
-	uint32_t uid;         /* SAVE COPY MOVE UID; 0: the site has none */
+	uint32_t uid;         /* SAVE COPY MOVE UID UIDNEXT; 0: none */
 	uint64_t size;        /* SAVE COPY MOVE: bytes of the body */
 	int64_t mtime;        /* SAVE COPY MOVE: INTERNALDATE, s since 1970 */
 	struct hash hash;     /* SAVE COPY MOVE: of the body */

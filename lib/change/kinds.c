@@ -17,6 +17,7 @@ static const struct change_kind_rule rules[] = {
 	[CHANGE_UID] = {"uid", FIELD_BY | FIELD_DOT | FIELD_UID, PLACE_FOLDER},
 	[CHANGE_EXTRA] = {"extra", FIELD_BY | FIELD_DOT | FIELD_EXTRA,
 		PLACE_FOLDER},
+	[CHANGE_UIDNEXT] = {"uidnext", FIELD_BY | FIELD_UID, PLACE_FOLDER},
 	[CHANGE_FOLDER] = {"folder", FIELD_BY | FIELD_FOLDER | FIELD_PATH,
 		PLACE_ACCOUNT},
 	[CHANGE_RENAME] = {"rename", FIELD_BY | FIELD_FOLDER | FIELD_PATH,

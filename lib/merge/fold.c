@@ -86,7 +86,8 @@ static bool of_message(const struct change *c)
 static void claim_uid_given(struct fold *f, const struct change *c)
 {
 	if (c->uid && (c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY ||
-			      c->kind == CHANGE_MOVE || c->kind == CHANGE_UID))
+			      c->kind == CHANGE_MOVE || c->kind == CHANGE_UID ||
+			      c->kind == CHANGE_UIDNEXT))
 		claim(f, c, CLAIM_UIDNEXT, NULL, 0);
 }
 

@@ -41,7 +41,7 @@ enum fold_dead {
  *   FOLDER DELETE AUTHORITY MERGE BEGIN GAP     all
  *
  * and, because a UIDNEXT never goes back, the change with the greatest UID
- * (its message is told even if dead) and the IDENTITY with the greatest
+ * (UIDNEXT, or of a message, which is told even if dead) and the IDENTITY with the greatest
  * uidnext.
  * "Last" is the greatest write id. AUTHORITY is no register: it voids what
  * was said of UIDs before.

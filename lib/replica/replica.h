@@ -107,6 +107,31 @@ int replica_log_agrees(struct replica *r, const struct replica_log *log,
  */
 int replica_apply(struct replica *r, const struct change *c, struct err *err);
 
+/* ---- what is known, written out again (writeout.c) ---- */
+
+/* Changes and a few more in one call: bounds memory. */
+#define REPLICA_WRITE_OUT_MAX 4096
+
+/*
+ * Add to batch the changes of one log, of whatever site, from lsn `after` up
+ * to *ret_upto, which is `upto` or, where there are too many, less: then the
+ * caller goes on from there. Both are at most what is known of the log.
+ *
+ * They are not those that were merged, but say the same: each register that
+ * (log, lsn) was the last to write, as a change with its own lsn and stamp;
+ * living dots born there as SAVE or COPY, without a source; dots that died
+ * there as EXPUNGE; GAP, BEGIN, merges of ids; the greatest UID given. What
+ * another log has overwritten since comes with that log. LEFT is no register.
+ * So they are right for a receiver at any position from `after` on that gets
+ * the other logs, too.
+ *
+ * Reads in proportion to what it adds, whatever the folder holds. Lsns ascend,
+ * no two are equal: change_encode takes them as they are.
+ */
+int replica_write_out(struct replica *r, const struct log_id *log,
+	uint64_t after, uint64_t upto, struct change_batch *batch,
+	uint64_t *ret_upto, struct err *err);
+
 /* ---- folders ---- */
 
 struct replica_folder {

@@ -42,7 +42,11 @@ static const char schema_text[] =
 	" auth_site INTEGER NOT NULL DEFAULT 0,"
 	" auth_stamp INTEGER NOT NULL DEFAULT 0,"
 	" auth_uidvalidity INTEGER NOT NULL DEFAULT 0,"
-	" auth_uidnext INTEGER NOT NULL DEFAULT 0," BY("born")
+	" auth_uidnext INTEGER NOT NULL DEFAULT 0,"
+	" auth_log INTEGER NOT NULL DEFAULT 0,"
+	" auth_lsn INTEGER NOT NULL DEFAULT 0,"
+	" uidnext_log INTEGER NOT NULL DEFAULT 0,"
+	" uidnext_lsn INTEGER NOT NULL DEFAULT 0," BY("born")
 	" messages INTEGER NOT NULL DEFAULT 0, digest BLOB,"
 	" p_path TEXT, p_ino INTEGER NOT NULL DEFAULT 0,"
 	" p_subscribed INTEGER NOT NULL DEFAULT 0,"
@@ -56,19 +60,46 @@ static const char schema_text[] =
 	" guard_ok INTEGER NOT NULL DEFAULT 0,"
 	" guard_count INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX folder_path ON folder(path);"
+	"CREATE INDEX folder_path_by ON folder(path_log, path_lsn)"
+	" WHERE path_log <> born_log OR path_lsn <> born_lsn;"
+	"CREATE INDEX folder_dead_by ON folder(dead_log, dead_lsn)"
+	" WHERE dead_log <> born_log OR dead_lsn <> born_lsn;"
+	"CREATE INDEX folder_subscribed_by"
+	" ON folder(subscribed_log, subscribed_lsn)"
+	" WHERE subscribed_log <> 0;"
+	"CREATE INDEX folder_identity_by"
+	" ON folder(identity_log, identity_lsn) WHERE identity_log <> 0;"
+	"CREATE INDEX folder_auth_by ON folder(auth_log, auth_lsn)"
+	" WHERE auth_log <> 0;"
 
-	/* every id a folder is known by, its own included */
-	"CREATE TABLE alias(fid BLOB PRIMARY KEY, folder INTEGER NOT NULL)"
-	" WITHOUT ROWID;"
+	/* every id a folder is known by, its own included; each with its birth:
+	   the oldest is the folder's own */
+	"CREATE TABLE alias(fid BLOB PRIMARY KEY," BY("born")
+	" folder INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX alias_folder ON alias(folder);"
+	"CREATE INDEX alias_born_by ON alias(born_log, born_lsn)"
+	" WHERE born_log <> 0;"
+
+	/* merges of ids, as they were written */
+	"CREATE TABLE merged(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" stamp INTEGER NOT NULL, fid BLOB NOT NULL, other BLOB NOT NULL,"
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
 
 	"CREATE TABLE sub(path TEXT PRIMARY KEY,"
 	" subscribed INTEGER NOT NULL DEFAULT 0," BY("by")
 	" p_subscribed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE INDEX sub_by ON sub(by_log, by_lsn);"
 
+	/* The birth here is that of the message's one dot that has no row in
+	   table birth. moved: that birth did not write the place, but 1 a MOVE,
+	   2 another dot's birth. birth_stamp: if moved; else place_stamp. */
 	"CREATE TABLE message(id INTEGER PRIMARY KEY,"
 	" folder INTEGER NOT NULL," BY("place")
 	" birth_folder INTEGER NOT NULL DEFAULT 0,"
 	" birth_base TEXT NOT NULL DEFAULT '',"
+	" birth_stamp INTEGER NOT NULL DEFAULT 0,"
+	" birth_copy INTEGER NOT NULL DEFAULT 0,"
+	" moved INTEGER NOT NULL DEFAULT 0,"
 	" base TEXT NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	" hash BLOB NOT NULL,"
 	" extra TEXT NOT NULL DEFAULT ''," BY("extra") BY("guid")
@@ -96,23 +127,58 @@ static const char schema_text[] =
 	" WHERE p_folder = 0 AND dead = 0;"
 	"CREATE INDEX message_copied ON message(copied_from)"
 	" WHERE copied_from <> 0;"
+	/* Most registers are as the birth wrote them: these are not. */
+	"CREATE INDEX message_place_by ON message(place_log, place_lsn)"
+	" WHERE moved <> 0;"
+	"CREATE INDEX message_uid_by ON message(uid_log, uid_lsn)"
+	" WHERE uid <> 0 AND (uid_log <> place_log OR uid_lsn <> place_lsn);"
+	"CREATE INDEX message_extra_by ON message(extra_log, extra_lsn)"
+	" WHERE extra_log <> place_log OR extra_lsn <> place_lsn;"
+	"CREATE INDEX message_guid_by ON message(guid_log, guid_lsn)"
+	" WHERE guid_log <> place_log OR guid_lsn <> place_lsn;"
 
 	/* message 0: a tombstone without a message */
 	"CREATE TABLE dot(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
 	" message INTEGER NOT NULL," BY("dead")
 	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
 	"CREATE INDEX dot_message ON dot(message);"
+	"CREATE INDEX dot_dead_by ON dot(dead_log, dead_lsn)"
+	" WHERE dead_log <> 0;"
+
+	/* births of further dots; base '': known by a MOVE only */
+	"CREATE TABLE birth(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" stamp INTEGER NOT NULL, copy INTEGER NOT NULL, base TEXT NOT NULL,"
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	"CREATE INDEX birth_base ON birth(base);"
+
+	/* the MOVE (log, lsn) says that two dots are one message */
+	"CREATE TABLE joined(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" stamp INTEGER NOT NULL,"
+	" dot_log INTEGER NOT NULL, dot_lsn INTEGER NOT NULL,"
+	" source_log INTEGER NOT NULL, source_lsn INTEGER NOT NULL,"
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	"CREATE INDEX joined_dot ON joined(dot_log, dot_lsn);"
 
 	"CREATE TABLE flag(message INTEGER NOT NULL,"
 	" name TEXT NOT NULL COLLATE NOCASE,"
 	" value INTEGER NOT NULL," BY("by")
 	" PRIMARY KEY(message, name)) WITHOUT ROWID;"
+	"CREATE INDEX flag_by ON flag(by_log, by_lsn);"
 
-	/* changes of a dot that has not been met yet */
+	/* changes of a dot that has not been met yet, or not where it has the
+	   UID that they give */
 	"CREATE TABLE parked(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
 	" by_log INTEGER NOT NULL, by_lsn INTEGER NOT NULL,"
 	" change BLOB NOT NULL, PRIMARY KEY(log, lsn, by_log, by_lsn))"
 	" WITHOUT ROWID;"
+	"CREATE INDEX parked_by ON parked(by_log, by_lsn);"
+
+	/* BEGIN and GAP records, as they were written; reason NULL: BEGIN */
+	"CREATE TABLE record(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" stamp INTEGER NOT NULL, end_log INTEGER NOT NULL,"
+	" end_lsn INTEGER NOT NULL, end_chain INTEGER NOT NULL,"
+	" first INTEGER NOT NULL, reason TEXT,"
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
 
 	/* what is missing or wrong (gaps.h); peer and sums: of a difference */
 	"CREATE TABLE gap(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"

@@ -259,6 +259,8 @@ static inline void maker_strip(struct change *c)
 		return;
 	case CHANGE_UID:
 		c->dot = kept.dot;
+		/* fall through */
+	case CHANGE_UIDNEXT:
 		c->uid = kept.uid;
 		return;
 	case CHANGE_EXTRA:
@@ -337,7 +339,8 @@ static inline void maker_batch(
 {
 	static const enum change_kind in_folder[] = {CHANGE_SAVE, CHANGE_COPY,
 		CHANGE_MOVE, CHANGE_LEFT, CHANGE_FLAGS, CHANGE_EXPUNGE,
-		CHANGE_UID, CHANGE_EXTRA, CHANGE_BEGIN, CHANGE_GAP};
+		CHANGE_UID, CHANGE_EXTRA, CHANGE_UIDNEXT, CHANGE_BEGIN,
+		CHANGE_GAP};
 	static const enum change_kind in_account[] = {CHANGE_FOLDER,
 		CHANGE_RENAME, CHANGE_DELETE, CHANGE_SUBSCRIBE, CHANGE_IDENTITY,
 		CHANGE_AUTHORITY, CHANGE_MERGE, CHANGE_BEGIN, CHANGE_GAP};
@@ -346,7 +349,7 @@ static inline void maker_batch(
 		maker_change(m, b,
 			id_is_account(&m->logs[0].folder)
 				? in_account[maker_below(m, 9)]
-				: in_folder[maker_below(m, 10)]);
+				: in_folder[maker_below(m, 11)]);
 }
 
 static inline bool maker_same_flags(

@@ -144,6 +144,11 @@ static void apply_message(struct model *m, const struct change *c)
 	char folder[ID_HEX], reg[100];
 
 	id_hex(&c->by.log.folder, folder);
+	if (c->kind == CHANGE_UIDNEXT) {
+		if (c->uid)
+			raise_to(m, "uidnext", folder, c->uid);
+		return;
+	}
 	snprintf(reg, sizeof(reg), "uid in %s", folder);
 	if (c->uid) {
 		write_reg(m, c, reg, dot, "%u", c->uid);
@@ -223,7 +228,7 @@ static void apply(struct model *m, const struct change *c)
 
 		if (e)
 			e->by = c->by;
-	} else if (c->kind <= CHANGE_EXTRA) {
+	} else if (c->kind <= CHANGE_UIDNEXT) {
 		apply_message(m, c);
 	} else {
 		apply_folder(m, c);
