@@ -32,7 +32,8 @@ struct making {
 	unsigned kept[4]; /* site of image, + 1 */
 	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
-	bool cuts, failures, amid, sticks, losses, clocks, disasters, homes;
+	bool cuts, failures, amid, sticks, losses, clocks, homes;
+	bool logs, disasters;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -339,10 +340,21 @@ static void keep_image(struct making *m)
 	add(m, &e);
 }
 
-static void disaster(struct making *m)
+/* Of the logs something is lost, or of the state, too. */
+static void lose_files(struct making *m)
 {
 	static const char *const what[] = {
-		"state", "logs", "all", "segment", "tail"};
+		"logs", "segment", "tail", "state", "all"};
+	struct event e = event(EVENT_FORGET, (unsigned)below(m, m->sites));
+
+	e.n = (int64_t)below(m, 8);
+	snprintf(e.word, sizeof(e.word), "%s",
+		what[below(m, m->disasters ? 5 : 3)]);
+	add(m, &e);
+}
+
+static void disaster(struct making *m)
+{
 	static const char *const parts[] = {"state", "mail", "all"};
 	struct event e = event(EVENT_RESTORE, 0);
 
@@ -351,9 +363,8 @@ static void disaster(struct making *m)
 		e.site = m->kept[e.n] - 1;
 		snprintf(e.word, sizeof(e.word), "%s", parts[below(m, 3)]);
 	} else if (chance(m, 30)) {
-		e = event(EVENT_FORGET, (unsigned)below(m, m->sites));
-		e.n = (int64_t)below(m, 8);
-		snprintf(e.word, sizeof(e.word), "%s", what[below(m, 5)]);
+		lose_files(m);
+		return;
 	} else {
 		keep_image(m);
 		return;
@@ -379,6 +390,8 @@ static void fate(struct making *m)
 		clock_jumps(m);
 	} else if (m->disasters) {
 		disaster(m);
+	} else if (m->logs) {
+		lose_files(m);
 	}
 }
 
@@ -463,6 +476,7 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.sticks = chance(&m, 30);
 	m.losses = chance(&m, 30);
 	m.clocks = chance(&m, 20);
+	m.logs = chance(&m, 10);
 	m.disasters = disasters;
 	m.homes = chance(&m, 20);
 	put(m.folders[m.folder_count++].path, "INBOX");

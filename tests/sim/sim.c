@@ -41,6 +41,7 @@
 /* What the child leaves for its parent. */
 struct shared {
 	uint64_t seed; /* being run */
+	uint64_t told; /* that ended with sites unequal, and somebody told */
 	struct outcome outcome;
 };
 
@@ -169,6 +170,7 @@ static void run_many(struct sim *s, const void *arg)
 			printf("%" PRIu64 " %016" PRIx64 "\n", shared->seed,
 				o->hash);
 		history_free(&h);
+		shared->told += o->told;
 		if (o->what[0])
 			return;
 	}
@@ -200,8 +202,8 @@ static int run_seeds(struct sim *s)
 	}
 	done = s->shared->seed - o->from;
 	printf("%" PRIu64 " histories from seed %" PRIu64 ", %" PRIu64
-	       " failed, %.1f s\n",
-		done, o->from, failed, now() - start);
+	       " failed, %" PRIu64 " told of it, %.1f s\n",
+		done, o->from, failed, s->shared->told, now() - start);
 	return failed > 0;
 }
 

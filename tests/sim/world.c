@@ -351,15 +351,18 @@ static void run_program(struct world *w, const struct event *e)
 		w->inbox_claimed = true;
 }
 
-/* "Has everything", says a site of its peer: then it has. */
+/*
+ * "Has everything", says a site of its peer: then it has. After a disaster it
+ * may take a contact until that is noticed: the end will show.
+ */
 static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 {
 	struct sim_site *s = &w->sites[a];
 	struct sim_status st;
 	const char *what;
 
-	if (w->unseen[a] || !s->peers[b].known || !s->peers[b].sends ||
-		!w->sites[b].peers[a].takes)
+	if (w->unseen[a] || w->disaster || !s->peers[b].known ||
+		!s->peers[b].sends || !w->sites[b].peers[a].takes)
 		return;
 	simsite_status(s, b, &st);
 	if (!st.begun || st.operator_ || st.lag || st.unapplied || st.wanted)
