@@ -242,20 +242,37 @@ struct sources {
 	size_t count;
 };
 
-/* base NULL: by inode and size; else by content and base name. */
-static int find_sources(
-	struct birth *b, const char *base, struct sources *s, struct err *err)
+/* By inode and size; or by content and a name, or a GUID. */
+enum key { KEY_INODE, KEY_BASE, KEY_GUID };
+
+static int find_source(struct birth *b, enum key by, const char *name,
+	int64_t after, struct replica_message *ret, struct err *err)
 {
 	struct replica *r = b->p->replica;
+	struct arena *arena = &b->arena;
+
+	switch (by) {
+	case KEY_INODE:
+		return replica_message_with_ino(
+			r, b->st.ino, b->st.size, after, arena, ret, err);
+	case KEY_BASE:
+		return replica_message_with_hash(
+			r, &b->hash, name, after, arena, ret, err);
+	default:
+		return replica_message_with_guid(
+			r, &b->hash, name, after, arena, ret, err);
+	}
+}
+
+static int find_sources(struct birth *b, enum key by, const char *name,
+	struct sources *s, struct err *err)
+{
 	int64_t after = 0;
 
 	*s = (struct sources){.count = 0};
 	while (s->count < SOURCES_MAX) {
 		struct replica_message *row = &s->rows[s->count];
-		int rc = base ? replica_message_with_hash(r, &b->hash, base,
-					after, &b->arena, row, err)
-			      : replica_message_with_ino(r, b->st.ino,
-					b->st.size, after, &b->arena, row, err);
+		int rc = find_source(b, by, name, after, row, err);
 
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
@@ -266,10 +283,11 @@ static int find_sources(
 }
 
 /*
- * The name of what it was copied from, or NULL: a server that copies into a
- * folder which has that name gives a new one and keeps the old as the GUID.
+ * Its GUID: noted, or its base name. A server that copies or moves a message
+ * may give it another name, and then it notes the GUID: the name that the
+ * source had, or the GUID that was noted of that.
  */
-static const char *copied_base(struct birth *b)
+static const char *guid_of(struct birth *b)
 {
 	const char *at = b->m->extra;
 
@@ -278,7 +296,7 @@ static const char *copied_base(struct birth *b)
 		at += *at == ' ';
 	}
 	if (!*at)
-		return NULL;
+		return b->m->base;
 	return arena_dup(&b->arena, at + 1, strcspn(at + 1, " "));
 }
 
@@ -377,19 +395,18 @@ static int decide(struct birth *b, struct err *err)
 	if (rc >= 0)
 		rc = recognised(b, err);
 	if (rc == 0)
-		rc = find_sources(b, NULL, &sources, err);
+		rc = find_sources(b, KEY_INODE, NULL, &sources, err);
 	if (rc == 0)
 		rc = move_or_copy(b, &sources, err);
 	if (rc == 0)
 		rc = hash_body(b, err);
 	if (rc == 0)
-		rc = find_sources(b, b->m->base, &sources, err);
+		rc = find_sources(b, KEY_BASE, b->m->base, &sources, err);
 	if (rc == 0)
 		rc = move_or_copy(b, &sources, err);
-	const char *old = copied_base(b);
-	if (rc == 0 && old)
-		rc = find_sources(b, old, &sources, err);
-	if (rc == 0 && old)
+	if (rc == 0)
+		rc = find_sources(b, KEY_GUID, guid_of(b), &sources, err);
+	if (rc == 0)
 		rc = move_or_copy(b, &sources, err);
 	return rc == 0 ? save(b, err) : rc;
 }

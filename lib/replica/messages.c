@@ -162,6 +162,21 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 		arena, ret, err);
 }
 
+int replica_message_with_guid(struct replica *r, const struct hash *hash,
+	const char *guid, int64_t after, struct arena *arena,
+	struct replica_message *ret, struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.hash = ?1 AND m.p_folder <> 0 AND m.dead = 0"
+			" AND (m.p_base = ?2 OR"
+			" instr(' ' || m.p_extra || ' ', ' G' || ?2 || ' '))"
+			" AND m.id > ?3 ORDER BY m.id LIMIT 1",
+			"bti", hash->b, sizeof(hash->b), guid, after),
+		arena, ret, err);
+}
+
 int replica_message_leaving(struct replica *r, int64_t folder, const char *base,
 	uint32_t uid, const struct hash *hash, struct arena *arena,
 	struct replica_message *ret, struct err *err)

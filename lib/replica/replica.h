@@ -269,6 +269,10 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 int replica_message_with_hash(struct replica *r, const struct hash *hash,
 	const char *base, int64_t after, struct arena *arena,
 	struct replica_message *ret, struct err *err);
+/* For those whose GUID is this one, as a server would say. */
+int replica_message_with_guid(struct replica *r, const struct hash *hash,
+	const char *guid, int64_t after, struct arena *arena,
+	struct replica_message *ret, struct err *err);
 /* Does a living message that lies nowhere yet have this body? 1 or 0. */
 int replica_hash_awaited(struct replica *r, const struct hash *hash,
 	struct err *err);

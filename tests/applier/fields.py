@@ -92,6 +92,21 @@ def a_plain_rename_gives_the_guid_of_the_new_name(sites):
 
 
 @check
+def a_message_moves_under_its_guid(sites):
+    a, b = joined(sites)
+    rename(a, 'one', 'two', 'Gone')
+    a.folder('.Box', guid='b')
+    carry(a, b)
+    # The applier does not know inodes, and the name becomes another one.
+    os.rename(os.path.join(b.mail, 'cur', 'two:2,'),
+              os.path.join(b.mail, '.Box', 'cur', 'three:2,'))
+    b.line('three', '.Box', 'Gone')
+    b.run('write')
+    assert ' move ' in b.log(), b.log()
+    assert ' save ' not in b.log(), b.log()
+
+
+@check
 def fields_come_and_go_without_the_guid(sites):
     a, b = joined(sites)
     rename(a, 'one', 'two', 'Gone')
