@@ -834,7 +834,7 @@ static int op_trash_clean(
 	size_t left = server->trash_count;
 	int rc = step(of(store), err);
 
-	if (rc < 0)
+	if (rc < 0 || !server->trash_count)
 		return rc;
 	for (size_t i = server->trash_count; i-- > 0;) {
 		const struct mail *m = &server->trash[i];
