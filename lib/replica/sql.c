@@ -14,7 +14,13 @@ static sqlite3_stmt *prepared(
 	sqlite3_stmt *st;
 	if (sqlite3_prepare_v3(r->db, text, -1, SQLITE_PREPARE_PERSISTENT, &st,
 		    NULL) != SQLITE_OK) {
-		vfs_error(r->db, err, r->path);
+		struct err why = ERR_INIT;
+
+		vfs_error(r->db, &why, r->path);
+		if (r->in_txn && !r->undone.code)
+			r->undone = why;
+		if (err)
+			*err = why;
 		return NULL;
 	}
 	r->cached =
@@ -24,12 +30,14 @@ static sqlite3_stmt *prepared(
 }
 
 /*
- * After some errors (disk full, I/O) SQLite has rolled back by itself, and what
- * follows would be committed one by one: nothing may, until the rollback.
+ * A change is several statements. When one of them failed, what the others did
+ * is half a change, or SQLite has rolled back by itself (disk full, I/O) and
+ * what follows would be committed one by one: nothing is done any more in this
+ * transaction, until the rollback.
  */
 static bool is_undone(struct replica *r, struct err *err)
 {
-	if (!r->in_txn || !sqlite3_get_autocommit(r->db))
+	if (!r->in_txn || !r->undone.code)
 		return false;
 	if (err)
 		*err = r->undone;
@@ -92,7 +100,7 @@ int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err)
 	}
 	rc = vfs_error(r->db, &why, r->path);
 	sqlite3_reset(st);
-	if (r->in_txn && sqlite3_get_autocommit(r->db) && !r->undone.code)
+	if (r->in_txn && !r->undone.code)
 		r->undone = why;
 	if (err)
 		*err = why;

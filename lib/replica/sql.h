@@ -26,7 +26,7 @@ struct replica {
 	uint64_t origin;
 	uint64_t incarnation;
 	bool in_txn;
-	struct err undone; /* why SQLite itself rolled the transaction back */
+	struct err undone; /* why this transaction can only be rolled back */
 	bool reading; /* reading_begin */
 	struct sql_cached *cached;
 	size_t cached_count;

@@ -155,6 +155,25 @@ static void copy(struct making *m)
 	add_user(m, &e);
 }
 
+/* A move in two halves, which the writer sees one by one. */
+static void slow_move(struct making *m)
+{
+	struct event e = event(EVENT_COPY, 0);
+	struct event look = event(EVENT_WRITE, 0);
+
+	if (!m->mail_count)
+		return;
+	size_t i = pick(m, &e);
+	if (some_folder(m, e.to) != e.site || strcmp(e.to, e.path) == 0)
+		return;
+	add(m, &e);
+	look.site = e.site;
+	add(m, &look);
+	e.kind = EVENT_EXPUNGE;
+	add_user(m, &e);
+	put(m->mails[i].path, e.to);
+}
+
 static void create(struct making *m)
 {
 	static const char *const names[] = {"Work", "Work/2026", "Old", "Lists",
@@ -231,8 +250,10 @@ static void user(struct making *m)
 		flag(m);
 	else if (what < 74)
 		expunge(m);
-	else if (what < 86)
+	else if (what < 84)
 		copy(m);
+	else if (what < 86)
+		slow_move(m);
 	else if (what < 91)
 		create(m);
 	else if (what < 94)

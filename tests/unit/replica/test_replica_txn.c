@@ -15,6 +15,7 @@
 #include "mem.h"
 #include "replica.h"
 #include "simdisk.h"
+#include "sql.h"
 
 #define STATE "/state.db"
 #define KEYS 40
@@ -90,9 +91,35 @@ static void a_failed_transaction_is_committed_whole_or_not_at_all(void **state)
 	}
 }
 
+/* A statement that fails by itself leaves SQLite's transaction open. */
+static void nothing_is_committed_after_a_failed_statement(void **state)
+{
+	struct simdisk *d = simdisk_new(1);
+	struct replica *r = open_state(d);
+	struct err err = ERR_INIT;
+	int64_t found;
+
+	(void)state;
+	assert_int_equal(replica_begin(r, &err), 0);
+	assert_int_equal(replica_meta_set(r, "before", 1, &err), 0);
+	assert_true(sql_run(r, &err, "INSERT INTO meta VALUES(?, 1)", "t",
+			    "before") < 0);
+	assert_false(sqlite3_get_autocommit(replica_db(r)));
+	assert_true(replica_meta_set(r, "after", 1, &err) < 0);
+	assert_int_equal(replica_commit(r, &err), ERR_CONFLICT);
+	assert_int_equal(replica_meta_get(r, "before", &found, &err), 1);
+	assert_int_equal(replica_meta_get(r, "after", &found, &err), 1);
+	assert_int_equal(replica_begin(r, &err), 0);
+	assert_int_equal(replica_meta_set(r, "after", 1, &err), 0);
+	assert_int_equal(replica_commit(r, &err), 0);
+	replica_close(r);
+	simdisk_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_committed_after_a_failed_statement),
 		cmocka_unit_test(
 			a_failed_transaction_is_committed_whole_or_not_at_all),
 	};
