@@ -24,7 +24,6 @@ struct account {
 	char *log_dir;  /* <state>/log/<name> */
 	struct replica *replica;
 	int lock_fd;    /* -1: not held */
-	bool abandon;   /* an fsync of a log failed: begin new files */
 };
 
 /* Errors: ERR_USAGE: not usable as a name. */

@@ -201,8 +201,7 @@ static int write_log(
 	id_hex(&header.log.folder, hex);
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
 	memcpy(header.account, a->name, strlen(a->name));
-	int rc = (a->abandon ? log_writer_open_after : log_writer_open)(
-		&w, a->os, dir, &header, &end, err);
+	int rc = log_writer_open(&w, a->os, dir, &header, &end, err);
 	if (rc < 0)
 		return err_wrap(err, "log %s", dir);
 	rc = log_writer_begin(&w, (uint64_t)now_ms, err);
@@ -212,11 +211,8 @@ static int write_log(
 		(state || w.end.lsn - log->at.stated_lsn >= STATE_EVERY ||
 			now_ms - log->at.stated_ms >= STATE_EVERY_MS))
 		rc = append_statement(j, log, &w, now_ms, err);
-	if (rc >= 0) {
+	if (rc >= 0)
 		rc = log_writer_sync(&w, err);
-		if (rc < 0)
-			a->abandon = true;
-	}
 	log->at.known.lsn = w.end.lsn;
 	log->at.known.chain = w.end.chain;
 	log->at.file_lsn = w.end.file_lsn;

@@ -9,13 +9,15 @@
  * 2. Before a frame goes into a file, its header and its name are durable;
  *    before a file is begun, all of the one before is.
  * 3. After a failed write or fsync nothing more is written through this
- *    writer; after a failed fsync not to that file either, because the next
- *    fsync of it would report success with the data lost.
+ *    writer; and never again to that file, because the next fsync of it would
+ *    report success with the data lost. Such a file is known by what lies
+ *    behind the durable end in it: a new one is begun.
  *
  * What a crash leaves, and log_writer_open does about it: a ".tmp" whose
- * header may be torn: removed; files begun after the durable end: removed;
- * frames, whole or torn, beyond the durable end of the last file: cut off.
- * Both are durable before anything is appended.
+ * header may be torn: removed; files begun after the durable end: removed,
+ * durably, before anything is appended; frames, whole or torn, beyond the
+ * durable end of the last file: that file is abandoned, as above, and they are
+ * cut off when the new one is there.
  */
 #include "segment_private.h"
 #include "err.h"
@@ -118,30 +120,47 @@ static int check_last(struct log_writer *w, const char *path, struct err *err)
 	return 0;
 }
 
-/* Open the last file, and cut off durably what is beyond the durable end. */
-static int cut_last(struct log_writer *w, const char *path, struct err *err)
+/* Open the last file, unless something lies behind its durable end. */
+static int open_last(struct log_writer *w, const char *path, struct err *err)
 {
+	struct os *os = w->os;
 	struct os_stat st;
+	int fd = os->ops->open(os, path, O_WRONLY, 0);
 	int r;
 
-	w->fd = w->os->ops->open(w->os, path, O_WRONLY, 0);
-	if (w->fd < 0)
-		return err_set_os(err, -w->fd, "open %s", path);
-	r = w->os->ops->fstat(w->os, w->fd, &st);
+	if (fd < 0)
+		return err_set_os(err, -fd, "open %s", path);
+	r = os->ops->fstat(os, fd, &st);
+	if (r == 0 && st.size == w->end.size) {
+		w->fd = fd;
+		return 0;
+	}
+	os->ops->close(os, fd);
 	if (r < 0)
 		return err_set_os(err, -r, "stat %s", path);
-	if (st.size == w->end.size)
-		return 0;
-	r = w->os->ops->ftruncate(w->os, w->fd, w->end.size);
-	if (r < 0)
-		return err_set_os(err, -r, "cut %s", path);
-	r = w->os->ops->fsync(w->os, w->fd);
-	if (r < 0)
-		return err_set_os(err, -r, "fsync %s", path);
+	w->cut_lsn = w->end.file_lsn;
+	w->cut_size = w->end.size;
 	return 0;
 }
 
-static int prepare(struct log_writer *w, bool abandon, struct err *err)
+/*
+ * The tail of an abandoned file, once there is a new one: by it the file is
+ * known as abandoned. Nobody reads it, so it does not matter if it stays.
+ */
+static void cut_tail(struct log_writer *w)
+{
+	AUTO_FREE char *path =
+		log_file_path(w->dir, w->header.log.incarnation, w->cut_lsn);
+	int fd = w->os->ops->open(w->os, path, O_WRONLY, 0);
+
+	if (fd < 0)
+		return;
+	w->os->ops->ftruncate(w->os, fd, w->cut_size);
+	w->os->ops->close(w->os, fd);
+	w->cut_lsn = 0;
+}
+
+static int prepare(struct log_writer *w, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
 	int r;
@@ -152,14 +171,12 @@ static int prepare(struct log_writer *w, bool abandon, struct err *err)
 	path = log_file_path(
 		w->dir, w->header.log.incarnation, w->end.file_lsn);
 	r = check_last(w, path, err);
-	if (r < 0 || abandon)
-		return r;
-	return cut_last(w, path, err);
+	return r < 0 ? r : open_last(w, path, err);
 }
 
-static int open_writer(struct log_writer *w, struct os *os, const char *dir,
+int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
 	const struct segment_header *header, const struct log_end *end,
-	bool abandon, struct err *err)
+	struct err *err)
 {
 	int r;
 
@@ -168,24 +185,10 @@ static int open_writer(struct log_writer *w, struct os *os, const char *dir,
 	w->dir = mem_dup(dir);
 	w->header = *header;
 	w->end = *end;
-	r = prepare(w, abandon, err);
+	r = prepare(w, err);
 	if (r < 0)
 		log_writer_close(w);
 	return r;
-}
-
-int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
-	const struct segment_header *header, const struct log_end *end,
-	struct err *err)
-{
-	return open_writer(w, os, dir, header, end, false, err);
-}
-
-int log_writer_open_after(struct log_writer *w, struct os *os, const char *dir,
-	const struct segment_header *header, const struct log_end *end,
-	struct err *err)
-{
-	return open_writer(w, os, dir, header, end, true, err);
 }
 
 static int check_not_failed(const struct log_writer *w, struct err *err)
@@ -262,9 +265,9 @@ static int check_copy(const struct buf *bytes, uint64_t chain, struct err *err)
 }
 
 /*
- * The fsync of a file failed that holds no record below the durable end, so
- * that a new one would have its name: put a copy of what is durable of it in
- * its place.
+ * The file that is abandoned holds no record below the durable end, so that a
+ * new one would have its name: put a copy of what is durable of it in its
+ * place.
  */
 static int copy_last(struct log_writer *w, struct err *err)
 {
@@ -324,7 +327,11 @@ int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err)
 	}
 	if (r == 0)
 		r = begin_new(w, now_ms, err);
-	return r < 0 ? fail(w, r) : 0;
+	if (r < 0)
+		return fail(w, r);
+	if (w->cut_lsn)
+		cut_tail(w);
+	return 0;
 }
 
 int log_writer_append(struct log_writer *w, enum frame_kind kind,

@@ -158,13 +158,16 @@ struct log_writer {
 	int64_t rotate_size;    /* SEGMENT_ROTATE_SIZE after an open */
 	int fd;                 /* -1: no file open */
 	bool failed;            /* a failed write or fsync: see log_writer_sync */
+	uint64_t cut_lsn;       /* the file that is abandoned … */
+	int64_t cut_size;       /* … and what is durable of it; lsn 0: none */
 };
 
 /*
  * Prepare to append to a log whose durable end is *end. Nothing is written
- * yet, except that what lies beyond the durable end goes, durably: a last file
- * longer than end->size is cut back to it, files begun after it and ".tmp"
- * files are removed.
+ * yet, except that what lies beyond the durable end goes: files begun after it
+ * and ".tmp" files are removed, durably; a last file longer than end->size,
+ * which a crash left, or a failed write or fsync, is never appended to again:
+ * the next begin starts a new one, and cuts it back.
  * Parameters: dir holds this log's files; header gives log and account
  * (first_lsn, base_ms and chain_before are set here as files are begun).
  * Errors: ERR_CORRUPT if the last file is missing, shorter than the durable
@@ -183,8 +186,7 @@ int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
  * fsynced) before this returns, and so is all that was appended to the one
  * before.
  * Parameters: now_ms becomes base_ms of a new file.
- * Errors: ERR_IO; the writer is then `failed`, as after a failed sync, and
- * like there the caller goes on with log_writer_open_after.
+ * Errors: ERR_IO; the writer is then `failed`, as after a failed sync.
  */
 int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err);
 
@@ -194,7 +196,7 @@ int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err);
  * Parameters: count 0 if and only if kind is FRAME_STATEMENT.
  * Errors: ERR_LIMIT (too large for a frame; nothing written); ERR_IO: the
  * writer is `failed`, and the caller opens a new one from the last durable
- * end, which cuts off what was written.
+ * end, which begins a new file.
  */
 int log_writer_append(struct log_writer *w, enum frame_kind kind,
 	uint32_t count, const void *payload, size_t len, struct err *err);
@@ -203,20 +205,11 @@ int log_writer_append(struct log_writer *w, enum frame_kind kind,
  * fdatasync. When it returns 0, all that was appended is durable, and w->end
  * is what the replica state may record. A failure is final (on ext4 the next
  * fsync would report success with the data lost): the writer is `failed`,
- * refuses everything, and the caller opens a new one from the last durable
- * end, which begins a new file: log_writer_open_after.
+ * refuses everything, and the caller, or whoever comes later, opens a new one
+ * from the last durable end, which begins a new file.
  */
 int log_writer_sync(struct log_writer *w, struct err *err);
 void log_writer_close(struct log_writer *w);
-
-/*
- * As log_writer_open, but never appends to the last file: its fsync failed,
- * so its tail cannot be trusted. The next begin starts a new file at the
- * durable end.
- */
-int log_writer_open_after(struct log_writer *w, struct os *os,
-	const char *dir, const struct segment_header *header,
-	const struct log_end *end, struct err *err);
 
 /*
  * Read a log's frames from the one that holds from_lsn up to its durable end.

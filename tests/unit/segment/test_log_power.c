@@ -19,21 +19,14 @@ struct run {
 	bool late;
 	struct log_end synced;
 	struct log_end durable;
-	bool failed_before; /* the next open is an open_after */
 	int errors;
 };
 
 static int open_log(struct run *run, struct log_writer *w, struct err *err)
 {
 	struct segment_header h = log_maker_header();
-	int r;
+	int r = log_writer_open(w, run->os, LOG_DIR, &h, &run->durable, err);
 
-	if (run->failed_before)
-		r = log_writer_open_after(
-			w, run->os, LOG_DIR, &h, &run->durable, err);
-	else
-		r = log_writer_open(
-			w, run->os, LOG_DIR, &h, &run->durable, err);
 	if (r == 0)
 		w->rotate_size = 400;
 	return r;
@@ -64,7 +57,6 @@ static int session(struct run *run, struct err *err)
 
 	if (r < 0)
 		return r;
-	run->failed_before = false;
 	run->synced = run->durable;
 	for (int i = 0; r == 0 && i < 3; i++)
 		r = commit(run, &w, err);
@@ -87,7 +79,6 @@ static void work(struct run *run)
 			continue;
 		if (r != ERR_IO || err.text[0] == '\0')
 			fail_msg("%d: %s", r, err.text);
-		run->failed_before = true;
 		run->errors++;
 	}
 }
@@ -125,7 +116,6 @@ static void check_recovery(struct simdisk *d, struct run *run)
 	struct err err = ERR_INIT;
 
 	run->os = simdisk_os(d);
-	run->failed_before = false;
 	check(run);
 	assert_ok(open_log(run, &w, &err), err);
 	assert_true(w.end.lsn == run->durable.lsn);
@@ -227,7 +217,6 @@ static void power_cuts_in_the_recovery(void **state)
 			simdisk_stop_at(d, n);
 			work(&run);
 			simdisk_power_cut(d, n);
-			run.failed_before = false;
 			simdisk_stop_at(d, m);
 			work(&run);
 			simdisk_power_cut(d, m);
@@ -298,7 +287,7 @@ static void power_cuts_after_an_error(void **state)
 				run.durable.lsn < LAST_LSN) {
 				struct err err = ERR_INIT;
 
-				run.failed_before = session(&run, &err) < 0;
+				session(&run, &err);
 			}
 			simdisk_stop_at(d, m);
 			work(&run);
