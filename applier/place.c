@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "mend.h"
 #include "os.h"
 #include "place_private.h"
 #include "wire.h"
@@ -29,8 +30,11 @@ char *place_other_base(const char *base, const struct dot *dot)
 	wire_add_u64(&b, dot->lsn);
 	hash_long(sum, sizeof(sum), b.data, b.len, NULL, 0);
 	hex_encode(sum, sizeof(sum), hex);
-	return mem_printf("%.*s.D%s%s", (int)strspn(base, "0123456789"), base,
-		hex, sizes ? sizes : "");
+	int digits = (int)strspn(base, "0123456789");
+
+	/* A name that begins with a dot is none. */
+	return mem_printf("%.*s.D%s%s", digits ? digits : 1,
+		digits ? base : "0", hex, sizes ? sizes : "");
 }
 
 void place_give_up(struct placing *p, int64_t folder)
@@ -132,6 +136,9 @@ static int place_all(struct placing *p, struct err *err)
 		keep_first(&first, &one);
 	one = ERR_INIT;
 	if (place_names(p, &one) < 0)
+		keep_first(&first, &one);
+	one = ERR_INIT;
+	if (mend_account(p, &one) < 0)
 		keep_first(&first, &one);
 	int rc = add_rows(p, &arena, &rows, &count, err);
 	if (rc < 0)

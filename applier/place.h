@@ -39,6 +39,8 @@ struct place_result {
 	uint64_t late;     /* messages that got a UID of this site only */
 	uint64_t unplaced; /* things the store cannot hold: keywords, names */
 	uint64_t busy;     /* folders whose lock was not had: come again */
+	uint64_t mended;   /* damaged messages put right, or found so */
+	uint64_t damaged;  /* messages that are damaged still */
 };
 
 /*

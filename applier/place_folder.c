@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "damage.h"
 #include "flagset.h"
 #include "os.h"
 #include "place_private.h"
@@ -95,7 +96,7 @@ static int body_is_here(
 	struct replica_message other;
 	struct os_stat st;
 
-	if (m->p_folder)
+	if (m->p_folder && !m->damage)
 		return 1;
 	AUTO_FREE char *path = place_body_path(p->config->bodies_dir, &m->hash);
 	if (p->account->os->ops->lstat(p->account->os, path, &st) == 0 &&
@@ -338,7 +339,7 @@ static int stage_one(struct batch *b, struct action *a, struct err *err)
 	struct replica_message other;
 	int rc = ERR_ABSENT;
 
-	if (a->row.p_folder)
+	if (a->row.p_folder && !a->row.damage)
 		rc = stage_from_store(b, a, &a->row, err);
 	if (rc == ERR_ABSENT) {
 		AUTO_FREE char *path =
@@ -675,6 +676,9 @@ static int record_one(struct batch *b, struct action *a, struct err *err)
 		} else {
 			p->result->placed++;
 		}
+		if (rc >= 0 && a->row.damage)
+			rc = damage_set(p->replica, a->row.id, DAMAGE_NONE, 0,
+				p->now_ms, err);
 		a->row.p_folder = b->f.id;
 		a->row.waits_ms = 0;
 	} else {

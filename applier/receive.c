@@ -7,6 +7,7 @@
 #include "bodies.h"
 #include "capture.h"
 #include "change.h"
+#include "damage.h"
 #include "err.h"
 #include "journal.h"
 #include "stated.h"
@@ -429,6 +430,13 @@ static int want_row(void *arg, const struct replica_message *m, struct err *err)
 	return 0;
 }
 
+static int want_damaged(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	return damage_wants_body((enum damage)m->damage) ? want_row(arg, m, err)
+							 : 0;
+}
+
 static int cmp_hash(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct hash));
@@ -454,6 +462,9 @@ int receive_clean(const struct receive_config *config,
 		if (rc < 0)
 			break;
 		rc = replica_bodiless_each(a.replica, want_row, &wanted, err);
+		if (rc >= 0)
+			rc = replica_damaged_each(
+				a.replica, want_damaged, &wanted, err);
 		account_close(&a);
 	}
 	if (rc >= 0 && (rc = os->ops->list(os, config->bodies_dir, &names)) < 0)

@@ -380,6 +380,10 @@ static void say_placed(
 			name, (unsigned long long)placed->placed,
 			(unsigned long long)placed->changed,
 			(unsigned long long)placed->folders);
+	if (placed->mended)
+		say(r, false,
+			"account %s: %llu damaged messages are whole again",
+			name, (unsigned long long)placed->mended);
 	if (placed->waiting)
 		say(r, false, "account %s: %llu messages wait for their bodies",
 			name, (unsigned long long)placed->waiting);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "damage.h"
 #include "err.h"
 #include "fold.h"
 #include "lading.h"
@@ -414,6 +415,14 @@ static int want_row(void *arg, const struct replica_message *m, struct err *err)
 	return 0;
 }
 
+/* A damaged file's body is asked for as one that never came. */
+static int want_damaged(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	return damage_wants_body((enum damage)m->damage) ? want_row(arg, m, err)
+							 : 0;
+}
+
 /*
  * Acknowledgements are told when they say something new, or when the peer
  * sent something again: then it has not heard the last one.
@@ -428,6 +437,8 @@ static int add_ack(struct packing *p, struct err *err)
 	int rc = p->config->unread
 			 ? 0
 			 : replica_bodiless_each(r, want_row, &wants, err);
+	if (rc >= 0 && !p->config->unread)
+		rc = replica_damaged_each(r, want_damaged, &wants, err);
 	struct parcel_ack ack = {.account = p->account.name,
 		.incarnation = replica_incarnation(r),
 		.wants = wants.items,
@@ -468,7 +479,10 @@ static int add_ack(struct packing *p, struct err *err)
 		rc = replica_meta_get(r, answered_key, &answered, err);
 	if (rc >= 0)
 		rc = replica_meta_get(r, "ack count", &count, err);
-	bool needed = ack.entry_count && (now != told || heard != answered);
+	/* A peer that sent nothing may be asked for bodies, and is told when
+	   they are wanted no more. */
+	bool any = ack.entry_count || ack.want_count || told != -1;
+	bool needed = any && (now != told || heard != answered);
 	if (rc >= 0 && needed) {
 		ack.count = (uint64_t)count + 1;
 		rc = lading_ack(p->lading, &ack, err);
@@ -533,7 +547,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		rc = add_ack(&p, err);
 	if (rc >= 0 && config->send_changes)
 		rc = add_logs(&p, err);
-	if ((rc >= 0 || rc == ERR_OPERATOR) && config->send_changes) {
+	/* Bodies that a peer lacks are no changes. */
+	if (rc >= 0 || rc == ERR_OPERATOR) {
 		struct err later = ERR_INIT;
 		int wants = add_wants(&p, &later);
 

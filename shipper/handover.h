@@ -29,7 +29,8 @@ struct handover_config {
 	const char *state_dir;
 	const struct key_pair *self;
 	const struct key_public *peer;
-	bool send_changes;     /* false: acknowledgements only */
+	bool send_changes;     /* false: acknowledgements, and bodies that the
+				  peer asks for, only */
 	bool unread;           /* the inbox holds parcels of the peer that were
 				  not applied: among them may be news of what
 				  is gone from the medium */

@@ -42,6 +42,13 @@ static const struct command commands[] = {
 	{"status", "[--json]", "what each peer has, and what waits for whom",
 		command_status,
 		"Exit code 3 when something needs an operator."},
+	{"scan", "[--deep] [--for TIME] [--rate BYTES] [ACCOUNT [FOLDER]]",
+		"compare the mail, file by file, with the state",
+		command_program,
+		"--deep: read every body. --rate: at most so much a second\n"
+		"(\"20M\"). --for: stop after that time (\"2h\"); the next "
+		"scan\n"
+		"goes on there. Exit code 3 as long as anything is damaged."},
 	{"check", "", "verify our own files: state, logs, bundles",
 		command_check, NULL},
 	{"on", "ACCOUNT [FOLDER]", "log changes of an account or folder",
@@ -61,7 +68,6 @@ static const struct command commands[] = {
 		command_log,
 		"Parcels are opened where this site's key can. What is whole\n"
 		"is printed, then damage is told and the exit code is 1."},
-	{"scan", "", "compare the mail with the state", NULL, NULL},
 	{"changes", "", "print what is new since a vector", NULL, NULL},
 	{"held", "", "show what is held back", NULL, NULL},
 	{"trash", "", "list and restore what was removed", NULL, NULL},

@@ -52,20 +52,38 @@ static void add_differs(const struct site *s, struct json_object *o,
 	add_hex(o, "their_digest", g->theirs.digest);
 }
 
+static void add_damaged(struct json_object *o, const struct gap *g)
+{
+	struct json_object *mails = json_object_new_array();
+
+	for (size_t i = 0; i < g->mail_count; i++) {
+		struct json_object *mail = json_object_new_object();
+
+		add_number(mail, "uid", g->mails[i].uid);
+		add_text(mail, "base", g->mails[i].base);
+		add_text(mail, "damage", damage_text(g->mails[i].damage));
+		json_object_array_add(mails, mail);
+	}
+	json_object_object_add(o, "mails", mails);
+}
+
 struct json_object *gap_json(
 	const struct site *s, const char *account, const struct gap *g)
 {
+	static const char *const kinds[] = {"lost", "differs", "damaged"};
 	AUTO_ARENA struct arena arena = {0};
 	struct json_object *o = json_object_new_object();
 
 	add_text(o, "account", account);
 	add_text(o, "folder", gaptext_folder(g, &arena));
-	add_text(o, "kind", g->kind == GAP_LOST ? "lost" : "differs");
+	add_text(o, "kind", kinds[g->kind - GAP_LOST]);
 	add_text(o, "reason", g->reason);
 	add_number(o, "since_ms", (uint64_t)g->since_ms);
 	if (g->kind == GAP_LOST)
 		add_lost(s, o, g, &arena);
-	else
+	else if (g->kind == GAP_DIFFERS)
 		add_differs(s, o, g, &arena);
+	else
+		add_damaged(o, g);
 	return o;
 }

@@ -15,10 +15,14 @@
 #define PATH_BYTES 4096
 #define ARGS_MAX 8 /* our own, before the caller's */
 
-static const char *const programs[][2] = {
-	{"write", "packetboat-writer"},
-	{"ship", "packetboat-shipper"},
-	{"apply", "packetboat-applier"},
+static const struct {
+	const char *command, *program;
+	const char *how; /* an option that says which of its works; NULL */
+} programs[] = {
+	{"write", "packetboat-writer", NULL},
+	{"scan", "packetboat-writer", "--scan"},
+	{"ship", "packetboat-shipper", NULL},
+	{"apply", "packetboat-applier", NULL},
 };
 
 /* Path of the program for a command: in the directory that we run from. */
@@ -30,8 +34,8 @@ static int find_program(const char *command, char **ret, struct err *err)
 	char *slash;
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
-		if (strcmp(programs[i][0], command) == 0)
-			name = programs[i][1];
+		if (strcmp(programs[i].command, command) == 0)
+			name = programs[i].program;
 	if (len < 0)
 		return err_set_os(err, errno,
 			"finding %s: /proc/self/exe (is /proc mounted?)", name);
@@ -47,7 +51,8 @@ static int find_program(const char *command, char **ret, struct err *err)
 }
 
 /* The program's arguments: ours, then the caller's; NULL-ended, from malloc */
-static char **make_args(struct front *f, char *path, int argc, char **argv)
+static char **make_args(
+	struct front *f, const char *command, char *path, int argc, char **argv)
 {
 	char **args = mem_array((size_t)argc + ARGS_MAX, sizeof(*args));
 	static char c[] = "-c", q[] = "-q", v[] = "-v";
@@ -62,6 +67,10 @@ static char **make_args(struct front *f, char *path, int argc, char **argv)
 		args[n++] = q;
 	if (f->verbose)
 		args[n++] = v;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++)
+		if (programs[i].how &&
+			strcmp(programs[i].command, command) == 0)
+			args[n++] = (char *)(uintptr_t)programs[i].how;
 	for (int i = 0; i < argc; i++)
 		args[n++] = argv[i];
 	return args;
@@ -75,7 +84,7 @@ int command_program(struct front *f, int argc, char **argv)
 
 	if (find_program(argv[0], &path, &err) < 0)
 		return front_fail(f, &err);
-	args = make_args(f, path, argc - 1, argv + 1);
+	args = make_args(f, argv[0], path, argc - 1, argv + 1);
 	execv(path, args);
 	err_set_os(&err, errno, "running %s", path);
 	free(args);
@@ -131,7 +140,7 @@ static int run_program(
 		return front_fail(s->front, &err);
 	}
 	if (pid == 0) {
-		char **args = make_args(s->front, path, argc, argv);
+		char **args = make_args(s->front, command, path, argc, argv);
 
 		sigprocmask(SIG_SETMASK, &s->before, NULL);
 		execv(path, args);

@@ -107,8 +107,9 @@ static void find_complaints(struct account *acc, struct look *l)
 	}
 }
 
-void look_at(struct writer *w, const struct config_account *ca,
-	struct store *store, int64_t lock_wait_ms, struct look *ret)
+void look_again(struct writer *w, const struct config_account *ca,
+	struct store *store, int64_t lock_wait_ms, int64_t folder,
+	struct look *ret)
 {
 	struct capture_config config = {
 		.claim = site_claims(&w->site),
@@ -117,6 +118,7 @@ void look_at(struct writer *w, const struct config_account *ca,
 		.guard_exempt = ca->guard_exempt,
 		.guard_exempt_count = ca->guard_exempt_count,
 		.give_uids = true,
+		.again = folder,
 		.progress = show_progress,
 		.progress_arg = w,
 	};
@@ -135,8 +137,21 @@ void look_at(struct writer *w, const struct config_account *ca,
 		progress_end(&w->progress);
 		say_logged(w, ca->name, &ret->result);
 		find_complaints(&acc, ret);
+		if (ret->result.damaged)
+			buf_printf(&ret->complaints,
+				"account %s: %llu messages were found damaged: "
+				"nothing of it is logged (packetboat gap list "
+				"says which)\n",
+				ca->name,
+				(unsigned long long)ret->result.damaged);
 	}
 	account_close(&acc);
+}
+
+void look_at(struct writer *w, const struct config_account *ca,
+	struct store *store, int64_t lock_wait_ms, struct look *ret)
+{
+	look_again(w, ca, store, lock_wait_ms, 0, ret);
 }
 
 int look_complain(struct writer *w, const struct look *l)

@@ -37,6 +37,11 @@ int look_open(struct writer *w, const struct config_account *ca,
  */
 void look_at(struct writer *w, const struct config_account *ca,
 	struct store *store, int64_t lock_wait_ms, struct look *ret);
+/* The same, and look at a folder (its row; CAPTURE_ALL: at all) as if it had
+   changed. */
+void look_again(struct writer *w, const struct config_account *ca,
+	struct store *store, int64_t lock_wait_ms, int64_t folder,
+	struct look *ret);
 /* Say what a look found wrong. Returns the exit code that it asks for. */
 int look_complain(struct writer *w, const struct look *l);
 

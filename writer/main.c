@@ -7,6 +7,8 @@
  *
  *   packetboat-writer [-c FILE] [-q|-v] [--once|--follow] [ACCOUNT...]
  *   packetboat-writer [-c FILE] --serve     for the shipper: bodyserve.h
+ *   packetboat-writer [-c FILE] [-q|-v] --scan [--deep] [--for TIME]
+ *                     [--rate BYTES] [ACCOUNT [FOLDER]]
  */
 #include <getopt.h>
 #include <signal.h>
@@ -16,6 +18,7 @@
 
 #include "follow.h"
 #include "look.h"
+#include "scanning.h"
 #include "serve.h"
 
 #define LOCK_WAIT_MS 30000
@@ -23,7 +26,7 @@
 #define UID_WAIT_NS INT64_C(2200000000)
 #define UID_WAITS 3
 
-enum how { HOW_ONCE, HOW_FOLLOW, HOW_SERVE };
+enum how { HOW_ONCE, HOW_FOLLOW, HOW_SERVE, HOW_SCAN };
 
 static int once(struct writer *w, const struct config_account *ca,
 	struct stop_signal *stop)
@@ -105,89 +108,181 @@ static int check_names(struct writer *w, char *const *names, size_t count)
 	return EXIT_DONE;
 }
 
-static int run(struct writer *w, enum how how, char *const *names, size_t count)
+/* How the program was called. */
+struct call {
+	enum how how;
+	struct scan_options scan;
+	char *const *names;
+	size_t count;
+};
+
+static int run_with(struct writer *w, struct call *c, struct stop_signal *stop,
+	struct reload_signal *asked)
+{
+	switch (c->how) {
+	case HOW_FOLLOW:
+		follow(w, c->names, c->count, stop, asked);
+		return EXIT_DONE;
+	case HOW_SCAN:
+		c->scan.account = c->count > 0 ? c->names[0] : NULL;
+		c->scan.folder = c->count > 1 ? c->names[1] : NULL;
+		return scan_run(w, &c->scan, stop);
+	default:
+		return run_once(w, c->names, c->count, stop);
+	}
+}
+
+static int run(struct writer *w, struct call *c)
 {
 	struct stop_signal stop;
 	struct reload_signal asked = {-1};
 	struct err err = ERR_INIT;
-	int code = check_names(w, names, count);
+	/* Of a scan the second name is a folder's. */
+	int code = check_names(
+		w, c->names, c->how == HOW_SCAN && c->count > 1 ? 1 : c->count);
 
 	if (code != EXIT_DONE)
 		return code;
-	if (how == HOW_SERVE)
+	if (c->how == HOW_SERVE)
 		return run_serve(w);
 	if (stop_open(&stop, &err) < 0 ||
-		(how == HOW_FOLLOW && reload_open(&asked, &err) < 0)) {
+		(c->how == HOW_FOLLOW && reload_open(&asked, &err) < 0)) {
 		log_err(&w->log, &err);
 		return exit_for(&err);
 	}
-	if (how == HOW_FOLLOW)
-		follow(w, names, count, &stop, &asked);
-	else
-		code = run_once(w, names, count, &stop);
+	code = run_with(w, c, &stop, &asked);
 	reload_close(&asked);
 	stop_close(&stop);
 	return code;
 }
 
-static int usage(void)
+static int usage(enum how how)
 {
-	fprintf(stderr, "usage: packetboat write [-c FILE] [-q|-v] "
-			"[--once|--follow] [ACCOUNT...]\n");
+	fprintf(stderr,
+		how == HOW_SCAN
+			? "usage: packetboat scan [-c FILE] [-q|-v] [--deep] "
+			  "[--for TIME] [--rate BYTES] [ACCOUNT [FOLDER]]\n"
+			: "usage: packetboat write [-c FILE] [-q|-v] "
+			  "[--once|--follow] [ACCOUNT...]\n");
 	return EXIT_WRONG_USAGE;
 }
 
-int main(int argc, char **argv)
+/* An option of a scan. Returns 1: it is none; below 0: its value is. */
+static int take_scan_option(struct writer *w, int opt, struct call *c)
+{
+	struct err err = ERR_INIT;
+	int rc = 0;
+
+	switch (opt) {
+	case 'd':
+		c->scan.deep = true;
+		break;
+	case 't':
+		rc = value_duration_ms(optarg, false, &c->scan.for_ms, &err);
+		if (rc < 0)
+			err_wrap(&err, "--for");
+		break;
+	case 'r':
+		rc = value_size(optarg, &c->scan.rate, &err);
+		if (rc < 0)
+			err_wrap(&err, "--rate");
+		break;
+	default:
+		return 1;
+	}
+	if (rc >= 0 && opt != 'd' &&
+		!(opt == 't' ? (uint64_t)c->scan.for_ms : c->scan.rate))
+		rc = err_set(&err, ERR_USAGE,
+			"%s: nothing could be done in none of it",
+			opt == 't' ? "--for" : "--rate");
+	if (rc < 0)
+		log_err(&w->log, &err);
+	return rc;
+}
+
+/* Returns 0; an exit code and 1 if that was all. */
+static int take_options(
+	struct writer *w, int argc, char **argv, struct call *c, int *ret_code)
 {
 	static const struct option options[] = {
 		{"once", no_argument, NULL, 'o'},
 		{"follow", no_argument, NULL, 'f'},
 		{"serve", no_argument, NULL, 's'},
+		{"scan", no_argument, NULL, 'S'},
+		{"deep", no_argument, NULL, 'd'},
+		{"for", required_argument, NULL, 't'},
+		{"rate", required_argument, NULL, 'r'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	struct writer w = {0};
-	struct err err = ERR_INIT;
-	enum how how = HOW_ONCE;
-	int opt;
+	bool of_scan = false;
+	int opt, rc;
 
-	logger_open(&w.log, "packetboat-writer", false);
+	*ret_code = EXIT_WRONG_USAGE;
 	while ((opt = getopt_long(argc, argv, "c:qv", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
-			w.config_path = optarg;
+			w->config_path = optarg;
 			break;
 		case 'q':
-			w.log.most = LOG_LEVEL_WARNING;
+			w->log.most = LOG_LEVEL_WARNING;
 			break;
 		case 'v':
-			w.log.most = LOG_LEVEL_DEBUG;
+			w->log.most = LOG_LEVEL_DEBUG;
 			break;
 		case 'o':
-			how = HOW_ONCE;
+			c->how = HOW_ONCE;
 			break;
 		case 'f':
-			how = HOW_FOLLOW;
+			c->how = HOW_FOLLOW;
 			break;
 		case 's':
-			how = HOW_SERVE;
+			c->how = HOW_SERVE;
+			break;
+		case 'S':
+			c->how = HOW_SCAN;
 			break;
 		case 'V':
 			printf("packetboat-writer %s\n", PB_VERSION);
-			return EXIT_DONE;
+			*ret_code = EXIT_DONE;
+			return 1;
 		default:
-			return usage();
+			rc = take_scan_option(w, opt, c);
+			if (rc > 0)
+				usage(c->how);
+			if (rc != 0)
+				return 1;
+			of_scan = true;
 		}
 	}
-	if (how == HOW_SERVE && optind < argc)
-		return usage();
+	c->names = argv + optind;
+	c->count = (size_t)(argc - optind);
+	if ((of_scan && c->how != HOW_SCAN) ||
+		(c->how == HOW_SERVE && c->count) ||
+		(c->how == HOW_SCAN && c->count > 2)) {
+		usage(c->how);
+		return 1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct writer w = {0};
+	struct call call = {.how = HOW_ONCE};
+	struct err err = ERR_INIT;
+	int code;
+
+	logger_open(&w.log, "packetboat-writer", false);
+	if (take_options(&w, argc, argv, &call, &code))
+		return code;
 	if (site_open(&w.site, w.config_path, &err) < 0) {
 		log_err(&w.log, &err);
 		return exit_for(&err);
 	}
 	if (w.site.config.syslog)
 		logger_use_syslog(&w.log);
-	int code = run(&w, how, argv + optind, (size_t)(argc - optind));
+	code = run(&w, &call);
 	site_close(&w.site);
 	logger_close(&w.log);
 	return code;

@@ -91,6 +91,9 @@ struct os_ops {
 	 * (take false) or the file is closed. -EAGAIN: somebody has it open.
 	 */
 	int (*lease)(struct os *os, int fd, bool take);
+	/* Forget what is cached of an open file: what is read next comes from
+	   the disk. May be NULL. */
+	void (*uncache)(struct os *os, int fd);
 	/* Free and total bytes of the file system that holds path. */
 	int (*space)(struct os *os, const char *path, uint64_t *ret_free,
 		uint64_t *ret_total);

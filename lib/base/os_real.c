@@ -387,6 +387,13 @@ static int real_lock(
  * When somebody opens the file the kernel tells us by a signal. SIGIO, its
  * choice, would end the process; SIGURG does nothing unless it is caught.
  */
+static void real_uncache(struct os *os, int fd)
+{
+	(void)os;
+	/* Advice: where it is not taken, the cache is as good as the disk. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int real_lease(struct os *os, int fd, bool take)
 {
 	(void)os;
@@ -536,6 +543,7 @@ static const struct os_ops real_ops = {
 	.list = real_list,
 	.lock = real_lock,
 	.lease = real_lease,
+	.uncache = real_uncache,
 	.space = real_space,
 	.wall_ns = real_wall_ns,
 	.mono_ns = real_mono_ns,

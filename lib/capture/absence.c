@@ -108,7 +108,7 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 
 	if (rc != 0 || row.p_folder != f->id)
 		return rc < 0 ? rc : 0; /* moved meanwhile: it is settled */
-	if (view && store_view_find(view, row.p_base))
+	if (view && (store_view_find(view, row.p_base) || damage_keeps(&row)))
 		return 0;
 	if (row.dead)
 		return unplace(p, id, err);
@@ -147,7 +147,8 @@ static int count_row(
 
 	(void)err;
 	c->placed++;
-	if (c->view && store_view_find(c->view, row->p_base))
+	if (c->view &&
+		(store_view_find(c->view, row->p_base) || damage_keeps(row)))
 		return 0;
 	if (!row->dead && row->folder == c->folder)
 		c->absent++;

@@ -212,7 +212,8 @@ static int look_at_source(struct birth *b, const struct replica_message *row,
  * Is the file the message of this row? Sure without reading it: it shares the
  * inode with what lies at the row's place now; or that place is empty and
  * inode, size, date and base name agree. Inodes are given out again, so less
- * than that is settled by the content.
+ * than that is settled by the content; but for a file that is damaged, whose
+ * content, size and date are not what they were.
  */
 static int weigh(struct birth *b, const struct replica_message *row,
 	enum source *ret, struct replica_folder *ret_folder, struct err *err)
@@ -222,10 +223,11 @@ static int weigh(struct birth *b, const struct replica_message *row,
 
 	if (rc < 0)
 		return rc;
-	bool sure = there ? there->ino == b->st.ino
-			  : row->p_ino == b->st.ino &&
-				    row->mtime == b->st.mtime &&
-				    !strcmp(row->p_base, b->m->base);
+	bool sure =
+		there ? there->ino == b->st.ino
+		      : row->p_ino == b->st.ino &&
+				(row->damage || row->mtime == b->st.mtime) &&
+				!strcmp(row->p_base, b->m->base);
 	if (!sure && (rc = hash_body(b, err)) < 0)
 		return rc;
 	if (!sure && memcmp(&row->hash, &b->hash, sizeof(b->hash)) != 0)

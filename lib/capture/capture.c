@@ -218,6 +218,35 @@ static int check_marker(struct pass *p, struct err *err)
 	return replica_text_set(p->replica, "stopped", "", err);
 }
 
+bool pass_again(const struct pass *p, int64_t folder)
+{
+	return (p->started && !p->settling) ||
+	       p->config->again == CAPTURE_ALL || p->config->again == folder;
+}
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT "boot" /* in the state: the one of the last whole pass */
+
+/*
+ * What a file system lost when the machine went down is not there when it is
+ * up again, and no directory shows it. ret: "" where that cannot be told.
+ */
+static int look_at_boot(
+	struct pass *p, struct arena *arena, const char **ret, struct err *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	struct err none = ERR_INIT;
+	const char *known;
+	int rc = replica_text_get(p->replica, BOOT, arena, &known, err);
+
+	if (file_read(p->account->os, BOOT_ID, 64, &text, &none) < 0)
+		buf_clear(&text);
+	*ret = arena_dup(
+		arena, buf_str(&text), strcspn(buf_str(&text), "\r\n"));
+	p->started = rc >= 0 && **ret && strcmp(known, *ret) != 0;
+	return rc;
+}
+
 /* Read every folder that changed; a folder that fails does not stop others. */
 static int look(struct pass *p, struct err *first)
 {
@@ -335,11 +364,14 @@ static int run(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	int64_t off = 0;
+	const char *boot;
 	struct err later = ERR_INIT;
 	int rc = check_marker(p, err);
 
 	if (rc >= 0 && p->store->ops->settle)
 		rc = p->store->ops->settle(p->store, err);
+	if (rc >= 0)
+		rc = look_at_boot(p, &arena, &boot, err);
 	if (rc >= 0)
 		rc = replica_meta_get(p->replica, "off", &off, err);
 	if (rc < 0 || off)
@@ -378,6 +410,8 @@ static int run(struct pass *p, struct err *err)
 		return rc;
 	if (worst < 0)
 		*err = later;
+	else if (p->started)
+		worst = replica_text_set(p->replica, BOOT, boot, err);
 	return worst;
 }
 

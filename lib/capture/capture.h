@@ -11,6 +11,11 @@
  *      then at the absent ones under the server's lock; what is still absent
  *      and appeared nowhere else was expunged; folders that are gone
  *
+ * A message that is gone from a folder which nobody touched since it was last
+ * read was not removed by anybody, for that would show: it is damaged
+ * (lib/replica/damage.h). So is one whose file has another size than it had.
+ * After a start of the machine each folder is looked at anew, touched or not.
+ *
  * What is found to be as merged already (a crashed applier's work) is recorded
  * as placed and not logged. Only what capture logs is a user's doing.
  *
@@ -24,6 +29,8 @@
 #include "journal.h"
 #include "store.h"
 
+#define CAPTURE_ALL (-1)
+
 struct capture_config {
 	bool claim;             /* may become the authority of folders */
 	unsigned guard_percent; /* expunges of more than this share … */
@@ -35,7 +42,9 @@ struct capture_config {
 	int64_t copy_window_ms; /* a copy whose source vanishes within this
 				   is a move; 0: 10 s */
 	bool give_uids;         /* give UIDs to mail that has none for 2 s */
-	bool all;               /* look at folders whose cookie is unchanged */
+	/* Row of a folder to look at though its cookie is unchanged;
+	   CAPTURE_ALL: all; 0: none. */
+	int64_t again;
 	/* May be NULL: called now and then with messages done of a folder. */
 	void (*progress)(void *arg, const char *path, uint64_t done,
 		uint64_t total);
@@ -50,6 +59,7 @@ struct capture_result {
 	uint64_t unloggable;    /* messages, folders whose name no log holds */
 	uint64_t guarded;       /* expunges that wait for the operator */
 	uint64_t stopped;       /* folders that are stopped */
+	uint64_t damaged;       /* messages newly found to be damaged */
 	bool racy;              /* come again soon: stamps too fresh to trust */
 };
 

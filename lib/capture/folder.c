@@ -21,6 +21,7 @@ struct diff {
 	size_t placed; /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
 	bool unresolved;
+	bool untouched;	      /* what is absent was not removed by anybody */
 	uint32_t uid_waiting; /* least of those not logged yet; 0: none */
 };
 
@@ -36,6 +37,16 @@ static int need_dot(
 	struct pass *p, struct replica_message *row, struct err *err)
 {
 	return row->dot.lsn ? 0 : replica_message_dot(p->replica, row, err);
+}
+
+static int damaged(struct diff *d, const struct replica_message *row,
+	enum damage damage, int64_t ctime_ns, struct err *err)
+{
+	struct pass *p = d->p;
+
+	p->result->damaged++;
+	return damage_set(
+		p->replica, row->id, damage, ctime_ns, p->now_ms, err);
 }
 
 /* Flags that are not as placed: what differs from merged is a change. */
@@ -71,6 +82,8 @@ static int diff_flags(struct diff *d, const struct store_message *m,
 		if (rc >= 0)
 			rc = need_dot(p, row, err);
 	}
+	if (rc >= 0 && st.ctime_ns && st.size != row->size && !row->damage)
+		rc = damaged(d, row, DAMAGE_BYTES, st.ctime_ns, err);
 	if (rc < 0)
 		return rc; /* gone this moment: the next pass */
 	row->p_letters = m->letters;
@@ -184,13 +197,25 @@ static int diff_present(struct diff *d, const struct store_message *m,
 	return replica_message_place(d->p->replica, &row, true, err);
 }
 
-static void note_absence(struct diff *d, const struct replica_message *row)
+/* Is what is placed here what is merged here, and neither dead nor damaged? */
+static bool belongs(const struct diff *d, const struct replica_message *row)
+{
+	return !row->dead && row->folder == d->f.id && !row->damage;
+}
+
+static int note_absence(
+	struct diff *d, const struct replica_message *row, struct err *err)
 {
 	struct pass *p = d->p;
 
+	if (damage_keeps(row))
+		return 0;
+	if (d->untouched && belongs(d, row))
+		return damaged(d, row, DAMAGE_MISSING, 0, err);
 	p->absences = mem_grow(
 		p->absences, p->absence_count + 1, sizeof(*p->absences));
 	p->absences[p->absence_count++] = (struct absence){row->id, d->f.id};
+	return 0;
 }
 
 static void note_birth(struct diff *d, size_t index)
@@ -229,9 +254,7 @@ static int diff_row(
 			d->next++;
 		return diff_present(d, m, row, err);
 	}
-	if (!row->dead || !just_met(d, row))
-		note_absence(d, row);
-	return 0;
+	return !row->dead || !just_met(d, row) ? note_absence(d, row, err) : 0;
 }
 
 static int cmp_birth(const void *a, const void *b, void *arg)
@@ -534,8 +557,9 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 	rc = pass_cookie(p, &d.f, &cookie, err);
 	if (rc < 0)
 		return rc;
-	if (d.f.cookie_good && !p->config->all &&
-		memcmp(cookie.b, d.f.cookie, sizeof(cookie.b)) == 0)
+	bool untouched = d.f.cookie_good &&
+			 memcmp(cookie.b, d.f.cookie, sizeof(cookie.b)) == 0;
+	if (untouched && !pass_again(p, folder))
 		return 0;
 	p->result->looked++;
 	pass_source_drop(p);
@@ -543,6 +567,8 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 	rc = read_view(p, &d.f, &view, err);
 	if (rc < 0)
 		return rc;
+	d.untouched = untouched && memcmp(view.cookie.b, d.f.cookie,
+					   sizeof(view.cookie.b)) == 0;
 	uint64_t waiting = p->result->waiting;
 	size_t absences = p->absence_count;
 	rc = read_folder(p, &d, &view, err);

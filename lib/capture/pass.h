@@ -5,6 +5,7 @@
 #define PB_PASS_H
 
 #include "capture.h"
+#include "damage.h"
 #include "err.h"
 
 #define COMMIT_EVERY 2000 /* changes: bounds memory and lost work */
@@ -35,6 +36,7 @@ struct pass {
 	bool settling;           /* the second look */
 	int64_t *vanished;       /* rows of folders that the tree missed */
 	size_t vanished_count;
+	bool started;            /* the machine was, since the last pass */
 	bool tree_again;         /* a folder is not the one it seemed */
 	size_t puts;             /* changes put since the last commit */
 	bool raised;             /* a UIDNEXT since then: it must not go back */
@@ -91,6 +93,9 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err);
 
 /* The fields of a message's line, as far as a change can hold them. */
 const char *pass_extra(const struct store_message *m);
+
+/* capture.c: is a folder to be looked at whatever its cookie says? */
+bool pass_again(const struct pass *p, int64_t folder);
 
 /* folder.c: one folder. */
 int pass_folder(struct pass *p, int64_t folder, struct err *err);

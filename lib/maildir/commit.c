@@ -6,16 +6,18 @@
  *	  (both durable)
  *	3 cur/.x made and removed after a change of UIDs: it wakes IDLE
  *	4 bodies from tmp/ to cur/, by link and unlink: nothing is overwritten
- *	5 files renamed for flags
- *	6 expunged files renamed into the trash
+ *	5 files replaced: linked into the trash, then the new body renamed over
+ *	  them, so that there is no moment without the message
+ *	6 files renamed for flags
+ *	7 expunged files renamed into the trash
  *	  (the lock is dropped, directories made durable)
  *
  * A crash after 2 leaves a line without its file. The next commit may add the
  * message under that UID (store_view.pending); if it does not, the line goes
  * and the UID is burned. (If the server looked meanwhile it takes the message
- * for one that reappeared, and gives it another itself.) After 4, 5 and 6 what
- *is done is done, and the next view tells what is not. Staged bodies that were
- *not placed are swept away by the next stage.
+ * for one that reappeared, and gives it another itself.) After 4 to 7 what is
+ * done is done, and the next view tells what is not. Staged bodies that were
+ * not placed are swept away by the next stage.
  *
  * A folder to be built goes through the same steps aside, and is then renamed
  * into place (build.c).
@@ -194,8 +196,46 @@ static int rename_messages(struct store_txn *t, const struct plan *p,
 	return 0;
 }
 
-static int expunge_into(struct store_txn *t, const char *trash, bool *ret_moved,
-	struct err *err)
+/* Returns 1 as move_message. */
+static int replace_message(
+	const struct store_txn *t, size_t i, const char *trash, struct err *err)
+{
+	const struct store_message *m = &t->view.messages[i];
+	struct staged *body = &t->stage->bodies[t->changes[i].staged];
+	AUTO_FREE char *path = path_of(t, m);
+	AUTO_FREE char *to = path_join(trash, m->name);
+	struct os *os = t->m->store.os;
+	int r = os->ops->link(os, path, to);
+
+	if (r == -ENOENT)
+		return 1;
+	if (r < 0)
+		return err_set_os(err, -r, "link %s to %s", path, to);
+	r = os->ops->rename(os, body->path, path);
+	if (r < 0)
+		return err_set_os(err, -r, "rename %s to %s", body->path, path);
+	body->used = true;
+	return 0;
+}
+
+static int replace_messages(struct store_txn *t, const char *trash,
+	bool *ret_moved, struct err *err)
+{
+	for (size_t i = 0; i < t->view.count; i++) {
+		int r;
+
+		if (!t->changes[i].replace || t->changes[i].expunge)
+			continue;
+		r = replace_message(t, i, trash, err);
+		if (r < 0)
+			return r;
+		*ret_moved |= r == 1;
+	}
+	return 0;
+}
+
+static int expunge_messages(struct store_txn *t, const char *trash,
+	bool *ret_moved, struct err *err)
 {
 	for (size_t i = 0; i < t->view.count; i++) {
 		const struct store_message *m = &t->view.messages[i];
@@ -213,19 +253,14 @@ static int expunge_into(struct store_txn *t, const char *trash, bool *ret_moved,
 	return 0;
 }
 
-/* *ret_trash: where they went, to free; NULL when there was none. */
-static int expunge_messages(
-	struct store_txn *t, char **ret_trash, bool *ret_moved, struct err *err)
+/* *ret: where files go that are removed, to free; NULL: none are. */
+static int open_trash(struct store_txn *t, char **ret, struct err *err)
 {
 	bool any = false;
-	int r;
 
 	for (size_t i = 0; i < t->view.count && !any; i++)
-		any = t->changes[i].expunge;
-	if (!any)
-		return 0;
-	r = trash_batch(t->m, &t->f, ret_trash, err);
-	return r < 0 ? r : expunge_into(t, *ret_trash, ret_moved, err);
+		any = t->changes[i].expunge || t->changes[i].replace;
+	return any ? trash_batch(t->m, &t->f, ret, err) : 0;
 }
 
 /* The trash before what was moved there is gone from here. */
@@ -240,7 +275,8 @@ static int sync_dirs(struct store_txn *t, const struct plan *p,
 	int r = trash ? dir_sync(os, trash, err) : 0;
 
 	for (size_t i = 0; i < t->view.count; i++) {
-		bool moved = p->names[i] || t->changes[i].expunge;
+		bool moved = p->names[i] || t->changes[i].expunge ||
+			     t->changes[i].replace;
 
 		in_cur |= moved;
 		in_new |= moved && t->view.messages[i].in_new;
@@ -265,8 +301,12 @@ static int change_folder(struct store_txn *t, struct plan *p, char **ret_trash,
 	if (r == 0)
 		r = place_adds(t, err);
 	if (r == 0)
+		r = open_trash(t, ret_trash, err);
+	if (r == 0)
+		r = replace_messages(t, *ret_trash, ret_moved, err);
+	if (r == 0)
 		r = rename_messages(t, p, ret_moved, err);
-	return r < 0 ? r : expunge_messages(t, ret_trash, ret_moved, err);
+	return r < 0 ? r : expunge_messages(t, *ret_trash, ret_moved, err);
 }
 
 static int commit_in_place(struct store_txn *t, struct plan *p, struct err *err)

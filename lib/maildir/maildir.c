@@ -252,6 +252,7 @@ static const struct store_ops maildir_ops = {
 	.txn_add = txn_add,
 	.txn_flags = txn_flags,
 	.txn_expunge = txn_expunge,
+	.txn_replace = txn_replace,
 	.txn_uid = txn_uid,
 	.txn_identity = txn_identity,
 	.txn_commit = op_txn_commit,

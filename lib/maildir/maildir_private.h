@@ -340,6 +340,8 @@ struct txn_change {
 	const char *extra;		/* with uid; NULL: as it is */
 	uint32_t uid;			/* 0: as it is */
 	bool expunge;
+	bool replace;			/* by the staged body */
+	size_t staged;
 };
 struct txn_add {
 	struct store_add add; /* strings in the txn's arena */
@@ -366,6 +368,7 @@ void txn_add(struct store_txn *t, const struct store_add *add);
 void txn_flags(struct store_txn *t, const char *base, const char *letters,
 	const char *keywords);
 void txn_expunge(struct store_txn *t, const char *base);
+void txn_replace(struct store_txn *t, const char *base, size_t staged);
 void txn_uid(
 	struct store_txn *t, const char *base, uint32_t uid, const char *extra);
 void txn_identity(struct store_txn *t, const struct store_identity *identity);

@@ -127,6 +127,12 @@ static int plan_name(
 	return r;
 }
 
+static bool is_staged(const struct store_txn *t, size_t index)
+{
+	return t->stage && index < t->stage->count &&
+	       !t->stage->bodies[index].used;
+}
+
 static int plan_messages(struct store_txn *t, struct plan *p, struct err *err)
 {
 	for (size_t i = 0; i < t->view.count; i++) {
@@ -134,7 +140,7 @@ static int plan_messages(struct store_txn *t, struct plan *p, struct err *err)
 		const struct txn_change *c = &t->changes[i];
 		int r;
 
-		if (!c->letters && !c->uid && !c->expunge)
+		if (!c->letters && !c->uid && !c->expunge && !c->replace)
 			continue;
 		if (m->doubled)
 			return err_set(err, ERR_CONFLICT,
@@ -143,6 +149,10 @@ static int plan_messages(struct store_txn *t, struct plan *p, struct err *err)
 		if (c->extra && !uidlist_extra_ok(c->extra))
 			return err_set(err, ERR_USAGE,
 				"folder %s: message %s: bad uidlist fields",
+				t->f.path, m->base);
+		if (c->replace && !is_staged(t, c->staged))
+			return err_set(err, ERR_USAGE,
+				"folder %s: message %s: no body staged",
 				t->f.path, m->base);
 		if (!c->letters || c->expunge)
 			continue;
@@ -194,8 +204,7 @@ static int check_add(
 		why = "not a message's base";
 	else if (!uidlist_extra_ok(add->extra))
 		why = "bad uidlist fields";
-	else if (!t->stage || add->staged >= t->stage->count ||
-		 t->stage->bodies[add->staged].used)
+	else if (!is_staged(t, add->staged))
 		why = "no body staged";
 	return why ? err_set(err, ERR_USAGE, "folder %s: message %s: %s",
 			     t->f.path, add->base, why)

@@ -111,6 +111,16 @@ void txn_expunge(struct store_txn *t, const char *base)
 		c->expunge = true;
 }
 
+void txn_replace(struct store_txn *t, const char *base, size_t staged)
+{
+	struct txn_change *c = change_of(t, base);
+
+	if (c) {
+		c->replace = true;
+		c->staged = staged;
+	}
+}
+
 void txn_uid(
 	struct store_txn *t, const char *base, uint32_t uid, const char *extra)
 {

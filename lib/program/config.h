@@ -101,4 +101,12 @@ const char *const *config_exempt_names(size_t *ret_count);
 int config_accounts(const struct config *c, struct arena *arena,
 	struct config_account **ret, size_t *ret_count, struct err *err);
 
+/*
+ * One value as text, of a key or of an option. Returns 0 and the value (ret
+ * may be NULL). Errors: ERR_USAGE, "not a size: ..." without the key's name.
+ */
+int value_size(const char *text, uint64_t *ret, struct err *err); /* "200K" */
+int value_duration_ms(const char *text, bool may_be_never, int64_t *ret,
+	struct err *err); /* "15m"; never: -1 */
+
 #endif

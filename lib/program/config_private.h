@@ -28,9 +28,6 @@ int config_scan(const char *path, const void *text, size_t len, struct buf *ret,
  * One value each, as text. Returns 0 and the value (ret may be NULL).
  * Errors: ERR_USAGE, "not a size: ..." without the name of the key.
  */
-int value_size(const char *text, uint64_t *ret, struct err *err); /* "200K" */
-int value_duration_ms(const char *text, bool may_be_never, int64_t *ret,
-	struct err *err); /* "15m"; never: -1 */
 int value_percent(const char *text, unsigned *ret, struct err *err);
 int value_count(const char *text, unsigned *ret, struct err *err);
 int value_bool(const char *text, bool *ret, struct err *err); /* yes, no */

@@ -187,6 +187,11 @@ static int merge_rows(
 		rc = sql_run(r, err,
 			"UPDATE message SET p_folder = ? WHERE p_folder = ?",
 			"ii", win, lose);
+	/* More is placed there than was when its files were read last. */
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"UPDATE folder SET cookie_good = 0 WHERE id = ?", "i",
+			win);
 	if (rc >= 0)
 		rc = sql_run(r, err,
 			"UPDATE alias SET folder = ? WHERE folder = ?", "ii",

@@ -1,5 +1,6 @@
 #include "gaps.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "sql.h"
@@ -108,6 +109,8 @@ int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 
 int gap_accept(struct replica *r, const struct gap *gap, struct err *err)
 {
+	if (gap->kind == GAP_DAMAGED)
+		return damage_accept(r, gap->id, err);
 	return sql_run(r, err, "UPDATE gap SET accepted = 1 WHERE id = ?", "i",
 		gap->id);
 }
@@ -220,6 +223,101 @@ static int look_at(struct replica *r, struct gap *g, int64_t log,
 	return rc < 0 ? rc : g->lacked_here;
 }
 
+/* ---- damaged mails ---- */
+
+#define DAMAGED "has mails whose files are damaged"
+
+/* A folder's damaged mails, as they are gathered. */
+struct damaged {
+	struct gap gap;
+	struct gap_mail *mails;
+};
+
+struct gathering {
+	struct arena *arena;
+	struct damaged *folders;
+	size_t count;
+};
+
+static struct damaged *damaged_of(struct gathering *g, int64_t folder)
+{
+	for (size_t i = g->count; i-- > 0;)
+		if (g->folders[i].gap.id == folder)
+			return &g->folders[i];
+	g->folders = mem_grow(g->folders, g->count + 1, sizeof(*g->folders));
+	g->folders[g->count] = (struct damaged){
+		.gap = {.id = folder,
+			.kind = GAP_DAMAGED,
+			.path = "",
+			.reason = DAMAGED},
+	};
+	return &g->folders[g->count++];
+}
+
+static int gather_mail(
+	void *arg, const struct replica_message *m, struct err *err)
+{
+	struct gathering *g = arg;
+	struct damaged *d;
+
+	(void)err;
+	if (m->damage == DAMAGE_ACCEPTED)
+		return 0;
+	d = damaged_of(g, m->p_folder);
+	if (!d->gap.mail_count || m->damage_ms < d->gap.since_ms)
+		d->gap.since_ms = m->damage_ms;
+	if (!(d->gap.mail_count & (d->gap.mail_count - 1)))
+		d->mails = mem_grow(d->mails,
+			d->gap.mail_count ? 2 * d->gap.mail_count : 1,
+			sizeof(*d->mails));
+	d->mails[d->gap.mail_count++] = (struct gap_mail){m->p_uid,
+		arena_dup(g->arena, m->p_base, strlen(m->p_base)),
+		(enum damage)m->damage};
+	return 0;
+}
+
+static int finish_damaged(struct replica *r, struct damaged *d,
+	struct arena *arena, struct err *err)
+{
+	struct replica_folder f;
+	size_t bytes = d->gap.mail_count * sizeof(*d->mails);
+	int rc = replica_folder_by_row(r, d->gap.id, arena, &f, err);
+
+	if (rc == 0) {
+		d->gap.folder = f.fid;
+		d->gap.path = f.p_path ? f.p_path : f.path;
+	}
+	void *mails = arena_alloc(arena, bytes);
+	memcpy(mails, d->mails, bytes);
+	d->gap.mails = mails;
+	return rc < 0 ? rc : 0;
+}
+
+/* Behind the gaps that are there already. */
+static int add_damaged(struct replica *r, struct arena *arena,
+	struct gap **gaps, size_t *count, struct err *err)
+{
+	struct gathering g = {.arena = arena};
+	int rc = replica_damaged_each(r, gather_mail, &g, err);
+
+	for (size_t i = 0; i < g.count && rc >= 0; i++)
+		rc = finish_damaged(r, &g.folders[i], arena, err);
+	if (rc >= 0 && g.count) {
+		struct gap *all =
+			arena_alloc(arena, (*count + g.count) * sizeof(*all));
+
+		if (*count)
+			memcpy(all, *gaps, *count * sizeof(*all));
+		for (size_t i = 0; i < g.count; i++)
+			all[(*count)++] = g.folders[i].gap;
+		*gaps = all;
+	}
+	for (size_t i = 0; i < g.count; i++)
+		free(g.folders[i].mails);
+	free(g.folders);
+	return rc < 0 ? rc : 0;
+}
+
 int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
 	struct arena *arena, struct gap **ret, size_t *ret_count,
 	struct err *err)
@@ -236,5 +334,5 @@ int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
 			(*ret)[kept++] = *g;
 	}
 	*ret_count = kept;
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : add_damaged(r, arena, ret, ret_count, err);
 }

@@ -11,6 +11,8 @@
  *            else than its registers say, at the same vector (stated.h). Open
  *            until they are found equal. An open one is what a comparison of
  *            the folder starts from.
+ *   damaged  mails of a folder whose files are not the mail any more (damage.h).
+ *            Open until their bodies were put back.
  * An operator may accept a gap: then it is not told any more. An accepted
  * difference stays so only as long as it is the same one: digests are sums, so
  * what both sites change alike leaves their difference as it was.
@@ -20,17 +22,25 @@
 #ifndef PB_GAPS_H
 #define PB_GAPS_H
 
+#include "damage.h"
 #include "replica.h"
 
-enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2 };
+enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2, GAP_DAMAGED = 3 };
 
 /* What was said of a folder. digest: its first 8 bytes, as a number. */
 struct gap_sums {
 	uint64_t messages, digest;
 };
 
+/* A damaged mail. */
+struct gap_mail {
+	uint32_t uid; /* as placed; 0 none */
+	const char *base;
+	enum damage damage;
+};
+
 struct gap {
-	int64_t id; /* row */
+	int64_t id; /* row; damaged: the folder's */
 	enum gap_kind kind;
 	struct id128 folder; /* the account log: zero */
 	const char *path;    /* its name now; "" where it has none (yet) */
@@ -45,6 +55,9 @@ struct gap {
 	/* differs */
 	uint64_t peer; /* 0: this state itself */
 	struct gap_sums ours, theirs;
+	/* damaged */
+	const struct gap_mail *mails;
+	size_t mail_count;
 };
 
 /*
@@ -68,13 +81,17 @@ int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err);
 
 /*
- * Open gaps that nobody accepted, oldest first. peers: origins of those that
+ * Open gaps that nobody accepted, oldest first, damaged mails last. peers: origins of those that
  * get changes from here. Array and strings in the arena.
  */
 int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
 	struct arena *arena, struct gap **ret, size_t *ret_count,
 	struct err *err);
-/* The operator's word that a gap may stay. In a transaction. */
+/*
+ * The operator's word that a gap may stay. In a transaction. What is damaged
+ * is then taken for what users made of it: what is gone is an expunge, what
+ * has other bytes or another date another mail.
+ */
 int gap_accept(struct replica *r, const struct gap *gap, struct err *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "damage.h"
 #include "flagset.h"
 #include "registers.h"
 
@@ -12,7 +13,8 @@
 	" m.base, m.size, m.mtime, m.hash, m.extra, m.letters, m.keywords,"    \
 	" m.uid, m.dead, m.todo, m.p_folder, m.p_base, m.p_letters,"           \
 	" m.p_keywords, m.p_extra, m.p_uid, m.p_ino, m.copied_from,"           \
-	" m.logged_ms, m.waits_ms FROM message m "
+	" m.logged_ms, m.waits_ms, m.damage, m.damage_ms, m.damage_ctime"      \
+	" FROM message m "
 
 static int read_message(struct replica *r, sqlite3_stmt *st,
 	struct arena *arena, struct replica_message *m, struct err *err)
@@ -42,6 +44,9 @@ static int read_message(struct replica *r, sqlite3_stmt *st,
 	m->copied_from = sqlite3_column_int64(st, 22);
 	m->logged_ms = sqlite3_column_int64(st, 23);
 	m->waits_ms = sqlite3_column_int64(st, 24);
+	m->damage = (int)sqlite3_column_int64(st, 25);
+	m->damage_ms = sqlite3_column_int64(st, 26);
+	m->damage_ctime = sqlite3_column_int64(st, 27);
 	return log_of_row(
 		r, sqlite3_column_int64(st, 3), &m->place_by.log, err);
 }
@@ -129,7 +134,8 @@ int replica_message_with_ino(struct replica *r, uint64_t ino, uint64_t size,
 	return one_message(r,
 		sql(r, err,
 			MESSAGE_COLUMNS
-			"WHERE m.p_ino = ? AND m.size = ? AND m.p_folder <> 0"
+			"WHERE m.p_ino = ? AND (m.size = ? OR m.damage <> 0)"
+			" AND m.p_folder <> 0"
 			" AND m.dead = 0 AND m.id > ? ORDER BY m.id LIMIT 1",
 			"iii", (int64_t)ino, (int64_t)size, after),
 		arena, ret, err);
@@ -143,6 +149,7 @@ int replica_message_by_hash(struct replica *r, const struct hash *hash,
 		sql(r, err,
 			MESSAGE_COLUMNS "WHERE m.hash = ?1 AND m.p_folder <> 0"
 					" AND (?2 IS NULL OR m.p_base = ?2)"
+					" AND m.damage = 0"
 					" ORDER BY m.dead, m.id LIMIT 1",
 			"bt", hash->b, sizeof(hash->b), base),
 		arena, ret, err);
@@ -209,8 +216,8 @@ int replica_hash_awaited(
 	struct replica *r, const struct hash *hash, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message WHERE hash = ? AND p_folder = 0"
-		" AND dead = 0 LIMIT 1",
+		"SELECT 1 FROM message WHERE hash = ?"
+		" AND (p_folder = 0 OR damage <> 0) AND dead = 0 LIMIT 1",
 		"b", hash->b, sizeof(hash->b));
 
 	if (!st)
@@ -339,6 +346,61 @@ int replica_placed_each(struct replica *r, int64_t folder,
 	return rc;
 }
 
+int replica_placed_after(struct replica *r, int64_t folder, const char *base,
+	size_t count, struct arena *arena, struct replica_message **ret,
+	size_t *ret_count, struct err *err)
+{
+	struct chunk c = {0};
+	int rc = reading_begin(r, err);
+
+	if (rc >= 0)
+		rc = chunk_fill(r,
+			sql(r, err,
+				MESSAGE_COLUMNS
+				"WHERE m.p_folder = ? AND m.p_base > ?"
+				" ORDER BY m.p_base, m.id LIMIT ?",
+				"iti", folder, base,
+				(int64_t)(count < EACH_CHUNK ? count
+							     : EACH_CHUNK)),
+			true, &c, err);
+	reading_end(r);
+	*ret = c.rows;
+	*ret_count = c.count;
+	*arena = c.arena;
+	return rc;
+}
+
+int replica_damaged_each(
+	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
+{
+	int64_t id = 0;
+	bool more = true;
+	int rc = 0;
+
+	while (more && rc >= 0) {
+		struct chunk c = {0};
+
+		rc = reading_begin(r, err);
+		if (rc >= 0)
+			rc = chunk_fill(r,
+				sql(r, err,
+					MESSAGE_COLUMNS
+					"WHERE m.damage <> 0 AND m.dead = 0"
+					" AND m.p_folder <> 0 AND m.id > ?"
+					" ORDER BY m.id LIMIT 512",
+					"i", id),
+				true, &c, err);
+		more = rc >= 0 && c.count == EACH_CHUNK;
+		if (more)
+			id = c.rows[c.count - 1].id;
+		if (rc >= 0)
+			rc = chunk_give(&c, fn, arg, err);
+		reading_end(r);
+		arena_free(&c.arena);
+	}
+	return rc;
+}
+
 int replica_bodiless_each(
 	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
 {
@@ -432,7 +494,8 @@ int replica_message_place(struct replica *r, const struct replica_message *m,
 	int rc = sql_run(r, err,
 		"UPDATE message SET p_folder = ?, p_base = ?, p_letters = ?,"
 		" p_keywords = ?, p_extra = ?, p_uid = ?, p_ino = ?,"
-		" copied_from = ?, logged_ms = ?, waits_ms = ? WHERE id = ?",
+		" copied_from = ?, logged_ms = ?, waits_ms = ?,"
+		" damage = iif(?1 = 0, 0, damage) WHERE id = ?",
 		"ittttiiiiii", m->p_folder, m->p_base, m->p_letters,
 		m->p_keywords, m->p_extra, (int64_t)m->p_uid, (int64_t)m->p_ino,
 		m->copied_from, m->logged_ms, m->waits_ms, m->id);

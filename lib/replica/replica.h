@@ -232,6 +232,10 @@ struct replica_message {
 	int64_t copied_from;  /* message row it was logged as a copy of; 0 */
 	int64_t logged_ms;    /* when capture logged its birth or copy */
 	int64_t waits_ms;     /* since when its body is awaited; 0 */
+	/* damage.h: what is wrong with its file, since when, and the ctime
+	   (ns) of the file that was so; 0: there was none */
+	int damage;
+	int64_t damage_ms, damage_ctime;
 };
 
 /* One: 0, or 1 when there is none. Strings into the arena. */
@@ -261,7 +265,8 @@ int replica_holds_mail(struct replica *r, struct err *err);
 int replica_message_with_ino(struct replica *r, uint64_t ino, uint64_t size,
 	int64_t after, struct arena *arena, struct replica_message *ret,
 	struct err *err);
-/* A living placed message with this body; base may be NULL. */
+/* A placed message with this body whose file is not known to be damaged; base
+   may be NULL. */
 int replica_message_by_hash(struct replica *r, const struct hash *hash,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
@@ -286,6 +291,11 @@ typedef int (*replica_message_fn)(void *arg, const struct replica_message *m,
 	struct err *err);
 int replica_placed_each(struct replica *r, int64_t folder,
 	replica_message_fn fn, void *arg, struct err *err);
+/* The same, `count` at most, of those behind a base; into the arena, which is
+   empty. */
+int replica_placed_after(struct replica *r, int64_t folder, const char *base,
+	size_t count, struct arena *arena, struct replica_message **ret,
+	size_t *ret_count, struct err *err);
 /*
  * The rows of all messages with todo 1 that are merged into, or placed in, a
  * folder, in the order in which they are to be placed: the dead, then by UID,

@@ -116,7 +116,10 @@ static const char schema_text[] =
 	" p_ino INTEGER NOT NULL DEFAULT 0,"
 	" copied_from INTEGER NOT NULL DEFAULT 0,"
 	" logged_ms INTEGER NOT NULL DEFAULT 0,"
-	" waits_ms INTEGER NOT NULL DEFAULT 0);"
+	" waits_ms INTEGER NOT NULL DEFAULT 0,"
+	" damage INTEGER NOT NULL DEFAULT 0,"
+	" damage_ms INTEGER NOT NULL DEFAULT 0,"
+	" damage_ctime INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX message_place ON message(folder, base);"
 	"CREATE INDEX message_placed ON message(p_folder, p_base);"
 	"CREATE INDEX message_hash ON message(hash);"
@@ -125,6 +128,7 @@ static const char schema_text[] =
 	"CREATE INDEX message_todo_p ON message(p_folder) WHERE todo = 1;"
 	"CREATE INDEX message_bodiless ON message(id)"
 	" WHERE p_folder = 0 AND dead = 0;"
+	"CREATE INDEX message_damaged ON message(id) WHERE damage <> 0;"
 	"CREATE INDEX message_copied ON message(copied_from)"
 	" WHERE copied_from <> 0;"
 	/* Most registers are as the birth wrote them: these are not. */
@@ -202,6 +206,11 @@ static const char schema_text[] =
 	" agreed_ms INTEGER NOT NULL DEFAULT 0,"
 	" owed INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(peer, folder)) WITHOUT ROWID;"
+
+	/* how far a folder was looked through for damage (scanned.h) */
+	"CREATE TABLE scanned(folder INTEGER NOT NULL, deep INTEGER NOT NULL,"
+	" base TEXT NOT NULL DEFAULT '', done_ms INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY(folder, deep)) WITHOUT ROWID;"
 
 	"CREATE TABLE ack(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
 	" durable INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -73,6 +73,12 @@ int logs_load(struct replica *r, struct err *err);
 int tally_message(struct replica *r, int64_t message, int sign,
 	struct err *err);
 int tally_flush(struct replica *r, struct err *err);
+/*
+ * Count and digest of a folder (its row) from its registers, step by step: of
+ * use only if nobody changed the folder meanwhile.
+ */
+int tally_recount(struct replica *r, int64_t folder, uint64_t *ret_messages,
+	uint8_t ret_digest[16], struct err *err);
 void tally_drop(struct replica *r);
 
 #endif

@@ -186,8 +186,8 @@ static int note_agreed(struct replica *r, const struct word *w, int64_t now_ms,
 		sizeof(w->said.folder.b));
 }
 
-static int compare_word(struct replica *r, const struct word *w,
-	int64_t now_ms, struct stated_result *ret, struct err *err)
+static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,
+	struct stated_result *ret, struct err *err)
 {
 	uint8_t digest[16];
 	uint64_t messages;
@@ -221,8 +221,8 @@ static int any_word(struct replica *r, struct err *err)
 	return rc;
 }
 
-int stated_compare(struct replica *r, int64_t now_ms,
-	struct stated_result *ret, struct err *err)
+int stated_compare(struct replica *r, int64_t now_ms, struct stated_result *ret,
+	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct word *words;

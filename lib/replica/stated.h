@@ -42,6 +42,17 @@ int stated_now(struct replica *r, struct arena *arena, uint64_t *ret_vector,
 int stated_hear(struct replica *r, uint64_t peer, uint64_t vector,
 	const struct stated *folders, size_t count, int64_t now_ms,
 	struct err *err);
+/*
+ * Sum up a folder (its row) anew from its registers. Where that is not what
+ * was kept the registers, or the sums, are damaged: the new sums are kept, so
+ * that peers are told what our registers say, and a gap is opened. No
+ * transaction is open.
+ * Returns 0, 1 if they differed. Errors: ERR_BUSY: the folder did not stand
+ * still.
+ */
+int stated_recount(struct replica *r, int64_t folder, int64_t now_ms,
+	struct err *err);
+
 struct stated_result {
 	uint64_t agreed;    /* folders of peers found equal */
 	uint64_t differing; /* gaps opened that were not known */

@@ -73,7 +73,9 @@ static int add_rows(struct replica *r, sqlite3_stmt *st, bool named,
 	return rc;
 }
 
-int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
+/* Returns 1, the folder and the value of a living message; 0: it is none. */
+static int value_of(struct replica *r, int64_t message, int64_t *ret_folder,
+	unsigned __int128 *ret, struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	sqlite3_stmt *st = sql(r, err,
@@ -86,8 +88,8 @@ int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 	int rc = sql_step(r, st, err);
 	if (rc <= 0)
 		return rc;
-	int64_t folder = sqlite3_column_int64(st, 0);
 	uint8_t hash[HASH_SIZE];
+	*ret_folder = sqlite3_column_int64(st, 0);
 	buf_add_str(&b, (const char *)sqlite3_column_text(st, 1));
 	buf_add_byte(&b, 0);
 	wire_add_u64(&b, (uint64_t)sqlite3_column_int64(st, 2));
@@ -121,19 +123,86 @@ int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 			true, &b, err);
 	if (rc < 0)
 		return rc;
-
 	uint8_t sum[16];
 	hash_long(sum, sizeof(sum), b.data, b.len, NULL, 0);
 	struct wire w = wire_over(sum, sizeof(sum));
 	uint64_t low = wire_u64(&w), high = wire_u64(&w);
-	struct tally *t = tally_of(r, folder);
+	*ret = ((unsigned __int128)high << 64) | low;
+	return 1;
+}
+
+static void add_value(struct tally *t, unsigned __int128 value, int sign)
+{
 	unsigned __int128 total = ((unsigned __int128)t->high << 64) | t->low;
-	unsigned __int128 value = ((unsigned __int128)high << 64) | low;
 
 	total = sign > 0 ? total + value : total - value;
 	t->low = (uint64_t)total;
 	t->high = (uint64_t)(total >> 64);
 	t->messages += sign > 0 ? 1 : -1;
+}
+
+int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
+{
+	unsigned __int128 value;
+	int64_t folder;
+	int rc = value_of(r, message, &folder, &value, err);
+
+	if (rc <= 0)
+		return rc;
+	add_value(tally_of(r, folder), value, sign);
+	return 0;
+}
+
+#define RECOUNT_STEP 1000 /* messages; others write between two steps */
+
+/* Add the messages behind *last, which moves on. Returns 1 if there are more.
+ */
+static int recount_step(struct replica *r, int64_t folder, int64_t *last,
+	struct tally *t, struct err *err)
+{
+	int64_t ids[RECOUNT_STEP], where;
+	size_t count = 0;
+	unsigned __int128 value;
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT id FROM message WHERE folder = ? AND id > ?"
+		" AND dead = 0 ORDER BY id LIMIT ?",
+		"iii", folder, *last, (int64_t)RECOUNT_STEP);
+	int rc = st ? 0 : ERR_IO;
+
+	while (rc >= 0 && count < RECOUNT_STEP &&
+		(rc = sql_step(r, st, err)) > 0)
+		ids[count++] = sqlite3_column_int64(st, 0);
+	if (st)
+		sqlite3_reset(st);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		*last = ids[i];
+		rc = value_of(r, ids[i], &where, &value, err);
+		if (rc > 0)
+			add_value(t, value, 1);
+	}
+	return rc < 0 ? rc : count == RECOUNT_STEP;
+}
+
+int tally_recount(struct replica *r, int64_t folder, uint64_t *ret_messages,
+	uint8_t ret_digest[16], struct err *err)
+{
+	struct tally t = {.folder = folder};
+	int64_t last = 0;
+	int rc;
+
+	do {
+		rc = reading_begin(r, err);
+		if (rc >= 0)
+			rc = recount_step(r, folder, &last, &t, err);
+		reading_end(r);
+	} while (rc > 0);
+	if (rc < 0)
+		return rc;
+	AUTO_BUF struct buf b = BUF_INIT;
+	wire_add_u64(&b, t.low);
+	wire_add_u64(&b, t.high);
+	memcpy(ret_digest, b.data, 16);
+	*ret_messages = (uint64_t)t.messages;
 	return 0;
 }
 

@@ -85,6 +85,22 @@ static void print_differs(const struct site *s, const struct gap *g,
 		(unsigned long long)g->theirs.digest);
 }
 
+#define MAILS_MAX 10 /* more are counted */
+
+static void print_mails(const struct gap *g, struct buf *ret)
+{
+	buf_printf(ret, "%zu mail%s: ", g->mail_count,
+		g->mail_count == 1 ? " is damaged" : "s are damaged");
+	for (size_t i = 0; i < g->mail_count && i < MAILS_MAX; i++) {
+		const struct gap_mail *m = &g->mails[i];
+
+		buf_printf(ret, "%sUID %u (%s) %s", i ? ", " : "", m->uid,
+			m->base, damage_text(m->damage));
+	}
+	if (g->mail_count > MAILS_MAX)
+		buf_printf(ret, ", and %zu more", g->mail_count - MAILS_MAX);
+}
+
 void gaptext_print(const struct site *s, const char *account,
 	const struct gap *g, struct buf *ret)
 {
@@ -94,8 +110,10 @@ void gaptext_print(const struct site *s, const char *account,
 		gaptext_folder(g, &arena));
 	if (g->kind == GAP_LOST)
 		print_lost(s, g, &arena, ret);
-	else
+	else if (g->kind == GAP_DIFFERS)
 		print_differs(s, g, &arena, ret);
+	else
+		print_mails(g, ret);
 	buf_add_str(ret, "; since ");
 	print_since(g->since_ms, ret);
 }

@@ -234,6 +234,10 @@ struct store_ops {
 	void (*txn_flags)(struct store_txn *t, const char *base,
 		const char *letters, const char *keywords);
 	void (*txn_expunge)(struct store_txn *t, const char *base);
+	/* Its body becomes the staged one, with name and UID as they are; the
+	   file that it had goes to the trash. */
+	void (*txn_replace)(struct store_txn *t, const char *base,
+		size_t staged);
 	/* A new UID for a message: at or above UIDNEXT (dovecot.md 0.5). */
 	void (*txn_uid)(struct store_txn *t, const char *base, uint32_t uid,
 		const char *extra);

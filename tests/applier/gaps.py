@@ -132,7 +132,7 @@ def a_difference_that_was_accepted_is_not_told(sites):
 @check
 def a_wrong_register_at_home_is_found_by_the_peer(sites):
     a, b = mailed(sites)
-    state_sql(a, "UPDATE message SET size = size + 1 WHERE base = 'm0'")
+    state_sql(a, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
     rename(a, 'm0', 'S')
     a.run('sync')
     b.run('sync', code=3)

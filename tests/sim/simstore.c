@@ -33,12 +33,13 @@ struct store_stage {
 	bool synced;
 };
 
-enum op_kind { OP_FLAGS, OP_EXPUNGE, OP_UID };
+enum op_kind { OP_FLAGS, OP_EXPUNGE, OP_REPLACE, OP_UID };
 
 struct op {
 	enum op_kind kind;
 	const char *base, *letters, *keywords, *extra;
 	uint32_t uid;
+	size_t staged; /* of a replacement */
 };
 
 struct store_txn {
@@ -498,6 +499,11 @@ static void op_txn_expunge(struct store_txn *t, const char *base)
 	note(t, OP_EXPUNGE, base);
 }
 
+static void op_txn_replace(struct store_txn *t, const char *base, size_t staged)
+{
+	note(t, OP_REPLACE, base)->staged = staged;
+}
+
 static void op_txn_uid(
 	struct store_txn *t, const char *base, uint32_t uid, const char *extra)
 {
@@ -680,6 +686,16 @@ static void change(struct committing *c, const struct op *o)
 		mail_remove(c->f, m);
 		return;
 	}
+	if (o->kind == OP_REPLACE) {
+		const struct staged *b = &c->t->stage->bodies[o->staged];
+
+		into_trash(server, m);
+		m->body = b->body;
+		m->mtime = b->mtime;
+		m->ino = b->ino ? b->ino : server->next_ino++;
+		m->ctime_ns = server->os->ops->wall_ns(server->os);
+		return;
+	}
 	mail_text(m->letters, sizeof(m->letters), o->letters);
 	m->keywords = keywords_of(c, o->keywords, &lost);
 	m->ctime_ns = server->os->ops->wall_ns(server->os);
@@ -690,7 +706,7 @@ static int commit_messages(struct committing *c, struct err *err)
 {
 	struct store_txn *t = c->t;
 	struct mail_server *server = t->s->server;
-	static const enum op_kind order[] = {OP_FLAGS, OP_EXPUNGE};
+	static const enum op_kind order[] = {OP_REPLACE, OP_FLAGS, OP_EXPUNGE};
 	int rc = 0;
 
 	for (size_t i = 0; i < t->add_count && rc >= 0; i++) {
@@ -699,7 +715,7 @@ static int commit_messages(struct committing *c, struct err *err)
 			place_add(c, &t->adds[i]);
 		mail_touch(server, c->f);
 	}
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < 3; k++)
 		for (size_t i = 0; i < t->op_count && rc >= 0; i++) {
 			if (t->ops[i].kind != order[k])
 				continue;
@@ -870,6 +886,7 @@ static const struct store_ops simstore_ops = {
 	.txn_add = op_txn_add,
 	.txn_flags = op_txn_flags,
 	.txn_expunge = op_txn_expunge,
+	.txn_replace = op_txn_replace,
 	.txn_uid = op_txn_uid,
 	.txn_identity = op_txn_identity,
 	.txn_commit = op_txn_commit,

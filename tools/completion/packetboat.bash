@@ -41,6 +41,7 @@ _packetboat() {
 		return
 		;;
 	write) words="--once --follow --help" ;;
+	scan) words="--deep --for --rate --help" ;;
 	ship) words="--once --follow --output --help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	sync) words="--help
