@@ -14,7 +14,9 @@
  * (and throw it away, with every UID) so do we, and touch nothing.
  * N is a lower bound only: the next UID is max(N, last UID + 1). Lines of
  * expunged mail stay for a while; a mail without a line is normal. Fields
- * nobody knows are kept.
+ * nobody knows are kept. A power cut may leave zero bytes for what the server
+ * wrote last: they end the line that they are in, and what is no line then is
+ * passed over, as Dovecot does.
  *
  * Version 1, still read: "1 <uidvalidity> <uidnext>", then "<uid> <base>".
  */
@@ -142,10 +144,9 @@ int uidlist_read_head(struct uidlist_reader *r, const void *data, size_t len,
 
 	*r = (struct uidlist_reader){.lines = lines_over(data, len), .line = 1};
 	*ret = (struct store_identity){.has_uids = true, .extra = ""};
-	if (len && memchr(data, '\0', len))
-		return broken(r, "zero bytes", err);
 	if (!lines_next(&r->lines, &head))
 		return broken(r, "no header", err);
+	head.len = strnlen(head.at, head.len);
 	if (has_cr(head))
 		return broken(r, "a CR inside", err);
 	if (head.len < 2 || head.at[1] != ' ' ||
@@ -198,15 +199,9 @@ static int read_base(const struct uidlist_reader *r, struct slice rest,
 	return 0;
 }
 
-int uidlist_read_line(
-	struct uidlist_reader *r, struct uidlist_slice *ret, struct err *err)
+static int read_line(struct uidlist_reader *r, struct slice rest,
+	struct uidlist_slice *ret, struct err *err)
 {
-	struct slice rest;
-	int e;
-
-	if (!lines_next(&r->lines, &rest))
-		return 0;
-	r->line++;
 	if (has_cr(rest))
 		return broken(r, "a CR inside", err);
 	if (!read_u32(next_field(&rest), &ret->uid) || !ret->uid)
@@ -221,8 +216,26 @@ int uidlist_read_line(
 		return broken(r, "no file name", err);
 	if (!rest.len)
 		return broken(r, "no file name", err);
-	e = read_base(r, rest, &ret->base, err);
-	return e < 0 ? e : 1;
+	return read_base(r, rest, &ret->base, err);
+}
+
+int uidlist_read_line(
+	struct uidlist_reader *r, struct uidlist_slice *ret, struct err *err)
+{
+	struct slice line;
+
+	while (lines_next(&r->lines, &line)) {
+		size_t len = strnlen(line.at, line.len);
+		bool whole = len == line.len;
+		int e;
+
+		r->line++;
+		line.len = len;
+		e = read_line(r, line, ret, whole ? err : NULL);
+		if (e == 0 || whole)
+			return e < 0 ? e : 1;
+	}
+	return 0;
 }
 
 static bool is_field(struct slice field)

@@ -143,14 +143,45 @@ static void what_dovecot_throws_away_is_corrupt(void **state)
 	}
 }
 
-static void zero_bytes_are_corrupt(void **state)
+/* Each as Dovecot 2.3.19 reads it, where it says so at all. */
+static void zero_bytes_end_the_line_that_they_are_in(void **state)
 {
-	static const char text[] = "3 V1 N2\n1 :a\0b\n";
+#define TEXT(s)                                                                \
+	{                                                                      \
+		s, sizeof(s) - 1                                               \
+	}
+	static const struct {
+		struct slice text;
+		size_t count;
+		uint32_t uidnext;
+	} texts[] = {
+		{TEXT("3 V1 N2\n1 :a\n\0\0\0"), 1, 2},
+		{TEXT("3 V1 N2\n1 :a\n2 :179\0\0"), 1, 2},
+		{TEXT("3 V1 N2\n1 :a\n2 :179\0\0 3 :b\n4 :c\n"), 3, 5},
+		{TEXT("3 V1 N2\n1 :a\n\0\0 3 :b\n4 :c\n"), 2, 5},
+		{TEXT("3 V1 N2\n1 :a\n3 :\0b\n"), 1, 4},
+		{TEXT("3 V1 N2\n7 :a\n1\0\n9 :b\n"), 2, 10},
+		{TEXT("3 V1 N2 P\0x\n1 :a\n"), 1, 2},
+	};
+	static const struct slice broken[] = {
+		TEXT("3 V1 N\0\n1 :a\n"), TEXT("3 V1 N2\n1 :a\0\n1 :b\n")};
 	struct uidlist list;
 
 	(void)state;
-	assert_int_equal(uidlist_parse(text, sizeof(text) - 1, &list, NULL),
-		ERR_CORRUPT);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		assert_int_equal(uidlist_parse(texts[i].text.at,
+					 texts[i].text.len, &list, NULL),
+			0);
+		assert_int_equal(list.count, texts[i].count);
+		assert_int_equal(list.identity.uidnext, texts[i].uidnext);
+		if (i == 2)
+			assert_string_equal(list.lines[1].base, "179");
+		uidlist_free(&list);
+	}
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+			uidlist_parse(broken[i].at, broken[i].len, &list, NULL),
+			ERR_CORRUPT);
 }
 
 static void a_base_over_255_bytes_is_corrupt(void **state)
@@ -208,7 +239,7 @@ int main(void)
 		cmocka_unit_test(version_1_is_read_and_printed_as_3),
 		cmocka_unit_test(a_line_without_its_end_is_not_a_line),
 		cmocka_unit_test(what_dovecot_throws_away_is_corrupt),
-		cmocka_unit_test(zero_bytes_are_corrupt),
+		cmocka_unit_test(zero_bytes_end_the_line_that_they_are_in),
 		cmocka_unit_test(a_base_over_255_bytes_is_corrupt),
 		cmocka_unit_test(every_truncation_is_whole_lines_or_corrupt),
 		cmocka_unit_test(fields_of_a_stranger_must_be_fields),
