@@ -60,6 +60,7 @@ struct batch {
 	struct store_stage *stage;
 	struct store_txn *txn;
 	uint32_t next; /* UIDNEXT as it will be */
+	uint32_t seen; /* as it was under the lock */
 };
 
 static const char *keep(struct batch *b, const char *s)
@@ -625,7 +626,12 @@ static int locked_part(struct batch *b, struct err *err)
 	int rc = 0;
 
 	b->sweep->seen = view->count;
-	b->next = view->identity.uidnext ? view->identity.uidnext : 1;
+	b->seen = view->identity.uidnext;
+	b->next = b->seen ? b->seen : 1;
+	/* A list that went back is mended when it is captured next. */
+	if (view->identity.uidvalidity == b->f.p_uidvalidity &&
+		b->next < b->f.p_uidnext)
+		b->next = b->f.p_uidnext;
 	if (b->renumber)
 		b->next = b->f.uidnext ? b->f.uidnext : 1;
 	/* In the order of UIDs: each number is above those before it. */
@@ -750,7 +756,9 @@ static int record(struct batch *b, bool keywords_lost, struct err *err)
 			now.p_uidvalidity = b->f.uidvalidity;
 		if (memcmp(&b->f.guid, &(struct id128){0}, sizeof(b->f.guid)))
 			now.p_guid = b->f.guid;
-		now.p_uidnext = b->next;
+		/* What the server wrote may not be durable yet. */
+		if (b->next != b->seen)
+			now.p_uidnext = b->next;
 		now.cookie_good = false;
 		if (rc >= 0)
 			rc = replica_folder_place(p->replica, &now, err);

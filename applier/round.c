@@ -85,6 +85,13 @@ static void say_captured(struct round *r, const char *name,
 	if (captured->changes)
 		say(r, false, "account %s: %llu changes made here were logged",
 			name, (unsigned long long)captured->changes);
+	if (captured->mended)
+		say(r, true,
+			"account %s: UID lists of %llu folder%s had gone back "
+			"(a power cut?): what is known of them was written "
+			"again",
+			name, (unsigned long long)captured->mended,
+			captured->mended == 1 ? "" : "s");
 }
 
 /*

@@ -72,6 +72,13 @@ static void say_logged(
 			r->changes == 1 ? "" : "s",
 			(unsigned long long)r->looked,
 			(unsigned long long)r->folders);
+	if (r->mended)
+		log_say(&w->log, LOG_LEVEL_WARNING,
+			"account %s: UID lists of %llu folder%s had gone back "
+			"(a power cut?): what is known of them was written "
+			"again",
+			name, (unsigned long long)r->mended,
+			r->mended == 1 ? "" : "s");
 }
 
 /* Folders that are stopped, or whose removals wait for somebody. */

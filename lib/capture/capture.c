@@ -159,7 +159,6 @@ int capture_accept_folder(
 {
 	f->stopped = "";
 	f->guard_ok = true;
-	f->p_uidnext = 0;
 	f->cookie_good = false;
 	return replica_folder_place(a->replica, f, err);
 }
@@ -447,7 +446,7 @@ int capture_account(struct account *a, struct store *store,
 	rc = run(&p, err);
 	if (p.journal.open) {
 		struct err last = ERR_INIT;
-		int done = p.puts ? sync_touched(&p, &last) : 0;
+		int done = p.puts || p.raised ? sync_touched(&p, &last) : 0;
 
 		if (done >= 0)
 			done = journal_commit(&p.journal, false, &last);

@@ -6,7 +6,8 @@
  *   1. continuity: the store must be the one placed before (marker)
  *   2. the tree: folders born, renamed; subscriptions
  *   3. every folder whose files moved since the last pass: flags, UIDs,
- *      births, copies, moves; what is absent is only noted
+ *      births, copies, moves; what is absent is only noted. A UID list that
+ *      went back is mended first, or stops its folder (uidback.c)
  *   4. if anything is absent: look again at every folder that changed since,
  *      then at the absent ones under the server's lock; what is still absent
  *      and appeared nowhere else was expunged; folders that are gone
@@ -60,6 +61,7 @@ struct capture_result {
 	uint64_t guarded;       /* expunges that wait for the operator */
 	uint64_t stopped;       /* folders that are stopped */
 	uint64_t damaged;       /* messages newly found to be damaged */
+	uint64_t mended;        /* UID lists that had gone back, and are right */
 	bool racy;              /* come again soon: stamps too fresh to trust */
 };
 

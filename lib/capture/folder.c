@@ -10,13 +10,21 @@
 #include "pass.h"
 #include "shell.h"
 
+#define WENT_BACK 1 /* the UID list: nothing of the folder is to be logged */
+#define MENDINGS 3  /* at one look */
+
 struct diff {
 	struct pass *p;
 	const struct store_view *view;
 	struct replica_folder f;
+	uint32_t uid_floor; /* UIDs below were given before; 0: all are new */
+	bool went_back;
+	bool compared;	/* to its end */
 	size_t next;	/* in view */
 	size_t *births; /* view indices that no row has */
 	size_t birth_count;
+	uint32_t *left; /* UIDs that placed messages had and have no more */
+	size_t left_count;
 	size_t dead;   /* 1 + view index that a dead row has; 0: none */
 	size_t placed; /* rows met */
 	size_t inode_same, inode_other; /* of rows that are there */
@@ -24,13 +32,6 @@ struct diff {
 	bool untouched;	      /* what is absent was not removed by anybody */
 	uint32_t uid_waiting; /* least of those not logged yet; 0: none */
 };
-
-/* Is this site the folder's authority? */
-static bool ours(const struct pass *p, const struct replica_folder *f)
-{
-	return f->authority.term &&
-	       f->authority.site == replica_origin(p->replica);
-}
 
 /* Rows come without their dots: most of them need none. */
 static int need_dot(
@@ -93,6 +94,14 @@ static int diff_flags(struct diff *d, const struct store_message *m,
 		p, &d->f.fid, row, &add, &del, st.ctime_ns / 1000000, err);
 }
 
+static void note_left(struct diff *d, uint32_t uid)
+{
+	if (!uid || uid >= d->uid_floor)
+		return;
+	d->left = mem_grow(d->left, d->left_count + 1, sizeof(*d->left));
+	d->left[d->left_count++] = uid;
+}
+
 static int diff_uid(struct diff *d, const struct store_message *m,
 	struct replica_message *row, bool *ret_placed, struct err *err)
 {
@@ -100,9 +109,11 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 
 	if (!m->uid || m->uid == row->p_uid)
 		return 0;
+	d->went_back |= m->uid < d->uid_floor;
+	note_left(d, row->p_uid);
 	row->p_uid = m->uid;
 	*ret_placed = true;
-	if (m->uid == row->uid || !ours(p, &d->f))
+	if (m->uid == row->uid || !pass_is_ours(p, &d->f))
 		return 0; /* a number of this site only */
 	uint64_t above;
 	int rc = replica_message_stamp(p->replica, row->id, &above, err);
@@ -208,6 +219,7 @@ static int note_absence(
 {
 	struct pass *p = d->p;
 
+	note_left(d, row->p_uid);
 	if (damage_keeps(row))
 		return 0;
 	if (d->untouched && belongs(d, row))
@@ -268,129 +280,6 @@ static int cmp_birth(const void *a, const void *b, void *arg)
 	return strcmp(x->base, y->base);
 }
 
-/*
- * Is there something to be claimed? INBOX, which every site has, by an account
- * that holds mail; other folders were claimed when born. The first mail makes
- * a claim stronger; and where the other site's was heard before we had looked,
- * ours is made if it is the stronger, for that site knows nothing of it.
- */
-static int wants_claim(struct pass *p, const struct replica_folder *f,
-	const struct store_view *view, struct err *err)
-{
-	const struct store_identity *id = &view->identity;
-	uint64_t self = replica_origin(p->replica);
-	struct claim mine = {.term = 1,
-		.site = self,
-		.stamp = STAMP_OF(p->now_ms, 0),
-		.uidvalidity = id->uidvalidity,
-		.uidnext = id->uidnext};
-	bool first_look = !f->p_uidnext && id->has_uids;
-
-	if (!p->config->claim)
-		return 0;
-	/* Held mail once, at least: its UIDs were in use. */
-	if (!f->authority.term)
-		return view->count > 0 || claim_is_used(&mine)
-			       ? 1
-			       : replica_holds_mail(p->replica, err);
-	if (f->authority.term > 1 || !claim_is_used(&mine))
-		return 0;
-	return f->authority.site == self
-		       ? !claim_is_used(&f->authority)
-		       : first_look && claim_cmp(&mine, &f->authority) > 0;
-}
-
-static int claim(struct pass *p, struct replica_folder *f,
-	const struct store_view *view, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder now;
-	int rc = wants_claim(p, f, view, err);
-
-	if (rc <= 0)
-		return rc;
-	rc = pass_claim(p, &f->fid, &view->identity, err);
-	if (rc >= 0)
-		rc = replica_folder_by_row(
-			p->replica, f->id, &arena, &now, err);
-	if (rc == 0) {
-		f->authority = now.authority;
-		f->uidvalidity = now.uidvalidity;
-		f->guid = now.guid;
-	}
-	return rc;
-}
-
-static int put_identity(struct pass *p, const struct replica_folder *f,
-	const struct store_identity *id, uint32_t uidnext, struct err *err)
-{
-	struct change c =
-		pass_change(p, CHANGE_IDENTITY, 0, f->identity_by.stamp);
-
-	c.folder = f->fid;
-	c.uidvalidity = id->uidvalidity;
-	c.uidnext = uidnext;
-	c.guid = id->guid;
-	c.extra = id->extra ? id->extra : "";
-	return pass_put(p, &ID_ACCOUNT, &c, err);
-}
-
-/* UIDVALIDITY and GUID of the store, where they are ours to state. */
-static int diff_identity(struct pass *p, struct replica_folder *f,
-	const struct store_identity *id, struct err *err)
-{
-	const char *extra = id->extra ? id->extra : "";
-
-	if (f->p_uidvalidity && id->uidvalidity == f->p_uidvalidity &&
-		id->uidnext < f->p_uidnext) {
-		AUTO_FREE char *account = shell_word(p->account->name);
-		AUTO_FREE char *folder = shell_word(f->p_path);
-
-		f->stopped = "its UIDs went back: the mail was restored from "
-			     "an older copy";
-		return err_set(err, ERR_OPERATOR,
-			"account %s: folder %s: UIDNEXT went from %u back to "
-			"%u: restored from an older copy? (nothing of it is "
-			"logged; if it is right: packetboat on %s %s)",
-			p->account->name, f->p_path, f->p_uidnext, id->uidnext,
-			account, folder);
-	}
-	p->raised |= id->uidvalidity != f->p_uidvalidity ||
-		     id->uidnext != f->p_uidnext;
-	f->p_uidvalidity = id->uidvalidity;
-	f->p_uidnext = id->uidnext;
-	f->p_guid = id->guid;
-	f->p_extra = extra;
-	if (!ours(p, f) || (f->uidvalidity == id->uidvalidity &&
-				   id_equal(&f->guid, &id->guid) &&
-				   strcmp(f->extra, extra) == 0))
-		return 0;
-	return put_identity(p, f, id, 0, err);
-}
-
-/*
- * UIDNEXT is stated after the messages below it were logged: a peer that
- * hears of it before them has no numbers left to place them with. And it is
- * stated whatever they tell: they may be gone again when a peer is told.
- */
-static int diff_uidnext(struct diff *d, uint32_t before, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct pass *p = d->p;
-	const struct store_identity *id = &d->view->identity;
-	struct replica_folder now;
-	uint32_t next = id->uidnext;
-	int rc = replica_folder_by_row(p->replica, d->f.id, &arena, &now, err);
-
-	if (d->uid_waiting && d->uid_waiting < next)
-		next = d->uid_waiting;
-	d->f.p_uidnext = next; /* the rest is stated another time */
-	if (rc != 0 || !ours(p, &now) ||
-		(before >= next && now.uidnext >= next))
-		return rc < 0 ? rc : 0;
-	return put_identity(p, &now, id, next, err);
-}
-
 /* Not all at once: memory, and what a crash loses. */
 static int recommit(struct pass *p, const struct diff *d, struct err *err)
 {
@@ -425,6 +314,30 @@ static int births(struct diff *d, struct err *err)
 	return rc;
 }
 
+static int cmp_uid(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Has a message that was not placed the UID of one that was? */
+static bool uids_reused(struct diff *d)
+{
+	if (!d->left_count)
+		return false;
+	qsort(d->left, d->left_count, sizeof(*d->left), cmp_uid);
+	for (size_t i = 0; i < d->birth_count; i++) {
+		const struct store_message *m =
+			&d->view->messages[d->births[i]];
+
+		if (!m->doubled && bsearch(&m->uid, d->left, d->left_count,
+					   sizeof(*d->left), cmp_uid))
+			return true;
+	}
+	return false;
+}
+
 /* A folder whose files are all others than those placed was swapped. */
 static bool swapped(const struct diff *d)
 {
@@ -454,7 +367,19 @@ static int compare(struct diff *d, struct err *err)
 		d->f.stopped = "its files are not those known, and some are "
 			       "missing";
 	}
+	if (rc >= 0 && (d->went_back || uids_reused(d)))
+		return WENT_BACK;
 	return rc < 0 ? rc : births(d, err);
+}
+
+/* What was put of the folder is undone. */
+static int undo(struct pass *p, struct err *err)
+{
+	journal_abort(&p->journal);
+	p->result->changes -= p->puts;
+	p->puts = 0;
+	p->raised = false;
+	return journal_begin(&p->journal, p->account, err);
 }
 
 /* Undo, and say why the folder stands still until `packetboat on`. */
@@ -464,12 +389,9 @@ static int stop_folder(
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder f;
 	struct err quiet = ERR_INIT;
+	int rc = undo(p, &quiet);
 
-	journal_abort(&p->journal);
-	p->result->changes -= p->puts;
-	p->puts = 0;
 	p->result->stopped++;
-	int rc = journal_begin(&p->journal, p->account, &quiet);
 	if (rc >= 0)
 		rc = replica_folder_by_row(
 			p->replica, folder, &arena, &f, &quiet);
@@ -482,6 +404,31 @@ static int stop_folder(
 	if (rc < 0)
 		*err = quiet;
 	return ERR_OPERATOR;
+}
+
+static int mend_uids(struct pass *p, int64_t folder, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = undo(p, err);
+
+	if (rc >= 0)
+		rc = replica_folder_by_row(p->replica, folder, &arena, &f, err);
+	if (rc != 0 || !f.p_path)
+		return rc < 0 ? rc : 0;
+	rc = pass_uids_mend(p, &f, err);
+	if (rc <= 0)
+		return rc;
+	AUTO_FREE char *account = shell_word(p->account->name);
+	AUTO_FREE char *path = shell_word(f.p_path);
+	err_set(err, ERR_OPERATOR,
+		"account %s: folder %s: its UIDs went back: restored from an "
+		"older copy? (nothing of it is logged; if it is right: "
+		"packetboat on %s %s)",
+		p->account->name, f.p_path, account, path);
+	return stop_folder(p, folder,
+		"its UIDs went back: the mail was restored from an older copy",
+		err);
 }
 
 /*
@@ -507,13 +454,19 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		return 0;
 	}
 	uint32_t uidnext = d->f.p_uidnext;
-	rc = claim(p, &d->f, view, err);
-	if (rc >= 0)
-		rc = diff_identity(p, &d->f, &view->identity, err);
+	if (pass_uids_low(&d->f, &view->identity))
+		return WENT_BACK;
+	if (view->identity.uidvalidity == d->f.p_uidvalidity)
+		d->uid_floor = uidnext;
+	rc = pass_identity(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = compare(d, err);
-	if (rc >= 0)
-		rc = diff_uidnext(d, uidnext, err);
+	d->compared = rc == 0;
+	/* The rest is stated another time. */
+	if (d->uid_waiting && d->uid_waiting < d->f.p_uidnext)
+		d->f.p_uidnext = d->uid_waiting;
+	if (rc == 0)
+		rc = pass_uidnext(p, &d->f, &view->identity, uidnext, err);
 	return rc;
 }
 
@@ -525,6 +478,9 @@ static int read_view(struct pass *p, const struct replica_folder *f,
 
 	if (rc < 0)
 		return rc;
+	/* Some had a number, and are to have that again. */
+	if (pass_uids_low(f, &view->identity))
+		return 0;
 	rc = pass_wants_uids(p, f, view, err);
 	if (rc == 0)
 		return 0;
@@ -538,7 +494,8 @@ static int read_view(struct pass *p, const struct replica_folder *f,
 				p->store, f->p_path, STORE_UNLOCKED, view, err);
 }
 
-int pass_folder(struct pass *p, int64_t folder, struct err *err)
+/* Returns WENT_BACK when nothing was logged but what was before. */
+static int look_at(struct pass *p, int64_t folder, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct store_cookie cookie;
@@ -571,11 +528,15 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 					   sizeof(view.cookie.b)) == 0;
 	uint64_t waiting = p->result->waiting;
 	size_t absences = p->absence_count;
+	uint64_t damage = p->result->damaged;
 	rc = read_folder(p, &d, &view, err);
+	if (rc == WENT_BACK)
+		p->result->damaged = damage; /* undone, and found again */
 	free(d.births);
+	free(d.left);
 	if (rc == ERR_OPERATOR)
 		rc = stop_folder(p, folder, d.f.stopped, err);
-	if (rc >= 0) {
+	if (rc == 0) {
 		bool settled = !view.cookie.racy && !d.unresolved &&
 			       waiting == p->result->waiting && d.f.p_ino &&
 			       absences == p->absence_count;
@@ -585,12 +546,35 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 		d.f.cookie_good = settled;
 		if (!settled)
 			p->result->racy = true;
+		/* What is committed now is durable in the store. */
+		if (p->puts || p->raised)
+			d.f.p_dirs_ns = view.dir_ctime_ns;
+		/* The operator's word was for this once. */
+		if (d.compared && absences == p->absence_count)
+			d.f.guard_ok = false;
 		rc = replica_folder_place(p->replica, &d.f, err);
+		if (rc >= 0)
+			rc = pass_commit(p, err);
 	}
-	if (rc >= 0)
-		rc = pass_commit(p, err);
-	if (rc < 0)
+	if (rc != 0)
 		p->absence_count = absences;
 	store_view_free(&view);
 	return rc;
+}
+
+int pass_folder(struct pass *p, int64_t folder, struct err *err)
+{
+	int rc = look_at(p, folder, err);
+
+	for (int i = 0; rc == WENT_BACK && i < MENDINGS; i++) {
+		rc = mend_uids(p, folder, err);
+		if (rc == 0)
+			rc = look_at(p, folder, err);
+	}
+	return rc == WENT_BACK
+		       ? err_set(err, ERR_BUSY,
+				 "account %s: the UID list of a folder goes "
+				 "back at each look",
+				 p->account->name)
+		       : rc;
 }

@@ -91,6 +91,17 @@ int pass_cookie(struct pass *p, const struct replica_folder *f,
 /* Log that a folder is gone, once its messages are. */
 int pass_folder_gone(struct pass *p, int64_t folder, struct err *err);
 
+/* identity.c: is this site the folder's authority? */
+bool pass_is_ours(const struct pass *p, const struct replica_folder *f);
+/* What the view says of UIDVALIDITY and GUID, into f's placed half, and logged
+   where it is ours to state; with UIDNEXT, which is not logged yet. */
+int pass_identity(struct pass *p, struct replica_folder *f,
+	const struct store_view *view, struct err *err);
+/* Log UIDNEXT as it is in f's placed half, if it is above `before`, the one
+   known, and ours to state: after the messages below it were logged. */
+int pass_uidnext(struct pass *p, const struct replica_folder *f,
+	const struct store_identity *id, uint32_t before, struct err *err);
+
 /* The fields of a message's line, as far as a change can hold them. */
 const char *pass_extra(const struct store_message *m);
 
@@ -114,6 +125,14 @@ int pass_unresolved(struct pass *p, const struct replica_folder *f,
 int pass_wants_uids(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err);
 int pass_give_uids(
+	struct pass *p, const struct replica_folder *f, struct err *err);
+
+/* uidback.c: is UIDNEXT lower than it was? */
+bool pass_uids_low(
+	const struct replica_folder *f, const struct store_identity *id);
+/* Mend a UID list that went back. Returns 0; 1 if it is not the folder that is
+   known, and nothing was done. f as it was recorded. */
+int pass_uids_mend(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
 /* birth.c: a message that is in the store and not among the placed ones. */

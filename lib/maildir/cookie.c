@@ -211,11 +211,30 @@ static int sync_in(
 	return r < 0 ? err_set_os(err, -r, "fsync %s", path) : 0;
 }
 
+/* The names of folders, and of what is subscribed. */
+static int sync_roots(
+	struct maildir *m, const struct folder *f, struct err *err)
+{
+	const char *control = layout_control_root(m);
+	int r = sync_in(m, control, SUBSCRIPTIONS_FILE, err);
+
+	if (r == 0 && strcmp(control, f->control) != 0)
+		r = sync_in(m, control, ".", err);
+	if (r == 0 && strcmp(m->root, control) != 0 &&
+		strcmp(m->root, f->dir) != 0)
+		r = sync_in(m, m->root, ".", err);
+	return r;
+}
+
 int folder_sync(struct maildir *m, const char *path, struct err *err)
 {
 	AUTO_FOLDER struct folder f = {0};
 	int r = folder_init(m, path, &f, err);
 
+	if (r == 0 && f.inbox)
+		r = sync_roots(m, &f, err);
+	if (r == 0 && strcmp(f.dir, f.control) != 0)
+		r = sync_in(m, f.dir, ".", err);
 	if (r == 0)
 		r = sync_in(m, f.dir, "cur", err);
 	if (r == 0)
@@ -225,6 +244,6 @@ int folder_sync(struct maildir *m, const char *path, struct err *err)
 	if (r == 0)
 		r = sync_in(m, f.control, KEYWORDS_FILE, err);
 	if (r == 0)
-		r = dir_sync(m->store.os, f.control, err);
+		r = sync_in(m, f.control, ".", err);
 	return r;
 }

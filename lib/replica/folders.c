@@ -45,7 +45,7 @@ int64_t folder_row_make(
 	" born_log, born_lsn, messages, digest,"                               \
 	" p_path, p_ino, p_subscribed, p_uidvalidity, p_uidnext, p_guid,"      \
 	" p_extra, cookie, cookie_good, off, stopped, held_mail, guard_ok,"    \
-	" guard_count FROM folder "
+	" guard_count, p_dirs_ns FROM folder "
 
 struct claim folder_claim(sqlite3_stmt *st, int col)
 {
@@ -90,6 +90,7 @@ static int read_folder(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	f->held_mail = sqlite3_column_int64(st, 39) != 0;
 	f->guard_ok = sqlite3_column_int64(st, 40) != 0;
 	f->guard_count = (uint64_t)sqlite3_column_int64(st, 41);
+	f->p_dirs_ns = sqlite3_column_int64(st, 42);
 	if ((rc = read_by(r, st, 3, &f->path_by, err)) < 0 ||
 		(rc = read_by(r, st, 11, &f->identity_by, err)) < 0 ||
 		(rc = read_by(r, st, 15, &f->subscribed_by, err)) < 0 ||
@@ -180,14 +181,14 @@ int replica_folder_place(
 		"UPDATE folder SET p_path = ?, p_ino = ?, p_subscribed = ?,"
 		" p_uidvalidity = ?, p_uidnext = ?, p_guid = ?, p_extra = ?,"
 		" cookie = ?, cookie_good = ?, off = ?, stopped = ?,"
-		" guard_ok = ?, guard_count = ? WHERE id = ?",
-		"tiiiibtbiitiii", f->p_path, (int64_t)f->p_ino,
+		" guard_ok = ?, guard_count = ?, p_dirs_ns = ? WHERE id = ?",
+		"tiiiibtbiitiiii", f->p_path, (int64_t)f->p_ino,
 		(int64_t)f->p_subscribed, (int64_t)f->p_uidvalidity,
 		(int64_t)f->p_uidnext, f->p_guid.b, sizeof(f->p_guid.b),
 		f->p_extra ? f->p_extra : "", f->cookie, sizeof(f->cookie),
 		(int64_t)f->cookie_good, (int64_t)f->off,
 		f->stopped ? f->stopped : "", (int64_t)f->guard_ok,
-		(int64_t)f->guard_count, f->id);
+		(int64_t)f->guard_count, f->p_dirs_ns, f->id);
 }
 
 int replica_subs(struct replica *r, struct arena *arena,

@@ -159,12 +159,15 @@ struct replica_folder {
 	uint32_t p_uidvalidity, p_uidnext;
 	struct id128 p_guid;
 	const char *p_extra;
+	int64_t p_dirs_ns;    /* when its directories were changed last, as
+				 far as that is durable; 0 not known */
 	uint8_t cookie[64];
 	bool cookie_good;     /* false: look at the folder */
 	bool off;             /* logging switched off */
 	const char *stopped;  /* why nothing is logged or placed; "" */
 	bool held_mail;       /* ever held a message */
-	bool guard_ok;        /* the operator accepted a mass removal */
+	bool guard_ok;        /* the operator accepted a mass removal, or an
+				 older copy */
 	uint64_t guard_count; /* messages that wait for it; 0 none */
 };
 int replica_folders(struct replica *r, struct arena *arena,

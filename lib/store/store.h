@@ -200,7 +200,8 @@ struct store_ops {
 	int (*open)(struct store *s, const char *path, const char *base,
 		const char *name_hint, int *ret_fd, struct store_stat *ret,
 		struct err *err);
-	/* fsync of the directories and UID list that changes speak of. */
+	/* fsync of the directories and UID list that changes of a folder speak
+	   of; for INBOX also what lists the folders and subscriptions. */
 	int (*sync)(struct store *s, const char *path, struct err *err);
 
 	/* ---- changes ---- */

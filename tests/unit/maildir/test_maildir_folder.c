@@ -480,6 +480,51 @@ static void a_name_too_long_for_a_child_is_refused_before_any_move(void **state)
 	simdisk_free(d);
 }
 
+/* As a server renames a folder and changes subscriptions: nothing is synced. */
+static void rename_as_a_server(struct os *os, const struct shape *sh)
+{
+	const char *dot = sh->layout == MAILDIR_FS ? "" : ".";
+	static const char *const roots[] = {"/m", "/ctl"};
+
+	for (size_t i = 0; i < (sh->apart ? 2 : 1); i++) {
+		AUTO_FREE char *from = mem_printf(
+			"%s/%sD%sE", roots[i], dot, *dot ? "." : "/");
+		AUTO_FREE char *to = mem_printf("%s/%sZ", roots[i], dot);
+		AUTO_FREE char *tmp = mem_printf("%s/s.new", roots[i]);
+		AUTO_FREE char *list = mem_printf("%s/subscriptions", roots[i]);
+		int fd = os->ops->open(os, tmp, O_WRONLY | O_CREAT, 0600);
+
+		assert_int_equal(os->ops->pwrite(os, fd, "Z\n", 2, 0), 2);
+		os->ops->close(os, fd);
+		assert_int_equal(os->ops->rename(os, tmp, list), 0);
+		assert_int_equal(os->ops->rename(os, from, to), 0);
+	}
+}
+
+static void what_was_synced_with_inbox_survives_a_power_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SHAPES; i++) {
+		struct simdisk *d = fresh(&shapes[i]);
+		struct os *os = simdisk_os(d);
+		struct store *s = open_shape(os, &shapes[i]);
+		struct store_list list;
+		struct err err = ERR_INIT;
+
+		rename_as_a_server(os, &shapes[i]);
+		assert_done(s->ops->sync(s, "INBOX", &err), err);
+		simdisk_power_cut_mode(d, SIMDISK_ALL_LOST, 1);
+		assert_done(s->ops->list(s, &list, &err), err);
+		assert_int_equal(list.subscribed_count, 1);
+		assert_string_equal(list.subscribed[0], "Z");
+		store_list_free(&list);
+		has_folders(s, "A A/B A/B/C INBOX Z ");
+		folder_is(s, "Z", 13, "1.e");
+		s->ops->close(s);
+		simdisk_free(d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +539,8 @@ int main(void)
 		cmocka_unit_test(the_inode_of_a_folder_survives_a_rename),
 		cmocka_unit_test(
 			a_name_too_long_for_a_child_is_refused_before_any_move),
+		cmocka_unit_test(
+			what_was_synced_with_inbox_survives_a_power_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
