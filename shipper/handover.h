@@ -58,13 +58,14 @@ struct handover_result {
 	uint64_t size;         /* of the bundle; 0: nothing to hand over */
 	uint64_t missing;      /* bodies no mail has any more */
 	uint64_t damaged;      /* bodies that are not as they were logged */
-	uint64_t truncated;    /* logs that do not reach back far enough */
+	uint64_t written_out;  /* of the changes: from the state, because the
+				  segments do not reach back, or are damaged */
 };
 
 /*
  * Hand over to a carrier. Returns 0; 1 when there was nothing to hand over.
- * Errors: as the carrier's put_begin and put_commit; ERR_OPERATOR: a log does
- * not reach back to what the peer knows (comparison is needed).
+ * Errors: as the carrier's put_begin and put_commit; ERR_OPERATOR: a log is
+ * damaged (what it held was handed over from the state).
  */
 int handover_to_carrier(const struct handover_config *config,
 	struct carrier *carrier, struct handover_result *ret,

@@ -145,6 +145,11 @@ static void report(struct shipper *s, const struct config_peer *p,
 	else if (!s->following)
 		log_say(&s->log, LOG_LEVEL_INFO,
 			"peer %s: %s: nothing to hand over", p->name, where);
+	if (r->written_out)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %llu changes came from the state: the "
+			"segments do not reach back to what it knows",
+			p->name, (unsigned long long)r->written_out);
 	if (r->missing)
 		log_say(&s->log, LOG_LEVEL_WARNING,
 			"peer %s: %llu bodies are in no mail folder any more",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "gaps.h"
 #include "quarantine.h"
 #include "segment.h"
 #include "wire.h"
@@ -187,21 +188,39 @@ static int append_changes(
 	return rc < 0 ? rc : append_batch(log, &log->batch, w, err);
 }
 
+static int open_log(struct account *a, struct journal_log *log, const char *dir,
+	struct log_writer *w, struct err *err)
+{
+	struct segment_header header = {.log = log->at.known.log};
+	struct log_end end = {log->at.file_lsn, log->at.known.lsn,
+		log->at.known.chain, log->at.size};
+
+	memcpy(header.account, a->name, strlen(a->name));
+	int rc = log_writer_open(w, a->os, dir, &header, &end, err);
+
+	if (rc != ERR_ABSENT)
+		return rc;
+	/* Somebody removed its last file: it goes on in a new one. What peers
+	   lack comes from the state, and until they have it there is a gap. */
+	rc = gap_lost(a->replica, &log->at.known.log, 1, end.lsn,
+		"its segments were removed",
+		a->os->ops->wall_ns(a->os) / 1000000, err);
+	end.file_lsn = 0;
+	end.size = 0;
+	return rc < 0 ? rc : log_writer_open(w, a->os, dir, &header, &end, err);
+}
+
 static int write_log(
 	struct journal *j, struct journal_log *log, bool state, struct err *err)
 {
 	struct account *a = j->account;
-	struct segment_header header = {.log = log->at.known.log};
 	char hex[ID_HEX];
 	int64_t now_ms = a->os->ops->wall_ns(a->os) / 1000000;
-	struct log_end end = {log->at.file_lsn, log->at.known.lsn,
-		log->at.known.chain, log->at.size};
 	struct log_writer w;
 
-	id_hex(&header.log.folder, hex);
+	id_hex(&log->at.known.log.folder, hex);
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
-	memcpy(header.account, a->name, strlen(a->name));
-	int rc = log_writer_open(&w, a->os, dir, &header, &end, err);
+	int rc = open_log(a, log, dir, &w, err);
 	if (rc < 0)
 		return err_wrap(err, "log %s", dir);
 	rc = log_writer_begin(&w, (uint64_t)now_ms, err);
@@ -240,8 +259,8 @@ static int give_up_log(
 	*err = why;
 	err->code = ERR_OPERATOR;
 	return err_wrap(err,
-		"account %s: a log is damaged and was put aside: changes may "
-		"be missing at peers",
+		"account %s: a log is damaged and was put aside: what peers "
+		"lack of it is handed over from the state",
 		j->account->name);
 }
 

@@ -38,18 +38,45 @@ static struct change empty_change(struct account *a, enum change_kind kind)
 	return c;
 }
 
+/*
+ * The directory held the logs of earlier incarnations, too. None of them can be
+ * read any more: what peers lack of them is written out from the state.
+ */
+static int give_up(struct replica *r, struct journal *j, struct account *a,
+	struct replica_log *log, const char *why, struct err *err)
+{
+	struct change gap = empty_change(a, CHANGE_GAP);
+	AUTO_FREE char *reason = mem_dup_n(why, strnlen(why, 200));
+
+	gap.first = 1;
+	gap.end = log->known;
+	gap.reason = reason;
+	log->file_lsn = 0;
+	log->size = 0;
+	int rc = replica_log_set(r, log, err);
+	return rc < 0 ? rc : journal_put(j, &ID_ACCOUNT, &gap, err);
+}
+
+static bool lay_there(const struct replica *r, const struct replica_log *log,
+	const struct id128 *folder)
+{
+	return log->known.log.origin == replica_origin(r) && log->file_lsn &&
+	       log->known.lsn && id_equal(&log->known.log.folder, folder);
+}
+
 int quarantine_log(struct account *a, const struct id128 *folder,
 	const char *why, struct err *err)
 {
+	AUTO_ARENA struct arena arena = {0};
 	struct replica *r = a->replica;
 	struct log_id account_log = {
 		replica_origin(r), replica_incarnation(r), ID_ACCOUNT};
-	struct log_id damaged = account_log;
-	struct replica_log before, lost;
+	struct change begin = empty_change(a, CHANGE_BEGIN);
+	struct replica_log before, *logs;
 	struct journal j;
+	size_t count;
 	char hex[ID_HEX];
 
-	damaged.folder = *folder;
 	id_hex(folder, hex);
 	int rc = put_aside(a, hex, err);
 	if (rc >= 0)
@@ -59,74 +86,103 @@ int quarantine_log(struct account *a, const struct id128 *folder,
 	j.quarantining = true;
 	rc = replica_log_get(r, &account_log, true, &before, err);
 	if (rc >= 0)
-		rc = replica_log_get(r, &damaged, true, &lost, err);
+		rc = replica_logs(r, &arena, &logs, &count, err);
 	if (rc >= 0)
 		rc = replica_incarnation_new(r, err);
-	if (rc >= 0) {
-		struct change begin = empty_change(a, CHANGE_BEGIN);
-		begin.end = before.known;
+	begin.end = before.known;
+	if (rc >= 0)
 		rc = journal_put(&j, &ID_ACCOUNT, &begin, err);
-	}
-	if (rc >= 0 && lost.known.lsn) {
-		struct change gap = empty_change(a, CHANGE_GAP);
-		AUTO_FREE char *reason = mem_dup_n(why, strnlen(why, 200));
-
-		gap.first = 1;
-		gap.end = lost.known;
-		gap.reason = reason;
-		rc = journal_put(&j, &ID_ACCOUNT, &gap, err);
-	}
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		if (lay_there(r, &logs[i], folder))
+			rc = give_up(r, &j, a, &logs[i], why, err);
 	if (rc >= 0)
 		rc = journal_commit(&j, false, err);
 	journal_abort(&j);
 	return rc;
 }
 
-int quarantine_ask(
-	struct account *a, const struct id128 *folder, struct err *err)
+/* ---- what the shipper asks for ---- */
+
+static int set_asked(struct account *a, const char *text, struct err *err)
 {
-	char hex[ID_HEX];
 	int rc = replica_begin(a->replica, err);
 
-	id_hex(folder, hex);
 	if (rc >= 0)
-		rc = replica_text_set(a->replica, ASKED, hex, err);
+		rc = replica_text_set(a->replica, ASKED, text, err);
 	if (rc >= 0)
 		rc = replica_commit(a->replica, err);
 	replica_rollback(a->replica);
 	return rc;
 }
 
+int quarantine_ask(
+	struct account *a, const struct id128 *folder, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *asked;
+	char hex[ID_HEX];
+	int rc = replica_text_get(a->replica, ASKED, &arena, &asked, err);
+
+	id_hex(folder, hex);
+	if (rc < 0 || strstr(asked, hex))
+		return rc;
+	AUTO_FREE char *text =
+		mem_printf("%s%s%s", asked, *asked ? " " : "", hex);
+	return set_asked(a, text, err);
+}
+
+/*
+ * Only what we find damaged ourselves: not what was asked before a new
+ * incarnation, or a disk that failed for a moment. Returns 1 if it is.
+ */
+static int is_damaged(struct account *a, const struct id128 *folder,
+	struct err *why, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	size_t count;
+	char hex[ID_HEX];
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	id_hex(folder, hex);
+	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		const struct position *known = &logs[i].known;
+		struct log_end end = {logs[i].file_lsn, known->lsn,
+			known->chain, logs[i].size};
+
+		if (lay_there(a->replica, &logs[i], folder) &&
+			log_verify(a->os, dir, known->log.incarnation, &end,
+				why) == ERR_CORRUPT)
+			return 1;
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int quarantine_asked(struct account *a, struct err *why, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct replica_log log = {0};
-	struct id128 folder;
-	const char *hex;
-	int rc = replica_text_get(a->replica, ASKED, &arena, &hex, err);
+	const char *asked;
+	int found = 0;
+	int rc = replica_text_get(a->replica, ASKED, &arena, &asked, err);
 
-	if (rc < 0 || !*hex || id_from_hex(hex, &folder) < 0)
+	if (rc < 0 || !*asked)
 		return rc;
-	struct log_id id = {replica_origin(a->replica),
-		replica_incarnation(a->replica), folder};
-	rc = replica_log_get(a->replica, &id, false, &log, err);
-	if (rc < 0)
-		return rc;
-	/* Only what we find damaged ourselves: not what was asked before a
-	   new incarnation, or a disk that failed for a moment. */
-	struct log_end end = {
-		log.file_lsn, log.known.lsn, log.known.chain, log.size};
-	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
-	bool bad = rc == 0 && log.known.lsn &&
-		   log_verify(a->os, dir, id.incarnation, &end, why) ==
-			   ERR_CORRUPT;
-	if (bad && (rc = quarantine_log(a, &folder, why->text, err)) < 0)
-		return rc;
-	rc = replica_begin(a->replica, err);
+	for (; *asked && rc >= 0; asked += strspn(asked, " ")) {
+		size_t len = strcspn(asked, " ");
+		AUTO_FREE char *hex = mem_dup_n(asked, len);
+		struct id128 folder;
+
+		asked += len;
+		if (id_from_hex(hex, &folder) < 0)
+			continue;
+		rc = is_damaged(a, &folder, why, err);
+		if (rc > 0) {
+			found = 1;
+			rc = quarantine_log(a, &folder, why->text, err);
+		}
+	}
 	if (rc >= 0)
-		rc = replica_text_set(a->replica, ASKED, "", err);
-	if (rc >= 0)
-		rc = replica_commit(a->replica, err);
-	replica_rollback(a->replica);
-	return rc < 0 ? rc : bad;
+		rc = set_asked(a, "", err);
+	return rc < 0 ? rc : found;
 }

@@ -5,8 +5,9 @@
  * Its directory is renamed to "<folder>.damaged-<ms>" and kept for the
  * operator. A new incarnation begins: its account log starts with a record
  * that names the end of the one before, and a gap record that says which
- * changes of the damaged log are lost. Peers that had not got them are told,
- * status says so and programs exit with 3 until a comparison repairs it.
+ * changes of the damaged log can no longer be read. They are written out from
+ * the state for the peers that had not got them; until all of these have,
+ * status says so and exits with 3.
  */
 #ifndef PB_QUARANTINE_H
 #define PB_QUARANTINE_H

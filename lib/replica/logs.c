@@ -7,8 +7,8 @@
 
 #define MET_KEPT 64 /* positions kept per log to tell repeats by */
 
-#define LOG_COLUMNS \
-	"SELECT id, lsn, chain, file_lsn, size, stated_lsn, stated_ms," \
+#define LOG_COLUMNS                                                            \
+	"SELECT id, lsn, chain, file_lsn, size, stated_lsn, stated_ms,"        \
 	" applied, origin, incarnation, folder FROM log "
 
 static void read_log(sqlite3_stmt *st, struct replica_log *ret)
@@ -58,11 +58,10 @@ int replica_log_set(
 	int rc = sql_run(r, err,
 		"UPDATE log SET lsn = ?, chain = ?, file_lsn = ?, size = ?,"
 		" stated_lsn = ?, stated_ms = ?, applied = ? WHERE id = ?",
-		"iiiiiiii", (int64_t)log->known.lsn,
-		(int64_t)log->known.chain, (int64_t)log->file_lsn, log->size,
-		(int64_t)log->stated_lsn, log->stated_ms,
-		(int64_t)log->applied, log->id);
-	if (rc < 0)
+		"iiiiiiii", (int64_t)log->known.lsn, (int64_t)log->known.chain,
+		(int64_t)log->file_lsn, log->size, (int64_t)log->stated_lsn,
+		log->stated_ms, (int64_t)log->applied, log->id);
+	if (rc < 0 || !log->known.chain)
 		return rc;
 	rc = sql_run(r, err, "INSERT OR REPLACE INTO met VALUES(?, ?, ?)",
 		"iii", log->id, (int64_t)log->known.lsn,
@@ -79,8 +78,8 @@ int replica_log_set(
 int replica_logs(struct replica *r, struct arena *arena,
 	struct replica_log **ret, size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		LOG_COLUMNS "ORDER BY folder, origin, incarnation", "");
+	sqlite3_stmt *st =
+		sql(r, err, LOG_COLUMNS "ORDER BY folder, origin, id", "");
 	struct replica_log *list = NULL;
 	size_t count = 0, cap = 0;
 	int rc;
@@ -104,30 +103,16 @@ int replica_logs(struct replica *r, struct arena *arena,
 	return rc;
 }
 
-int replica_log_lost(
-	struct replica *r, const struct replica_log *log, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM gap WHERE log = ? AND first <= 1"
-		" AND last >= ?",
-		"ii", log->id, (int64_t)log->known.lsn);
-
-	if (!st)
-		return ERR_IO;
-	int rc = sql_step(r, st, err);
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
-}
-
 int replica_log_agrees(struct replica *r, const struct replica_log *log,
 	uint64_t lsn, uint64_t chain, struct err *err)
 {
 	if (!lsn)
 		return 1;
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT chain FROM met WHERE log = ? AND lsn = ?", "ii",
-		log->id, (int64_t)lsn);
+	if (!chain)
+		return 0;
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT chain FROM met WHERE log = ? AND lsn = ?",
+			"ii", log->id, (int64_t)lsn);
 	if (!st)
 		return ERR_IO;
 	int rc = sql_step(r, st, err);

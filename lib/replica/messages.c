@@ -525,17 +525,15 @@ int replica_stray(
 		(int64_t)m->p_ino);
 }
 
-int replica_dots(struct replica *r, int64_t id, struct arena *arena,
+/* Rows of (log, lsn), into the arena. */
+static int dot_list(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	struct dot **ret, size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT log, lsn FROM dot WHERE message = ?"
-		" AND dead_log = 0 ORDER BY log, lsn",
-		"i", id);
 	struct dot *list = NULL;
 	size_t count = 0, cap = 0;
 	int rc;
 
+	*ret_count = 0;
 	if (!st)
 		return ERR_IO;
 	while ((rc = sql_step(r, st, err)) > 0) {
@@ -558,6 +556,30 @@ int replica_dots(struct replica *r, int64_t id, struct arena *arena,
 	*ret = list;
 	*ret_count = count;
 	return rc;
+}
+
+int replica_dots(struct replica *r, int64_t id, struct arena *arena,
+	struct dot **ret, size_t *ret_count, struct err *err)
+{
+	return dot_list(r,
+		sql(r, err,
+			"SELECT log, lsn FROM dot WHERE message = ?"
+			" AND dead_log = 0 ORDER BY log, lsn",
+			"i", id),
+		arena, ret, ret_count, err);
+}
+
+int replica_dots_with_hash(struct replica *r, const struct hash *hash,
+	struct arena *arena, struct dot **ret, size_t *ret_count,
+	struct err *err)
+{
+	return dot_list(r,
+		sql(r, err,
+			"SELECT d.log, d.lsn FROM message m JOIN dot d"
+			" ON d.message = m.id WHERE m.hash = ? AND m.dead = 0"
+			" AND d.dead_log = 0 LIMIT 64",
+			"b", hash->b, sizeof(hash->b)),
+		arena, ret, ret_count, err);
 }
 
 int replica_message_stamp(

@@ -84,15 +84,13 @@ int replica_log_get(struct replica *r, const struct log_id *id, bool make,
 	struct replica_log *ret, struct err *err);
 int replica_log_set(struct replica *r, const struct replica_log *log,
 	struct err *err);
-/* All logs; array in the arena, by folder, origin, incarnation. */
+/* All logs; array in the arena, by folder, origin, and when they were met: of
+   our own, in the order in which they were begun. */
 int replica_logs(struct replica *r, struct arena *arena,
 	struct replica_log **ret, size_t *ret_count, struct err *err);
-/* Is all of this log recorded as lost (a gap)? 1 or 0. */
-int replica_log_lost(struct replica *r, const struct replica_log *log,
-	struct err *err);
 /*
  * Does chain agree with what was known of this log at lsn? Returns 1 agrees,
- * 0 not known any more, ERR_CONFLICT it differs (a rollback).
+ * 0 not known any more, or chain is 0 (not known there), ERR_CONFLICT it differs (a rollback).
  */
 int replica_log_agrees(struct replica *r, const struct replica_log *log,
 	uint64_t lsn, uint64_t chain, struct err *err);
@@ -281,6 +279,10 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 int replica_message_with_guid(struct replica *r, const struct hash *hash,
 	const char *guid, int64_t after, struct arena *arena,
 	struct replica_message *ret, struct err *err);
+/* Living dots of living messages with this body; in the arena. */
+int replica_dots_with_hash(struct replica *r, const struct hash *hash,
+	struct arena *arena, struct dot **ret, size_t *ret_count,
+	struct err *err);
 /* Does a living message that lies nowhere yet have this body? 1 or 0. */
 int replica_hash_awaited(struct replica *r, const struct hash *hash,
 	struct err *err);

@@ -133,7 +133,7 @@ static int reader_list(struct log_reader *r, struct err *err)
 		AUTO_FREE char *path =
 			log_file_path(r->dir, r->incarnation, r->end.file_lsn);
 
-		return err_set(err, ERR_CORRUPT,
+		return err_set(err, ERR_ABSENT,
 			"%s: missing, and the log ends in it", path);
 	}
 	return 0;

@@ -68,7 +68,8 @@ void frame_free(struct frame *frame);
 
 /*
  * The end of a log as the replica state records it.
- * All zero: the log has no file yet.
+ * All zero: the log has no file yet. Only file_lsn and size zero: it has none
+ * any more, all of it was truncated; the next one goes on from lsn and chain.
  */
 struct log_end {
 	uint64_t file_lsn; /* first lsn of the last file (part of its name) */
@@ -170,9 +171,10 @@ struct log_writer {
  * the next begin starts a new one, and cuts it back.
  * Parameters: dir holds this log's files; header gives log and account
  * (first_lsn, base_ms and chain_before are set here as files are begun).
- * Errors: ERR_CORRUPT if the last file is missing, shorter than the durable
- * end or another log's (the caller quarantines the log); ERR_LIMIT if a newer
- * packetboat began it; ERR_IO. On failure there is nothing to close.
+ * Errors: ERR_ABSENT if the last file is missing (the caller begins a new one:
+ * an end without a file, same lsn and chain); ERR_CORRUPT if it is shorter than
+ * the durable end or another log's (the caller quarantines the log); ERR_LIMIT
+ * if a newer packetboat began it; ERR_IO. On failure there is nothing to close.
  */
 int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
 	const struct segment_header *header, const struct log_end *end,
@@ -228,9 +230,9 @@ struct log_reader {
 };
 
 /*
- * Returns 0. Errors: ERR_ABSENT: the files do not reach back to from_lsn
- * (truncated: the caller writes the changes out from the state);
- * ERR_CORRUPT: a file in the middle is missing or damaged. On failure there
+ * Returns 0. Errors: ERR_ABSENT: the files do not reach back to from_lsn, or
+ * the last is missing (truncated: the caller writes the changes out from the
+ * state); ERR_CORRUPT: a file in the middle is missing or damaged. On failure there
  * is nothing to close.
  */
 int log_reader_open(struct log_reader *r, struct os *os, const char *dir,

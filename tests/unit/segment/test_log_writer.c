@@ -271,12 +271,52 @@ static void a_last_file_that_is_not_whole_is_damage(void **state)
 	assert_says(f.err, "ends inside its header");
 	f.durable = good;
 	f.durable.file_lsn = 2;
-	assert_int_equal(try_open(&f), ERR_CORRUPT);
+	assert_int_equal(try_open(&f), ERR_ABSENT);
 	assert_says(f.err, "missing");
 	f.durable = good;
 	simdisk_damage(f.d, path, 30, 4);
 	assert_int_equal(try_open(&f), ERR_CORRUPT);
 	assert_says(f.err, "checksum");
+	simdisk_free(f.d);
+}
+
+/* All of its files were truncated: the chain goes on. */
+static void a_log_without_files_goes_on_where_it_ended(void **state)
+{
+	struct fixture f = fresh();
+	AUTO_FREE char *old = path_of(1);
+	struct log_reader r;
+	uint64_t lsn, chain;
+
+	(void)state;
+	open_log(&f);
+	append(&f, 2);
+	commit(&f);
+	log_writer_close(&f.w);
+	lsn = f.durable.lsn;
+	chain = f.durable.chain;
+	f.durable.file_lsn = 0;
+	f.durable.size = 0;
+	assert_ok(
+		log_verify(f.os, LOG_DIR, LOG_INCARNATION, &f.durable, &f.err),
+		f.err);
+	open_log(&f);
+	assert_false(there(&f, old));
+	append(&f, 1);
+	assert_int_equal(f.w.header.first_lsn, lsn + 1);
+	assert_int_equal(f.w.header.chain_before, chain);
+	commit(&f);
+	log_writer_close(&f.w);
+	assert_int_equal(log_reader_open(&r, f.os, LOG_DIR, LOG_INCARNATION,
+				 &f.durable, lsn, &f.err),
+		ERR_ABSENT);
+	assert_ok(log_reader_open(&r, f.os, LOG_DIR, LOG_INCARNATION,
+			  &f.durable, lsn + 1, &f.err),
+		f.err);
+	log_reader_close(&r);
+	assert_ok(
+		log_verify(f.os, LOG_DIR, LOG_INCARNATION, &f.durable, &f.err),
+		f.err);
 	simdisk_free(f.d);
 }
 
@@ -541,6 +581,7 @@ int main(void)
 		cmocka_unit_test(
 			what_was_begun_beyond_the_durable_end_is_removed),
 		cmocka_unit_test(a_last_file_that_is_not_whole_is_damage),
+		cmocka_unit_test(a_log_without_files_goes_on_where_it_ended),
 		cmocka_unit_test(another_log_is_not_appended_to),
 		cmocka_unit_test(a_failed_writer_refuses_everything),
 		cmocka_unit_test(a_failed_write_fails_the_writer),

@@ -1,0 +1,322 @@
+#include "cargo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "err.h"
+#include "fold.h"
+#include "quarantine.h"
+#include "segment.h"
+
+#define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
+
+/* Is this site the folder's home? Of an INBOX without mail nobody is yet:
+   what is said of the folder itself, `unclaimed`, is everybody's to say. */
+static int is_home(struct packing *p, const struct id128 *fid, bool unclaimed,
+	struct err *err)
+{
+	struct replica_folder f;
+
+	if (id_is_account(fid))
+		return 1;
+	int rc = replica_folder_by_fid(
+		p->account.replica, fid, &p->arena, &f, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return f.authority.term
+		       ? f.authority.site == p->config->self->pub.origin
+		       : unclaimed;
+}
+
+static int keep_home_changes(
+	struct packing *p, struct change_batch *batch, struct err *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		int home = is_home(p, &batch->items[i].folder, true, err);
+
+		if (home < 0)
+			return home;
+		if (home)
+			batch->items[kept++] = batch->items[i];
+	}
+	batch->count = kept;
+	return 0;
+}
+
+static bool knows_dot(const struct packing *p, const struct dot *dot)
+{
+	if (!dot->lsn)
+		return false;
+	if (dot->log.origin == p->config->peer->origin)
+		return true;
+	for (size_t i = 0; i < p->log_count; i++)
+		if (log_id_cmp(&p->logs[i].known.log, &dot->log) == 0)
+			return dot->lsn <= p->from[i];
+	return false;
+}
+
+/* Does it have, and keep, a message with this body? */
+static int peer_has_body(
+	struct packing *p, const struct hash *hash, struct err *err)
+{
+	struct dot *dots;
+	size_t count;
+	int rc = replica_dots_with_hash(
+		p->account.replica, hash, &p->arena, &dots, &count, err);
+
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = knows_dot(p, &dots[i]);
+	return rc;
+}
+
+/* The body of what a COPY or MOVE speaks of. */
+static int peer_has_source(
+	struct packing *p, const struct change *c, struct err *err)
+{
+	const struct dot *dot = c->kind == CHANGE_COPY ? &c->source : &c->dot;
+
+	/* Written out from the state it names no source. */
+	return knows_dot(p, dot) || (c->kind == CHANGE_COPY && !dot->lsn &&
+					    peer_has_body(p, &c->hash, err));
+}
+
+static int note_bodies(
+	struct packing *p, const struct change_batch *batch, struct err *err)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct change *c = &batch->items[i];
+		struct replica_message m;
+		int rc;
+
+		if (c->kind != CHANGE_SAVE && c->kind != CHANGE_COPY &&
+			c->kind != CHANGE_MOVE)
+			continue;
+		rc = replica_message_by_dot(
+			p->account.replica, &c->dot, &p->arena, &m, err);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			continue; /* expunged since */
+		rc = c->kind == CHANGE_SAVE ? 0 : peer_has_source(p, c, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			lading_want(p->lading, p->index, &c->hash, c->size, 0);
+	}
+	return 0;
+}
+
+/* Changes that bring whoever knows a log up to `from` to `to`. */
+static int put_section(struct packing *p, size_t log,
+	struct change_batch *batch, const struct position *from,
+	const struct position *to, uint64_t base_ms, struct err *err)
+{
+	AUTO_BUF struct buf payload = BUF_INIT;
+	int rc = 0;
+
+	if (id_is_account(&from->log.folder))
+		rc = keep_home_changes(p, batch, err);
+	if (rc >= 0)
+		rc = note_bodies(p, batch, err);
+	/* Nothing for this peer: its position can wait. */
+	if (rc < 0 || !batch->count)
+		return rc;
+	struct change_context ctx = {from->log, from->lsn + 1, base_ms};
+	change_encode(&ctx, batch->items, batch->count, &payload);
+	struct parcel_changes c = {
+		.account = p->account.name,
+		.from = *from,
+		.to = *to,
+		.base_ms = base_ms,
+		.first_lsn = ctx.first_lsn,
+		.payload = payload.data,
+		.len = payload.len,
+	};
+	p->result->changes += batch->count;
+	rc = lading_changes(p->lading, &c, err);
+	lading_sent(p->lading, p->index, p->logs[log].id, to);
+	return rc;
+}
+
+/* ---- from the segments ---- */
+
+static int put_folded(struct packing *p, size_t log,
+	const struct change_batch *batch, const struct position *from,
+	const struct position *to, uint64_t base_ms, struct err *err)
+{
+	struct change_batch folded = {0};
+
+	fold_changes(batch->items, batch->count, FOLD_DROP_DEAD, &folded);
+	int rc = put_section(p, log, &folded, from, to, base_ms, err);
+	change_batch_free(&folded);
+	return rc;
+}
+
+/* Where the reading of one log stands. */
+struct span {
+	struct change_batch batch;
+	struct position from, to;
+	uint64_t base_ms;
+};
+
+static int take_frame(struct packing *p, size_t log, struct span *s,
+	struct frame *frame, struct err *err)
+{
+	uint64_t last = frame->first_lsn + frame->count - 1;
+	int rc = 0;
+
+	if (frame->kind != FRAME_CHANGES) {
+		s->to.chain = frame->chain;
+		return 0;
+	}
+	if (last <= p->from[log])
+		return 0;
+	if (s->batch.count && s->batch.count + frame->count > SECTION_CHANGES) {
+		rc = put_folded(
+			p, log, &s->batch, &s->from, &s->to, s->base_ms, err);
+		change_batch_free(&s->batch);
+		s->batch = (struct change_batch){0};
+		s->from = s->to;
+	}
+	if (!s->batch.count)
+		s->base_ms = frame->base_ms;
+	struct change_context ctx = {
+		s->from.log, frame->first_lsn, frame->base_ms};
+	if (rc >= 0)
+		rc = change_decode(&ctx, frame->payload.data,
+			frame->payload.len, &s->batch, err);
+	s->to.lsn = last;
+	s->to.chain = frame->chain;
+	return rc;
+}
+
+/*
+ * All that the segments say behind *from, which is moved along. Errors:
+ * ERR_ABSENT: they do not reach back that far; ERR_CORRUPT.
+ */
+static int read_segments(
+	struct packing *p, size_t i, struct position *from, struct err *err)
+{
+	const struct replica_log *log = &p->logs[i];
+	struct log_end end = {
+		log->file_lsn, log->known.lsn, log->known.chain, log->size};
+	struct span s = {.from = *from, .to = *from};
+	struct log_reader reader;
+	struct frame frame = {0};
+	char hex[ID_HEX];
+
+	id_hex(&log->known.log.folder, hex);
+	AUTO_FREE char *dir = mem_printf("%s/%s", p->account.log_dir, hex);
+	int rc = log_reader_open(&reader, p->config->os, dir,
+		log->known.log.incarnation, &end, from->lsn + 1, err);
+	if (rc < 0)
+		return rc;
+	while ((rc = log_reader_next(&reader, &frame, err)) > 0) {
+		rc = take_frame(p, i, &s, &frame, err);
+		frame_free(&frame);
+		if (rc < 0)
+			break;
+	}
+	log_reader_close(&reader);
+	/* The end is the durable one: statements behind it are chained too. */
+	s.to = log->known;
+	if (rc >= 0 && s.to.lsn > s.from.lsn) {
+		rc = put_folded(p, i, &s.batch, &s.from, &s.to, s.base_ms, err);
+		s.from = s.to;
+	}
+	change_batch_free(&s.batch);
+	*from = s.from;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- from the state ---- */
+
+static uint64_t oldest_ms(const struct change_batch *batch)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		uint64_t ms = STAMP_MS(batch->items[i].by.stamp);
+
+		if (ms && ms < least)
+			least = ms;
+	}
+	return least == UINT64_MAX ? 0 : least;
+}
+
+/*
+ * The chain value at the end of a slice is known only where the log ends: for
+ * the others 0 says so, and the receiver takes any.
+ */
+static int write_out(
+	struct packing *p, size_t i, struct position from, struct err *err)
+{
+	const struct position *end = &p->logs[i].known;
+	int rc = 0;
+
+	while (from.lsn < end->lsn && rc >= 0) {
+		struct change_batch batch = {0};
+		struct position to = {from.log, 0, 0};
+
+		rc = replica_write_out(p->account.replica, &from.log, from.lsn,
+			end->lsn, &batch, &to.lsn, err);
+		if (to.lsn == end->lsn)
+			to.chain = end->chain;
+		p->result->written_out += batch.count;
+		if (rc >= 0)
+			rc = put_section(p, i, &batch, &from, &to,
+				oldest_ms(&batch), err);
+		change_batch_free(&batch);
+		from = to;
+	}
+	return rc;
+}
+
+/* ---- the logs ---- */
+
+/* Damage is told, and the writer is to look; the peer goes without nothing. */
+static int add_log(
+	struct packing *p, size_t i, struct err *damage, struct err *err)
+{
+	struct position from = {
+		p->logs[i].known.log, p->from[i], p->from_chain[i]};
+	int rc = read_segments(p, i, &from, err);
+
+	if (rc != ERR_ABSENT && rc != ERR_CORRUPT)
+		return rc;
+	if (rc == ERR_CORRUPT) {
+		*damage = *err;
+		rc = quarantine_ask(&p->account, &from.log.folder, err);
+		if (rc < 0)
+			return rc;
+	}
+	return write_out(p, i, from, err);
+}
+
+int cargo_add(struct packing *p, struct err *err)
+{
+	struct err damage = ERR_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
+		const struct replica_log *log = &p->logs[i];
+
+		if (log->known.log.origin != p->config->self->pub.origin ||
+			log->known.lsn <= p->from[i])
+			continue;
+		rc = is_home(p, &log->known.log.folder, false, err);
+		if (rc > 0)
+			rc = add_log(p, i, &damage, err);
+	}
+	if (rc < 0 || !damage.code)
+		return rc < 0 ? rc : 0;
+	*err = damage;
+	err->code = ERR_OPERATOR;
+	return err_wrap(err,
+		"account %s: a log is damaged; what it held was handed over "
+		"from the state",
+		p->account.name);
+}

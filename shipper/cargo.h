@@ -1,0 +1,38 @@
+/*
+ * cargo: the changes of our own logs that a peer lacks, packed.
+ *
+ * From the segments where they reach back to what the peer knows; else, and
+ * where they are damaged, written out from the state (lib/replica). The peer
+ * sees no difference: sections from position to position, folded.
+ */
+#ifndef PB_CARGO_H
+#define PB_CARGO_H
+
+#include "lading.h"
+
+struct err;
+
+/* One account being packed. */
+struct packing {
+	struct lading *lading;
+	const struct handover_config *config;
+	struct handover_result *result;
+	struct account account;
+	size_t index;
+	const struct id128 *medium; /* NULL: no carrier, nothing recorded */
+	const struct carrier_list *lying;
+	struct replica_log *logs;
+	uint64_t *from; /* per log: lsn the peer knows, or will */
+	uint64_t *from_chain;
+	size_t log_count;
+	struct arena arena;
+};
+
+/*
+ * Pack all of them, the account logs first.
+ * Errors: ERR_OPERATOR: a log is damaged; what it held was packed all the
+ * same, and the writer asked to put it aside.
+ */
+int cargo_add(struct packing *p, struct err *err);
+
+#endif
