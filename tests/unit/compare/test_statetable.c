@@ -658,10 +658,9 @@ static void a_table_larger_than_a_reader_takes_is_not_written(void **state)
 #define SANITIZED 1
 #endif
 #endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
+/* A sanitizer's shadow is not ours to count. */
+#ifndef SANITIZED
 static void write_and_read(const struct made_folder *f, unsigned columns)
 {
 	struct statetable_header h = header_of(f, columns);
@@ -700,8 +699,6 @@ static void a_100000_message_folder_fits_64_mib(void **state)
 	struct made_folder f;
 
 	(void)state;
-	if (SANITIZED)
-		skip(); /* its shadow is not ours */
 	made_folder_noise(&m, &f, 100000);
 	for (size_t i = 0; i < 2; i++) {
 		int status;
@@ -723,6 +720,7 @@ static void a_100000_message_folder_fits_64_mib(void **state)
 	}
 	made_folder_free(&f);
 }
+#endif
 
 int main(void)
 {
@@ -745,7 +743,9 @@ int main(void)
 		cmocka_unit_test(what_a_reader_would_refuse_is_not_written),
 		cmocka_unit_test(
 			a_table_larger_than_a_reader_takes_is_not_written),
+#ifndef SANITIZED
 		cmocka_unit_test(a_100000_message_folder_fits_64_mib),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
