@@ -3,6 +3,7 @@ what depends on the order of events.  No mail server is needed.  The programs
 are found in $PB_BIN."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -146,10 +147,12 @@ class Site:
         self.line(base, name, extra)
 
     def line(self, base, name='', extra=''):
-        """Gives a message the next UID."""
+        """Gives a message the next UID, which nobody gets again."""
         lines = self.uidlist(name)
+        before, after = re.split(r' N\d+', lines[0])
         uid = max([int(lines[0].split(' N')[1].split()[0]) - 1] +
                   [int(line.split()[0]) for line in lines[1:]]) + 1
+        lines[0] = '%s N%d%s' % (before, uid + 1, after)
         lines.append('%d %s:%s' % (uid, extra and extra + ' ', base))
         self.uidlist(name, *lines)
 
