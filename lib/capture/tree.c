@@ -22,6 +22,7 @@ struct tree {
 	int64_t *vanished; /* rows of folders that were placed and are not
 			      in the store */
 	size_t vanished_count;
+	bool placed; /* something was recorded as placed */
 };
 
 static void take(struct tree *t, size_t listed, size_t known)
@@ -38,6 +39,7 @@ static int place_path(
 	f->p_path = t->list.folders[listed].path;
 	f->p_ino = t->list.folders[listed].ino;
 	f->cookie_good = false;
+	t->placed = true;
 	return replica_folder_place(t->p->replica, f, err);
 }
 
@@ -267,6 +269,7 @@ static int birth(struct tree *t, size_t i, struct err *err)
 	f.p_extra = id.extra ? id.extra : "";
 	f.cookie_good = false;
 	t->row[i] = f.id;
+	t->placed = true;
 	return replica_folder_place(p->replica, &f, err);
 }
 
@@ -445,7 +448,8 @@ int pass_tree(struct pass *p, struct arena *arena, struct err *err)
 		if (rc >= 0)
 			rc = sub_names(&t, err);
 	}
-	if (rc >= 0 && p->puts)
+	/* A folder that is undone must not take this with it. */
+	if (rc >= 0 && (p->puts || t.placed))
 		rc = pass_commit(p, err);
 	store_list_free(&t.list);
 	p->vanished = t.vanished;

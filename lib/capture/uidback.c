@@ -76,6 +76,15 @@ static bool has_uid(const uint32_t *sorted, size_t count, uint32_t uid)
 
 /* ---- is it the folder that is known? ---- */
 
+static void know_absent(struct mending *m, const struct replica_message *row)
+{
+	m->other |=
+		!damage_keeps(row) && row->p_uid >= m->view->identity.uidnext;
+	m->gone = mem_grow(m->gone, m->gone_count + 1, sizeof(*m->gone));
+	m->gone[m->gone_count++] = row->p_uid;
+}
+
+/* A dead one, which the applier has yet to remove, has its UID until then. */
 static int know_row(
 	void *arg, const struct replica_message *row, struct err *err)
 {
@@ -84,18 +93,15 @@ static int know_row(
 		store_view_find(m->view, row->p_base);
 
 	(void)err;
-	if (row->dead)
-		return 0; /* the applier has yet to remove it */
 	if (!there) {
-		m->other |= !damage_keeps(row) &&
-			    row->p_uid >= m->view->identity.uidnext;
-		m->gone =
-			mem_grow(m->gone, m->gone_count + 1, sizeof(*m->gone));
-		m->gone[m->gone_count++] = row->p_uid;
+		if (!row->dead)
+			know_absent(m, row);
 		return 0;
 	}
-	m->other |= row->p_ino && row->p_ino != there->ino;
 	struct known *k = &m->known[there - m->view->messages];
+	if (row->dead && k->uid)
+		return 0; /* a stray of one that lives shares its file */
+	m->other |= !row->dead && row->p_ino && row->p_ino != there->ino;
 	k->uid = row->p_uid;
 	if (!there->uid)
 		k->extra = arena_dup(

@@ -95,27 +95,103 @@ void mailuser_heal(struct mailuser *u)
 		make(u, "INBOX", 100000);
 }
 
-/* One more line, under the next UID. */
+struct list {
+	struct buf text;
+	size_t lines;  /* where the first line begins */
+	size_t last;   /* where the last whole line begins; 0: there is none */
+	size_t whole;  /* where the last whole line ends */
+	unsigned next; /* UIDNEXT */
+};
+
+static bool read_list(struct mailuser *u, const char *path, struct list *ret)
+{
+	const char *text, *mark, *end;
+
+	*ret = (struct list){.text = BUF_INIT};
+	if (file_read(u->os, path, 1 << 20, &ret->text, NULL) < 0)
+		return false;
+	text = buf_str(&ret->text);
+	mark = strstr(text, " N");
+	end = strchr(text, '\n');
+	if (!end || !mark || mark > end)
+		return false;
+	ret->next = (unsigned)strtoul(mark + 2, NULL, 10);
+	ret->lines = ret->whole = (size_t)(end - text) + 1;
+	/* Zero bytes end what can be read of it, as a torn line does. */
+	for (const char *at = end + 1; (end = strchr(at, '\n')); at = end + 1) {
+		unsigned uid = (unsigned)strtoul(at, NULL, 10);
+
+		ret->last = (size_t)(at - text);
+		ret->whole = (size_t)(end - text) + 1;
+		if (uid >= ret->next)
+			ret->next = uid + 1;
+	}
+	return true;
+}
+
+/* One more line, under the next UID; a torn list is made anew first. */
 static void number(struct mailuser *u, const char *folder, const char *base)
 {
 	AUTO_FREE char *dir = dir_of(u, folder);
-	AUTO_FREE char *list = mem_printf("%s/dovecot-uidlist", dir);
-	AUTO_BUF struct buf text = BUF_INIT;
-	AUTO_BUF struct buf out = BUF_INIT;
-	const char *rest, *mark;
-	unsigned next;
+	AUTO_FREE char *path = mem_printf("%s/dovecot-uidlist", dir);
+	struct list l;
 
-	if (file_read(u->os, list, 1 << 20, &text, NULL) < 0)
-		return;
-	rest = strchr(buf_str(&text), '\n');
-	mark = strstr(buf_str(&text), " N");
-	if (!rest || !mark || mark > rest)
-		return;
-	next = (unsigned)strtoul(mark + 2, NULL, 10);
-	buf_add(&out, text.data, (size_t)(mark - buf_str(&text)));
-	buf_printf(&out, " N%u%s%u :%s\n", next + 1, strchr(mark + 1, ' '),
-		next, base);
-	replace(u, list, buf_str(&out));
+	if (read_list(u, path, &l)) {
+		AUTO_FREE char *line = mem_printf("%u :%s\n", l.next, base);
+		int fd;
+
+		if (l.whole < l.text.len) {
+			AUTO_FREE char *kept =
+				mem_dup_n(buf_str(&l.text), l.whole);
+
+			replace(u, path, kept);
+		}
+		fd = u->os->ops->open(u->os, path, O_WRONLY, 0);
+		if (fd >= 0) {
+			os_write_all(u->os, fd, line, strlen(line),
+				(int64_t)l.whole, path, NULL);
+			u->os->ops->close(u->os, fd);
+		}
+	}
+	buf_free(&l.text);
+}
+
+static void lose_line(struct mailuser *u, const char *path)
+{
+	AUTO_BUF struct buf out = BUF_INIT;
+	struct list l;
+
+	if (read_list(u, path, &l) && l.last) {
+		const char *text = buf_str(&l.text);
+		const char *mark = strstr(text, " N");
+		unsigned uid = (unsigned)strtoul(text + l.last, NULL, 10);
+		unsigned head = (unsigned)strtoul(mark + 2, NULL, 10);
+
+		buf_add(&out, text, (size_t)(mark - text));
+		buf_printf(&out, " N%u", head < uid ? head : uid);
+		mark += 1 + strcspn(mark + 1, " \n");
+		buf_add(&out, mark, (size_t)(text + l.last - mark));
+		replace(u, path, buf_str(&out));
+	}
+	buf_free(&l.text);
+}
+
+void mailuser_lose_lines(struct mailuser *u)
+{
+	AUTO_FREE char *inbox = mem_printf("%s/dovecot-uidlist", u->root);
+	AUTO_BUF struct buf names = BUF_INIT;
+	struct os_entry e;
+	size_t at = 0;
+
+	u->os->ops->list(u->os, u->root, &names);
+	while (os_list_next(&names, &at, &e)) {
+		AUTO_FREE char *list =
+			mem_printf("%s/%s/dovecot-uidlist", u->root, e.name);
+
+		if (e.name[0] == '.' && e.name[1] != '.')
+			lose_line(u, list);
+	}
+	lose_line(u, inbox);
 }
 
 unsigned mailuser_deliver(
@@ -140,8 +216,8 @@ unsigned mailuser_deliver(
 	u->os->ops->futimens(u->os, fd, (FIRST_DATE + 60 * mail) * NS_PER_S);
 	u->os->ops->fsync(u->os, fd);
 	u->os->ops->close(u->os, fd);
-	number(u, folder, base);
 	u->os->ops->rename(u->os, tmp, to);
+	number(u, folder, base);
 	return mail;
 }
 
@@ -192,8 +268,8 @@ void mailuser_copy(
 		return;
 	AUTO_FREE char *there =
 		mem_printf("%s/cur/%s", dir, strrchr(file, '/') + 1);
-	number(u, to, base);
 	u->os->ops->link(u->os, file, there);
+	number(u, to, base);
 }
 
 void mailuser_expunge(struct mailuser *u, const char *folder, unsigned mail)

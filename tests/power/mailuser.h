@@ -1,8 +1,9 @@
 /*
  * mailuser: a mail server and its user on a simulated disk: Maildir++, UID
- * lists, changed as Dovecot changes them. Like Dovecot it fsyncs a mail before
- * it shows it, and nothing else: renames, links, unlinks and new UID lists may
- * be rolled back by a power cut.
+ * lists, changed as Dovecot changes them: a mail is put in place, then its line
+ * is appended to the UID list. It fsyncs a mail before it shows it, and nothing
+ * else: renames, links, unlinks and lines of UID lists may be rolled back or
+ * torn by a power cut. (Dovecot waits for a line unless told not to.)
  *
  * Calls that the disk refuses end silently: a power cut is on its way.
  */
@@ -24,6 +25,11 @@ void mailuser_folder(struct mailuser *u, const char *folder);
  * server makes it when somebody opens the folder; its mails have no UIDs then.
  */
 void mailuser_heal(struct mailuser *u);
+/*
+ * The disk of this Maildir lied: every UID list lacks its last line, and its
+ * UIDNEXT is what it was before.
+ */
+void mailuser_lose_lines(struct mailuser *u);
 /* Returns the number that names the mail from now on. flags NULL: new/. */
 unsigned mailuser_deliver(
 	struct mailuser *u, const char *folder, size_t size, const char *flags);

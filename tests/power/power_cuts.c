@@ -4,13 +4,22 @@
  * after a restart what was promised is there, and going on makes the sites
  * equal.
  *
- *	power_cuts [--all] [--seconds N] [--seed N] [CASE...]
+ *	power_cuts [--count N] [--seed N] [CASE...]
+ *	power_cuts --all
  *
- * A case is CALL:MODE, e.g. 1234:torn. Without --all a sample by seed; with
- * it, every case that the file named by $PB_COVERED does not list yet.
+ * A case is CALL:MODE:DICE, e.g. 1234:torn:0, and the same every time; DICE
+ * decides what is left to chance. Without a case as many as --count says, in an
+ * order of the seed's. With --all every one that the file named by $PB_COVERED
+ * does not list yet, then the same with other dice, for $PB_SECONDS.
  * Modes: lost (nothing that was not fsynced stays), kept (all of it does),
  * torn (each write, and of each directory a beginning, stays or not), ordered
- * (the same with one beginning of all that was done to directories).
+ * (the same with one beginning of all that was done to directories), behind
+ * (all is kept, but every UID list of both sites lacks its last line).
+ * With odd dice nobody opens a mailbox before the programs go on.
+ *
+ * planted: a capture that does not sync the mail's directories before it logs
+ * (pass_commit), and a log whose end is recorded, and so shipped, before it is
+ * durable (log_writer_sync); each found within 300 cases of seed 1.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -30,9 +39,15 @@
 static const struct {
 	const char *name;
 	enum simdisk_cut how;
-} modes[] = {{"lost", SIMDISK_ALL_LOST}, {"kept", SIMDISK_ALL_KEPT},
-	{"torn", SIMDISK_RANDOM}, {"ordered", SIMDISK_ORDERED}};
+	bool behind;
+} modes[] = {{"lost", SIMDISK_ALL_LOST, false},
+	{"kept", SIMDISK_ALL_KEPT, false}, {"torn", SIMDISK_RANDOM, false},
+	{"ordered", SIMDISK_ORDERED, false},
+	{"behind", SIMDISK_ALL_KEPT, true}};
 #define MODES (sizeof(modes) / sizeof(*modes))
+#define START_S 3 /* how long a machine takes to start */
+#define FAILURES_MAX 20
+#define DICE_MAX 1000000
 
 /* The disk as it is before a part of the run: the server's, or a step. */
 struct point {
@@ -103,19 +118,6 @@ static void pause_for(struct sites *s, int64_t seconds)
 	simdisk_pass(s->disk, seconds * NS_PER_S);
 }
 
-static struct promises copy_of(const struct promises *p)
-{
-	struct promises c = *p;
-
-	c.mails = mem_array(p->mail_count + 1, sizeof(*c.mails));
-	for (size_t i = 0; i < p->mail_count; i++)
-		c.mails[i] = mem_dup(p->mails[i]);
-	c.logs = mem_array(p->log_count + 1, sizeof(*c.logs));
-	for (size_t i = 0; i < p->log_count; i++)
-		c.logs[i] = p->logs[i];
-	return c;
-}
-
 static void die(const char *what, const struct err *err)
 {
 	fprintf(stderr, "%s: %s\n", what, err->text);
@@ -129,7 +131,7 @@ static void note_point(struct run *r, const struct sites *s,
 
 	*to = (struct point){.trip = trip, .step = step, .first = r->calls};
 	sites_on(&to->sites, s, simdisk_clone(s->disk));
-	to->promises = copy_of(p);
+	to->promises = promises_copy(p);
 }
 
 static void end_point(struct run *r, const struct sites *s, uint64_t before)
@@ -160,14 +162,15 @@ static void run_undisturbed(struct run *r)
 			pause_for(&s, 3);
 			note_point(r, &s, &p, trip, step);
 			before = simdisk_calls(s.disk);
-			if (sites_step(&s, (enum step)step, &p, &err) < 0)
+			if (sites_step(&s, (enum step)step, &p, &err) < 0 ||
+				sites_uids(&s, &p, &err) < 0)
 				die("undisturbed", &err);
 			end_point(r, &s, before);
 		}
 		if (sites_equal(&s, &err) < 0)
 			die("undisturbed", &err);
 	}
-	promises_forget(&p);
+	promises_free(&p);
 	simdisk_free(s.disk);
 }
 
@@ -182,7 +185,8 @@ static const struct point *point_of(const struct run *r, uint64_t call)
 }
 
 /* From where it was cut to the end of the trip, and round again. */
-static int go_on(struct sites *s, int step, struct err *err)
+static int go_on(
+	struct sites *s, const struct promises *p, int step, struct err *err)
 {
 	int rc = 0;
 
@@ -196,69 +200,106 @@ static int go_on(struct sites *s, int step, struct err *err)
 				return rc;
 		}
 		step = 0;
+		rc = sites_uids(s, p, err);
+		if (rc < 0)
+			return rc;
+		/* Somebody opens the mailboxes at last. */
+		mailuser_heal(&s->user);
 	}
 	return sites_equal(s, err);
 }
 
-static int try_case(
-	const struct run *r, uint64_t call, size_t mode, struct err *err)
+struct cut {
+	uint64_t call;
+	size_t mode;
+	uint64_t dice;
+};
+
+static void restart(struct sites *s, const struct cut *c)
 {
-	const struct point *at = point_of(r, call);
-	struct promises p = copy_of(&at->promises);
+	struct mailuser target = {.os = s->os, .root = "/bm"};
+
+	simdisk_power_cut_mode(s->disk, modes[c->mode].how,
+		c->call + c->dice * UINT64_C(0x9e3779b97f4a7c15));
+	simdisk_set_pid(s->disk, 2000);
+	pause_for(s, START_S);
+	if (modes[c->mode].behind) {
+		mailuser_lose_lines(&s->user);
+		mailuser_lose_lines(&target);
+	}
+	if (c->dice % 2 == 0)
+		mailuser_heal(&s->user);
+}
+
+static int try_cut(const struct run *r, const struct cut *c, struct err *err)
+{
+	const struct point *at = point_of(r, c->call);
+	struct promises p = promises_copy(&at->promises);
 	struct err ignored = ERR_INIT;
 	struct sites s;
 	int rc;
 
 	sites_on(&s, &at->sites, simdisk_clone(at->sites.disk));
-	simdisk_stop_at(s.disk, call - at->first);
+	simdisk_stop_at(s.disk, c->call - at->first);
 	if (at->step < 0)
 		serve(&s, at->trip);
 	else
 		sites_step(&s, (enum step)at->step, &p, &ignored);
-	simdisk_power_cut_mode(s.disk, modes[mode].how, call);
-	simdisk_set_pid(s.disk, 2000);
-	pause_for(&s, 200); /* until locks without content are stale */
-	mailuser_heal(&s.user);
+	restart(&s, c);
 	rc = sites_check(&s, &p, err);
 	if (rc < 0)
 		err_wrap(err, "after the restart");
 	else
-		rc = go_on(&s, at->step, err);
+		rc = go_on(&s, &p, at->step, err);
 	if (rc >= 0 && simdisk_open_files(s.disk))
 		rc = err_set(err, ERR_IO, "files left open");
-	promises_forget(&p);
+	promises_free(&p);
 	simdisk_free(s.disk);
 	return rc;
 }
 
 /* ---- cases ---- */
 
-static char *case_name(uint64_t number)
+/* Without dice there is one number for each call and mode. */
+static struct cut cut_of(uint64_t number, uint64_t dice)
 {
-	return mem_printf("%" PRIu64 ":%s", number / MODES + 1,
-		modes[number % MODES].name);
+	return (struct cut){number / MODES + 1, number % MODES, dice};
 }
 
-/* -1: there is no such case. */
-static int64_t case_number(const struct run *r, const char *name)
+static char *cut_name(const struct cut *c)
+{
+	return mem_printf("%" PRIu64 ":%s:%" PRIu64, c->call,
+		modes[c->mode].name, c->dice);
+}
+
+/* Returns false if there is no such case. */
+static bool cut_named(const struct run *r, const char *name, struct cut *ret)
 {
 	char *end;
-	uint64_t call = strtoull(name, &end, 10);
 
-	for (size_t m = 0; m < MODES && *end == ':'; m++)
-		if (strcmp(end + 1, modes[m].name) == 0 && call >= 1 &&
-			call <= r->calls)
-			return (int64_t)((call - 1) * MODES + m);
-	return -1;
+	ret->call = strtoull(name, &end, 10);
+	if (*end != ':' || ret->call < 1 || ret->call > r->calls)
+		return false;
+	name = end + 1;
+	for (size_t m = 0; m < MODES; m++) {
+		size_t len = strlen(modes[m].name);
+
+		if (strncmp(name, modes[m].name, len) || name[len] != ':')
+			continue;
+		ret->mode = m;
+		ret->dice = strtoull(name + len + 1, &end, 10);
+		return name[len + 1] && !*end && ret->dice < DICE_MAX;
+	}
+	return false;
 }
 
-static bool passes(const struct run *r, uint64_t number)
+static bool passes(const struct run *r, const struct cut *c)
 {
-	AUTO_FREE char *name = case_name(number);
-	const struct point *at = point_of(r, number / MODES + 1);
+	AUTO_FREE char *name = cut_name(c);
+	const struct point *at = point_of(r, c->call);
 	struct err err = ERR_INIT;
 
-	if (try_case(r, number / MODES + 1, number % MODES, &err) >= 0)
+	if (try_cut(r, c, &err) >= 0)
 		return true;
 	printf("%s (trip %d, %s): %s\n", name, at->trip + 1,
 		at->step < 0 ? "mail server" : step_names[at->step], err.text);
@@ -275,31 +316,29 @@ static uint64_t build_mark(void)
 	return hash_check(self.data, self.len, 0);
 }
 
-/* Which cases are done, from $PB_COVERED: lines "<mark> <case>". */
-static void read_covered(
-	const struct run *r, const char *path, uint64_t mark, bool *done)
+/* Which cases of these dice are done: lines "<mark> <case>". */
+static void read_covered(const struct run *r, const char *path, uint64_t mark,
+	uint64_t dice, bool *done)
 {
 	char line[64];
-	FILE *f = fopen(path, "r");
+	FILE *f = path ? fopen(path, "r") : NULL;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		int64_t number;
+		struct cut c;
 		char *end;
 
 		line[strcspn(line, "\n")] = '\0';
-		if (strtoull(line, &end, 16) != mark || *end != ' ')
-			continue;
-		number = case_number(r, end + 1);
-		if (number >= 0)
-			done[number] = true;
+		if (strtoull(line, &end, 16) == mark && *end == ' ' &&
+			cut_named(r, end + 1, &c) && c.dice == dice)
+			done[(c.call - 1) * MODES + c.mode] = true;
 	}
 	if (f)
 		fclose(f);
 }
 
-static void note_covered(const char *path, uint64_t mark, uint64_t number)
+static void note_covered(const char *path, uint64_t mark, const struct cut *c)
 {
-	AUTO_FREE char *name = case_name(number);
+	AUTO_FREE char *name = cut_name(c);
 	FILE *f = path ? fopen(path, "a") : NULL;
 
 	if (!f)
@@ -327,35 +366,72 @@ static uint64_t *shuffled(uint64_t n, uint64_t seed)
 	return order;
 }
 
-static int try_many(
-	const struct run *r, bool all, int64_t seconds, uint64_t seed)
+static int try_sample(const struct run *r, uint64_t count, uint64_t seed)
 {
-	const char *covered = all ? getenv("PB_COVERED") : NULL;
-	uint64_t n = r->calls * MODES;
+	uint64_t n = r->calls * MODES, failed = 0, tried = 0;
 	AUTO_FREE uint64_t *order = shuffled(n, seed);
-	AUTO_FREE bool *done = mem_array(n, sizeof(*done));
-	uint64_t passed = 0, failed = 0, mark = covered ? build_mark() : 0;
-	time_t end = time(NULL) + seconds;
 
-	if (covered)
-		read_covered(r, covered, mark, done);
-	for (uint64_t i = 0; i < n && failed < 20; i++) {
-		uint64_t at = order[i];
+	for (; tried < n && tried < count && failed < FAILURES_MAX; tried++) {
+		struct cut c = cut_of(order[tried], tried % 2);
 
-		if (!all && time(NULL) >= end)
-			break;
-		if (done[at])
-			continue;
-		if (!passes(r, at)) {
-			failed++;
-			continue;
-		}
-		passed++;
-		note_covered(covered, mark, at);
+		failed += !passes(r, &c);
 	}
-	printf("%" PRIu64 " of %" PRIu64 " cases passed, seed %" PRIu64 "\n",
-		passed, n, seed);
+	printf("%" PRIu64 " of %" PRIu64 " cases, %" PRIu64
+	       " failed, seed %" PRIu64 "\n",
+		tried, n, failed, seed);
 	return failed ? 1 : 0;
+}
+
+struct all {
+	const char *covered;
+	uint64_t mark, passed, failed;
+	time_t end;
+};
+
+static bool has_time(const struct all *a)
+{
+	return a->failed < FAILURES_MAX && time(NULL) < a->end;
+}
+
+static void try_dice(const struct run *r, uint64_t dice, struct all *a)
+{
+	uint64_t n = r->calls * MODES;
+	AUTO_FREE uint64_t *order = shuffled(n, dice);
+	AUTO_FREE bool *done = mem_array(n, sizeof(*done));
+
+	read_covered(r, a->covered, a->mark, dice, done);
+	for (uint64_t i = 0; i < n && has_time(a); i++) {
+		struct cut c = cut_of(order[i], dice);
+		bool by_chance = modes[c.mode].how == SIMDISK_RANDOM ||
+				 modes[c.mode].how == SIMDISK_ORDERED;
+
+		/* The others know only odd and even. */
+		if (done[order[i]] || (dice > 1 && !by_chance))
+			continue;
+		if (passes(r, &c)) {
+			a->passed++;
+			note_covered(a->covered, a->mark, &c);
+		} else {
+			a->failed++;
+		}
+	}
+}
+
+/* Without $PB_SECONDS: every call and mode, opened and unopened. */
+static int try_all(const struct run *r)
+{
+	const char *seconds = getenv("PB_SECONDS");
+	struct all a = {.covered = getenv("PB_COVERED"),
+		.mark = build_mark(),
+		.end = time(NULL) + (seconds ? atoll(seconds) : 1 << 30)};
+	uint64_t dice = 0, most = seconds ? DICE_MAX : 2;
+
+	while (dice < most && has_time(&a))
+		try_dice(r, dice++, &a);
+	printf("%" PRIu64 " cases passed, %" PRIu64 " failed, of %" PRIu64
+	       " with dice 0 to %" PRIu64 "\n",
+		a.passed, a.failed, r->calls * MODES, dice - 1);
+	return a.failed ? 1 : 0;
 }
 
 static int try_named(const struct run *r, char **names)
@@ -363,13 +439,13 @@ static int try_named(const struct run *r, char **names)
 	int code = 0;
 
 	for (; *names; names++) {
-		int64_t number = case_number(r, *names);
+		struct cut c;
 
-		if (number < 0) {
+		if (!cut_named(r, *names, &c)) {
 			fprintf(stderr, "%s: no such case\n", *names);
 			return 2;
 		}
-		if (!passes(r, (uint64_t)number))
+		if (!passes(r, &c))
 			code = 1;
 	}
 	return code;
@@ -379,22 +455,21 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"all", no_argument, NULL, 'a'},
-		{"seconds", required_argument, NULL, 's'},
+		{"count", required_argument, NULL, 'c'},
 		{"seed", required_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	static struct run run;
-	uint64_t seed = (uint64_t)time(NULL) / 86400; /* another every day */
+	uint64_t seed = 1, count = 100;
 	struct err err = ERR_INIT;
-	int64_t seconds = 25;
 	bool all = false;
 	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'a')
 			all = true;
-		else if (opt == 's')
-			seconds = atoll(optarg);
+		else if (opt == 'c')
+			count = strtoull(optarg, NULL, 10);
 		else if (opt == 'r')
 			seed = strtoull(optarg, NULL, 10);
 		else
@@ -403,10 +478,12 @@ int main(int argc, char **argv)
 	if (key_start(&err) < 0)
 		die("libsodium", &err);
 	run_undisturbed(&run);
-	code = optind < argc ? try_named(&run, argv + optind)
-			     : try_many(&run, all, seconds, seed);
+	if (optind < argc)
+		code = try_named(&run, argv + optind);
+	else
+		code = all ? try_all(&run) : try_sample(&run, count, seed);
 	for (size_t i = 0; i < run.point_count; i++) {
-		promises_forget(&run.points[i].promises);
+		promises_free(&run.points[i].promises);
 		simdisk_free(run.points[i].sites.disk);
 	}
 	return code;

@@ -10,9 +10,8 @@
 #include "err.h"
 #include "handover.h"
 #include "maildir.h"
-#include "place.h"
-#include "receive.h"
 #include "report.h"
+#include "round.h"
 #include "segment.h"
 #include "vfs.h"
 
@@ -21,6 +20,9 @@
 /* As the writer: what has no UID yet, or moves, is looked at again. */
 #define LOOKS 3
 #define LOOK_NS INT64_C(2200000000)
+#define LATE_MS 900000
+#define TRASH_AGE_S (30 * 86400)
+#define TRASH_BYTES (UINT64_C(1) << 30)
 
 const char *const step_names[STEP_COUNT] = {
 	"write", "ship", "collect", "apply", "acknowledge", "hear", "settle"};
@@ -28,19 +30,24 @@ const char *const step_names[STEP_COUNT] = {
 /* One of the two sites. */
 struct side {
 	struct sites *sites;
-	const char *state, *mail, *inbox, *bodies;
+	const char *state, *mail, *inbox, *bodies, *peer_name;
 	const struct key_pair *self;
 	const struct key_public *peer;
 	bool source;
+};
+
+struct applying {
+	const struct side *side;
+	struct err err; /* the first */
 };
 
 static struct side side_of(struct sites *s, bool source)
 {
 	if (source)
 		return (struct side){s, "/a", "/am", "/a/inbox/b", "/a/bodies",
-			&s->a, &s->b.pub, true};
-	return (struct side){s, "/b", "/bm", "/b/inbox/a", "/b/bodies", &s->b,
-		&s->a.pub, false};
+			"b", &s->a, &s->b.pub, true};
+	return (struct side){s, "/b", "/bm", "/b/inbox/a", "/b/bodies", "a",
+		&s->b, &s->a.pub, false};
 }
 
 void promises_forget(struct promises *p)
@@ -49,7 +56,46 @@ void promises_forget(struct promises *p)
 		free(p->mails[i]);
 	free(p->mails);
 	free(p->logs);
+	*p = (struct promises){.seen = p->seen, .seen_count = p->seen_count};
+}
+
+void promises_free(struct promises *p)
+{
+	promises_forget(p);
+	for (size_t i = 0; i < p->seen_count; i++) {
+		for (uint32_t uid = 0; uid < p->seen[i].uidnext; uid++)
+			free(p->seen[i].bases[uid]);
+		free(p->seen[i].bases);
+	}
+	free(p->seen);
 	*p = (struct promises){0};
+}
+
+static struct seen seen_copy(const struct seen *n)
+{
+	struct seen c = *n;
+
+	c.bases = mem_array(c.uidnext + 1, sizeof(*c.bases));
+	for (uint32_t uid = 0; uid < c.uidnext; uid++)
+		if (n->bases[uid])
+			c.bases[uid] = mem_dup(n->bases[uid]);
+	return c;
+}
+
+struct promises promises_copy(const struct promises *p)
+{
+	struct promises c = *p;
+
+	c.mails = mem_array(p->mail_count + 1, sizeof(*c.mails));
+	for (size_t i = 0; i < p->mail_count; i++)
+		c.mails[i] = mem_dup(p->mails[i]);
+	c.logs = mem_array(p->log_count + 1, sizeof(*c.logs));
+	for (size_t i = 0; i < p->log_count; i++)
+		c.logs[i] = p->logs[i];
+	c.seen = mem_array(p->seen_count + 1, sizeof(*c.seen));
+	for (size_t i = 0; i < p->seen_count; i++)
+		c.seen[i] = seen_copy(&p->seen[i]);
+	return c;
 }
 
 /* ---- making ---- */
@@ -89,18 +135,15 @@ static int open_store(
 	return maildir_open(w->sites->os, &config, make, ret, err);
 }
 
-/* ---- capture, placing ---- */
+/* ---- capture ---- */
 
-static int look_and_place(const struct side *w, bool place, struct err *err)
+static int look(const struct side *w, struct err *err)
 {
 	struct capture_config capture = {.claim = w->source,
 		.guard_percent = 50,
 		.guard_least = 100,
 		.give_uids = true};
-	struct place_config config = {
-		.bodies_dir = w->bodies, .late_ms = 900000};
 	struct capture_result captured;
-	struct place_result placed;
 	struct store *store = NULL;
 	struct account a;
 	int rc = account_open(&a, w->sites->os, w->state, ACCOUNT,
@@ -110,15 +153,13 @@ static int look_and_place(const struct side *w, bool place, struct err *err)
 		return rc;
 	rc = account_lock(&a, 0, err);
 	if (rc >= 0)
-		rc = open_store(w, place, &store, err);
+		rc = open_store(w, false, &store, err);
 	for (int i = 0; rc >= 0 && i <= LOOKS; i++) {
 		rc = capture_account(&a, store, &capture, &captured, err);
-		if (place || !captured.waiting)
+		if (!captured.waiting)
 			break;
 		simdisk_pass(w->sites->disk, LOOK_NS);
 	}
-	if (rc >= 0 && place)
-		rc = place_account(&a, store, &config, &placed, err);
 	if (store)
 		store->ops->close(store);
 	account_close(&a);
@@ -226,62 +267,64 @@ static int collect(const struct side *w, struct err *err)
 
 /* ---- receiving ---- */
 
-static bool account_ok(void *arg, const char *account)
+static int open_mail(
+	void *arg, const char *account, struct store **ret, struct err *err)
+{
+	const struct applying *a = arg;
+
+	(void)account;
+	return open_store(a->side, true, ret, err);
+}
+
+static void pass_over(void *arg, bool warning, const char *text)
 {
 	(void)arg;
-	return strcmp(account, ACCOUNT) == 0;
+	(void)warning;
+	(void)text;
 }
 
-static int by_name(const void *x, const void *y)
+static void keep_first(void *arg, const struct err *err)
 {
-	return strcmp(*(char *const *)x, *(char *const *)y);
+	struct applying *a = arg;
+
+	if (!a->err.code)
+		a->err = *err;
 }
 
-static int take(
-	const struct receive_config *config, const char *path, struct err *err)
+/* What `packetboat apply` does. */
+static int apply(const struct side *w, struct err *err)
 {
-	struct os *os = config->os;
-	struct receive_result got = {0};
-	AUTO_BUF struct buf parcel = BUF_INIT;
-	int rc = file_read(os, path, PARCEL_SEALED_MAX, &parcel, err);
+	static const struct round_account account = {
+		.name = ACCOUNT, .guard_percent = 50, .guard_least = 100};
+	struct applying applying = {.side = w, .err = ERR_INIT};
+	struct receive_peer peer = {w->peer_name, *w->peer, true};
+	AUTO_FREE char *inbox = mem_printf("%s/inbox", w->state);
+	AUTO_FREE char *refused = mem_printf("%s/refused", w->state);
+	struct round_config config = {.receive = {.os = w->sites->os,
+					      .state_dir = w->state,
+					      .bodies_dir = w->bodies,
+					      .self = w->self,
+					      .peers = &peer,
+					      .peer_count = 1},
+		.inbox_dir = inbox,
+		.refused_dir = refused,
+		.accounts = &account,
+		.account_count = 1,
+		.claim = w->source,
+		.late_ms = LATE_MS,
+		.trash_age_s = TRASH_AGE_S,
+		.trash_size = TRASH_BYTES,
+		.open_store = open_mail,
+		.say = pass_over,
+		.fail = keep_first,
+		.arg = &applying};
+	int code = round_run(&config, NULL, 0);
 
-	if (rc >= 0)
-		rc = receive_parcel(config, parcel.data, parcel.len, &got, err);
-	if (rc == ERR_TORN)
-		return 0; /* kept for later */
-	return rc < 0 ? rc : os->ops->unlink(os, path);
-}
-
-static int receive(const struct side *w, struct err *err)
-{
-	static const char *const accounts[] = {ACCOUNT};
-	struct os *os = w->sites->os;
-	struct receive_peer peer = {"peer", *w->peer, true};
-	struct receive_config config = {.os = os,
-		.state_dir = w->state,
-		.bodies_dir = w->bodies,
-		.self = w->self,
-		.peers = &peer,
-		.peer_count = 1,
-		.account_ok = account_ok};
-	AUTO_BUF struct buf list = BUF_INIT;
-	char *names[64];
-	struct os_entry e;
-	size_t at = 0, count = 0;
-	int rc = 0;
-
-	os->ops->list(os, w->inbox, &list);
-	while (os_list_next(&list, &at, &e) && count < 64)
-		if (strlen(e.name) > 7 &&
-			!strcmp(e.name + strlen(e.name) - 7, ".parcel"))
-			names[count++] = mem_printf("%s/%s", w->inbox, e.name);
-	qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++) {
-		if (rc >= 0)
-			rc = take(&config, names[i], err);
-		free(names[i]);
+	if (applying.err.code) {
+		*err = applying.err;
+		return err->code;
 	}
-	return rc < 0 ? rc : receive_clean(&config, accounts, 1, err);
+	return code ? err_set(err, ERR_IO, "exit code %d", code) : 0;
 }
 
 /* ---- promises ---- */
@@ -336,6 +379,116 @@ static int note_logged(struct sites *s, struct promises *p, struct err *err)
 	return rc;
 }
 
+/* ---- UIDs that were seen ---- */
+
+static int each_view(struct sites *s, bool source,
+	int (*fn)(struct promises *p, bool source, const char *folder,
+		const struct store_view *v, struct err *err),
+	struct promises *p, struct err *err)
+{
+	struct side w = side_of(s, source);
+	struct store_list list = {0};
+	struct store *store;
+	int rc = open_store(&w, false, &store, err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT ? 0 : rc;
+	rc = store->ops->list(store, &list, err);
+	for (size_t i = 0; rc >= 0 && i < list.folder_count; i++) {
+		const char *path = list.folders[i].path;
+		struct store_view v = {0};
+
+		rc = store->ops->view(store, path, STORE_LOCKED, &v, err);
+		if (rc >= 0)
+			rc = fn(p, source, path, &v, err);
+		else if (rc == ERR_ABSENT)
+			rc = 0;
+		store_view_free(&v);
+	}
+	store_list_free(&list);
+	store->ops->close(store);
+	return rc;
+}
+
+static struct seen *seen_of(
+	const struct promises *p, bool source, const struct store_view *v)
+{
+	const struct store_identity *id = &v->identity;
+
+	for (size_t i = 0; i < p->seen_count; i++) {
+		struct seen *n = &p->seen[i];
+
+		if (n->source == source && id->has_guid &&
+			id_equal(&n->guid, &id->guid) &&
+			n->uidvalidity == id->uidvalidity)
+			return n;
+	}
+	return NULL;
+}
+
+/* Adds to what was seen of it before: an expunged message's UID, too. */
+static int note_seen(struct promises *p, bool source, const char *folder,
+	const struct store_view *v, struct err *err)
+{
+	const struct store_identity *id = &v->identity;
+	struct seen *n = seen_of(p, source, v);
+
+	(void)folder;
+	(void)err;
+	if (!id->has_guid || !id->uidvalidity)
+		return 0;
+	if (!n) {
+		p->seen =
+			mem_grow(p->seen, p->seen_count + 1, sizeof(*p->seen));
+		n = &p->seen[p->seen_count++];
+		*n = (struct seen){.source = source,
+			.guid = id->guid,
+			.uidvalidity = id->uidvalidity};
+	}
+	if (id->uidnext > n->uidnext) {
+		n->bases =
+			mem_grow(n->bases, id->uidnext + 1, sizeof(*n->bases));
+		while (n->uidnext < id->uidnext)
+			n->bases[n->uidnext++] = NULL;
+	}
+	for (size_t i = 0; i < v->count; i++) {
+		const struct store_message *m = &v->messages[i];
+
+		if (m->uid && !n->bases[m->uid])
+			n->bases[m->uid] = mem_dup(m->base);
+	}
+	return 0;
+}
+
+static int check_seen(struct promises *p, bool source, const char *folder,
+	const struct store_view *v, struct err *err)
+{
+	const struct seen *n = seen_of(p, source, v);
+
+	for (size_t i = 0; n && i < v->count; i++) {
+		const struct store_message *m = &v->messages[i];
+
+		if (!m->uid || m->uid >= n->uidnext ||
+			(n->bases[m->uid] &&
+				!strcmp(n->bases[m->uid], m->base)))
+			continue;
+		return err_set(err, ERR_CORRUPT,
+			"%s, %s: UID %u was %s, and is %s, UIDNEXT was %u",
+			source ? "source" : "target", folder, m->uid,
+			n->bases[m->uid] ? n->bases[m->uid] : "nobody's",
+			m->base, n->uidnext);
+	}
+	return 0;
+}
+
+int sites_uids(struct sites *s, const struct promises *p, struct err *err)
+{
+	struct promises all = *p;
+	int rc = each_view(s, true, check_seen, &all, err);
+
+	return rc < 0 ? rc : each_view(s, false, check_seen, &all, err);
+}
+
 int sites_step(
 	struct sites *s, enum step step, struct promises *p, struct err *err)
 {
@@ -344,7 +497,7 @@ int sites_step(
 
 	switch (step) {
 	case STEP_WRITE:
-		rc = look_and_place(&a, false, err);
+		rc = look(&a, err);
 		break;
 	case STEP_SHIP:
 		rc = ship(&a, err);
@@ -357,9 +510,7 @@ int sites_step(
 		rc = collect(&b, err);
 		break;
 	case STEP_APPLY:
-		rc = receive(&b, err);
-		if (rc >= 0)
-			rc = look_and_place(&b, true, err);
+		rc = apply(&b, err);
 		break;
 	case STEP_ACKNOWLEDGE:
 		rc = ship(&b, err);
@@ -368,15 +519,15 @@ int sites_step(
 		rc = collect(&a, err);
 		break;
 	case STEP_SETTLE:
-		rc = receive(&a, err);
-		if (rc >= 0)
-			rc = look_and_place(&a, true, err);
+		rc = apply(&a, err);
 		break;
 	case STEP_COUNT:
 		break;
 	}
 	if (rc >= 0 && p && step == STEP_WRITE)
 		rc = note_logged(s, p, err);
+	if (rc >= 0 && p && (step == STEP_WRITE || step == STEP_APPLY))
+		rc = each_view(s, step == STEP_WRITE, note_seen, p, err);
 	return rc < 0 ? err_wrap(err, "%s", step_names[step]) : 0;
 }
 
@@ -541,7 +692,7 @@ int sites_check(struct sites *s, const struct promises *p, struct err *err)
 		rc = check_mails(s, p, err);
 	if (rc >= 0 && p->shipped)
 		rc = check_shipped(s, err);
-	return rc;
+	return rc < 0 ? rc : sites_uids(s, p, err);
 }
 
 /* ---- equality ---- */

@@ -10,6 +10,7 @@
 #ifndef PB_TWOSITES_H
 #define PB_TWOSITES_H
 
+#include "ident.h"
 #include "key.h"
 #include "mailuser.h"
 #include "mem.h"
@@ -29,15 +30,29 @@ enum step {
 };
 extern const char *const step_names[STEP_COUNT];
 
+/* What clients saw of a folder when a program had done its work there: no UID
+   below UIDNEXT may come to mean another message. */
+struct seen {
+	bool source; /* which site */
+	struct id128 guid;
+	uint32_t uidvalidity, uidnext;
+	char **bases; /* by UID; NULL: none had it */
+};
+
 /* What was reported, and so may never be lost. Outside the disk. */
 struct promises {
+	struct seen *seen;
+	size_t seen_count;
 	char **mails; /* "<folder> <base>", that the writer logged */
 	size_t mail_count;
 	uint64_t *logs; /* lsn of each log row of the source */
 	size_t log_count;
 	bool shipped; /* a bundle lies there, not collected yet */
 };
+/* Forget what a user may take away; not what was seen. */
 void promises_forget(struct promises *p);
+void promises_free(struct promises *p);
+struct promises promises_copy(const struct promises *p);
 
 struct sites {
 	struct simdisk *disk;
@@ -59,6 +74,8 @@ int sites_step(
  * there, and neither site thinks that the other has what it has not.
  */
 int sites_check(struct sites *s, const struct promises *p, struct err *err);
+/* Do all UIDs that were seen mean what they meant? */
+int sites_uids(struct sites *s, const struct promises *p, struct err *err);
 /* Is the target's mail as the source's, and nothing outstanding? */
 int sites_equal(struct sites *s, struct err *err);
 

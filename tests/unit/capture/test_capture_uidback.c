@@ -4,6 +4,8 @@
  */
 #include "scene.h"
 
+#include "damage.h"
+
 #define HEAD "3 V1000 N%u Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
 
 /* dovecot-uidlist of INBOX as the server left it. */
@@ -197,7 +199,39 @@ static void a_missing_message_that_had_no_line_stops_the_folder(void **state)
 	nothing_is_accepted(s);
 }
 
-/* The same, and new mail came before we did. */
+static int mark_damaged(
+	void *arg, const struct replica_message *row, struct err *err)
+{
+	struct scene *s = arg;
+
+	return strcmp(row->p_base, "d")
+		       ? 0
+		       : damage_set(s->account.replica, row->id, DAMAGE_BYTES,
+				 1, 1, err);
+}
+
+/* Its loss was known before. */
+static void a_damaged_message_that_is_missing_does_not_stop_it(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct scene *s = *state;
+	struct replica_folder f;
+
+	four(s);
+	must(replica_begin(s->account.replica, &err));
+	must(replica_folder_by_path(
+		s->account.replica, "INBOX", &arena, &f, &err));
+	must(replica_placed_each(
+		s->account.replica, f.id, mark_damaged, s, &err));
+	must(replica_commit(s->account.replica, &err));
+	server_expunge(s, "INBOX", "d");
+	put_list(s, 1, "1 :a\n2 :b\n3 :c\n");
+	logs(s, "");
+	assert_int_equal(s->result.mended, 1);
+	list_is(s, 5, "1 :a\n2 :b\n3 :c\n");
+}
+
+/* One is missing, and new mail came before we did. */
 static void a_missing_message_whose_uid_another_has_stops_it(void **state)
 {
 	struct scene *s = *state;
@@ -265,6 +299,32 @@ static void another_uidvalidity_is_another_matter(void **state)
 	assert_int_equal(s->result.mended, 0);
 }
 
+/* What was found out of other folders before is not undone with it. */
+static void mending_one_folder_forgets_nothing_of_another(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+	AUTO_FREE char *command = NULL;
+	struct scene *s = *state;
+	struct replica_folder f;
+	struct stat st;
+
+	four(s);
+	server_folder(s, "Work", 'b');
+	logs(s, "folder Work\n");
+	command = mem_printf("cd '%s' && cp -pr .Work W && rm -r .Work && "
+			     "mv W .Work",
+		s->root);
+	assert_int_equal(system(command), 0);
+	AUTO_FREE char *work = server_dir(s, "Work");
+	assert_int_equal(stat(work, &st), 0);
+	put_list(s, 1, "1 :a\n2 :b\n");
+	logs(s, "");
+	assert_int_equal(s->result.mended, 1);
+	must(replica_folder_by_path(
+		s->account.replica, "Work", &arena, &f, &err));
+	assert_int_equal(f.p_ino, st.st_ino);
+}
+
 /* Other folders go on, and so does this one when the server lets go. */
 static void a_lock_that_is_held_leaves_it_for_the_next_time(void **state)
 {
@@ -295,10 +355,12 @@ int main(void)
 		T(a_uid_of_what_was_expunged_is_not_given_again),
 		T(an_expunge_of_a_message_with_a_line_does_not_hinder),
 		T(a_missing_message_that_had_no_line_stops_the_folder),
+		T(a_damaged_message_that_is_missing_does_not_stop_it),
 		T(a_missing_message_whose_uid_another_has_stops_it),
 		T(other_files_under_the_old_names_stop_it),
 		T(directories_of_earlier_stop_it),
 		T(another_uidvalidity_is_another_matter),
+		T(mending_one_folder_forgets_nothing_of_another),
 		T(a_lock_that_is_held_leaves_it_for_the_next_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
