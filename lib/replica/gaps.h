@@ -15,7 +15,8 @@
  *            Open until their bodies were put back.
  * An operator may accept a gap: then it is not told any more. An accepted
  * difference stays so only as long as it is the same one: digests are sums, so
- * what both sites change alike leaves their difference as it was.
+ * what both sites change of other messages leaves it as it was. A change of the
+ * very message that differs makes it another one.
  *
  * Everything that makes, tells or settles a gap goes through here.
  */

@@ -22,6 +22,7 @@ import cases
 import cases_kept
 import cases_live
 import cases_media
+import cases_scan
 import dovecot as dovecot_module
 import packetboat
 import selftest
@@ -33,7 +34,7 @@ SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
 CASES = {**cases.CASES, **cases_kept.CASES, **cases_live.CASES,
-         **cases_media.CASES}
+         **cases_media.CASES, **cases_scan.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
