@@ -48,6 +48,7 @@ static const char *const faults[FAULTS] = {
 	[FAULT_IO] = "io",
 	[FAULT_FULL] = "full",
 	[FAULT_SHORT] = "short",
+	[FAULT_HIDDEN] = "hidden",
 	[FAULT_AMID] = "amid",
 };
 

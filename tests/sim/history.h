@@ -61,9 +61,10 @@ enum event_fault {
 	FAULT_NONE,
 	FAULT_CUT, /* the power; fault_seed decides what is left */
 	FAULT_KILL,
-	FAULT_IO,    /* the call fails with EIO */
-	FAULT_FULL,  /* … ENOSPC */
-	FAULT_SHORT, /* … writes a part only */
+	FAULT_IO,     /* the call fails with EIO */
+	FAULT_FULL,   /* … ENOSPC */
+	FAULT_SHORT,  /* … writes a part only */
+	FAULT_HIDDEN, /* the body that is asked for then is not found */
 	FAULT_AMID,
 	FAULTS
 };

@@ -97,6 +97,8 @@ struct mail_server {
 	size_t trash_count;
 	uint64_t next_ino, next_version, delivered;
 	uint32_t next_uidvalidity;
+	uint64_t
+		hidden; /* counts down; mail that is opened at 1 is not found */
 	unsigned locked; /* Packetboat holds a folder's lock: users wait */
 	/* What Packetboat did and a server would refuse; "": nothing. */
 	char complaint[256];

@@ -33,7 +33,7 @@ struct making {
 	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
-	bool logs, disasters;
+	bool logs, disasters, late;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -294,6 +294,12 @@ static void program(
 		if (m->sticks && chance(m, 70))
 			e.medium = 1 + (unsigned)below(m, 3);
 	}
+	if (m->late && kind == EVENT_HAND && chance(m, 30)) {
+		e.fault = FAULT_HIDDEN;
+		e.fault_at = 1 + below(m, 3);
+		add(m, &e);
+		return;
+	}
 	maybe_fault(m, &e);
 	add(m, &e);
 }
@@ -497,6 +503,7 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.sticks = chance(&m, 30);
 	m.losses = chance(&m, 30);
 	m.clocks = chance(&m, 20);
+	m.late = chance(&m, 10);
 	m.logs = chance(&m, 10);
 	m.disasters = disasters;
 	m.homes = chance(&m, 20);

@@ -521,6 +521,7 @@ void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
 			ret->awaited = counts.awaited;
 			ret->todo = counts.todo;
 			ret->parked = counts.parked;
+			ret->late = counts.late;
 		}
 		account_close(&a);
 	}

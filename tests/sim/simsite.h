@@ -58,7 +58,7 @@ struct sim_status {
 	uint64_t unapplied; /* that it knows and has not placed */
 	uint64_t wanted;    /* bodies it asks for */
 	/* here: */
-	uint64_t awaited, todo, parked;
+	uint64_t awaited, todo, parked, late;
 };
 void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret);
 

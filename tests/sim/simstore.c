@@ -321,6 +321,8 @@ static int op_open(struct store *store, const char *path, const char *base,
 	(void)name_hint;
 	if (rc < 0)
 		return rc;
+	if (of(store)->server->hidden && !--of(store)->server->hidden)
+		return err_set(err, ERR_ABSENT, "%s: renamed just now", base);
 	m = *found; /* users may be at work while it is opened */
 	snprintf(file, sizeof(file), "/mail/%llu",
 		(unsigned long long)m.body->number);
