@@ -198,8 +198,9 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 	AUTO_FREE char *where = is_shared(s, via)
 					? mem_dup(via)
 					: mem_printf("peer %s: %s", name, via);
-	AUTO_FREE uint64_t *peers =
-		mem_array(s->site.config.peer_count + 1, sizeof(*peers));
+	AUTO_FREE uint64_t *peers = mem_array(
+		s->site.config.peer_count + s->site.expelled_count + 1,
+		sizeof(*peers));
 	struct about about = {s, where};
 	struct untaken_look look = {.via = via,
 		.peer = s->site.peers[peer].origin,
@@ -211,8 +212,11 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 		.arg = &about};
 	struct carrier_list list = {0};
 
-	for (size_t i = 0; i < look.peer_count; i++)
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
 		peers[i] = s->site.peers[i].origin;
+	/* Of these status tells. */
+	for (size_t i = 0; i < s->site.expelled_count; i++)
+		peers[look.peer_count++] = s->site.expelled[i].origin;
 	if (carrier->ops->list(carrier, s->site.key.pub.origin, &list, NULL) <
 		0)
 		return; /* taken out this moment */
@@ -345,7 +349,12 @@ static void ship_all(struct shipper *s)
 			ship_link(s, i, &p->links[k]);
 		}
 	}
-	if (!any) {
+	if (!any && s->only_peer && site_expelled(&s->site, s->only_peer)) {
+		struct err err = ERR_INIT;
+
+		err_set(&err, ERR_USAGE, "peer %s was expelled", s->only_peer);
+		fail(s, &err);
+	} else if (!any) {
 		struct err err = ERR_INIT;
 
 		err_set(&err, ERR_USAGE,

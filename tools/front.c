@@ -60,6 +60,13 @@ static const struct command commands[] = {
 	{"gap", "list [--json]|accept ACCOUNT FOLDER|ALL",
 		"what is missing or differs, until it is mended", command_gap,
 		"Exit code 3 as long as there is any. accept: it may stay."},
+	{"peer", "expel PEER", "a peer is gone for good", command_peer,
+		"Nothing is kept or packed for it or taken from it any more.\n"
+		"What came from it stays."},
+	{"account", "drop ACCOUNT", "forget an account that is gone",
+		command_account,
+		"Its state and logs go, its mail stays. Take it out of the\n"
+		"configuration first."},
 	{"media", "init DIR", "make a directory a carrier for dir: links",
 		command_media, NULL},
 	{"config", "", "print the configuration in force", command_config,
@@ -71,9 +78,7 @@ static const struct command commands[] = {
 	{"changes", "", "print what is new since a vector", NULL, NULL},
 	{"held", "", "show what is held back", NULL, NULL},
 	{"trash", "", "list and restore what was removed", NULL, NULL},
-	{"peer", "", "manage peers", NULL, NULL},
 	{"folder", "", "manage folders", NULL, NULL},
-	{"account", "", "manage accounts", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
 	{"resend", "", "send again from a vector", NULL, NULL},
 	{"wait", "", "wait until a peer has everything", NULL, NULL},

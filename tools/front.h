@@ -47,5 +47,7 @@ int command_logging(struct front *f, int argc, char **argv); /* on, off */
 int command_guard(struct front *f, int argc, char **argv);
 int command_media(struct front *f, int argc, char **argv);
 int command_gap(struct front *f, int argc, char **argv);
+int command_peer(struct front *f, int argc, char **argv);
+int command_account(struct front *f, int argc, char **argv);
 
 #endif

@@ -443,6 +443,19 @@ static void add_refused(struct status *s)
 			count, s->site.refused_dir);
 }
 
+static void add_expelled(struct status *s)
+{
+	for (size_t i = 0; i < s->site.expelled_count; i++) {
+		const struct expelled *e = &s->site.expelled[i];
+		struct json_object *o = json_object_new_object();
+
+		add_text(o, "name", e->name);
+		add_origin(o, e->origin);
+		add_number(o, "since_ms", (uint64_t)e->since_ms);
+		json_object_array_add(array(s->tree, "expelled"), o);
+	}
+}
+
 static void gather(struct status *s)
 {
 	AUTO_FREE struct json_object **peers =
@@ -465,6 +478,7 @@ static void gather(struct status *s)
 			s->code = exit_worse(s->code, exit_for(&err));
 		}
 	}
+	add_expelled(s);
 	add_refused(s);
 	array(s->tree, "operator");
 }

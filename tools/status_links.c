@@ -6,8 +6,12 @@
 #include "carrier.h"
 #include "err.h"
 
+/* Or was it one? */
 static bool is_peer(const struct site *s, uint64_t origin)
 {
+	for (size_t i = 0; i < s->expelled_count; i++)
+		if (s->expelled[i].origin == origin)
+			return true;
 	for (size_t i = 0; i < s->config.peer_count; i++)
 		if (s->peers[i].origin == origin)
 			return true;

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 static uint64_t number(struct json_object *o, const char *key)
 {
@@ -193,6 +194,18 @@ static void print_peer(struct json_object *p)
 		print_lag(item(p, "accounts", i));
 }
 
+static void print_expelled(struct json_object *p)
+{
+	time_t at = (time_t)(number(p, "since_ms") / 1000);
+	char when[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&at, &tm))
+		strftime(when, sizeof(when), " on %Y-%m-%d", &tm);
+	printf("  peer %s, origin %s: expelled%s\n", text(p, "name"),
+		text(p, "origin"), when);
+}
+
 void status_print(struct json_object *tree)
 {
 	printf("site %s, origin %s, state %s\n", text(tree, "site"),
@@ -201,6 +214,8 @@ void status_print(struct json_object *tree)
 		print_account(item(tree, "accounts", i));
 	for (size_t i = 0; i < length(tree, "peers"); i++)
 		print_peer(item(tree, "peers", i));
+	for (size_t i = 0; i < length(tree, "expelled"); i++)
+		print_expelled(item(tree, "expelled", i));
 	for (size_t i = 0; i < length(tree, "operator"); i++)
 		printf("needs an operator: %s\n",
 			json_object_get_string(item(tree, "operator", i)));

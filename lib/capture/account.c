@@ -102,3 +102,48 @@ void account_unlock(struct account *a)
 		a->os->ops->close(a->os, a->lock_fd);
 	a->lock_fd = -1;
 }
+
+static bool is_there(struct os *os, const char *path)
+{
+	struct os_stat st;
+
+	return os->ops->lstat(os, path, &st) == 0;
+}
+
+/* What is removed last names the account: so nothing is left unnoticed. */
+static int remove_all(struct account *a, const char *state_dir, struct err *err)
+{
+	AUTO_FREE char *accounts = mem_printf("%s/accounts", state_dir);
+	AUTO_FREE char *logs = mem_printf("%s/log", state_dir);
+	int rc = dir_remove(a->os, a->log_dir, err);
+
+	if (rc >= 0 && is_there(a->os, logs))
+		rc = dir_sync(a->os, logs, err);
+	if (rc >= 0)
+		rc = dir_remove(a->os, a->dir, err);
+	return rc < 0 ? rc : dir_sync(a->os, accounts, err);
+}
+
+int account_drop(struct os *os, const char *state_dir, const char *name,
+	int64_t wait_ms, struct err *err)
+{
+	struct account a = {.os = os, .lock_fd = -1};
+	int rc = account_name_check(name, err);
+
+	if (rc < 0)
+		return rc;
+	a.name = mem_dup(name);
+	a.dir = mem_printf("%s/accounts/%s", state_dir, name);
+	a.log_dir = mem_printf("%s/log/%s", state_dir, name);
+	if (!is_there(os, a.dir) && !is_there(os, a.log_dir))
+		rc = 1;
+	/* The lock wants a directory. */
+	if (rc == 0)
+		rc = dir_make(os, a.dir, 0700, err);
+	if (rc == 0)
+		rc = account_lock(&a, wait_ms, err);
+	if (rc == 0)
+		rc = remove_all(&a, state_dir, err);
+	account_close(&a);
+	return rc;
+}

@@ -20,10 +20,10 @@ struct err;
 struct account {
 	struct os *os;
 	char *name;
-	char *dir;      /* <state>/accounts/<name> */
-	char *log_dir;  /* <state>/log/<name> */
+	char *dir;     /* <state>/accounts/<name> */
+	char *log_dir; /* <state>/log/<name> */
 	struct replica *replica;
-	int lock_fd;    /* -1: not held */
+	int lock_fd; /* -1: not held */
 };
 
 /* Errors: ERR_USAGE: not usable as a name. */
@@ -39,5 +39,13 @@ void account_close(struct account *a);
 /* Errors: ERR_BUSY if another run holds it for longer than wait_ms. */
 int account_lock(struct account *a, int64_t wait_ms, struct err *err);
 void account_unlock(struct account *a);
+/*
+ * Remove all that is kept of an account, damaged or not: its logs, then its
+ * state. The mail stays. Durable when it returns; killed in between, it is to
+ * be called again. Returns 1 where there was nothing.
+ * Errors: ERR_BUSY as account_lock; ERR_USAGE, ERR_IO.
+ */
+int account_drop(struct os *os, const char *state_dir, const char *name,
+	int64_t wait_ms, struct err *err);
 
 #endif

@@ -363,6 +363,8 @@ int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	uint64_t count, struct err *err);
 int replica_ack_set(struct replica *r, uint64_t peer,
 	const struct replica_ack *ack, struct err *err);
+/* Forget all that a peer said, and what was handed over to it. */
+int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err);
 /* Forget the peer's wants, then add those it stated. */
 int replica_want_clear(struct replica *r, uint64_t peer, struct err *err);
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,

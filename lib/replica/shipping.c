@@ -58,6 +58,28 @@ static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
 	return rc;
 }
 
+int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
+{
+	static const char *const tables[] = {
+		"DELETE FROM ack_order WHERE peer = ?",
+		"DELETE FROM want WHERE peer = ?",
+		"DELETE FROM stated WHERE peer = ?",
+		"DELETE FROM gap WHERE peer = ?"};
+	static const char *const metas[] = {"heard", "told", "answered"};
+	int rc = forget_peer(r, peer, err);
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)
+		rc = sql_run(r, err, tables[i], "i", (int64_t)peer);
+	for (size_t i = 0; i < sizeof(metas) / sizeof(*metas) && rc >= 0; i++) {
+		AUTO_FREE char *key = mem_printf(
+			"%s %016llx", metas[i], (unsigned long long)peer);
+
+		rc = sql_run(
+			r, err, "DELETE FROM meta WHERE key = ?", "t", key);
+	}
+	return rc;
+}
+
 int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	uint64_t count, struct err *err)
 {

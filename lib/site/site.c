@@ -32,6 +32,30 @@ static int load_peers(struct site *s, struct err *err)
 	return 0;
 }
 
+static bool is_expelled(const struct site *s, uint64_t origin)
+{
+	for (size_t i = 0; i < s->expelled_count; i++)
+		if (s->expelled[i].origin == origin)
+			return true;
+	return false;
+}
+
+static int leave_out_expelled(struct site *s, struct err *err)
+{
+	size_t kept = 0;
+	int rc = expelled_load(s->os, s->config.state, &s->arena, &s->expelled,
+		&s->expelled_count, err);
+
+	for (size_t i = 0; rc >= 0 && i < s->config.peer_count; i++) {
+		if (is_expelled(s, s->peers[i].origin))
+			continue;
+		s->config.peers[kept] = s->config.peers[i];
+		s->peers[kept++] = s->peers[i];
+	}
+	s->config.peer_count = kept;
+	return rc;
+}
+
 int site_open(struct site *s, const char *config_given, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
@@ -55,6 +79,8 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 			key);
 	if (rc >= 0)
 		rc = load_peers(s, err);
+	if (rc >= 0)
+		rc = leave_out_expelled(s, err);
 	if (rc >= 0)
 		rc = site_find_accounts(s, err);
 	s->inbox_dir = mem_printf("%s/inbox", s->config.state);
@@ -158,6 +184,14 @@ int site_peer(const struct site *s, const char *name)
 		if (strcmp(s->config.peers[i].name, name) == 0)
 			return (int)i;
 	return -1;
+}
+
+const struct expelled *site_expelled(const struct site *s, const char *name)
+{
+	for (size_t i = 0; i < s->expelled_count; i++)
+		if (strcmp(s->expelled[i].name, name) == 0)
+			return &s->expelled[i];
+	return NULL;
 }
 
 bool site_claims(const struct site *s)

@@ -7,12 +7,14 @@
  *   <state>/inbox/<peer>/           parcels collected, not yet applied
  *   <state>/bodies/                 bodies received, not yet placed
  *   <state>/refused/                parcels refused, for the operator
+ *   <state>/expelled                peers that are none any more
  */
 #ifndef PB_SITE_H
 #define PB_SITE_H
 
 #include "account.h"
 #include "config.h"
+#include "expelled.h"
 #include "key.h"
 #include "store.h"
 
@@ -22,7 +24,10 @@ struct site {
 	struct os *os;
 	struct config config;
 	struct key_pair key;
-	struct key_public *peers;        /* as config.peers */
+	/* Those that were expelled are in config.peers no more. */
+	struct key_public *peers; /* as config.peers */
+	struct expelled *expelled;
+	size_t expelled_count;
 	struct config_account *accounts; /* those that there are now */
 	size_t account_count;
 	char *inbox_dir, *bodies_dir, *refused_dir;
@@ -60,6 +65,8 @@ int site_account_open(const struct site *s, const char *name, bool create,
 	struct account *ret, struct err *err);
 /* Index of the peer named, or -1. */
 int site_peer(const struct site *s, const char *name);
+/* The peer of that name that was expelled, and is no peer; NULL: none. */
+const struct expelled *site_expelled(const struct site *s, const char *name);
 /* May this site become the authority of folders that are born here? Not one
    that only receives: its peer is. */
 bool site_claims(const struct site *s);

@@ -57,6 +57,15 @@ _packetboat() {
 	status) words="--json --help" ;;
 	doctor) words="-O --help" ;;
 	guard) words="accept --help" ;;
+	peer)
+		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == expel ]]; then
+			words=$(_packetboat_peers "${COMP_WORDS[0]}" \
+				"${config[@]}")
+		else
+			words="expel --help"
+		fi
+		;;
+	account) words="drop --help" ;;
 	gap) words="list accept --json --help" ;;
 	*) words=--help ;;
 	esac

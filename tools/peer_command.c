@@ -1,0 +1,120 @@
+/*
+ * peer_command: `packetboat peer expel PEER`.
+ *
+ * It is written down first that the peer is none any more; then what it said
+ * and what lies ready for it is forgotten, account by account. Killed in
+ * between, the command is to be given again.
+ */
+#include <string.h>
+
+#include "begun.h"
+#include "err.h"
+#include "front.h"
+#include "site.h"
+
+#define LOCK_WAIT_MS 30000
+
+/* Parcels of it may hold the last mail that it had. */
+static int check_inbox(struct site *s, const char *peer, struct err *err)
+{
+	AUTO_FREE char *dir = mem_printf("%s/%s", s->inbox_dir, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (s->os->ops->list(s->os, dir, &list) < 0)
+		return 0; /* nothing was ever collected */
+	while (os_list_next(&list, &at, &entry)) {
+		const char *end = strrchr(entry.name, '.');
+
+		if (end && strcmp(end, ".parcel") == 0)
+			return err_set(err, ERR_USAGE,
+				"peer %s: %s holds parcels of it that were not "
+				"applied (run packetboat apply; remove those "
+				"that stay)",
+				peer, dir);
+	}
+	return 0;
+}
+
+static int forget_in(
+	struct site *s, const char *account, uint64_t peer, struct err *err)
+{
+	struct account a;
+
+	if (!account_begun(s, account))
+		return 0;
+	int rc = site_account_open(s, account, false, &a, err);
+	if (rc == ERR_ABSENT)
+		return 0; /* begun, but a crash cut that short */
+	if (rc < 0)
+		return rc;
+	rc = account_lock(&a, LOCK_WAIT_MS, err);
+	if (rc >= 0)
+		rc = replica_begin(a.replica, err);
+	if (rc >= 0)
+		rc = replica_peer_forget(a.replica, peer, err);
+	if (rc >= 0)
+		rc = replica_commit(a.replica, err);
+	replica_rollback(a.replica);
+	account_close(&a);
+	return rc;
+}
+
+/* Its origin, whether it is a peer still or was expelled before. */
+static int find_peer(
+	struct site *s, const char *name, uint64_t *ret, struct err *err)
+{
+	const struct expelled *gone = site_expelled(s, name);
+	int peer = site_peer(s, name);
+
+	if (peer < 0 && !gone)
+		return err_set(err, ERR_USAGE, "there is no peer \"%s\" in %s",
+			name, s->config.path);
+	*ret = peer >= 0 ? s->peers[peer].origin : gone->origin;
+	return 0;
+}
+
+static int expel(struct front *f, struct site *s, const char *name)
+{
+	struct err err = ERR_INIT;
+	struct expelled peer = {
+		.name = name, .since_ms = s->os->ops->wall_ns(s->os) / 1000000};
+	int rc = find_peer(s, name, &peer.origin, &err);
+	int code = EXIT_DONE;
+
+	if (rc >= 0)
+		rc = check_inbox(s, name, &err);
+	if (rc >= 0)
+		rc = expelled_add(s->os, s->config.state, &peer, &err);
+	if (rc < 0)
+		return front_fail(f, &err);
+	for (size_t i = 0; i < s->account_count; i++) {
+		struct err one = ERR_INIT;
+
+		if (forget_in(s, s->accounts[i].name, peer.origin, &one) < 0)
+			code = exit_worse(code, front_fail(f, &one));
+	}
+	if (code == EXIT_DONE)
+		log_say(&f->log, LOG_LEVEL_INFO,
+			"peer %s is expelled: nothing is kept or packed for it "
+			"or taken from it any more; its mail that is here "
+			"stays (take it out of %s, at the other peers too, and "
+			"reload programs that are running)",
+			name, s->config.path);
+	return code;
+}
+
+int command_peer(struct front *f, int argc, char **argv)
+{
+	struct site s;
+	struct err err = ERR_INIT;
+
+	if (argc != 3 || strcmp(argv[1], "expel") != 0)
+		return front_usage(f, argv[0]);
+	if (site_open(&s, f->config_given, &err) < 0)
+		return front_fail(f, &err);
+	int code = expel(f, &s, argv[2]);
+	site_close(&s);
+	return code;
+}
