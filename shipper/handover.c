@@ -222,10 +222,8 @@ static int add_ack(struct packing *p, struct err *err)
 
 	AUTO_FREE char *heard_key =
 		mem_printf("heard %016llx", (unsigned long long)peer);
-	AUTO_FREE char *told_key =
-		mem_printf("told %016llx", (unsigned long long)peer);
-	AUTO_FREE char *answered_key =
-		mem_printf("answered %016llx", (unsigned long long)peer);
+	AUTO_FREE char *told_key = lading_told_key(peer);
+	AUTO_FREE char *answered_key = lading_answered_key(peer);
 	int64_t answered = 0;
 	if (rc >= 0)
 		rc = replica_meta_get(r, heard_key, &heard, err);
@@ -239,23 +237,21 @@ static int add_ack(struct packing *p, struct err *err)
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
 	bool needed = any && (now != told || heard != answered);
+	/* No two have one count: it is spent before anybody can see it. */
+	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
+		rc = replica_meta_set(r, "ack count", count + 1, err);
+		if (rc >= 0)
+			rc = replica_commit(r, err);
+		replica_rollback(r);
+	}
 	if (rc >= 0 && needed) {
 		ack.count = (uint64_t)count + 1;
 		rc = lading_ack(p->lading, &ack, err);
 		p->result->acks++;
 	}
-	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
-		/* Told too early at worst: what the peer then sends again
-		   makes us tell it again. */
-		rc = replica_meta_set(r, told_key, now, err);
-		if (rc >= 0)
-			rc = replica_meta_set(r, answered_key, heard, err);
-		if (rc >= 0)
-			rc = replica_meta_set(r, "ack count", count + 1, err);
-		if (rc >= 0)
-			rc = replica_commit(r, err);
-		replica_rollback(r);
-	}
+	if (rc >= 0 && needed)
+		lading_told(
+			p->lading, &(struct lading_told){p->index, now, heard});
 	free(wants.items);
 	return rc < 0 ? rc : 0;
 }

@@ -287,6 +287,32 @@ static int record_log(struct lading *l, struct replica *r,
 	return replica_sent_add(r, peer, l->config->link, medium, &sent, err);
 }
 
+char *lading_told_key(uint64_t peer)
+{
+	return mem_printf("told %016llx", (unsigned long long)peer);
+}
+
+char *lading_answered_key(uint64_t peer)
+{
+	return mem_printf("answered %016llx", (unsigned long long)peer);
+}
+
+void lading_told(struct lading *l, const struct lading_told *told)
+{
+	l->told = mem_grow(l->told, l->told_count + 1, sizeof(*l->told));
+	l->told[l->told_count++] = *told;
+}
+
+static int record_told(struct lading *l, struct replica *r,
+	const struct lading_told *t, struct err *err)
+{
+	AUTO_FREE char *told = lading_told_key(l->config->peer->origin);
+	AUTO_FREE char *answered = lading_answered_key(l->config->peer->origin);
+	int rc = replica_meta_set(r, told, t->sum, err);
+
+	return rc < 0 ? rc : replica_meta_set(r, answered, t->heard, err);
+}
+
 static int record_account(struct lading *l, size_t index,
 	const struct id128 *medium, struct err *err)
 {
@@ -301,6 +327,9 @@ static int record_account(struct lading *l, size_t index,
 	for (size_t i = 0; i < l->log_count && rc >= 0; i++)
 		if (l->logs[i].account == index)
 			rc = record_log(l, a.replica, medium, &l->logs[i], err);
+	for (size_t i = 0; i < l->told_count && rc >= 0; i++)
+		if (l->told[i].account == index)
+			rc = record_told(l, a.replica, &l->told[i], err);
 	for (size_t i = 0; i < l->body_count && rc >= 0; i++)
 		if (l->bodies[i].account == index &&
 			l->bodies[i].size != UINT64_MAX)
@@ -324,6 +353,8 @@ int lading_record(struct lading *l, const struct id128 *medium, struct err *err)
 			any = l->logs[k].account == i;
 		for (size_t k = 0; k < l->body_count && !any; k++)
 			any = l->bodies[k].account == i;
+		for (size_t k = 0; k < l->told_count && !any; k++)
+			any = l->told[k].account == i;
 		if (any)
 			rc = record_account(l, i, medium, err);
 	}
@@ -340,5 +371,6 @@ void lading_end(struct lading *l)
 	free(l->bodies);
 	free(l->slots);
 	free(l->logs);
+	free(l->told);
 	*l = (struct lading){.fd = -1};
 }

@@ -23,6 +23,12 @@ struct lading_log {
 	struct position to;
 };
 
+/* What an acknowledgement in the bundle says, and up to what it answers. */
+struct lading_told {
+	size_t account;
+	int64_t sum, heard;
+};
+
 struct lading {
 	const struct handover_config *config;
 	struct handover_result *result;
@@ -39,11 +45,13 @@ struct lading {
 	struct id128 last_folder;
 	struct lading_body *bodies;
 	size_t body_count;
-	size_t *slots;        /* open hash table over bodies, index + 1 */
+	size_t *slots; /* open hash table over bodies, index + 1 */
 	size_t slot_count;
 	uint64_t body_bytes;
 	struct lading_log *logs;
 	size_t log_count;
+	struct lading_told *told;
+	size_t told_count;
 	bool putting, failed;
 };
 
@@ -52,25 +60,29 @@ void lading_begin(struct lading *l, const struct handover_config *config,
 void lading_open_fd(struct lading *l, int fd, const char *name);
 void lading_open_carrier(struct lading *l, struct carrier *carrier,
 	const struct carrier_list *lying);
-int lading_changes(struct lading *l, const struct parcel_changes *c,
-	struct err *err);
-int lading_ack(struct lading *l, const struct parcel_ack *ack,
-	struct err *err);
-int lading_statement(struct lading *l, const struct parcel_statement *s,
-	struct err *err);
+int lading_changes(
+	struct lading *l, const struct parcel_changes *c, struct err *err);
+int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err);
+int lading_statement(
+	struct lading *l, const struct parcel_statement *s, struct err *err);
 /* Note a body once. Returns 1 if it was noted already. */
 int lading_want(struct lading *l, size_t account, const struct hash *hash,
 	uint64_t size, uint64_t offset);
 /* Note that a log is in the bundle up to a position. */
 void lading_sent(struct lading *l, size_t account, int64_t log,
 	const struct position *to);
+/* Note what was acknowledged. */
+void lading_told(struct lading *l, const struct lading_told *told);
+/* The keys in an account's state for what a peer was told; to free. */
+char *lading_told_key(uint64_t peer);
+char *lading_answered_key(uint64_t peer);
 /* True after the bundle itself could not be written. */
 bool lading_failed(const struct lading *l);
 /* Pack the bodies, end the bundle, make it visible. */
 int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err);
 /* Record in each account's state what lies in the bundle now. */
-int lading_record(struct lading *l, const struct id128 *medium,
-	struct err *err);
+int lading_record(
+	struct lading *l, const struct id128 *medium, struct err *err);
 void lading_end(struct lading *l);
 
 #endif

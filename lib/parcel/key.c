@@ -114,12 +114,21 @@ static void render(
 	sodium_memzero(hex, sizeof(hex));
 }
 
+static int sync_parent(struct os *os, const char *path, struct err *err)
+{
+	AUTO_FREE char *parent = mem_dup(path);
+	char *slash = strrchr(parent, '/');
+
+	if (!slash)
+		return dir_sync(os, ".", err);
+	slash[slash == parent ? 1 : 0] = '\0';
+	return dir_sync(os, parent, err);
+}
+
 /* Give the finished file its name, unless there is one of that name. */
 static int publish(
 	struct os *os, const char *from, const char *path, struct err *err)
 {
-	AUTO_FREE char *parent = mem_dup(path);
-	char *slash = strrchr(parent, '/');
 	int r = os->ops->link(os, from, path);
 
 	os->ops->unlink(os, from);
@@ -128,10 +137,17 @@ static int publish(
 			"%s exists: a site's key is made once", path);
 	if (r < 0)
 		return err_set_os(err, -r, "create %s", path);
-	if (!slash)
-		return dir_sync(os, ".", err);
-	slash[slash == parent ? 1 : 0] = '\0';
-	return dir_sync(os, parent, err);
+	return sync_parent(os, path, err);
+}
+
+/* There is a key. Whoever made it may have been killed behind the link. */
+static int refuse(
+	struct os *os, const char *new, const char *path, struct err *err)
+{
+	os->ops->unlink(os, new);
+	sync_parent(os, path, NULL);
+	return err_set(err, ERR_CONFLICT,
+		"%s exists: a site's key is made once", path);
 }
 
 int key_create(
@@ -145,8 +161,7 @@ int key_create(
 
 	/* Said early too, so that no second secret touches the disk. */
 	if (os->ops->lstat(os, path, &st) == 0)
-		return err_set(err, ERR_CONFLICT,
-			"%s exists: a site's key is made once", path);
+		return refuse(os, new, path, err);
 	os->ops->random(os, seed, sizeof(seed));
 	render(seed, ret, text);
 	r = file_replace(os, new, text, FILE_SIZE, 0600, err);

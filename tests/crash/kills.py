@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Kill every program of the way before and after each of its file-changing
-calls.  Without --all a sample by seed; see tests/support/grid.py."""
+"""Kill every program of the way before each of its file-changing calls, within
+each write, and while it waits for a lock; or tell it to end there.
+Without --all a sample by seed; see tests/support/grid.py."""
 
 import os
 import sys
@@ -11,4 +12,4 @@ sys.path.insert(0, os.path.join(os.path.dirname(
 import grid     # noqa: E402: behind the path to it
 
 if __name__ == '__main__':
-    sys.exit(grid.main(('kill', 'kill_after')))
+    sys.exit(grid.main(('kill', 'kill_after', 'torn', 'term', 'waiting')))

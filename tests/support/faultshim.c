@@ -7,10 +7,18 @@
  *
  *	FAULT_KIND     kill        SIGKILL before the call takes place
  *	               kill_after  SIGKILL when it has taken place
+ *	               torn        SIGKILL when a write has written half
+ *	               term        SIGTERM before the call takes place
  *	               EIO ENOSPC EINTR EDQUOT EROFS   it fails, without effect
  *	               short       a write writes half of what was asked
+ *	               full        from this call on all that takes space below
+ *	                           FAULT_BELOW fails with ENOSPC
+ *	               broken      from this call on all fail with EIO
  *	               count       nothing happens; for FAULT_LOG
  *	FAULT_AT       the call: 1 is the first of the process
+ *	FAULT_BELOW    a directory, as the program names it
+ *	FAULT_WHILE    a file: what lasts, lasts as long as it is there
+ *	FAULT_SOCKETS  set: write to a socket is counted, too
  *	FAULT_LOG      a file, to which every call appends a line, whatever the
  *	               kind: "<pid> <number> <name> <path>[ -> <path>]"
  *	FAULT_PROGRAM  act only in processes whose executable has this base
@@ -19,9 +27,9 @@
  * Counted are open, openat and creat with O_CREAT or O_TRUNC; write, pwrite,
  * writev, pwritev to regular files; fsync, fdatasync, syncfs, ftruncate,
  * truncate, fallocate; rename, link, symlink, unlink, mkdir, rmdir and their
- **at forms; futimens, utimensat, fchmod, chmod, fchown, chown and theirs. Each
- *process has its own count, and so has each child from its fork on; threads
- *share one.
+ * forms with "at"; futimens, utimensat, fchmod, chmod, fchown, chown and
+ * theirs. Each process has its own count, and so has each child from its fork
+ * on; threads share one.
  *
  * What libc does within itself (stdio, remove) does not pass here. The real
  * calls are made by syscall(2), so that no other library's wrapper is needed;
@@ -55,8 +63,12 @@ enum kind {
 	KIND_COUNT,
 	KIND_KILL,
 	KIND_KILL_AFTER,
+	KIND_TORN,
+	KIND_TERM,
 	KIND_ERROR,
-	KIND_SHORT
+	KIND_SHORT,
+	KIND_FULL,
+	KIND_BROKEN
 };
 
 static struct {
@@ -66,6 +78,9 @@ static struct {
 	int log_fd; /* -1: none */
 	ino_t log_ino;
 	const char *log_path;
+	const char *below;   /* of KIND_FULL; NULL: everywhere */
+	const char *as_long; /* of KIND_FULL and KIND_BROKEN; NULL: for ever */
+	bool sockets;
 	atomic_long calls;
 } shim = {.log_fd = -1};
 
@@ -111,25 +126,28 @@ static bool log_ready(void)
 	return shim.log_fd >= 0;
 }
 
-static void log_call(long number, const char *name, int fd, const char *path,
-	const char *path2)
+/* The path of an open file. */
+static void path_of(int fd, char *ret, size_t size)
 {
-	char named[512] = "", line[2048], link[32];
+	char link[32];
+	long n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = syscall(SYS_readlinkat, AT_FDCWD, link, ret, size - 1);
+	ret[n > 0 ? n : 0] = '\0';
+}
+
+static void log_call(
+	long number, const char *name, const char *path, const char *path2)
+{
+	char line[2048];
 	int len;
 
 	if (!log_ready())
 		return;
-	if (!path && fd >= 0) {
-		long n;
-
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		n = syscall(SYS_readlinkat, AT_FDCWD, link, named,
-			sizeof(named) - 1);
-		named[n > 0 ? n : 0] = '\0';
-	}
 	len = snprintf(line, sizeof(line), "%ld %ld %s %s%s%s\n",
-		syscall(SYS_getpid), number, name, path ? path : named,
-		path2 ? " -> " : "", path2 ? path2 : "");
+		syscall(SYS_getpid), number, name, path, path2 ? " -> " : "",
+		path2 ? path2 : "");
 	if (len >= (int)sizeof(line)) {
 		len = (int)sizeof(line);
 		line[len - 1] = '\n';
@@ -139,20 +157,32 @@ static void log_call(long number, const char *name, int fd, const char *path,
 
 /* ---- the decision ---- */
 
-/* Count one call. fd -1 and path NULL where there is none. */
-static struct fault enter(
-	const char *name, int fd, const char *path, const char *path2)
+static bool is_below(const char *path)
+{
+	size_t len = shim.below ? strlen(shim.below) : 0;
+
+	return !len || (strncmp(path, shim.below, len) == 0 &&
+			       (path[len] == '/' || !path[len]));
+}
+
+static bool lasts(void)
+{
+	return !shim.as_long ||
+	       syscall(SYS_faccessat, AT_FDCWD, shim.as_long, F_OK) == 0;
+}
+
+/* What is to happen with the call of this number. */
+static struct fault decide(long number, bool grows, const char *path)
 {
 	struct fault f = {0};
-	int saved = errno;
-	long number;
 
-	if (shim.kind == KIND_OFF)
+	if (number < shim.at)
 		return f;
-	number = atomic_fetch_add(&shim.calls, 1) + 1;
-	log_call(number, name, fd, path, path2);
-	errno = saved;
-	if (number != shim.at)
+	if (shim.kind == KIND_BROKEN && lasts())
+		f.error = EIO;
+	if (shim.kind == KIND_FULL && grows && is_below(path) && lasts())
+		f.error = ENOSPC;
+	if (number > shim.at)
 		return f;
 	switch (shim.kind) {
 	case KIND_KILL:
@@ -160,6 +190,12 @@ static struct fault enter(
 		break;
 	case KIND_KILL_AFTER:
 		f.kill_after = true;
+		break;
+	case KIND_TORN:
+		f.half = f.kill_after = true;
+		break;
+	case KIND_TERM:
+		syscall(SYS_kill, syscall(SYS_getpid), SIGTERM);
 		break;
 	case KIND_ERROR:
 		f.error = shim.error;
@@ -169,9 +205,37 @@ static struct fault enter(
 		break;
 	case KIND_OFF:
 	case KIND_COUNT:
+	case KIND_FULL:
+	case KIND_BROKEN:
 		break;
 	}
 	return f;
+}
+
+/* Count one call. path NULL: that of fd. grows: it takes space. */
+static struct fault enter_call(const char *name, int fd, const char *path,
+	const char *path2, bool grows)
+{
+	struct fault f = {0};
+	char named[512] = "";
+	int saved = errno;
+	long number;
+
+	if (shim.kind == KIND_OFF)
+		return f;
+	number = atomic_fetch_add(&shim.calls, 1) + 1;
+	if (!path)
+		path_of(fd, named, sizeof(named));
+	log_call(number, name, path ? path : named, path2);
+	f = decide(number, grows, path ? path : named);
+	errno = saved;
+	return f;
+}
+
+static struct fault enter(
+	const char *name, int fd, const char *path, const char *path2)
+{
+	return enter_call(name, fd, path, path2, false);
 }
 
 static long fail(int error)
@@ -222,7 +286,11 @@ static void set_kind(const char *kind)
 		{"count", KIND_COUNT, 0},
 		{"kill", KIND_KILL, 0},
 		{"kill_after", KIND_KILL_AFTER, 0},
+		{"torn", KIND_TORN, 0},
+		{"term", KIND_TERM, 0},
 		{"short", KIND_SHORT, 0},
+		{"full", KIND_FULL, 0},
+		{"broken", KIND_BROKEN, 0},
 		{"EIO", KIND_ERROR, EIO},
 		{"ENOSPC", KIND_ERROR, ENOSPC},
 		{"EINTR", KIND_ERROR, EINTR},
@@ -251,19 +319,33 @@ __attribute__((constructor)) static void begin(void)
 		return;
 	shim.at = at ? atol(at) : 0;
 	shim.log_path = getenv("FAULT_LOG");
+	shim.below = getenv("FAULT_BELOW");
+	shim.as_long = getenv("FAULT_WHILE");
+	shim.sockets = getenv("FAULT_SOCKETS");
 	pthread_atfork(NULL, NULL, child_begins);
 	set_kind(kind);
 }
 
 /* ---- open ---- */
 
+/* A new file takes space, opening one that is there does not. */
+static bool makes_file(int dir, const char *path, int flags)
+{
+	int saved = errno;
+	bool there = syscall(SYS_faccessat, dir, path, F_OK) == 0;
+
+	errno = saved;
+	return flags & O_CREAT && !there;
+}
+
 static int open_at(
 	const char *name, int dir, const char *path, int flags, mode_t mode)
 {
 	struct fault f = {0};
 
-	if (flags & (O_CREAT | O_TRUNC))
-		f = enter(name, -1, path, NULL);
+	if (shim.kind != KIND_OFF && flags & (O_CREAT | O_TRUNC))
+		f = enter_call(
+			name, -1, path, NULL, makes_file(dir, path, flags));
 	return (int)CALL(f, SYS_openat, dir, path, flags, mode);
 }
 
@@ -313,7 +395,7 @@ DEFINE_CREAT(creat64)
 
 /* ---- bytes ---- */
 
-/* Terminals, pipes and sockets are no files that a crash could spoil. */
+/* Terminals and pipes are no files that a crash could spoil. */
 static struct fault enter_write(const char *name, int fd)
 {
 	struct fault none = {0};
@@ -323,9 +405,10 @@ static struct fault enter_write(const char *name, int fd)
 
 	if (shim.kind == KIND_OFF)
 		return none;
-	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	file = fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || (shim.sockets && S_ISSOCK(st.st_mode)));
 	errno = saved;
-	return file ? enter(name, fd, NULL, NULL) : none;
+	return file ? enter_call(name, fd, NULL, NULL, true) : none;
 }
 
 static size_t shorter(struct fault f, size_t len)
@@ -419,7 +502,8 @@ DEFINE_TRUNCATE(truncate64)
 #define DEFINE_FALLOCATE(fn)                                                   \
 	PUBLIC int fn(int fd, int how, off_t at, off_t len)                    \
 	{                                                                      \
-		struct fault f = enter("fallocate", fd, NULL, NULL);           \
+		struct fault f =                                               \
+			enter_call("fallocate", fd, NULL, NULL, true);         \
                                                                                \
 		return (int)CALL(f, SYS_fallocate, fd, how, at, len);          \
 	}
@@ -455,7 +539,7 @@ PUBLIC int renameat2(
 static int link_at(const char *name, int dir, const char *from, int dir2,
 	const char *to, int flags)
 {
-	struct fault f = enter(name, -1, from, to);
+	struct fault f = enter_call(name, -1, from, to, true);
 
 	return (int)CALL(f, SYS_linkat, dir, from, dir2, to, flags);
 }
@@ -474,7 +558,7 @@ PUBLIC int linkat(
 static int symlink_at(
 	const char *name, const char *target, int dir, const char *path)
 {
-	struct fault f = enter(name, -1, path, NULL);
+	struct fault f = enter_call(name, -1, path, NULL, true);
 
 	return (int)CALL(f, SYS_symlinkat, target, dir, path);
 }
@@ -513,7 +597,7 @@ PUBLIC int rmdir(const char *path)
 
 static int mkdir_at(const char *name, int dir, const char *path, mode_t mode)
 {
-	struct fault f = enter(name, -1, path, NULL);
+	struct fault f = enter_call(name, -1, path, NULL, true);
 
 	return (int)CALL(f, SYS_mkdirat, dir, path, mode);
 }

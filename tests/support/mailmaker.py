@@ -1,9 +1,10 @@
-"""A Maildir with Dovecot's files, made and changed by hand as Dovecot would,
-and what it holds, to be compared.  Layout Maildir++."""
+"""A Maildir with or without Dovecot's files, made and changed by hand as its
+server would, and what it holds, to be compared."""
 
 import hashlib
 import os
 import random
+import shutil
 from dataclasses import dataclass, field
 
 TIME = 1700000000
@@ -31,30 +32,78 @@ def parse_uidlist(path):
     return head, lines
 
 
-class Maker:
-    """One account's Maildir, changed by its user."""
+@dataclass(frozen=True)
+class Shape:
+    """How a mail store lies there."""
+    root: str
+    fs: bool = False        # Work/2026/, not .Work.2026/
+    bare: bool = False      # none of Dovecot's files
+    control: str = None     # Dovecot's files, where not with the mail
+    index: str = None
 
-    def __init__(self, root, seed):
-        self.root = root
-        self.rng = random.Random('maker/%s' % seed)
-        self.count = 0
-        self.validity = 1700000000
-        os.makedirs(root, mode=0o700)
-        self.create('INBOX')
-        self.subscribed = []
+    def _below(self, root, folder, inbox):
+        name = folder if self.fs else '.' + folder.replace('/', '.')
+        return root if folder == 'INBOX' and inbox else \
+            os.path.join(root, name)
 
     def dir(self, folder):
-        if folder == 'INBOX':
-            return self.root
-        return os.path.join(self.root, '.' + folder.replace('/', '.'))
+        return self._below(self.root, folder, True)
+
+    def control_dir(self, folder):
+        if self.control:
+            return self._below(self.control, folder, False)
+        return self.dir(folder)
+
+    def index_dir(self, folder):
+        return self._below(self.index, folder, False)
+
+    def subscriptions(self):
+        return os.path.join(self.control or self.root, 'subscriptions')
+
+    def folders(self):
+        """The names of all folders that are there."""
+        found = ['INBOX']
+        if not self.fs:
+            return found + [
+                name[1:].replace('.', '/') for name in os.listdir(self.root)
+                if name[0] == '.' and os.path.isdir(
+                    os.path.join(self.root, name, 'cur'))]
+        for directory, names, _ in os.walk(self.root):
+            if 'cur' in names and directory != self.root:
+                found.append(os.path.relpath(directory, self.root))
+            names[:] = [n for n in names if n not in ('cur', 'new', 'tmp')]
+        return found
+
+
+class Maker:
+    """One account's mail store, changed by its user."""
+
+    def __init__(self, shape, seed, count=0, remove=shutil.rmtree):
+        """count: of mails; two users' mails must have names of their own.
+        remove: does away with a directory."""
+        self.shape = shape
+        self.remove = remove
+        self.rng = random.Random('maker/%s' % seed)
+        self.count = count
+        self.validity = 1700000000 + count
+        if not os.path.exists(shape.root):
+            for root in (shape.root, shape.control, shape.index):
+                if root:
+                    os.makedirs(root, mode=0o700)
+            self.create('INBOX')
 
     # Folders.
 
     def create(self, folder):
         for part in ('cur', 'new', 'tmp'):
-            os.makedirs(os.path.join(self.dir(folder), part), mode=0o700)
-        if folder != 'INBOX':
-            open(os.path.join(self.dir(folder), 'maildirfolder'), 'w').close()
+            os.makedirs(os.path.join(self.shape.dir(folder), part),
+                        mode=0o700)
+        if self.shape.bare:
+            return
+        if folder != 'INBOX' and not self.shape.fs:
+            open(os.path.join(self.shape.dir(folder), 'maildirfolder'),
+                 'w').close()
+        os.makedirs(self.shape.control_dir(folder), mode=0o700, exist_ok=True)
         self.validity += 1
         self._write_uidlist(folder, {
             'V': str(self.validity), 'N': '1',
@@ -62,27 +111,45 @@ class Maker:
 
     def rename(self, old, new):
         """With its children."""
-        for name in sorted(os.listdir(self.root)):
-            path = name[1:].replace('.', '/')
-            if name[0] == '.' and (path + '/').startswith(old + '/'):
-                os.rename(os.path.join(self.root, name),
-                          self.dir(new + path[len(old):]))
+        shape = self.shape
+        for where in (shape.dir, shape.control and shape.control_dir,
+                      shape.index and shape.index_dir):
+            if not where:
+                continue
+            if shape.fs:
+                os.rename(where(old), where(new))
+                continue
+            top = os.path.dirname(where(old))
+            for name in sorted(os.listdir(top)):
+                path = name[1:].replace('.', '/')
+                if name[0] == '.' and (path + '/').startswith(old + '/'):
+                    os.rename(os.path.join(top, name),
+                              where(new + path[len(old):]))
 
     def delete(self, folder):
-        top = self.dir(folder)
-        for directory, names, files in os.walk(top, topdown=False):
-            for name in files:
-                os.unlink(os.path.join(directory, name))
-            os.rmdir(directory)
+        """One without children."""
+        for root, where in ((self.shape.root, self.shape.dir),
+                            (self.shape.control, self.shape.control_dir),
+                            (self.shape.index, self.shape.index_dir)):
+            if root and os.path.exists(where(folder)):
+                self.remove(where(folder))
 
     def subscribe(self, folder, value=True):
+        names = sorted(subscribed_names(self.shape.subscriptions()))
         if value:
-            self.subscribed.append(folder)
+            names.append(folder)
         else:
-            self.subscribed.remove(folder)
-        self._replace(os.path.join(self.root, 'subscriptions'),
-                      'V\t2\n\n' + ''.join(name.replace('/', '\t') + '\n'
-                                           for name in self.subscribed))
+            names.remove(folder)
+        self._replace(self.shape.subscriptions(), 'V\t2\n\n' + ''.join(
+            name.replace('/', '\t') + '\n' for name in names))
+
+    def index(self):
+        """What Dovecot keeps of each folder besides."""
+        for folder in self.shape.folders() if self.shape.index else ():
+            os.makedirs(self.shape.index_dir(folder), mode=0o700,
+                        exist_ok=True)
+            open(os.path.join(self.shape.index_dir(folder),
+                              'dovecot.index.log'), 'w').close()
 
     # Messages.
 
@@ -98,7 +165,7 @@ class Maker:
         when = TIME + 60 * self.count
         base = '%d.M%dP7.test,S=%d,W=%d' % (when, self.count, len(body),
                                             len(body))
-        temp = os.path.join(self.dir(folder), 'tmp', base)
+        temp = os.path.join(self.shape.dir(folder), 'tmp', base)
         with open(temp, 'wb') as file:
             file.write(body)
         os.chmod(temp, 0o600)
@@ -109,21 +176,24 @@ class Maker:
         else:
             name = 'cur/%s:2,%s%s' % (base, letters,
                                       self._letters(folder, keywords))
-        os.rename(temp, os.path.join(self.dir(folder), name))
+        os.rename(temp, os.path.join(self.shape.dir(folder), name))
         return base
 
     def flags(self, folder, base, letters, keywords=()):
         os.rename(self.path(folder, base), os.path.join(
-            self.dir(folder), 'cur', '%s:2,%s%s' % (
+            self.shape.dir(folder), 'cur', '%s:2,%s%s' % (
                 base, letters, self._letters(folder, keywords))))
 
     def copy(self, source, base, target):
-        """Another name where it would be the same twice."""
-        name = os.path.basename(self.path(source, base))
+        flags = self.path(source, base).partition(':2,')[2]
+        known = keyword_names(os.path.join(
+            self.shape.control_dir(source), 'dovecot-keywords'))
+        keywords = [known[ord(c) - 97] for c in flags if c.islower()]
         self._number(target, base)
-        os.link(self.path(source, base),
-                os.path.join(self.dir(target), 'cur',
-                             base + ':2,' + name.partition(':2,')[2]))
+        os.link(self.path(source, base), os.path.join(
+            self.shape.dir(target), 'cur', '%s:2,%s%s' % (
+                base, ''.join(c for c in flags if not c.islower()),
+                self._letters(target, keywords))))
 
     def move(self, source, base, target):
         self.copy(source, base, target)
@@ -134,7 +204,7 @@ class Maker:
 
     def path(self, folder, base):
         for part in ('cur', 'new'):
-            directory = os.path.join(self.dir(folder), part)
+            directory = os.path.join(self.shape.dir(folder), part)
             for name in os.listdir(directory):
                 if name.partition(':2,')[0] == base:
                     return os.path.join(directory, name)
@@ -152,21 +222,26 @@ class Maker:
         rows = sorted((uid, fields, base)
                       for base, (uid, fields) in lines.items())
         self._replace(
-            os.path.join(self.dir(folder), 'dovecot-uidlist'),
+            os.path.join(self.shape.control_dir(folder), 'dovecot-uidlist'),
             '3 V%s N%s G%s\n' % (head['V'], head['N'], head['G']) +
             ''.join('%s :%s\n' % (' '.join((str(uid),) + fields), base)
                     for uid, fields, base in rows))
 
     def _number(self, folder, base):
-        head, lines = parse_uidlist(
-            os.path.join(self.dir(folder), 'dovecot-uidlist'))
+        if self.shape.bare:
+            return
+        head, lines = parse_uidlist(os.path.join(
+            self.shape.control_dir(folder), 'dovecot-uidlist'))
         lines[base] = (head['next'], ())
         head['N'] = str(head['next'] + 1)
         self._write_uidlist(folder, head, lines)
 
     def _letters(self, folder, keywords):
         """The letters of keywords here; new ones get the next."""
-        path = os.path.join(self.dir(folder), 'dovecot-keywords')
+        if self.shape.bare:
+            return ''
+        path = os.path.join(self.shape.control_dir(folder),
+                            'dovecot-keywords')
         names = keyword_names(path)
         for keyword in keywords:
             if keyword not in names.values():
@@ -200,12 +275,22 @@ class Twice(Exception):
     """One base name that two files have."""
 
 
-def look_folder(directory):
+def subscribed_names(path):
+    if not os.path.exists(path):
+        return set()
+    with open(path) as file:
+        return {line.rstrip('\n').replace('\t', '/') for line in file
+                if line.strip() and not line.startswith('V\t')}
+
+
+def look_folder(directory, control):
     folder = Folder()
-    head, lines = parse_uidlist(os.path.join(directory, 'dovecot-uidlist'))
-    folder.validity, folder.guid = head['V'], head.get('G', '')
-    folder.next = head['next']
-    names = keyword_names(os.path.join(directory, 'dovecot-keywords'))
+    lines = {}
+    if os.path.exists(os.path.join(control, 'dovecot-uidlist')):
+        head, lines = parse_uidlist(os.path.join(control, 'dovecot-uidlist'))
+        folder.validity, folder.guid = head['V'], head.get('G', '')
+        folder.next = head['next']
+    names = keyword_names(os.path.join(control, 'dovecot-keywords'))
     for part in ('new', 'cur'):
         for name in os.listdir(os.path.join(directory, part)):
             path = os.path.join(directory, part, name)
@@ -225,44 +310,36 @@ def look_folder(directory):
     return folder
 
 
-def look(root):
-    """({path: Folder}, subscribed names) of a Maildir."""
-    folders = {'INBOX': look_folder(root)}
-    for name in os.listdir(root):
-        path = os.path.join(root, name)
-        if name[0] == '.' and os.path.isdir(os.path.join(path, 'cur')):
-            folders[name[1:].replace('.', '/')] = look_folder(path)
-    subscribed = set()
-    path = os.path.join(root, 'subscriptions')
-    if os.path.exists(path):
-        with open(path) as file:
-            subscribed = {line.rstrip('\n').replace('\t', '/')
-                          for line in file
-                          if line.strip() and not line.startswith('V\t')}
-    return folders, subscribed
+def look(shape):
+    """({path: Folder}, subscribed names) of a mail store."""
+    return ({name: look_folder(shape.dir(name), shape.control_dir(name))
+             for name in shape.folders()},
+            subscribed_names(shape.subscriptions()))
 
 
-def differences(source, target):
-    """What tells two sites' looks apart, as lines of text."""
+def differences(source, target, where='target', same=None):
+    """What tells two looks apart, as lines of text.  With same(one, other),
+    which says whether two messages are, a UIDVALIDITY, which may come from
+    the clock, does not count."""
     said = []
     for name in sorted(source[0].keys() | target[0].keys()):
         a, b = source[0].get(name), target[0].get(name)
         if a is None or b is None:
-            said.append('folder %s: only at the %s'
-                        % (name, 'source' if b is None else 'target'))
+            said.append('folder %s: %s at the %s' % (
+                name, 'not' if b is None else 'only', where))
             continue
-        if (a.validity, a.guid) != (b.validity, b.guid):
-            said.append('folder %s: V%s G%s, at the target V%s G%s' % (
-                name, a.validity, a.guid, b.validity, b.guid))
+        if a.guid != b.guid or (not same and a.validity != b.validity):
+            said.append('folder %s: V%s G%s, at the %s V%s G%s' % (
+                name, a.validity, a.guid, where, b.validity, b.guid))
         if b.next < a.next:
-            said.append('folder %s: UIDNEXT %d, at the target %d'
-                        % (name, a.next, b.next))
+            said.append('folder %s: UIDNEXT %d, at the %s %d'
+                        % (name, a.next, where, b.next))
         for base in sorted(a.messages.keys() | b.messages.keys()):
             one, other = a.messages.get(base), b.messages.get(base)
-            if one != other:
-                said.append('folder %s: message %s: %s, at the target %s'
-                            % (name, base, one, other))
+            if one != other and not (same and same(one, other)):
+                said.append('folder %s: message %s: %s, at the %s %s'
+                            % (name, base, one, where, other))
     if source[1] != target[1]:
-        said.append('subscribed: %s, at the target %s'
-                    % (sorted(source[1]), sorted(target[1])))
+        said.append('subscribed: %s, at the %s %s' % (
+            sorted(source[1]), where, sorted(target[1])))
     return said

@@ -208,6 +208,75 @@ static void a_short_write_is_one_write_more(void **state)
 	assert_non_null(strstr(buf_str(&log), "7 pwrite /d/f.tmp\n"));
 }
 
+static void a_torn_write_has_written_half(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_true(killed(run("work", "torn", 6, NULL)));
+	assert_int_equal(file_read(os_real(), "d/f.tmp", 100, &b, NULL), 0);
+	assert_string_equal(buf_str(&b), "new ");
+	assert_false(exists("d/f"));
+}
+
+static void a_program_is_told_to_end_before_the_call(void **state)
+{
+	int status;
+
+	(void)state;
+	status = run("work", "term", 2, NULL);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	assert_false(exists("d"));
+}
+
+/* Nothing can be cleaned away either. */
+static void what_is_broken_stays_broken(void **state)
+{
+	(void)state;
+	assert_int_equal(exit_of(run("work", "broken", 6, NULL)), EIO);
+	assert_true(exists("d/f.tmp"));
+	assert_false(exists("d/f"));
+}
+
+static void a_full_disk_lets_go_of_files_and_takes_none(void **state)
+{
+	AUTO_BUF struct buf log = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(exit_of(run("work", "full", 5, NULL)), ENOSPC);
+	assert_false(exists("d/f.tmp"));
+	/* unlink, the fourth call, takes no space */
+	assert_int_equal(exit_of(run("work", "full", 1, NULL)), ENOSPC);
+	assert_true(exists("d"));
+	read_log(&log);
+	assert_non_null(strstr(buf_str(&log), "unlink d/f.tmp\n"));
+}
+
+static void only_the_directory_that_is_named_is_full(void **state)
+{
+	(void)state;
+	setenv("FAULT_BELOW", "elsewhere", 1);
+	assert_int_equal(exit_of(run("work", "full", 1, NULL)), 0);
+	assert_true(exists("d/f"));
+	setenv("FAULT_BELOW", "d", 1);
+	assert_int_equal(unlink("d/f"), 0);
+	assert_int_equal(exit_of(run("work", "full", 1, NULL)), ENOSPC);
+	assert_false(exists("d/f"));
+	unsetenv("FAULT_BELOW");
+}
+
+static void what_lasts_is_over_when_its_file_is_gone(void **state)
+{
+	(void)state;
+	setenv("FAULT_WHILE", "on", 1);
+	assert_int_equal(mkdir("on", 0700), 0);
+	assert_int_equal(exit_of(run("work", "broken", 1, NULL)), EIO);
+	assert_int_equal(rmdir("on"), 0);
+	assert_int_equal(exit_of(run("work", "broken", 1, NULL)), 0);
+	assert_true(exists("d/f"));
+	unsetenv("FAULT_WHILE");
+}
+
 static void only_the_program_that_is_named_is_acted_on(void **state)
 {
 	(void)state;
@@ -248,6 +317,12 @@ int main(int argc, char **argv)
 		T(a_file_is_old_or_new_whichever_call_is_the_last),
 		T(a_failing_call_has_no_effect_and_its_errno),
 		T(a_short_write_is_one_write_more),
+		T(a_torn_write_has_written_half),
+		T(a_program_is_told_to_end_before_the_call),
+		T(what_is_broken_stays_broken),
+		T(a_full_disk_lets_go_of_files_and_takes_none),
+		T(only_the_directory_that_is_named_is_full),
+		T(what_lasts_is_over_when_its_file_is_gone),
 		T(only_the_program_that_is_named_is_acted_on),
 		T(a_child_is_counted_from_one),
 		T(an_unknown_kind_is_refused),

@@ -199,6 +199,34 @@ static void a_key_made_meanwhile_is_not_replaced_either(void **state)
 	simdisk_free(d);
 }
 
+static void a_kill_leaves_no_secret_under_another_name_for_long(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (uint64_t n = 1; fired; n++) {
+		struct simdisk *d = disk_with_state();
+		struct os *os = simdisk_os(d);
+		struct err err = ERR_INIT;
+		struct key_pair key;
+		struct os_stat st;
+		int r;
+
+		simdisk_stop_at(d, n);
+		key_create(os, PATH, &key, &err);
+		fired = simdisk_fired(d);
+		simdisk_kill(d);
+		simdisk_faults_clear(d);
+		r = key_create(os, PATH, &key, &err);
+		assert_true(r == 0 || r == ERR_CONFLICT);
+		assert_int_equal(key_load(os, PATH, &key, &err), 0);
+		assert_int_equal(os->ops->stat(os, PATH ".new", &st), -ENOENT);
+		assert_int_equal(
+			os->ops->stat(os, PATH ".new.tmp", &st), -ENOENT);
+		simdisk_free(d);
+	}
+}
+
 static void a_cut_while_creating_leaves_no_key_or_a_whole_one(void **state)
 {
 	(void)state;
@@ -338,6 +366,8 @@ int main(void)
 		cmocka_unit_test(a_key_file_is_the_text_of_the_format),
 		cmocka_unit_test(a_key_is_never_replaced),
 		cmocka_unit_test(a_key_made_meanwhile_is_not_replaced_either),
+		cmocka_unit_test(
+			a_kill_leaves_no_secret_under_another_name_for_long),
 		cmocka_unit_test(
 			a_cut_while_creating_leaves_no_key_or_a_whole_one),
 		cmocka_unit_test(
