@@ -307,17 +307,6 @@ static int merge_account(struct receiving *r, const char *name,
 	return rc;
 }
 
-/* An account that is not here keeps nobody else's mail waiting. */
-static void note_strange(struct receiving *r, const char *name)
-{
-	size_t room = sizeof(r->result->strange_name) - 1;
-	size_t len = strnlen(name, room);
-
-	memcpy(r->result->strange_name, name, len);
-	r->result->strange_name[len] = 0;
-	r->result->strange_account = r->result->strange_name;
-}
-
 /*
  * What one account's part of a parcel meets keeps no other account's waiting.
  * A parcel that has to be taken again is not refused yet.
@@ -342,10 +331,9 @@ static int merge_all(struct receiving *r,
 		}
 		if (!first)
 			continue;
-		if (!r->config->account_ok(r->config->arg, name)) {
-			note_strange(r, name);
+		/* One that is not here keeps nobody else's waiting. */
+		if (!r->config->account_ok(r->config->arg, name))
 			continue;
-		}
 		int merged = merge_account(r, name, sections, &one);
 		if (merged < 0 &&
 			(!worst || (receive_is_refusal(worst) &&

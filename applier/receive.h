@@ -51,10 +51,6 @@ struct receive_result {
 	/* Folders compared with what the peer stated: equal; newly found to
 	   differ. */
 	uint64_t agreed, differing;
-	/* The last account met that is not here; what is said of it was left
-	   out, the rest of its parcel taken. NULL: none. */
-	const char *strange_account;
-	char strange_name[PARCEL_ACCOUNT_MAX + 1];
 };
 
 /* Is this an error for which a parcel is refused? */

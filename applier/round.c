@@ -12,6 +12,7 @@
 #include "program.h"
 
 #define LOCK_WAIT_MS 30000
+#define STRANGE_MAX 20	/* names that are told */
 #define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
 
 struct round {
@@ -19,6 +20,8 @@ struct round {
 	struct os *os;
 	struct receive_config receive;
 	struct receive_result received;
+	char **strange; /* accounts that peers spoke of and that are not here */
+	size_t strange_count;
 	bool *settled; /* per account: looked at since the round began */
 	uint64_t left; /* in the inbox, as round_inbox counts */
 	int code;      /* worst exit code so far */
@@ -54,11 +57,28 @@ static size_t find_account(const struct round *r, const char *name)
 	return i;
 }
 
+/* What is said of an account that is not here is left out, aloud. */
+static void note_strange(struct round *r, const char *name)
+{
+	size_t i = 0;
+
+	while (i < r->strange_count && strcmp(r->strange[i], name))
+		i++;
+	if (i < r->strange_count || i == STRANGE_MAX)
+		return;
+	r->strange =
+		mem_grow(r->strange, r->strange_count + 1, sizeof(*r->strange));
+	r->strange[r->strange_count++] = mem_dup(name);
+}
+
 static bool account_ok(void *arg, const char *name)
 {
-	const struct round *r = arg;
+	struct round *r = arg;
+	bool ok = find_account(r, name) < r->config->account_count;
 
-	return find_account(r, name) < r->config->account_count;
+	if (!ok)
+		note_strange(r, name);
+	return ok;
 }
 
 /* ---- looking ---- */
@@ -83,8 +103,9 @@ static void say_captured(struct round *r, const char *name,
 	const struct capture_result *captured)
 {
 	if (captured->changes)
-		say(r, false, "account %s: %llu changes made here were logged",
-			name, (unsigned long long)captured->changes);
+		say(r, false, "account %s: %llu change%s made here logged",
+			name, (unsigned long long)captured->changes,
+			captured->changes == 1 ? "" : "s");
 	if (captured->mended)
 		say(r, true,
 			"account %s: UID lists of %llu folder%s had gone back "
@@ -303,6 +324,7 @@ static void take_bundle(struct round *r, const char *path)
 
 	if (fd < 0) {
 		err_set_os(&err, -fd, "%s", path);
+		err.code = ERR_IO; /* no carrier that comes later */
 		fail(r, &err);
 		return;
 	}
@@ -380,20 +402,22 @@ static int note_applied(
 static void say_placed(
 	struct round *r, const char *name, const struct place_result *placed)
 {
-	if (placed->placed || placed->changed || placed->folders)
-		say(r, false,
-			"account %s: %llu messages placed, %llu changed, "
-			"%llu folders",
-			name, (unsigned long long)placed->placed,
-			(unsigned long long)placed->changed,
-			(unsigned long long)placed->folders);
-	if (placed->mended)
-		say(r, false,
-			"account %s: %llu damaged messages are whole again",
-			name, (unsigned long long)placed->mended);
+	AUTO_BUF struct buf what = BUF_INIT;
+
+	count_add(&what, placed->placed, "message placed", "messages placed");
+	count_add(
+		&what, placed->changed, "message changed", "messages changed");
+	count_add(&what, placed->folders, "folder made, renamed or removed",
+		"folders made, renamed or removed");
+	count_add(&what, placed->mended, "damaged message is whole again",
+		"damaged messages are whole again");
+	if (what.len)
+		say(r, false, "account %s: %s", name, buf_str(&what));
 	if (placed->waiting)
-		say(r, false, "account %s: %llu messages wait for their bodies",
-			name, (unsigned long long)placed->waiting);
+		say(r, false, "account %s: %llu message%s for %s", name,
+			(unsigned long long)placed->waiting,
+			placed->waiting == 1 ? " waits" : "s wait",
+			placed->waiting == 1 ? "its body" : "their bodies");
 	if (placed->unplaced)
 		say(r, true,
 			"account %s: %llu things could not be placed as they "
@@ -474,23 +498,27 @@ static void clean_bodies(struct round *r)
 static void say_received(struct round *r)
 {
 	const struct receive_result *got = &r->received;
+	AUTO_BUF struct buf what = BUF_INIT;
 
-	if (got->strange_account) {
+	for (size_t i = 0; i < r->strange_count; i++) {
 		say(r, true,
 			"account %s: there is none of that name here: what "
 			"peers sent of it was left out (add it to the "
 			"configuration)",
-			got->strange_account);
+			r->strange[i]);
 		r->code = exit_worse(r->code, EXIT_OPERATOR);
+		free(r->strange[i]);
 	}
-	if (got->parcels)
-		say(r, false,
-			"%llu parcels taken: %llu changes, %llu bodies, %llu "
-			"acknowledgements",
-			(unsigned long long)got->parcels,
-			(unsigned long long)got->changes,
-			(unsigned long long)got->bodies,
-			(unsigned long long)got->acks);
+	free(r->strange);
+	r->strange = NULL;
+	if (!got->parcels)
+		return;
+	count_add(&what, got->changes, "change", "changes");
+	count_add(&what, got->bodies, "body", "bodies");
+	count_add(&what, got->acks, "acknowledgement", "acknowledgements");
+	say(r, false, "%llu parcel%s taken%s%s",
+		(unsigned long long)got->parcels, got->parcels == 1 ? "" : "s",
+		what.len ? ": " : "", buf_str(&what));
 }
 
 int round_run(const struct round_config *config, char *const *files,

@@ -223,8 +223,14 @@ void doctor_accounts(
 		check_owner(d, a);
 		folders += count_folders(d, a);
 	}
-	doctor_note(d, "%zu accounts; %zu folders in %s%zu of them", count,
-		folders, looked < count ? "the first " : "", looked);
+	if (looked < count)
+		doctor_note(d,
+			"%zu accounts; %zu folders in the first %zu of them",
+			count, folders, looked);
+	else
+		doctor_note(d, "%zu account%s; %zu folder%s", count,
+			count == 1 ? "" : "s", folders,
+			folders == 1 ? "" : "s");
 	check_watches(d, looked ? folders * count / looked : 0);
 }
 

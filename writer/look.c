@@ -65,13 +65,15 @@ static void show_progress(
 static void say_logged(
 	struct writer *w, const char *name, const struct capture_result *r)
 {
+	AUTO_BUF struct buf folders = BUF_INIT;
+
+	count_add(&folders, r->changed, "folder", "folders");
 	if (r->changes)
 		log_say(&w->log, LOG_LEVEL_INFO,
-			"account %s: %llu change%s in %llu of %llu folders",
-			name, (unsigned long long)r->changes,
-			r->changes == 1 ? "" : "s",
-			(unsigned long long)r->looked,
-			(unsigned long long)r->folders);
+			"account %s: %llu change%s%s%s", name,
+			(unsigned long long)r->changes,
+			r->changes == 1 ? "" : "s", folders.len ? " in " : "",
+			buf_str(&folders));
 	if (r->mended)
 		log_say(&w->log, LOG_LEVEL_WARNING,
 			"account %s: UID lists of %llu folder%s had gone back "

@@ -40,6 +40,7 @@ int pass_put(struct pass *p, const struct id128 *folder, struct change *c,
 {
 	p->puts++;
 	p->result->changes++;
+	pass_changed(p, id_is_account(folder) ? &c->folder : folder);
 	return journal_put(&p->journal, folder, c, err);
 }
 
@@ -461,6 +462,7 @@ int capture_account(struct account *a, struct store *store,
 	pass_source_drop(&p);
 	free(p.absences);
 	free(p.listed);
+	free(p.changed);
 	free(p.waiting);
 	untouch(&p);
 	free(p.touched);

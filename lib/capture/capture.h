@@ -54,6 +54,7 @@ struct capture_config {
 
 struct capture_result {
 	uint64_t changes;       /* logged */
+	uint64_t changed;	/* folders of which something was logged */
 	uint64_t folders, looked; /* folders there; folders read */
 	uint64_t births, bytes; /* messages whose body was read, their bytes */
 	uint64_t waiting;       /* messages without a UID yet: come again */

@@ -42,6 +42,8 @@ struct pass {
 	bool raised;             /* a UIDNEXT since then: it must not go back */
 	char **touched;          /* folders that these changes speak of */
 	size_t touched_count;
+	struct id128 *changed; /* changed.c */
+	size_t changed_size;
 	uint64_t *waiting;       /* inodes of files that wait to be born */
 	size_t waiting_count;
 	/* The folder that births were last looked for in, as it was under
@@ -52,6 +54,8 @@ struct pass {
 
 /* Forget the source view. */
 void pass_source_drop(struct pass *p);
+/* changed.c: count a folder of which something is logged. */
+void pass_changed(struct pass *p, const struct id128 *folder);
 /* What is put from now on speaks of this folder too: its directories are made
    durable before it is logged. */
 void pass_touch(struct pass *p, const char *path);

@@ -79,6 +79,9 @@ void progress_begin(
 void progress_step(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);
 
+/* Append ", 3 changes" if n is not 0, without the comma at first. */
+void count_add(struct buf *b, uint64_t n, const char *one, const char *many);
+
 /* The exit code that an error asks for. */
 int exit_for(const struct err *err);
 /* The worse of two exit codes: 1 over 2 over 3 over 4 over 0. */

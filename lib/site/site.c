@@ -56,6 +56,28 @@ static int leave_out_expelled(struct site *s, struct err *err)
 	return rc;
 }
 
+/*
+ * A state is one user's: what root wrote into it they could not read any more,
+ * and nobody reads another's.
+ */
+static int check_owner(const struct site *s, struct err *err)
+{
+	struct os_stat st;
+	long long self = (long long)geteuid();
+	int rc = s->os->ops->stat(s->os, s->config.state, &st);
+
+	if (rc == -EACCES)
+		return err_set(err, ERR_USAGE,
+			"%s: uid %lld may not enter it (run as its owner)",
+			s->config.state, self);
+	if (rc == 0 && (long long)st.uid != self)
+		return err_set(err, ERR_USAGE,
+			"%s: it belongs to uid %lld, and this runs as uid %lld "
+			"(run as its owner)",
+			s->config.state, (long long)st.uid, self);
+	return 0;
+}
+
 int site_open(struct site *s, const char *config_given, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
@@ -70,7 +92,9 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 	if (rc < 0)
 		return rc;
 	AUTO_FREE char *key = mem_printf("%s/key", s->config.state);
-	rc = key_start(err);
+	rc = check_owner(s, err);
+	if (rc >= 0)
+		rc = key_start(err);
 	if (rc >= 0)
 		rc = key_load(s->os, key, &s->key, err);
 	if (rc == ERR_ABSENT)

@@ -74,7 +74,7 @@ maildir "$top/vmail/example.org/alice/Maildir/Work"
 if ((EUID == 0)); then
 	expect 0 "$packetboat" doctor
 	says err "namespace public has a location of its own" \
-		"1 accounts; 2 folders" "Dovecot 2.3.19.1: maildir at"
+		"1 account; 2 folders" "Dovecot 2.3.19.1: maildir at"
 	prints
 	says out "accounts {" "maildir = \"$top/vmail/%d/%n/Maildir\"" \
 		"control = \"$top/c/%u\"" 'layout = "fs"'
