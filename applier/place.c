@@ -145,6 +145,7 @@ static int place_all(struct placing *p, struct err *err)
 		return rc;
 	/* A moved message leaves its old folder in a second round. */
 	for (int round = 0; round < 2; round++) {
+		p->result->waiting = 0; /* they are met again */
 		for (size_t i = 0; i < count; i++)
 			place_one(p, rows[i], &first);
 		rc = add_rows(p, &arena, &rows, &count, err);

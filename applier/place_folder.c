@@ -855,11 +855,13 @@ static int run_sweep(
 
 int place_messages(struct placing *p, int64_t folder, struct err *err)
 {
+	uint64_t waiting = p->result->waiting;
 	bool again;
 	int rc;
 
-	do
+	do {
+		p->result->waiting = waiting;
 		rc = run_sweep(p, folder, &again, err);
-	while (rc >= 0 && again);
+	} while (rc >= 0 && again);
 	return rc;
 }

@@ -544,7 +544,9 @@ int round_run(const struct round_config *config, char *const *files,
 		if (apply_account(&r, i, &err) < 0)
 			fail(&r, &err);
 	}
-	clean_bodies(&r);
+	/* Bodies that nothing asks for may be asked for by what waits. */
+	if (!r.left)
+		clean_bodies(&r);
 	free(r.settled);
 	if (config->left)
 		*config->left = r.left;

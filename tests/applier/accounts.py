@@ -57,6 +57,23 @@ def mail_that_cannot_be_read_refuses_no_parcel(sites):
 
 
 @check
+def bodies_wait_with_the_parcel_that_asks_for_them(sites):
+    a, b = two(sites, 'alice', 'bob')
+    mail(a, 'one', 'alice', 'bob')
+    b.run('sync')
+    whole = b.uidlist('bob')
+    b.uidlist('bob', 'no uidlist at all')
+    for base in ('two', 'three', 'four'):   # more than goes into one parcel
+        a.save(base, 'bob', body=base + '\n' + 3000000 * 'x' + '\n')
+    a.run('sync')
+    b.run('sync', code=1)
+    b.uidlist('bob', *whole)
+    b.run('sync')
+    assert len(b.files('bob')) == 4, b.said
+    assert not os.listdir(os.path.join(b.state, 'bodies'))
+
+
+@check
 def a_state_that_is_damaged_refuses_no_parcel(sites):
     a, b = two(sites, 'alice', 'bob')
     mail(a, 'one', 'alice', 'bob')
