@@ -75,6 +75,8 @@ struct carrier_ops {
 	 */
 	int (*list)(struct carrier *c, uint64_t recipient,
 		struct carrier_list *ret, struct err *err);
+	/* Bytes that a bundle may have now. May be NULL: not known. */
+	int (*room)(struct carrier *c, uint64_t *ret, struct err *err);
 	/*
 	 * Begin handing over a bundle; returns an fd to write it to. After
 	 * writing: put_commit (durable, read back, visible) or put_abort.

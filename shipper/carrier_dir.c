@@ -314,21 +314,31 @@ static int make_way(const struct carrier_dir *c, const char *dir,
 	return 0;
 }
 
-static int check_space(
-	const struct carrier_dir *c, uint64_t expect, struct err *err)
+static int dir_room(struct carrier *carrier, uint64_t *ret, struct err *err)
 {
+	struct carrier_dir *c = of(carrier);
 	uint64_t space, total;
 	int r = c->os->ops->space(c->os, c->root, &space, &total);
 
 	if (r < 0)
 		return err_set_os(err, -r, "free space of %s", c->root);
-	if (space < SPACE_RESERVE || space - SPACE_RESERVE < expect)
+	*ret = space < SPACE_RESERVE ? 0 : space - SPACE_RESERVE;
+	return 0;
+}
+
+static int check_space(struct carrier_dir *c, uint64_t expect, struct err *err)
+{
+	uint64_t room;
+	int r = dir_room(&c->carrier, &room, err);
+
+	if (r < 0)
+		return r;
+	if (!room || room < expect)
 		return err_set_os(err, ENOSPC,
-			"%s: %llu bytes free, %llu and %llu for its "
-			"directories needed",
-			c->root, (unsigned long long)space,
-			(unsigned long long)expect,
-			(unsigned long long)SPACE_RESERVE);
+			"%s: there is room for %llu bytes, %llu are needed "
+			"(make room, or take a larger medium)",
+			c->root, (unsigned long long)room,
+			(unsigned long long)(expect ? expect : 1));
 	return 0;
 }
 
@@ -388,8 +398,8 @@ static int dir_tidy(
 	return r <= 0 ? r : tidy_dir(c, dir, recipient, 0, err);
 }
 
-static int prepare(const struct carrier_dir *c, uint64_t recipient,
-	uint64_t sequence, uint64_t expect, char **ret_dir, struct err *err)
+static int prepare(struct carrier_dir *c, uint64_t recipient, uint64_t sequence,
+	uint64_t expect, char **ret_dir, struct err *err)
 {
 	int r = check_medium(c, err);
 
@@ -606,6 +616,7 @@ const struct carrier_ops carrier_dir_ops = {
 	.medium = dir_medium,
 	.read_only = dir_read_only,
 	.list = dir_list,
+	.room = dir_room,
 	.put_begin = dir_put_begin,
 	.put_commit = dir_put_commit,
 	.put_abort = dir_put_abort,

@@ -9,6 +9,7 @@
 #include "parcel.h"
 
 struct collecting {
+	const struct collect_config *config;
 	struct os *os;
 	struct carrier *carrier;
 	const char *inbox;
@@ -37,11 +38,7 @@ static int store_parcel(struct collecting *c, uint64_t sequence,
 	if (rc >= 0 && (rc = os->ops->fsync(os, fd)) < 0)
 		rc = err_set_os(err, -rc, "fsync %s", temp);
 	os->ops->close(os, fd);
-	if (rc < 0)
-		return rc;
-	c->result->parcels++;
-	c->result->bytes += parcel->len;
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 static void drop_parcels(
@@ -89,6 +86,30 @@ static void drop_temporary(struct os *os, const char *inbox)
 	}
 }
 
+/* Mail may be delivered to the same file system: that is not filled up. */
+static int check_space(
+	const struct collecting *c, uint64_t size, struct err *err)
+{
+	const struct collect_config *config = c->config;
+	uint64_t left, total;
+	int rc = 0;
+
+	if (config->reserve_percent)
+		rc = c->os->ops->space(c->os, config->state_dir, &left, &total);
+	if (rc < 0)
+		return err_set_os(err, -rc, "%s", config->state_dir);
+	if (config->reserve_percent &&
+		(left < size ||
+			left - size < total / 100 * config->reserve_percent))
+		return err_set(err, ERR_OPERATOR,
+			"%s: with %llu bytes more less than %u %% of the disk "
+			"is free: nothing is taken until there is room (or set "
+			"\"reserve\")",
+			config->state_dir, (unsigned long long)size,
+			config->reserve_percent);
+	return 0;
+}
+
 /* Every parcel durable, or an error. */
 static int store_bundle(
 	struct collecting *c, const struct carrier_item *item, struct err *err)
@@ -96,9 +117,12 @@ static int store_bundle(
 	struct bundle_reader *reader;
 	AUTO_BUF struct buf parcel = BUF_INIT;
 	unsigned number = 0;
+	uint64_t bytes = 0;
 	int fd;
-	int rc = c->carrier->ops->get(c->carrier, item, &fd, err);
+	int rc = check_space(c, item->size, err);
 
+	if (rc >= 0)
+		rc = c->carrier->ops->get(c->carrier, item, &fd, err);
 	if (rc < 0)
 		return rc;
 	rc = bundle_reader_open(c->os, fd, "bundle", &reader, err);
@@ -108,15 +132,20 @@ static int store_bundle(
 				c, item->sequence, number++, &parcel, err);
 			if (rc < 0)
 				break;
+			bytes += parcel.len;
 		}
 		bundle_reader_close(reader);
 	}
 	c->os->ops->close(c->os, fd);
 	if (rc >= 0)
 		rc = show_parcels(c, item->sequence, number, err);
-	if (rc < 0)
+	if (rc < 0) {
 		drop_parcels(c, item->sequence, number);
-	return rc < 0 ? rc : 0;
+		return rc;
+	}
+	c->result->parcels += number;
+	c->result->bytes += bytes;
+	return 0;
 }
 
 static char *seen_path(struct collecting *c, const struct carrier_item *item)
@@ -155,14 +184,15 @@ static int collect_one(
 	return rc == ERR_ABSENT ? 0 : rc;
 }
 
-int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
-	uint64_t peer, const char *inbox, struct collect_result *ret,
+int collect_bundles(const struct collect_config *config,
+	struct carrier *carrier, const char *inbox, struct collect_result *ret,
 	struct err *err)
 {
-	struct collecting c = {os, carrier, inbox, ret};
+	struct os *os = config->os;
+	struct collecting c = {config, os, carrier, inbox, ret};
 	struct carrier_list list = {0};
 	int worst = 0;
-	int rc = carrier->ops->list(carrier, self, &list, err);
+	int rc = carrier->ops->list(carrier, config->self, &list, err);
 
 	if (rc < 0)
 		return rc;
@@ -170,7 +200,7 @@ int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
 	for (size_t i = 0; i < list.count; i++) {
 		struct err one = ERR_INIT;
 
-		if (list.items[i].sender != peer)
+		if (list.items[i].sender != config->peer)
 			continue;
 		rc = dir_make(os, inbox, 0750, &one);
 		if (rc >= 0)

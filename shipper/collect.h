@@ -4,8 +4,8 @@
  * Parcels are stored as they are, sealed: opening them is the applier's. A
  * bundle is removed from its carrier only once every parcel of it is durable
  * in the inbox. All of its parcels have temporary names until then: the applier
- * takes a whole bundle or nothing of it. From a medium that cannot be written it is collected once;
- * that it was is remembered beside the inbox.
+ * takes a whole bundle or nothing of it. From a medium that cannot be written
+ * it is collected once; that it was is remembered beside the inbox.
  *
  *   <inbox>/<sequence, 16 hex>-<number, 8 hex>.parcel[.tmp]
  *   <inbox>/seen-<medium>-<sequence>
@@ -21,14 +21,24 @@ struct collect_result {
 	uint64_t bundles, parcels, bytes;
 };
 
+struct collect_config {
+	struct os *os;
+	uint64_t self, peer;
+	/* What is collected must leave this share of the state's file system
+	   free; 0: need not. */
+	const char *state_dir;
+	unsigned reserve_percent;
+};
+
 /*
  * Collect one peer's bundles. inbox: that peer's directory, made if needed.
  * A bundle that cannot be read is left where it is and named in err after
  * the others were collected.
- * Errors: ERR_CORRUPT, ERR_TORN (a damaged bundle), ERR_IO, ERR_ABSENT.
+ * Errors: ERR_CORRUPT, ERR_TORN (a damaged bundle), ERR_IO, ERR_ABSENT,
+ * ERR_OPERATOR: there is no room for it here.
  */
-int collect_bundles(struct os *os, struct carrier *carrier, uint64_t self,
-	uint64_t peer, const char *inbox, struct collect_result *ret,
+int collect_bundles(const struct collect_config *config,
+	struct carrier *carrier, const char *inbox, struct collect_result *ret,
 	struct err *err);
 
 #endif

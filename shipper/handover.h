@@ -56,6 +56,7 @@ struct handover_config {
 struct handover_result {
 	uint64_t parcels, changes, bodies, body_bytes, acks;
 	uint64_t size;         /* of the bundle; 0: nothing to hand over */
+	uint64_t left, left_bytes; /* bodies that found no room there */
 	uint64_t missing;      /* bodies no mail has any more */
 	uint64_t damaged;      /* bodies that are not as they were logged */
 	uint64_t written_out;  /* of the changes: from the state, because the

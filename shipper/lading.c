@@ -12,6 +12,8 @@
  * 40 MiB of memory more at both ends.
  */
 #define RAW_MAX (4u << 20)
+#define ENTRY_SIZE 1024u /* of a parcel in its bundle, besides its bytes */
+#define BODY_SIZE 512u	 /* of a body in its parcels */
 
 void lading_begin(struct lading *l, const struct handover_config *config,
 	struct handover_result *result)
@@ -36,6 +38,9 @@ void lading_open_carrier(struct lading *l, struct carrier *carrier,
 
 	l->carrier = carrier;
 	l->name = "bundle";
+	/* From a one-way peer no want ever comes: all or nothing. */
+	l->bounded = !l->config->oneway && carrier->ops->room &&
+		     carrier->ops->room(carrier, &l->room, NULL) >= 0;
 	l->sequence = (uint64_t)(os->ops->wall_ns(os) / 1000000);
 	for (size_t i = 0; i < lying->count; i++)
 		if (lying->items[i].sender == l->config->self->pub.origin &&
@@ -56,8 +61,8 @@ static int open_bundle(struct lading *l, struct err *err)
 		return 0;
 	if (l->carrier) {
 		rc = l->carrier->ops->put_begin(l->carrier,
-			l->config->peer->origin, l->sequence, l->body_bytes,
-			&l->fd, err);
+			l->config->peer->origin, l->sequence,
+			l->bounded ? 0 : l->body_bytes, &l->fd, err);
 		l->putting = rc >= 0;
 	}
 	if (rc >= 0)
@@ -84,6 +89,7 @@ static int flush(struct lading *l, struct err *err)
 		return rc;
 	}
 	l->result->parcels++;
+	l->written += parcel.len + ENTRY_SIZE;
 	buf_clear(&l->sections);
 	l->section_count = 0;
 	return 0;
@@ -198,6 +204,16 @@ void lading_sent(struct lading *l, size_t account, int64_t log,
 	l->logs[l->log_count++] = (struct lading_log){account, log, *to};
 }
 
+/* Is there room for it, if it cannot be compressed? */
+static bool fits(const struct lading *l, const struct lading_body *b)
+{
+	uint64_t size = b->size - (b->offset < b->size ? b->offset : b->size);
+	uint64_t needed = l->written + l->sections.len + size +
+			  (2 + size / PIECE_MAX) * (ENTRY_SIZE + BODY_SIZE);
+
+	return !l->bounded || needed <= l->room;
+}
+
 /* All of one body, in pieces. Gone or damaged ones are counted, no failure:
    the peer will say that it still wants them. */
 static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
@@ -206,6 +222,12 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	AUTO_BUF struct buf bytes = BUF_INIT;
 	uint64_t offset = b->offset;
 
+	if (!fits(l, b)) {
+		l->result->left++;
+		l->result->left_bytes += b->size;
+		b->size = UINT64_MAX; /* not in the bundle */
+		return 0;
+	}
 	do {
 		uint64_t size;
 

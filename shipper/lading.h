@@ -3,7 +3,9 @@
  *
  * The bundle is begun with its first parcel, so that nothing to say leaves
  * nothing behind. Sections of changes and acknowledgements are packed as they
- * come; bodies are only noted, and fetched and packed at the end.
+ * come; bodies are only noted, and fetched and packed at the end. Where there
+ * is not room for all on the carrier some stay behind: the peer will say that
+ * it wants them.
  */
 #ifndef PB_LADING_H
 #define PB_LADING_H
@@ -52,6 +54,9 @@ struct lading {
 	size_t log_count;
 	struct lading_told *told;
 	size_t told_count;
+	/* What may be written, if known; what was, about. */
+	bool bounded;
+	uint64_t room, written;
 	bool putting, failed;
 };
 

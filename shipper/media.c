@@ -62,8 +62,12 @@ int carrier_media_init(struct os *os, const char *dir, struct err *err)
 
 	if (r == 0)
 		return 1;
-	if (r != ERR_ABSENT || os->ops->stat(os, dir, &st) < 0 ||
-		!S_ISDIR(st.mode)) {
+	if (r == ERR_ABSENT &&
+		(os->ops->stat(os, dir, &st) < 0 || !S_ISDIR(st.mode)))
+		return err_set(err, ERR_USAGE,
+			"%s: no such directory (mount the medium, or make it)",
+			dir);
+	if (r != ERR_ABSENT) {
 		if (err)
 			*err = why;
 		return r;

@@ -137,8 +137,8 @@ int front_usage(struct front *f, const char *command)
 {
 	const struct command *c = find_command(command);
 
-	log_say(&f->log, LOG_LEVEL_ERROR, "usage: packetboat %s %s", command,
-		c ? c->args : "");
+	log_say(&f->log, LOG_LEVEL_ERROR, "usage: packetboat %s%s%s", command,
+		c && c->args[0] ? " " : "", c ? c->args : "");
 	return EXIT_WRONG_USAGE;
 }
 

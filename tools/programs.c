@@ -172,12 +172,13 @@ int command_sync(struct front *f, int argc, char **argv)
 	sigprocmask(SIG_BLOCK, &s.caught, &s.before);
 	/* What came is heard before anything is handed over: what the peer
 	   has by now is not sent again, and our acknowledgements go along. */
-	char collect[] = "--collect";
-	char *collecting[] = {collect, argc > 1 ? argv[1] : NULL};
+	char collect[] = "--collect", hand_over[] = "--hand-over";
+	char *first[] = {collect, argc > 1 ? argv[1] : NULL};
+	char *last[] = {hand_over, argc > 1 ? argv[1] : NULL};
 	step(&s, "write", 0, NULL);
-	step(&s, "ship", argc, collecting);
+	step(&s, "ship", argc, first);
 	step(&s, "apply", 0, NULL);
-	step(&s, "ship", argc - 1, argv + 1);
+	step(&s, "ship", argc, last);
 	sigprocmask(SIG_SETMASK, &s.before, NULL);
 	return s.stopped ? exit_worse(s.code, EXIT_FAILED) : s.code;
 }

@@ -456,6 +456,24 @@ static void add_expelled(struct status *s)
 	}
 }
 
+/* Nothing is collected or received into the reserve. */
+static void add_space(struct status *s)
+{
+	struct os *os = s->site.os;
+	unsigned reserve = s->site.config.reserve_percent;
+	uint64_t left, total;
+
+	if (os->ops->space(os, s->site.config.state, &left, &total) < 0)
+		return;
+	add_number(s->tree, "free_bytes", left);
+	if (left < total / 100 * reserve)
+		needs_operator(s,
+			"%s: less than %u %% of the disk is free: nothing is "
+			"taken from peers until there is room (or set "
+			"\"reserve\")",
+			s->site.config.state, reserve);
+}
+
 static void gather(struct status *s)
 {
 	AUTO_FREE struct json_object **peers =
@@ -480,6 +498,7 @@ static void gather(struct status *s)
 	}
 	add_expelled(s);
 	add_refused(s);
+	add_space(s);
 	array(s->tree, "operator");
 }
 

@@ -70,14 +70,22 @@ static void age(uint64_t s)
 
 static void print_folder(struct json_object *f)
 {
-	printf("    folder %s:", text(f, "path"));
-	if (is_true(f, "off"))
-		printf(" logging is off;");
-	if (number(f, "guarded"))
-		printf(" %" PRIu64 " expunges wait for the operator;",
-			number(f, "guarded"));
+	const char *between = "";
+
+	printf("    folder %s: ", text(f, "path"));
+	if (is_true(f, "off")) {
+		printf("logging is off");
+		between = "; ";
+	}
+	if (number(f, "guarded")) {
+		printf("%s", between);
+		count(number(f, "guarded"), "expunge");
+		printf(" wait%s for the operator",
+			number(f, "guarded") == 1 ? "s" : "");
+		between = "; ";
+	}
 	if (text(f, "stopped")[0])
-		printf(" stopped: %s", text(f, "stopped"));
+		printf("%sstopped: %s", between, text(f, "stopped"));
 	printf("\n");
 }
 
@@ -144,8 +152,9 @@ static void print_lag(struct json_object *a)
 		printf("; has not placed %" PRIu64 " of it",
 			number(a, "not_applied_there"));
 	if (number(a, "bodies_wanted_there"))
-		printf("; waits for %" PRIu64 " bodies",
-			number(a, "bodies_wanted_there"));
+		printf("; waits for %" PRIu64 " bod%s",
+			number(a, "bodies_wanted_there"),
+			number(a, "bodies_wanted_there") == 1 ? "y" : "ies");
 	printf("; received ");
 	count(number(a, "received"), "change");
 	if (number(a, "not_applied_here"))
@@ -212,6 +221,8 @@ void status_print(struct json_object *tree)
 		text(tree, "origin"), text(tree, "state"));
 	for (size_t i = 0; i < length(tree, "accounts"); i++)
 		print_account(item(tree, "accounts", i));
+	if (!length(tree, "accounts"))
+		printf("  no account: no mail folder fits the configuration\n");
 	for (size_t i = 0; i < length(tree, "peers"); i++)
 		print_peer(item(tree, "peers", i));
 	for (size_t i = 0; i < length(tree, "expelled"); i++)

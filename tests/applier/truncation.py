@@ -115,14 +115,14 @@ def segments_that_somebody_deleted_are_not_needed(sites):
     a.run('check', code=1)
     assert 'missing, and the log ends in it' in a.said, a.said
     a.run('-v', 'ship')
-    assert 'changes came from the state' in a.said, a.said
+    assert 'came from the state' in a.said, a.said
     exchange(a, b)
     equal(a, b)
     # The next change goes into a new segment, behind what is gone.
     rename(a, 'm4', 'S')
     exchange(a, b)
     equal(a, b)
-    assert 'changes came from the state' not in a.said, a.said
+    assert 'came from the state' not in a.said, a.said
     a.run('check', code=1)
     for name in ('m5', 'm6'):
         rename(a, name, 'S')

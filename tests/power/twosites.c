@@ -253,14 +253,16 @@ static int ship(struct side *w, struct err *err)
 
 static int collect(const struct side *w, struct err *err)
 {
+	struct collect_config config = {.os = w->sites->os,
+		.self = w->self->pub.origin,
+		.peer = w->peer->origin};
 	struct collect_result got = {0};
 	struct carrier *c;
 	int rc = carrier_open(w->sites->os, VIA, w->self->pub.origin, &c, err);
 
 	if (rc < 0)
 		return rc;
-	rc = collect_bundles(w->sites->os, c, w->self->pub.origin,
-		w->peer->origin, w->inbox, &got, err);
+	rc = collect_bundles(&config, c, w->inbox, &got, err);
 	c->ops->close(c);
 	return rc;
 }

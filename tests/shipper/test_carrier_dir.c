@@ -182,7 +182,7 @@ static void init_makes_a_medium_once(void **state)
 	struct id128 id;
 
 	(void)state;
-	assert_int_equal(carrier_media_init(os, ROOT, &err), ERR_ABSENT);
+	assert_int_equal(carrier_media_init(os, ROOT, &err), ERR_USAGE);
 	assert_int_equal(dir_make(os, ROOT, 0755, &err), 0);
 	assert_int_equal(carrier_media_init(os, ROOT, &err), 0);
 	simdisk_power_cut_mode(d, SIMDISK_ALL_LOST, 1);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "carrier.h"
 #include "lading.h"
 #include "parcel.h"
 #include "simdisk.h"
@@ -151,6 +152,95 @@ static void more_bodies_than_a_parcel_may_hold_go_into_the_next(void **state)
 	assert_int_equal(r.parcels, 2);
 }
 
+#define STICK "/stick"
+#define STICK_TOTAL (64 << 20)
+
+/* Six bodies of 1 MB for a stick with so much free. */
+static struct handover_result lade_stick(
+	uint64_t free_bytes, bool oneway, int *ret_rc)
+{
+	static const char *const accounts[] = {"alice"};
+	struct handover_result result = {0};
+	struct handover_config config = {.os = simdisk_os(disk),
+		.self = &ours,
+		.peer = &peer.pub,
+		.level = PARCEL_FAST,
+		.accounts = accounts,
+		.account_count = 1,
+		.oneway = oneway,
+		.body = give_body};
+	struct carrier_list lying = {0};
+	struct carrier *carrier = NULL;
+	struct err err = ERR_INIT;
+	struct hash hash;
+	struct lading l;
+
+	body_size = 1000000;
+	assert_int_equal(dir_make(simdisk_os(disk), STICK, 0755, &err), 0);
+	assert_int_equal(carrier_media_init(simdisk_os(disk), STICK, &err), 0);
+	assert_int_equal(carrier_open(simdisk_os(disk), "dir:" STICK,
+				 ours.pub.origin, &carrier, &err),
+		0);
+	simdisk_set_space(disk, free_bytes, STICK_TOTAL);
+	lading_begin(&l, &config, &result);
+	lading_open_carrier(&l, carrier, &lying);
+	for (size_t i = 0; i < 6; i++) {
+		struct hash name = name_of(i);
+
+		lading_want(&l, 0, &name, body_size, 0);
+	}
+	*ret_rc = lading_finish(&l, &hash, &err);
+	lading_end(&l);
+	carrier->ops->close(carrier);
+	return result;
+}
+
+static void bodies_without_room_stay_behind(void **state)
+{
+	int rc;
+	struct handover_result r = lade_stick(4 << 20, false, &rc);
+
+	(void)state;
+	assert_int_equal(rc, 0);
+	assert_int_equal(r.bodies, 3);
+	assert_int_equal(r.left, 3);
+	assert_int_equal(r.left_bytes, 3000000);
+	assert_true(r.size > 0);
+}
+
+static void where_all_have_room_none_stays(void **state)
+{
+	int rc;
+	struct handover_result r = lade_stick(16 << 20, false, &rc);
+
+	(void)state;
+	assert_int_equal(rc, 0);
+	assert_int_equal(r.bodies, 6);
+	assert_int_equal(r.left, 0);
+}
+
+static void a_full_stick_takes_no_body_and_is_no_failure(void **state)
+{
+	int rc;
+	struct handover_result r = lade_stick(700000, false, &rc);
+
+	(void)state;
+	assert_int_equal(rc, 0);
+	assert_int_equal(r.left, 6);
+	assert_int_equal(r.size, 0);
+}
+
+static void a_peer_that_never_asks_gets_all_or_nothing(void **state)
+{
+	int rc;
+	struct handover_result r = lade_stick(4 << 20, true, &rc);
+
+	(void)state;
+	assert_int_equal(rc, ERR_IO);
+	assert_int_equal(r.size, 0);
+	assert_int_equal(r.left, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -158,6 +248,10 @@ int main(void)
 		T(bodies_fill_parcels_of_a_few_mebibytes),
 		T(a_large_body_goes_in_pieces_through_several_parcels),
 		T(more_bodies_than_a_parcel_may_hold_go_into_the_next),
+		T(bodies_without_room_stay_behind),
+		T(where_all_have_room_none_stays),
+		T(a_full_stick_takes_no_body_and_is_no_failure),
+		T(a_peer_that_never_asks_gets_all_or_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,8 +272,10 @@ void simsite_collect(struct sim_site *s, size_t peer, struct sim_medium *medium)
 		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
 
 	begin(s);
-	if (collect_bundles(os_of(s), c, s->key.pub.origin,
-		    s->sites[peer].key.pub.origin, inbox, &got, &err) < 0)
+	struct collect_config config = {.os = os_of(s),
+		.self = s->key.pub.origin,
+		.peer = s->sites[peer].key.pub.origin};
+	if (collect_bundles(&config, c, inbox, &got, &err) < 0)
 		fail(s, &err);
 	c->ops->close(c);
 }

@@ -119,16 +119,16 @@ calls "applier file"
 play applier 0
 expect 0 "$bin/packetboat" -ca.conf sync shore
 calls "writer -c a.conf" "shipper -c a.conf --collect shore" "applier -c a.conf" \
-	"shipper -c a.conf shore"
+	"shipper -c a.conf --hand-over shore"
 play shipper 4
 expect 4 "$bin/packetboat" sync
-calls "writer " "shipper --collect" "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper --hand-over"
 play applier 3
 expect 3 "$bin/packetboat" sync
-calls "writer " "shipper --collect" "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper --hand-over"
 play writer 1
 expect 1 "$bin/packetboat" sync
-calls "writer " "shipper --collect" "applier " "shipper "
+calls "writer " "shipper --collect" "applier " "shipper --hand-over"
 play writer 2
 expect 2 "$bin/packetboat" sync
 calls "writer "

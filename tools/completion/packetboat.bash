@@ -42,7 +42,7 @@ _packetboat() {
 		;;
 	write) words="--once --follow --help" ;;
 	scan) words="--deep --for --rate --help" ;;
-	ship) words="--once --follow --output --help
+	ship) words="--once --follow --collect --hand-over --output --help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	sync) words="--help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;

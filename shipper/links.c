@@ -1,0 +1,365 @@
+/*
+ * links: one round over the links of all peers, or of those named: collect
+ * what lies there, hand over what is lacked, say what came of it.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "carrier.h"
+#include "collect.h"
+#include "handover.h"
+#include "shipper.h"
+
+#define BODIES_AGAIN_MS 30000
+#define PATIENCE_MS 60000 /* for what may be under way */
+
+static int fetch_body(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	struct shipper *s = arg;
+	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
+
+	if (!s->bodies_open) {
+		if (now < s->bodies_again) {
+			*err = s->bodies_err;
+			return err->code;
+		}
+		int rc =
+			body_client_open(NULL, s->config_path, &s->bodies, err);
+		if (rc < 0) {
+			s->bodies_again = now + BODIES_AGAIN_MS;
+			s->bodies_err = *err;
+			return rc;
+		}
+		s->bodies_open = true;
+	}
+	return body_client_read(
+		&s->bodies, account, hash, offset, max, ret, ret_size, err);
+}
+
+static void show_bytes(void *arg, uint64_t done, uint64_t total)
+{
+	struct shipper *s = arg;
+
+	s->progress.total = total;
+	progress_step(&s->progress, done);
+}
+
+static bool inbox_holds(struct shipper *s, const char *peer)
+{
+	AUTO_FREE char *dir = mem_printf("%s/%s", s->site.inbox_dir, peer);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (s->site.os->ops->list(s->site.os, dir, &list) < 0)
+		return false;
+	while (os_list_next(&list, &at, &entry)) {
+		const char *end = strrchr(entry.name, '.');
+
+		if (end && strcmp(end, ".parcel") == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct handover_config handover_for(
+	struct shipper *s, size_t peer, const struct config_link *link)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+
+	return (struct handover_config){
+		.os = s->site.os,
+		.state_dir = s->site.config.state,
+		.self = &s->site.key,
+		.peer = &s->site.peers[peer],
+		.send_changes = p->changes != CHANGES_RECEIVE,
+		.unread = inbox_holds(s, p->name),
+		.oneway = p->oneway,
+		.level = link ? link->level : 3,
+		.link = link ? link->name : "",
+		.accounts = s->accounts,
+		.account_count = s->account_count,
+		.body = fetch_body,
+		.body_arg = s,
+		.progress = show_bytes,
+		.progress_arg = s,
+	};
+}
+
+static void report(struct shipper *s, const struct config_peer *p,
+	const char *where, const struct handover_result *r, bool failed)
+{
+	AUTO_BUF struct buf what = BUF_INIT;
+	AUTO_BUF struct buf left = BUF_INIT;
+	AUTO_BUF struct buf missing = BUF_INIT;
+	AUTO_BUF struct buf written_out = BUF_INIT;
+
+	count_add(&written_out, r->written_out, "change", "changes");
+	count_add(&left, r->left, "body", "bodies");
+	count_add(&missing, r->missing, "body is", "bodies are");
+	count_add(&what, r->changes, "change", "changes");
+	count_add(&what, r->bodies, "body", "bodies");
+	if (r->bodies)
+		buf_printf(&what, " (%llu bytes)",
+			(unsigned long long)r->body_bytes);
+	count_add(&what, r->acks, "acknowledgement", "acknowledgements");
+	if (r->size)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: %llu bytes handed over%s%s", p->name,
+			where, (unsigned long long)r->size,
+			what.len ? ": " : "", buf_str(&what));
+	else if (!s->following && !failed && !r->left)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: nothing to hand over", p->name, where);
+	if (r->written_out)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s came from the state: the segments do not "
+			"reach back to what it knows",
+			p->name, buf_str(&written_out));
+	if (r->left)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"peer %s: %s: no room there for %s (%llu bytes) yet: "
+			"what is left goes with the next, or on a larger "
+			"medium",
+			p->name, where, buf_str(&left),
+			(unsigned long long)r->left_bytes);
+	if (r->missing)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"peer %s: %s in no mail folder any more", p->name,
+			buf_str(&missing));
+	if (r->damaged) {
+		log_say(&s->log, LOG_LEVEL_ERROR,
+			"peer %s: mails are not as they were logged: %llu; "
+			"damaged files are not sent (packetboat check)",
+			p->name, (unsigned long long)r->damaged);
+		s->code = exit_worse(s->code, EXIT_OPERATOR);
+	}
+}
+
+struct about {
+	struct shipper *shipper;
+	const char *where;
+};
+
+static void say_untaken(void *arg, bool operator, const char * text)
+{
+	struct about *a = arg;
+	struct shipper *s = a->shipper;
+
+	log_say(&s->log, LOG_LEVEL_WARNING, "%s: %s", a->where, text);
+	if (operator)
+		s->code = exit_worse(s->code, EXIT_OPERATOR);
+}
+
+/* One link of a carrier that serves several peers stands for them all. */
+static bool is_shared(const struct shipper *s, const char *via)
+{
+	size_t uses = 0;
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
+		for (size_t k = 0; k < s->site.config.peers[i].link_count; k++)
+			uses += !strcmp(
+				s->site.config.peers[i].links[k].via, via);
+	return uses > 1;
+}
+
+/* What the medium has for us and nobody collects. */
+static void tell_untaken(struct shipper *s, size_t peer, const char *via,
+	struct carrier *carrier)
+{
+	const char *name = s->site.config.peers[peer].name;
+	AUTO_FREE char *where = is_shared(s, via)
+					? mem_dup(via)
+					: mem_printf("peer %s: %s", name, via);
+	AUTO_FREE uint64_t *peers = mem_array(
+		s->site.config.peer_count + s->site.expelled_count + 1,
+		sizeof(*peers));
+	struct about about = {s, where};
+	struct untaken_look look = {.via = via,
+		.peer = s->site.peers[peer].origin,
+		.peers = peers,
+		.peer_count = s->site.config.peer_count,
+		.now_ms = s->site.os->ops->mono_ns(s->site.os) / 1000000,
+		.patience_ms = s->following ? PATIENCE_MS : 0,
+		.say = say_untaken,
+		.arg = &about};
+	struct carrier_list list = {0};
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
+		peers[i] = s->site.peers[i].origin;
+	/* Of these status tells. */
+	for (size_t i = 0; i < s->site.expelled_count; i++)
+		peers[look.peer_count++] = s->site.expelled[i].origin;
+	if (carrier->ops->list(carrier, s->site.key.pub.origin, &list, NULL) <
+		0)
+		return; /* taken out this moment */
+	untaken_tell(&s->untaken, &look, &list);
+	carrier_list_free(&list);
+}
+
+static void ship_link(
+	struct shipper *s, size_t peer, const struct config_link *link)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+	struct handover_config config;
+	struct handover_result handed = {0};
+	struct collect_config collect = {.os = s->site.os,
+		.self = s->site.key.pub.origin,
+		.peer = s->site.peers[peer].origin,
+		.state_dir = s->site.config.state,
+		.reserve_percent = s->site.config.reserve_percent};
+	struct collect_result collected = {0};
+	struct carrier *carrier = NULL;
+	struct err err = ERR_INIT;
+	AUTO_FREE char *inbox = mem_printf("%s/%s", s->site.inbox_dir, p->name);
+	int rc = carrier_open(
+		s->site.os, link->via, s->site.key.pub.origin, &carrier, &err);
+
+	if (rc == ERR_ABSENT) {
+		/* No failure: a stick comes and goes. */
+		if (!s->following && s->step != STEP_COLLECT)
+			log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s", p->name,
+				err.text);
+		s->code = exit_worse(s->code, EXIT_LATER);
+		return;
+	}
+	if (rc >= 0 && s->step != STEP_HAND_OVER)
+		rc = collect_bundles(
+			&collect, carrier, inbox, &collected, &err);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		shipper_fail(s, &err);
+	}
+	if (collected.parcels)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: %llu parcel%s collected (%llu bytes)",
+			p->name, link->via,
+			(unsigned long long)collected.parcels,
+			collected.parcels == 1 ? "" : "s",
+			(unsigned long long)collected.bytes);
+	if (carrier && s->step != STEP_COLLECT)
+		tell_untaken(s, peer, link->via, carrier);
+	if (s->step == STEP_COLLECT ||
+		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)) {
+		if (carrier)
+			carrier->ops->close(carrier);
+		return;
+	}
+	err = ERR_INIT;
+	rc = carrier->ops->tidy(carrier, s->site.peers[peer].origin, &err);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		shipper_fail(s, &err);
+	}
+	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
+	config = handover_for(s, peer, link);
+	progress_begin(&s->progress, &s->log, what, 0);
+	err = ERR_INIT;
+	rc = handover_to_carrier(&config, carrier, &handed, &err);
+	progress_end(&s->progress);
+	if (rc < 0) {
+		err_wrap(&err, "peer %s: %s", p->name, link->via);
+		shipper_fail(s, &err);
+	}
+	report(s, p, link->via, &handed, rc < 0);
+	carrier->ops->close(carrier);
+}
+
+static void ship_output(struct shipper *s, size_t peer)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+	struct handover_config config =
+		handover_for(s, peer, p->link_count ? &p->links[0] : NULL);
+	struct handover_result handed = {0};
+	struct err err = ERR_INIT;
+	bool to_stdout = strcmp(s->output, "-") == 0;
+	AUTO_FREE char *temp = mem_printf("%s.tmp", s->output);
+	struct os *os = s->site.os;
+	int fd = to_stdout ? STDOUT_FILENO
+			   : os->ops->open(os, temp, O_RDWR | O_CREAT | O_TRUNC,
+				     0600);
+	int rc;
+
+	if (fd < 0) {
+		err_set_os(&err, -fd, "%s", temp);
+		shipper_fail(s, &err);
+		return;
+	}
+	rc = handover_to_fd(&config, fd, s->output, &handed, &err);
+	if (!to_stdout) {
+		int done = rc == 0 ? os->ops->fsync(os, fd) : 0;
+
+		os->ops->close(os, fd);
+		if (rc == 0 && done >= 0)
+			done = os->ops->rename(os, temp, s->output);
+		else
+			os->ops->unlink(os, temp);
+		if (done < 0)
+			rc = err_set_os(&err, -done, "%s", s->output);
+	}
+	if (rc < 0) {
+		err_wrap(&err, "peer %s", p->name);
+		shipper_fail(s, &err);
+	}
+	report(s, p, s->output, &handed, rc < 0);
+}
+
+/* Nothing that was named, or nothing at all, has a link. */
+static void say_none(struct shipper *s)
+{
+	int peer = s->only_peer ? site_peer(&s->site, s->only_peer) : -1;
+	struct err err = ERR_INIT;
+
+	if (s->only_peer && site_expelled(&s->site, s->only_peer))
+		err_set(&err, ERR_USAGE, "peer %s was expelled", s->only_peer);
+	else if (s->only_peer && peer < 0)
+		err_set(&err, ERR_USAGE,
+			"there is no peer \"%s\" in the configuration",
+			s->only_peer);
+	else if (s->only_link)
+		err_set(&err, ERR_USAGE, "peer %s has no link \"%s\"",
+			s->only_peer, s->only_link);
+	else if (s->site.config.peer_count)
+		err_set(&err, ERR_USAGE,
+			"%s%s%s link (add: via = \"dir:/...\", or name a peer "
+			"and a file: --output FILE)",
+			s->only_peer ? "peer " : "no peer",
+			s->only_peer ? s->only_peer : "",
+			s->only_peer ? " has no" : " has a");
+	else
+		err_set(&err, ERR_USAGE,
+			"there is no peer in the configuration (add: peer "
+			"\"NAME\" { key = \"...\" via = \"dir:/...\" })");
+	shipper_fail(s, &err);
+}
+
+void links_round(struct shipper *s)
+{
+	bool any = false;
+
+	untaken_round(&s->untaken);
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		const struct config_peer *p = &s->site.config.peers[i];
+
+		if (s->only_peer && strcmp(s->only_peer, p->name))
+			continue;
+		if (s->output) {
+			ship_output(s, i);
+			any = true;
+			continue;
+		}
+		for (size_t k = 0; k < p->link_count; k++) {
+			if (s->only_link &&
+				strcmp(s->only_link, p->links[k].name))
+				continue;
+			any = true;
+			ship_link(s, i, &p->links[k]);
+		}
+	}
+	if (!any)
+		say_none(s);
+}
