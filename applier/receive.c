@@ -181,6 +181,11 @@ static const char *account_of(const struct parcel_section *s)
 		return s->ack.account;
 	case PARCEL_STATEMENT:
 		return s->statement.account;
+	case PARCEL_COMPARE:
+	case PARCEL_SKETCH:
+	case PARCEL_TABLE:
+	case PARCEL_ROWS:
+		return s->compare.account;
 	case PARCEL_BODY:
 		break;
 	}

@@ -107,6 +107,74 @@ static void print_statement(const struct parcel_statement *s, struct buf *ret)
 	}
 }
 
+static void print_runs(
+	const struct parcel_run *runs, size_t count, struct buf *ret)
+{
+	for (size_t i = 0; i < count; i++)
+		buf_printf(ret, " %llu..%llu",
+			(unsigned long long)runs[i].first,
+			(unsigned long long)runs[i].last);
+}
+
+static void print_question(const struct parcel_compare *c, struct buf *ret)
+{
+	buf_printf(ret,
+		" symbols %u columns %u term %llu authority %016llx "
+		"uidvalidity %u\n",
+		c->symbols, c->columns, (unsigned long long)c->term,
+		(unsigned long long)c->authority, c->uidvalidity);
+}
+
+static void print_rows(const struct parcel_compare *c,
+	const struct inspect_keys *keys, struct buf *ret)
+{
+	buf_printf(ret, "%s%s keys %zu payload %zu bytes\n",
+		c->equal ? " equal" : "", c->last ? " last" : "", c->key_count,
+		c->len);
+	if (c->uid_count) {
+		buf_add_str(ret, "    asks UIDs");
+		print_runs(c->uids, c->uid_count, ret);
+		buf_add_str(ret, "\n");
+	}
+	for (size_t i = 0; i < c->dead_count; i++) {
+		buf_add_str(ret, "    dead ");
+		print_log(&c->dead[i].log, ret);
+		print_runs(c->dead[i].runs, c->dead[i].count, ret);
+		buf_add_str(ret, "\n");
+	}
+	struct parcel_changes changes = {
+		.from.log = c->context,
+		.base_ms = c->base_ms,
+		.first_lsn = 1,
+		.payload = c->payload,
+		.len = c->len,
+	};
+	if (c->len && keys->changes)
+		keys->changes(keys->ctx, &changes, ret);
+}
+
+static void print_compare(enum parcel_section_type type,
+	const struct parcel_compare *c, const struct inspect_keys *keys,
+	struct buf *ret)
+{
+	static const char *const names[] = {[PARCEL_COMPARE] = "compare",
+		[PARCEL_SKETCH] = "sketch",
+		[PARCEL_TABLE] = "table",
+		[PARCEL_ROWS] = "rows"};
+
+	buf_printf(ret, "  %s account %s folder ", names[type], c->account);
+	print_folder(&c->folder, ret);
+	buf_printf(ret, " %s%s",
+		c->kind == PARCEL_COMPARE_EXACT ? "exact" : "content",
+		c->doubt ? " in doubt" : "");
+	if (type == PARCEL_COMPARE)
+		print_question(c, ret);
+	else if (type == PARCEL_ROWS)
+		print_rows(c, keys, ret);
+	else
+		buf_printf(ret, " %zu bytes\n", c->len);
+}
+
 static void print_section(const struct parcel_section *s,
 	const struct inspect_keys *keys, struct buf *ret)
 {
@@ -122,6 +190,12 @@ static void print_section(const struct parcel_section *s,
 		break;
 	case PARCEL_STATEMENT:
 		print_statement(&s->statement, ret);
+		break;
+	case PARCEL_COMPARE:
+	case PARCEL_SKETCH:
+	case PARCEL_TABLE:
+	case PARCEL_ROWS:
+		print_compare(s->type, &s->compare, keys, ret);
 		break;
 	}
 }

@@ -24,14 +24,14 @@
 
 struct err;
 
-#define PARCEL_RAW_MAX (16u << 20)    /* bytes of sections, uncompressed */
+#define PARCEL_RAW_MAX (16u << 20) /* bytes of sections, uncompressed */
 #define PARCEL_SEALED_MAX (PARCEL_RAW_MAX + 65536u)
 #define PARCEL_ACCOUNT_MAX 255u
 #define PARCEL_SECTIONS_MAX 65536u /* in one parcel */
 
 enum parcel_level {
-	PARCEL_FAST = 3,  /* zstd level for a fast link */
-	PARCEL_SLOW = 19  /* with a 4 MiB window, for a slow one */
+	PARCEL_FAST = 3, /* zstd level for a fast link */
+	PARCEL_SLOW = 19 /* with a 4 MiB window, for a slow one */
 };
 
 /*
@@ -68,7 +68,11 @@ enum parcel_section_type {
 	PARCEL_CHANGES = 1,
 	PARCEL_BODY = 2,
 	PARCEL_ACK = 3,
-	PARCEL_STATEMENT = 4
+	PARCEL_STATEMENT = 4,
+	PARCEL_COMPARE = 5, /* what is wanted to go on with a comparison */
+	PARCEL_SKETCH = 6,
+	PARCEL_TABLE = 7,
+	PARCEL_ROWS = 8 /* what differs, and what is asked for */
 };
 
 /*
@@ -78,9 +82,9 @@ enum parcel_section_type {
 struct parcel_changes {
 	const char *account;
 	struct position from, to; /* same log; chain values at both ends */
-	uint64_t base_ms;         /* stamps inside are relative to it */
-	uint64_t first_lsn;       /* context of the coding */
-	const uint8_t *payload;   /* lib/change columns */
+	uint64_t base_ms;	  /* stamps inside are relative to it */
+	uint64_t first_lsn;	  /* context of the coding */
+	const uint8_t *payload;	  /* lib/change columns */
 	size_t len;
 };
 
@@ -91,7 +95,7 @@ struct parcel_changes {
  */
 struct parcel_body {
 	struct hash hash;
-	uint64_t size;   /* of the whole body */
+	uint64_t size;	 /* of the whole body */
 	uint64_t offset; /* of this piece */
 	const uint8_t *data;
 	size_t len;
@@ -103,7 +107,7 @@ struct parcel_body {
  */
 struct parcel_ack_entry {
 	struct position durable; /* known and durable */
-	uint64_t applied;        /* lsn up to which it is in the mail store;
+	uint64_t applied;	 /* lsn up to which it is in the mail store;
 				    not above durable.lsn */
 };
 struct parcel_want {
@@ -127,13 +131,65 @@ struct parcel_ack {
 struct parcel_stated {
 	struct id128 folder; /* not the account log's */
 	uint64_t messages;
-	uint64_t digest;     /* its first 8 bytes, as a number */
+	uint64_t digest; /* its first 8 bytes, as a number */
 };
 struct parcel_statement {
 	const char *account;
 	uint64_t vector; /* a hash of it (docs/format.md, Parcel) */
 	struct parcel_stated *folders; /* by id, ascending */
-	size_t count;    /* at least 1 */
+	size_t count;		       /* at least 1 */
+};
+
+/*
+ * Two sites compare a folder (docs/format.md, Comparison). Four sections with
+ * one beginning; `seed` names the comparison, and is that of its keys.
+ */
+enum parcel_compare_kind {
+	PARCEL_COMPARE_EXACT = 1, /* rows are what adds to the digest */
+	PARCEL_COMPARE_CONTENT =
+		2 /* rows are mails, whatever is known of them */
+};
+#define PARCEL_SEED_SIZE 16u
+
+/* Numbers first … last, at least one apart from the next. */
+struct parcel_run {
+	uint64_t first, last;
+};
+/* Dots that are dead, of one log. */
+struct parcel_dead {
+	struct log_id log;
+	struct parcel_run *runs; /* ascending */
+	size_t count;		 /* at least 1 */
+};
+
+struct parcel_compare {
+	const char *account;
+	struct id128 folder;
+	enum parcel_compare_kind kind;
+	uint8_t seed[PARCEL_SEED_SIZE];
+	bool doubt; /* the sender's registers are not what its sums say */
+	bool equal; /* ROWS: nothing was found to differ */
+	bool last;  /* ROWS: nothing more is owed that was asked for */
+	/* COMPARE: either symbols 0 … symbols - 1, or a table with these
+	   columns (lib/compare/statetable.h); and whose UIDs the sender has. */
+	uint32_t symbols, columns;
+	uint64_t term, authority;
+	uint32_t uidvalidity;
+	/* ROWS: asked for, by key (ascending, none twice) or UID. */
+	const uint64_t *keys;
+	size_t key_count;
+	const struct parcel_run *uids;
+	size_t uid_count;
+	/* ROWS: expunged, and nobody knows any more by whom. By log. */
+	const struct parcel_dead *dead;
+	size_t dead_count;
+	/* ROWS: changes, each of a writer of its own; what their coding is
+	   relative to. No payload: none. */
+	struct log_id context;
+	uint64_t base_ms;
+	/* SKETCH, TABLE: as lib/compare codes it; ROWS: lib/change columns */
+	const uint8_t *payload;
+	size_t len;
 };
 
 struct parcel_section {
@@ -143,6 +199,7 @@ struct parcel_section {
 		struct parcel_body body;
 		struct parcel_ack ack;
 		struct parcel_statement statement;
+		struct parcel_compare compare;
 	};
 };
 
@@ -150,15 +207,19 @@ struct parcel_section {
  * Append a section. `sender` is the sealing site's origin: log ids of its own
  * are written short.
  */
-void parcel_add_changes(struct buf *b, uint64_t sender,
-	const struct parcel_changes *c);
+void parcel_add_changes(
+	struct buf *b, uint64_t sender, const struct parcel_changes *c);
 void parcel_add_body(struct buf *b, const struct parcel_body *body);
-void parcel_add_ack(struct buf *b, uint64_t sender,
-	const struct parcel_ack *ack);
+void parcel_add_ack(
+	struct buf *b, uint64_t sender, const struct parcel_ack *ack);
 /* before: the section just before it, if that is of changes; else NULL. What
    the two have in common is written once. */
 void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
 	const struct parcel_statement *s);
+
+/* type: PARCEL_COMPARE, SKETCH, TABLE or ROWS. */
+void parcel_add_compare(struct buf *b, uint64_t sender,
+	enum parcel_section_type type, const struct parcel_compare *c);
 
 struct parcel_sections {
 	struct parcel_section *items;

@@ -8,6 +8,7 @@
  *	body, piece     offset + 1 | hash | size | bytes
  *	acknowledgement account | incarnation | count | entries | wants
  *	statement       [account] | vector | folders
+ *	of comparisons  sections_compare.c
  *	log             how | [origin] | [incarnation] | [folder]
  *
  * The bytes come from a peer whose key is known, which proves who wrote them
@@ -62,7 +63,7 @@ static unsigned log_spelling(
 	return how;
 }
 
-static void add_log(struct buf *b, uint64_t sender, const struct log_id *log,
+void sections_add_log(struct buf *b, uint64_t sender, const struct log_id *log,
 	const struct log_id *before)
 {
 	unsigned how = log_spelling(log, sender, before);
@@ -76,7 +77,7 @@ static void add_log(struct buf *b, uint64_t sender, const struct log_id *log,
 		buf_add(b, log->folder.b, sizeof(log->folder.b));
 }
 
-static void add_account(struct buf *b, const char *account)
+void sections_add_account(struct buf *b, const char *account)
 {
 	size_t len = strlen(account);
 
@@ -84,8 +85,7 @@ static void add_account(struct buf *b, const char *account)
 	wire_add_bytes(b, account, len);
 }
 
-/* head and tail are the section's bytes; the tail is what is large. */
-static void add_section(struct buf *b, enum parcel_section_type type,
+void sections_add(struct buf *b, enum parcel_section_type type,
 	const struct buf *head, const void *tail, size_t tail_len)
 {
 	buf_add_byte(b, (uint8_t)type);
@@ -101,15 +101,15 @@ void parcel_add_changes(
 
 	assert(log_id_cmp(&c->from.log, &c->to.log) == 0);
 	assert(c->from.lsn <= c->to.lsn);
-	add_account(&head, c->account);
-	add_log(&head, sender, &c->from.log, NULL);
+	sections_add_account(&head, c->account);
+	sections_add_log(&head, sender, &c->from.log, NULL);
 	wire_add_varint(&head, c->from.lsn);
 	wire_add_u64(&head, c->from.chain);
 	wire_add_varint(&head, c->to.lsn - c->from.lsn);
 	wire_add_u64(&head, c->to.chain);
 	wire_add_varint(&head, c->base_ms);
 	wire_add_signed(&head, (int64_t)(c->first_lsn - c->from.lsn - 1));
-	add_section(b, PARCEL_CHANGES, &head, c->payload, c->len);
+	sections_add(b, PARCEL_CHANGES, &head, c->payload, c->len);
 }
 
 static bool is_whole(const struct parcel_body *body)
@@ -135,7 +135,7 @@ void parcel_add_body(struct buf *b, const struct parcel_body *body)
 		buf_add(&head, body->hash.b, HASH_SIZE);
 		wire_add_varint(&head, body->size);
 	}
-	add_section(b, PARCEL_BODY, &head, body->data, body->len);
+	sections_add(b, PARCEL_BODY, &head, body->data, body->len);
 }
 
 void parcel_add_ack(
@@ -144,7 +144,7 @@ void parcel_add_ack(
 	AUTO_BUF struct buf all = BUF_INIT;
 	const struct log_id *before = NULL;
 
-	add_account(&all, ack->account);
+	sections_add_account(&all, ack->account);
 	wire_add_u64(&all, ack->incarnation);
 	wire_add_varint(&all, ack->count);
 	wire_add_varint(&all, ack->entry_count);
@@ -152,7 +152,7 @@ void parcel_add_ack(
 		const struct parcel_ack_entry *e = &ack->entries[i];
 
 		assert(e->applied <= e->durable.lsn);
-		add_log(&all, sender, &e->durable.log, before);
+		sections_add_log(&all, sender, &e->durable.log, before);
 		wire_add_varint(&all, e->durable.lsn);
 		wire_add_u64(&all, e->durable.chain);
 		wire_add_varint(&all, e->durable.lsn - e->applied);
@@ -163,7 +163,7 @@ void parcel_add_ack(
 		buf_add(&all, ack->wants[i].hash.b, HASH_SIZE);
 		wire_add_varint(&all, ack->wants[i].offset);
 	}
-	add_section(b, PARCEL_ACK, &all, NULL, 0);
+	sections_add(b, PARCEL_ACK, &all, NULL, 0);
 }
 
 static unsigned stated_spelling(
@@ -185,7 +185,7 @@ void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
 	if (before && strcmp(before->account, s->account) == 0)
 		wire_add_varint(&all, 0);
 	else
-		add_account(&all, s->account);
+		sections_add_account(&all, s->account);
 	wire_add_u64(&all, s->vector);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct parcel_stated *f = &s->folders[i];
@@ -199,26 +199,17 @@ void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
 		wire_add_varint(&all, f->messages);
 		wire_add_u64(&all, f->digest);
 	}
-	add_section(b, PARCEL_STATEMENT, &all, NULL, 0);
+	sections_add(b, PARCEL_STATEMENT, &all, NULL, 0);
 }
 
 /* ---- reading ---- */
 
-/* Where a parse stands; what it owns is in out. */
-struct parse {
-	uint64_t sender;
-	struct parcel_sections *out;
-	const struct parcel_changes *before; /* the section before, if it is
-						of changes */
-	struct err *err;
-};
-
-static int bad(const struct parse *p, const char *what)
+int sections_bad(const struct parse *p, const char *what)
 {
 	return err_set(p->err, ERR_CORRUPT, "%s", what);
 }
 
-static struct log_id take_log(
+struct log_id sections_take_log(
 	struct wire *w, uint64_t sender, const struct log_id *before)
 {
 	struct log_id log = {.origin = sender};
@@ -259,13 +250,14 @@ static bool is_account(const uint8_t *name, size_t len)
 	return true;
 }
 
-static int take_account(const struct parse *p, struct wire *w, const char **ret)
+int sections_take_account(
+	const struct parse *p, struct wire *w, const char **ret)
 {
 	size_t len;
 	const uint8_t *name = wire_bytes(w, PARCEL_ACCOUNT_MAX, &len);
 
 	if (!name || len == 0 || !is_account(name, len))
-		return bad(p, "account name is malformed");
+		return sections_bad(p, "account name is malformed");
 	*ret = arena_dup(&p->out->arena, (const char *)name, len);
 	return 0;
 }
@@ -274,11 +266,11 @@ static int parse_changes(
 	const struct parse *p, struct wire *w, struct parcel_changes *ret)
 {
 	uint64_t more;
-	int r = take_account(p, w, &ret->account);
+	int r = sections_take_account(p, w, &ret->account);
 
 	if (r < 0)
 		return r;
-	ret->from.log = ret->to.log = take_log(w, p->sender, NULL);
+	ret->from.log = ret->to.log = sections_take_log(w, p->sender, NULL);
 	ret->from.lsn = wire_varint(w);
 	ret->from.chain = wire_u64(w);
 	more = wire_varint(w);
@@ -286,9 +278,9 @@ static int parse_changes(
 	ret->base_ms = wire_varint(w);
 	ret->first_lsn = ret->from.lsn + 1 + (uint64_t)wire_signed(w);
 	if (w->bad)
-		return bad(p, "head is malformed");
+		return sections_bad(p, "head is malformed");
 	if (more > UINT64_MAX - ret->from.lsn)
-		return bad(p, "lsn over the largest");
+		return sections_bad(p, "lsn over the largest");
 	ret->to.lsn = ret->from.lsn + more;
 	ret->len = wire_left(w);
 	ret->payload = wire_raw(w, ret->len);
@@ -307,7 +299,7 @@ static int parse_body(
 		ret->size = wire_varint(w);
 	}
 	if (w->bad)
-		return bad(p, "head is malformed");
+		return sections_bad(p, "head is malformed");
 	ret->len = wire_left(w);
 	ret->data = wire_raw(w, ret->len);
 	if (!hash) {
@@ -318,7 +310,7 @@ static int parse_body(
 	memcpy(ret->hash.b, hash, HASH_SIZE);
 	if (ret->size > INT64_MAX || ret->offset > ret->size ||
 		ret->len > ret->size - ret->offset)
-		return bad(p, "piece reaches beyond the body");
+		return sections_bad(p, "piece reaches beyond the body");
 	return 0;
 }
 
@@ -329,20 +321,20 @@ static int parse_entries(
 	uint64_t count = wire_count(w, wire_left(w) / ENTRY_MIN);
 
 	if (w->bad)
-		return bad(p, "number of entries is malformed");
+		return sections_bad(p, "number of entries is malformed");
 	ret->entry_count = (size_t)count;
 	ret->entries = arena_alloc(
 		&p->out->arena, ret->entry_count * sizeof(*ret->entries));
 	for (size_t i = 0; i < ret->entry_count && !w->bad; i++) {
 		struct parcel_ack_entry *e = &ret->entries[i];
 
-		e->durable.log = take_log(w, p->sender, before);
+		e->durable.log = sections_take_log(w, p->sender, before);
 		e->durable.lsn = wire_varint(w);
 		e->durable.chain = wire_u64(w);
 		e->applied = e->durable.lsn - wire_count(w, e->durable.lsn);
 		before = &e->durable.log;
 	}
-	return w->bad ? bad(p, "entry is malformed") : 0;
+	return w->bad ? sections_bad(p, "entry is malformed") : 0;
 }
 
 static int parse_wants(
@@ -351,7 +343,7 @@ static int parse_wants(
 	uint64_t count = wire_count(w, wire_left(w) / WANT_MIN);
 
 	if (w->bad)
-		return bad(p, "number of wants is malformed");
+		return sections_bad(p, "number of wants is malformed");
 	ret->want_count = (size_t)count;
 	ret->wants = arena_alloc(
 		&p->out->arena, ret->want_count * sizeof(*ret->wants));
@@ -362,13 +354,13 @@ static int parse_wants(
 			memcpy(ret->wants[i].hash.b, hash, HASH_SIZE);
 		ret->wants[i].offset = wire_varint(w);
 	}
-	return w->bad ? bad(p, "want is malformed") : 0;
+	return w->bad ? sections_bad(p, "want is malformed") : 0;
 }
 
 static int parse_ack(
 	const struct parse *p, struct wire *w, struct parcel_ack *ret)
 {
-	int r = take_account(p, w, &ret->account);
+	int r = sections_take_account(p, w, &ret->account);
 
 	if (r < 0)
 		return r;
@@ -378,7 +370,7 @@ static int parse_ack(
 	if (r == 0)
 		r = parse_wants(p, w, ret);
 	if (r == 0 && wire_left(w) != 0)
-		r = bad(p, "bytes after its end");
+		r = sections_bad(p, "bytes after its end");
 	return r;
 }
 
@@ -389,15 +381,15 @@ static int take_stated_account(
 	struct wire at = *w;
 
 	if (!p->before)
-		return take_account(p, w, ret);
+		return sections_take_account(p, w, ret);
 	if (wire_varint(&at) == 0 && !at.bad) {
 		*w = at;
 		*ret = p->before->account;
 		return 0;
 	}
-	int r = take_account(p, w, ret);
+	int r = sections_take_account(p, w, ret);
 	if (r == 0 && strcmp(*ret, p->before->account) == 0)
-		return bad(p, "account is that of the changes before");
+		return sections_bad(p, "account is that of the changes before");
 	return r;
 }
 
@@ -440,8 +432,8 @@ static int parse_statement(
 			w->bad = true;
 	}
 	if (w->bad || ret->count == 0)
-		return bad(p, "folder is malformed");
-	return wire_left(w) != 0 ? bad(p, "bytes after its end") : 0;
+		return sections_bad(p, "folder is malformed");
+	return wire_left(w) != 0 ? sections_bad(p, "bytes after its end") : 0;
 }
 
 /* The next section's type and bytes: false where they are malformed. */
@@ -475,7 +467,7 @@ static int parse_section(
 	int r;
 
 	if (!take_section(w, &type, &section))
-		return bad(p, "header is malformed");
+		return sections_bad(p, "header is malformed");
 	ret->type = type;
 	switch (type) {
 	case PARCEL_CHANGES:
@@ -490,6 +482,12 @@ static int parse_section(
 	case PARCEL_STATEMENT:
 		r = parse_statement(p, &section, &ret->statement);
 		return r < 0 ? err_wrap(p->err, "statement") : 0;
+	case PARCEL_COMPARE:
+	case PARCEL_SKETCH:
+	case PARCEL_TABLE:
+	case PARCEL_ROWS:
+		r = sections_parse_compare(p, &section, type, &ret->compare);
+		return r < 0 ? err_wrap(p->err, "comparison") : 0;
 	default:
 		return err_set(p->err, ERR_LIMIT,
 			"type %u: made by a newer packetboat", type);

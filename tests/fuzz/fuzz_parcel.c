@@ -68,6 +68,12 @@ static void add_again(struct buf *to, uint64_t sender,
 	case PARCEL_STATEMENT:
 		parcel_add_statement(to, before, &s->statement);
 		break;
+	case PARCEL_COMPARE:
+	case PARCEL_SKETCH:
+	case PARCEL_TABLE:
+	case PARCEL_ROWS:
+		parcel_add_compare(to, sender, s->type, &s->compare);
+		break;
 	}
 }
 

@@ -170,6 +170,76 @@ static void put_changes_and_statement(struct buf *to)
 	buf_free(&s);
 }
 
+/* Of a comparison: how the folder is written, it, kind and flags. */
+static void put_compare_head(
+	struct buf *to, uint8_t how, const char *folder, uint8_t kind)
+{
+	put_account(to, "alice");
+	buf_add_byte(to, how);
+	buf_add_str(to, folder);
+	buf_add_byte(to, kind);
+	buf_add_str(to, "a seed of 16 b.!");
+}
+
+static void put_question(struct buf *to, uint64_t symbols, uint64_t columns)
+{
+	struct buf s = BUF_INIT;
+
+	put_compare_head(&s, 1, "", 0x01);
+	wire_add_varint(&s, 3);		       /* term */
+	wire_add_u64(&s, 0x5555555555555555u); /* authority */
+	wire_add_varint(&s, 1795303760);       /* UIDVALIDITY */
+	wire_add_varint(&s, symbols);
+	wire_add_varint(&s, columns);
+	put_section(to, 5, &s);
+	buf_free(&s);
+}
+
+static void put_sketch_and_table(struct buf *to)
+{
+	struct buf s = BUF_INIT;
+
+	put_compare_head(&s, 0, "sixteen byte id.", 0x11);
+	buf_add_str(&s, "a sketch");
+	put_section(to, 6, &s);
+	buf_clear(&s);
+	put_compare_head(&s, 0, "sixteen byte id.", 0x02);
+	buf_add_str(&s, "a state table");
+	put_section(to, 7, &s);
+	buf_free(&s);
+}
+
+static void put_keys(struct buf *to, uint64_t first, uint64_t second)
+{
+	wire_add_varint(to, 2);
+	wire_add_u64(to, first);
+	wire_add_u64(to, second);
+}
+
+static void put_rows(struct buf *to)
+{
+	struct buf s = BUF_INIT;
+
+	put_compare_head(&s, 1, "", 0x41);
+	put_keys(&s, 0x0102030405060708u, 0xf1f2f3f4f5f6f7f8u);
+	wire_add_varint(&s, 2); /* runs of UIDs: 1..1, 7..16 */
+	buf_add(&s, "\x00\x00\x04\x09", 4);
+	wire_add_varint(&s, 1); /* logs of dead dots */
+	buf_add_byte(&s, 0x21);
+	buf_add_str(&s, "incarnat");
+	wire_add_varint(&s, 1);
+	buf_add(&s, "\x06\x00", 2); /* 7..7 */
+	buf_add_byte(&s, 0x29);	    /* what the changes are relative to */
+	wire_add_varint(&s, 1795303760123u);
+	buf_add_str(&s, "15 bytes of it.");
+	put_section(to, 8, &s);
+	buf_clear(&s);
+	put_compare_head(&s, 1, "", 0x61); /* equal: nothing more */
+	buf_add(&s, "\0\0\0", 3);
+	put_section(to, 8, &s);
+	buf_free(&s);
+}
+
 /* ---- good parcels ---- */
 
 static void begin_stored(struct maker *m)
@@ -205,6 +275,15 @@ static void every_section(struct maker *m)
 	put_changes_and_statement(&m->contents);
 }
 
+static void comparison(struct maker *m)
+{
+	begin_stored(m);
+	put_question(&m->contents, 64, 0);
+	put_question(&m->contents, 0, 0x43);
+	put_sketch_and_table(&m->contents);
+	put_rows(&m->contents);
+}
+
 /*
  * A body of 200 times 'a': codec 1, raw size 204, a zstd frame of content size
  * 204 with a raw block of four bytes and an RLE block. By hand, because what
@@ -235,6 +314,7 @@ static const struct sample good_parcels[] = {
 	{"parcel-no-section", no_section, true},
 	{"parcel-every-section", every_section, false},
 	{"parcel-packed", packed, false},
+	{"parcel-comparison", comparison, false},
 };
 
 /* ---- bad parcels: envelopes ---- */
@@ -377,7 +457,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x05\x05newer");
+	buf_add_str(&m->contents, "\x09\x05newer");
 }
 
 static void section_cut(struct maker *m)
@@ -521,6 +601,40 @@ static void statement_of_nothing(struct maker *m)
 	buf_free(&s);
 }
 
+static void question_for_both(struct maker *m)
+{
+	begin_stored(m);
+	put_question(&m->contents, 64, 3);
+}
+
+static void put_bad_rows(
+	struct maker *m, uint8_t how, uint8_t kind, uint64_t first)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_compare_head(&s, how, how ? "" : "sixteen byte id.", kind);
+	put_keys(&s, first, 7);
+	buf_add(&s, "\0\0", 2);
+	put_section(&m->contents, 8, &s);
+	buf_free(&s);
+}
+
+static void rows_of_unknown_kind(struct maker *m)
+{
+	put_bad_rows(m, 1, 0x03, 6);
+}
+
+static void rows_of_unknown_folder(struct maker *m)
+{
+	put_bad_rows(m, 2, 0x01, 6);
+}
+
+static void rows_ask_twice(struct maker *m)
+{
+	put_bad_rows(m, 1, 0x01, 7);
+}
+
 static const struct sample bad_parcels[] = {
 	{"parcel-no-parcel", no_parcel, false},
 	{"parcel-torn", torn, false},
@@ -549,6 +663,10 @@ static const struct sample bad_parcels[] = {
 	{"parcel-piece-beyond-its-body", piece_beyond_its_body, false},
 	{"parcel-ack-of-too-many", ack_of_too_many, false},
 	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
+	{"parcel-question-for-both", question_for_both, false},
+	{"parcel-rows-of-unknown-kind", rows_of_unknown_kind, false},
+	{"parcel-rows-of-unknown-folder", rows_of_unknown_folder, false},
+	{"parcel-rows-ask-twice", rows_ask_twice, false},
 	{"parcel-statement-of-nothing", statement_of_nothing, false},
 	{"parcel-statement-out-of-order", statement_out_of_order, false},
 	{"parcel-statement-of-a-folder-twice", statement_of_a_folder_twice,

@@ -377,8 +377,10 @@ static void add_again(struct buf *to, const struct parcel_changes *before,
 		parcel_add_body(to, &s->body);
 	else if (s->type == PARCEL_STATEMENT)
 		parcel_add_statement(to, before, &s->statement);
-	else
+	else if (s->type == PARCEL_ACK)
 		parcel_add_ack(to, SENDER, &s->ack);
+	else
+		parcel_add_compare(to, SENDER, s->type, &s->compare);
 }
 
 /* Exactly len bytes on the heap, so that a read past them is seen. */
@@ -501,7 +503,7 @@ static void an_unknown_type_is_from_a_newer_packetboat(void **state)
 	(void)state;
 	buf_add_byte(&any, 0);
 	refuse(&any, 0, ERR_LIMIT, "newer");
-	refuse(&any, 5, ERR_LIMIT, "newer");
+	refuse(&any, 9, ERR_LIMIT, "newer");
 	refuse(&any, 255, ERR_LIMIT, "newer");
 }
 
