@@ -52,6 +52,7 @@ int command_init(struct front *f, int argc, char **argv)
 	key_line(&key.pub, line);
 	key_wipe(&key);
 	printf("%s\n", line);
+	fflush(stdout); /* above what follows, in a file too */
 	log_say(&f->log, LOG_LEVEL_INFO,
 		"site %s is made; the line above goes into its peers' "
 		"configuration: peer \"%s\" { key = \"...\" }",
