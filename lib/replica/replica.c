@@ -181,7 +181,7 @@ void reading_end(struct replica *r)
 	if (!r->reading)
 		return;
 	r->reading = false;
-	sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+	sql_run(r, NULL, "ROLLBACK", "");
 }
 
 int replica_begin(struct replica *r, struct err *err)
@@ -222,8 +222,8 @@ void replica_rollback(struct replica *r)
 	tally_drop(r);
 	for (size_t i = 0; i < r->cached_count; i++)
 		sqlite3_reset(r->cached[i].stmt);
-	sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
 	r->in_txn = false;
+	sql_run(r, NULL, "ROLLBACK", "");
 	int64_t incarnation;
 	if (replica_meta_get(r, "incarnation", &incarnation, NULL) == 0)
 		r->incarnation = (uint64_t)incarnation;

@@ -27,6 +27,18 @@ static bool may_write(const struct sim_file *f)
 
 /* ---- locks of open files ---- */
 
+static bool holds(
+	const struct sim_inode *inode, int fd, int64_t from, int64_t to)
+{
+	for (size_t i = 0; i < inode->lock_count; i++) {
+		const struct sim_lock *l = &inode->locks[i];
+
+		if (l->fd == fd && l->from < to && from < l->to)
+			return true;
+	}
+	return false;
+}
+
 /* Take [from, to) out of what fd holds; what is left of a range stays. */
 static void unlock_range(
 	struct sim_inode *inode, int fd, int64_t from, int64_t to)
@@ -34,6 +46,8 @@ static void unlock_range(
 	size_t count = inode->lock_count, left = 0;
 	struct sim_lock *old = inode->locks;
 
+	if (!holds(inode, fd, from, to))
+		return;
 	inode->locks = mem_array(2 * count + 1, sizeof(*inode->locks));
 	for (size_t i = 0; i < count; i++) {
 		struct sim_lock l = old[i];
