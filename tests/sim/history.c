@@ -13,6 +13,7 @@ static const struct {
 	const char *name, *words;
 } kinds[EVENT_KINDS] = {
 	[EVENT_SITES] = {"sites", "n"},
+	[EVENT_STATES] = {"states", "w"},
 	[EVENT_PEER] = {"peer", "sowp"},
 	[EVENT_CREATE] = {"create", "sp"},
 	[EVENT_DELETE] = {"delete", "sp"},

@@ -25,9 +25,12 @@
 #define EVENT_WORD 24
 
 enum event_kind {
-	EVENT_SITES, /* n: how many; the first event */
-	EVENT_PEER,  /* site, other; word: what site's changes are to other and
-			path: what other's are to site: "both" "send" … */
+	EVENT_SITES,  /* n: how many; the first event */
+	EVENT_STATES, /* word: "once" every run opens its site's state anew,
+			 "made" it stays open; else it may be put there ready
+			 made */
+	EVENT_PEER,   /* site, other; word: what site's changes are to other and
+			 path: what other's are to site: "both" "send" … */
 	EVENT_CREATE,
 	EVENT_DELETE,
 	EVENT_RENAME,

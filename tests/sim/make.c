@@ -474,6 +474,18 @@ static void something(struct making *m)
 	}
 }
 
+/* Some open them as programs do that run once, some make them. */
+static void make_states(struct making *m)
+{
+	struct event e = event(EVENT_STATES, 0);
+	uint64_t what = below(m, 32);
+
+	if (what > 2)
+		return;
+	put(e.word, what ? "made" : "once");
+	add(m, &e);
+}
+
 /* A star: site a has all the others for peers. */
 static void make_peers(struct making *m)
 {
@@ -481,6 +493,7 @@ static void make_peers(struct making *m)
 
 	e.n = m->sites;
 	add(m, &e);
+	make_states(m);
 	for (unsigned i = 1; i < m->sites; i++) {
 		e = event(EVENT_PEER, 0);
 		e.other = i;

@@ -18,10 +18,11 @@ static bool still_fails(struct shrinking *s, const struct history *h)
 	return s->fails(s->arg, h, s->what);
 }
 
-/* Sites and peers are what everything rests on. */
+/* Sites, their states and peers are what everything rests on. */
 static bool rests_on(const struct event *e)
 {
-	return e->kind == EVENT_SITES || e->kind == EVENT_PEER;
+	return e->kind == EVENT_SITES || e->kind == EVENT_STATES ||
+	       e->kind == EVENT_PEER;
 }
 
 /* Leave out events [from, from + count). Returns true if that was enough. */

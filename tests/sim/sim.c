@@ -7,6 +7,7 @@
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them
  *	sim --replay FILE...           run histories that were written down
+ *	sim --sweep --replay FILE...   with what befalls them at every call
  *	sim --trace                    tell of every event
  *	sim --calls                    and of every file-changing call
  *	sim --first                    stop at the first that fails, as it is
@@ -32,23 +33,28 @@
 #include "key.h"
 #include "os.h"
 #include "shrink.h"
+#include "sweep.h"
 #include "world.h"
 
 #define SHRINK_TRIES 2000
 #define FAILURES_MAX 5
 #define HANG_S 120
+#define EVENTS_MAX 512 /* of a history that is swept */
 
 /* What the child leaves for its parent. */
 struct shared {
 	uint64_t seed; /* being run */
 	uint64_t told; /* that ended with sites unequal, and somebody told */
 	struct outcome outcome;
+	/* Of a sweep: how many, and where in the one that failed. */
+	uint64_t runs, faults_at[EVENTS_MAX];
 };
 
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool disasters, first, twice, print, calls, trace, no_shrink, replay;
+	bool disasters, first, twice, print, calls, trace, no_shrink, replay,
+		sweep;
 };
 
 struct sim {
@@ -110,6 +116,37 @@ static void run_quietly(struct sim *s, const void *arg)
 		return;
 	s->options.trace = false;
 	run_one(s, arg);
+}
+
+static uint64_t run_swept(void *arg, const struct history *h)
+{
+	struct sim *s = arg;
+	struct outcome *o = &s->shared->outcome;
+
+	alarm(HANG_S);
+	for (size_t i = 0; i < h->count; i++)
+		s->shared->faults_at[i] = h->events[i].fault_at;
+	world_run(h, NULL, false, o);
+	return o->what[0] ? 0 : o->hash | 1;
+}
+
+/* In a child: where it ended is found in what is shared. */
+static void run_sweep(struct sim *s, const void *arg)
+{
+	const struct history *from = arg;
+	struct history h = {0};
+
+	for (size_t i = 0; i < from->count; i++)
+		history_add(&h, &from->events[i]);
+	s->shared->runs = sweep(&h, run_swept, s);
+	history_free(&h);
+}
+
+static void sweep_one(struct sim *s, struct history *h)
+{
+	in_child(s, run_sweep, h);
+	for (size_t i = 0; s->shared->outcome.what[0] && i < h->count; i++)
+		h->events[i].fault_at = s->shared->faults_at[i];
 }
 
 static bool fails(void *arg, const struct history *h, const char *what)
@@ -244,10 +281,15 @@ static int replay(struct sim *s, const char *name)
 		return 2;
 	}
 	s->shared->outcome = (struct outcome){.at = 0};
-	in_child(s, run_one, &h);
+	if (s->options.sweep && h.count <= EVENTS_MAX)
+		sweep_one(s, &h);
+	else
+		in_child(s, run_one, &h);
 	bool failed = s->shared->outcome.what[0] != '\0';
 	if (failed)
 		report(s, &h, name);
+	else if (s->options.sweep)
+		printf("%s: %" PRIu64 " times\n", name, s->shared->runs);
 	else
 		printf("%s: %zu events, hash %016" PRIx64 "\n", name, h.count,
 			s->shared->outcome.hash);
@@ -274,7 +316,7 @@ static int usage(void)
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
 			"[--disasters] [--twice] [--print] [--trace] [--calls] "
 			"[--first] [--no-shrink] "
-			"[--replay FILE...]\n");
+			"[[--sweep] --replay FILE...]\n");
 	return 2;
 }
 
@@ -291,6 +333,7 @@ int main(int argc, char **argv)
 		{"calls", no_argument, NULL, 'l'},
 		{"first", no_argument, NULL, '1'},
 		{"no-shrink", no_argument, NULL, 'n'},
+		{"sweep", no_argument, NULL, 'w'},
 		{"replay", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
@@ -329,6 +372,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			o->no_shrink = true;
+			break;
+		case 'w':
+			o->sweep = true;
 			break;
 		case 'r':
 			o->replay = true;

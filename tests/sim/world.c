@@ -499,10 +499,13 @@ static void happen(struct world *w, const struct event *e)
 {
 	if (e->kind == EVENT_SITES)
 		make_sites(w, (size_t)e->n);
+	else if (e->kind == EVENT_STATES)
+		pool_use(strcmp(e->word, "once") ? POOL_RUNS : POOL_OFF);
 	if (e->site >= w->site_count || e->other >= w->site_count)
 		return;
 	switch (e->kind) {
 	case EVENT_SITES:
+	case EVENT_STATES:
 		break;
 	case EVENT_PEER:
 		make_peers(w, e);
@@ -670,21 +673,13 @@ static void settle(struct world *w, struct outcome *ret)
 			"after %u exchanges: %s", ret->exchanges, what);
 }
 
-/* Some as programs do it that run once, some with states that they make. */
-static enum pool_mode pooling(const struct history *h)
-{
-	if (h->count % 32 == 8)
-		return POOL_OFF;
-	return h->count % 16 == 0 ? POOL_RUNS : POOL_HISTORIES;
-}
-
 void world_run(
 	const struct history *h, FILE *trace, bool calls, struct outcome *ret)
 {
 	struct world w = {.trace = trace, .calls = calls};
 
 	*ret = (struct outcome){.at = 0};
-	pool_use(pooling(h));
+	pool_use(POOL_HISTORIES);
 	oracle_init(&w.oracle);
 	for (size_t i = 0; i < h->count && !w.oracle.what[0]; i++) {
 		one_event(&w, &h->events[i]);
