@@ -1,9 +1,5 @@
-/*
- * check: `packetboat check`: every byte of our own files: the replica states,
- * the logs up to their durable ends, parcels collected, bodies received, and
- * the bundles that lie on carriers which are there. Reads only; says what is
- * damaged, all of it, and exits 1.
- */
+#include "checkup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,7 +10,6 @@
 #include "bundle.h"
 #include "carrier.h"
 #include "err.h"
-#include "front.h"
 #include "parcel.h"
 #include "report.h"
 #include "segment.h"
@@ -24,24 +19,10 @@
 #define LOCK_WAIT_MS 10000
 #define READ_SIZE 65536
 
-struct check {
-	struct front *front;
-	struct site site;
-	uint64_t pages, logs, log_bytes, parcels, bodies, bundles;
-	int code;
-};
-
-static void found(struct check *c, const struct err *err)
-{
-	log_err(&c->front->log, err);
-	c->code = exit_worse(
-		c->code, err->code == ERR_BUSY ? EXIT_LATER : EXIT_FAILED);
-}
-
 /* ---- accounts ---- */
 
 static void check_log(
-	struct check *c, struct account *a, const struct replica_log *log)
+	struct checkup *c, struct account *a, const struct replica_log *log)
 {
 	struct log_end end = {
 		log->file_lsn, log->known.lsn, log->known.chain, log->size};
@@ -52,12 +33,12 @@ static void check_log(
 	id_hex(&log->known.log.folder, hex);
 	dir = mem_printf("%s/%s", a->log_dir, hex);
 	if (log_verify(a->os, dir, log->known.log.incarnation, &end, &err) < 0)
-		found(c, &err);
+		c->found(c->arg, &err);
 	c->logs++;
 	c->log_bytes += (uint64_t)log->size;
 }
 
-static int check_logs(struct check *c, struct account *a, struct err *err)
+static int check_logs(struct checkup *c, struct account *a, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_log *logs = NULL;
@@ -65,24 +46,24 @@ static int check_logs(struct check *c, struct account *a, struct err *err)
 	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
 
 	for (size_t i = 0; rc >= 0 && i < count; i++)
-		if (logs[i].known.log.origin == c->site.key.pub.origin &&
+		if (logs[i].known.log.origin == c->site->key.pub.origin &&
 			logs[i].file_lsn)
 			check_log(c, a, &logs[i]);
 	return rc;
 }
 
 /* Nobody writes while we hold the account's lock. */
-static int check_account(struct check *c, const char *name, struct err *err)
+static int check_account(struct checkup *c, const char *name, struct err *err)
 {
 	struct account a;
 	AUTO_FREE char *state = mem_printf(
-		"%s/accounts/%s/state.db", c->site.config.state, name);
+		"%s/accounts/%s/state.db", c->site->config.state, name);
 	uint64_t pages = 0;
 	int rc;
 
-	if (!account_begun(&c->site, name))
+	if (!account_begun(c->site, name))
 		return 0;
-	rc = site_account_open(&c->site, name, false, &a, err);
+	rc = site_account_open(c->site, name, false, &a, err);
 	if (rc == ERR_ABSENT)
 		return 0; /* begun, but a crash cut that short */
 	if (rc < 0)
@@ -102,14 +83,14 @@ static int check_account(struct check *c, const char *name, struct err *err)
 /* ---- parcels and bodies ---- */
 
 /* Calls fn for each name in a directory that ends so. */
-static void each_file(struct check *c, const char *dir, const char *ending,
-	void (*fn)(struct check *c, const char *path, const char *name))
+static void each_file(struct checkup *c, const char *dir, const char *ending,
+	void (*fn)(struct checkup *c, const char *path, const char *name))
 {
 	AUTO_BUF struct buf list = BUF_INIT;
 	struct os_entry entry;
 	size_t at = 0, len = strlen(ending);
 
-	if (c->site.os->ops->list(c->site.os, dir, &list) < 0)
+	if (c->site->os->ops->list(c->site->os, dir, &list) < 0)
 		return; /* there was never one */
 	while (os_list_next(&list, &at, &entry)) {
 		size_t name_len = strlen(entry.name);
@@ -122,27 +103,27 @@ static void each_file(struct check *c, const char *dir, const char *ending,
 }
 
 static int open_parcel(
-	struct check *c, const void *data, size_t len, struct err *err)
+	struct checkup *c, const void *data, size_t len, struct err *err)
 {
 	AUTO_BUF struct buf raw = BUF_INIT;
 	struct parcel_sections sections;
 	size_t peer;
-	int rc = parcel_open(&c->site.key, c->site.peers,
-		c->site.config.peer_count, data, len, &peer, &raw, err);
+	int rc = parcel_open(&c->site->key, c->site->peers,
+		c->site->config.peer_count, data, len, &peer, &raw, err);
 
 	if (rc == 0)
-		rc = parcel_parse(c->site.peers[peer].origin, raw.data, raw.len,
-			&sections, err);
+		rc = parcel_parse(c->site->peers[peer].origin, raw.data,
+			raw.len, &sections, err);
 	if (rc == 0)
 		parcel_sections_free(&sections);
 	return rc;
 }
 
-static void check_parcel(struct check *c, const char *path, const char *name)
+static void check_parcel(struct checkup *c, const char *path, const char *name)
 {
 	AUTO_BUF struct buf data = BUF_INIT;
 	struct err err = ERR_INIT;
-	int rc = file_read(c->site.os, path, PARCEL_SEALED_MAX, &data, &err);
+	int rc = file_read(c->site->os, path, PARCEL_SEALED_MAX, &data, &err);
 
 	(void)name;
 	if (rc == ERR_ABSENT)
@@ -151,7 +132,7 @@ static void check_parcel(struct check *c, const char *path, const char *name)
 		rc = open_parcel(c, data.data, data.len, &err);
 	if (rc < 0) {
 		err_wrap(&err, "%s", path);
-		found(c, &err);
+		c->found(c->arg, &err);
 	}
 	c->parcels++;
 }
@@ -175,9 +156,9 @@ static int hash_file(struct os *os, int fd, const char *path, struct hash *ret,
 	return 0;
 }
 
-static void check_body(struct check *c, const char *path, const char *name)
+static void check_body(struct checkup *c, const char *path, const char *name)
 {
-	struct os *os = c->site.os;
+	struct os *os = c->site->os;
 	AUTO_FREE char *hex = mem_dup_n(name, strcspn(name, "."));
 	struct hash is, should;
 	struct err err = ERR_INIT;
@@ -196,18 +177,18 @@ static void check_body(struct check *c, const char *path, const char *name)
 		rc = err_set(&err, ERR_CORRUPT,
 			"%s: the body is not what its name says", path);
 	if (rc < 0)
-		found(c, &err);
+		c->found(c->arg, &err);
 	c->bodies++;
 }
 
 /* ---- bundles on carriers ---- */
 
-static int read_bundle(
-	struct check *c, int fd, const char *name, bool for_us, struct err *err)
+static int read_bundle(struct checkup *c, int fd, const char *name, bool for_us,
+	struct err *err)
 {
 	AUTO_BUF struct buf parcel = BUF_INIT;
 	struct bundle_reader *reader;
-	int rc = bundle_reader_open(c->site.os, fd, name, &reader, err);
+	int rc = bundle_reader_open(c->site->os, fd, name, &reader, err);
 
 	if (rc < 0)
 		return rc;
@@ -220,7 +201,7 @@ static int read_bundle(
 	return rc;
 }
 
-static void check_bundle(struct check *c, struct carrier *carrier,
+static void check_bundle(struct checkup *c, struct carrier *carrier,
 	const char *via, const struct carrier_item *item)
 {
 	AUTO_FREE char *name = mem_printf("%s: bundle %016" PRIx64 "-%" PRIu64
@@ -234,29 +215,29 @@ static void check_bundle(struct check *c, struct carrier *carrier,
 	if (rc == ERR_ABSENT)
 		return; /* collected this moment */
 	if (rc == 0)
-		rc = hash_file(c->site.os, fd, name, &hash, &err);
+		rc = hash_file(c->site->os, fd, name, &hash, &err);
 	if (rc == 0 && memcmp(hash.b, item->hash.b, HASH_SIZE) != 0)
 		rc = err_set(&err, ERR_CORRUPT,
 			"%s: not what its manifest says", name);
 	if (rc == 0)
 		rc = read_bundle(c, fd, name,
-			item->recipient == c->site.key.pub.origin, &err);
+			item->recipient == c->site->key.pub.origin, &err);
 	if (fd >= 0)
-		c->site.os->ops->close(c->site.os, fd);
+		c->site->os->ops->close(c->site->os, fd);
 	if (rc < 0)
-		found(c, &err);
+		c->found(c->arg, &err);
 	c->bundles++;
 }
 
 /* What lies there for one site: ours, and what we handed over. */
-static void check_bundles_for(struct check *c, struct carrier *carrier,
+static void check_bundles_for(struct checkup *c, struct carrier *carrier,
 	const char *via, uint64_t recipient)
 {
 	struct carrier_list list = {0};
 	struct err err = ERR_INIT;
 
 	if (carrier->ops->list(carrier, recipient, &list, &err) < 0) {
-		found(c, &err);
+		c->found(c->arg, &err);
 		return;
 	}
 	if (list.damaged) {
@@ -265,29 +246,29 @@ static void check_bundles_for(struct check *c, struct carrier *carrier,
 			" are not usable (cut or changed; their sender "
 			"replaces them)",
 			via, list.damaged, recipient);
-		found(c, &err);
+		c->found(c->arg, &err);
 	}
 	for (size_t i = 0; i < list.count; i++)
-		if (recipient == c->site.key.pub.origin ||
-			list.items[i].sender == c->site.key.pub.origin)
+		if (recipient == c->site->key.pub.origin ||
+			list.items[i].sender == c->site->key.pub.origin)
 			check_bundle(c, carrier, via, &list.items[i]);
 	carrier_list_free(&list);
 }
 
-static void check_link(struct check *c, const char *via, uint64_t peer)
+static void check_link(struct checkup *c, const char *via, uint64_t peer)
 {
-	uint64_t self = c->site.key.pub.origin;
+	uint64_t self = c->site->key.pub.origin;
 	struct carrier *carrier;
 	struct err err = ERR_INIT;
-	int rc = carrier_open(c->site.os, via, self, &carrier, &err);
+	int rc = carrier_open(c->site->os, via, self, &carrier, &err);
 
 	if (rc == ERR_ABSENT) {
-		log_say(&c->front->log, LOG_LEVEL_INFO, "%s: not there now",
-			via);
+		if (c->away)
+			c->away(c->arg, via);
 		return;
 	}
 	if (rc < 0) {
-		found(c, &err);
+		c->found(c->arg, &err);
 		return;
 	}
 	check_bundles_for(c, carrier, via, self);
@@ -295,40 +276,28 @@ static void check_link(struct check *c, const char *via, uint64_t peer)
 	carrier->ops->close(carrier);
 }
 
-static void check_peer(struct check *c, size_t i)
+static void check_peer(struct checkup *c, size_t i)
 {
-	const struct config_peer *p = &c->site.config.peers[i];
-	AUTO_FREE char *inbox = mem_printf("%s/%s", c->site.inbox_dir, p->name);
+	const struct config_peer *p = &c->site->config.peers[i];
+	AUTO_FREE char *inbox =
+		mem_printf("%s/%s", c->site->inbox_dir, p->name);
 
 	each_file(c, inbox, ".parcel", check_parcel);
 	for (size_t k = 0; k < p->link_count; k++)
-		check_link(c, p->links[k].via, c->site.peers[i].origin);
+		check_link(c, p->links[k].via, c->site->peers[i].origin);
 }
 
-int command_check(struct front *f, int argc, char **argv)
+void checkup_site(struct checkup *c)
 {
-	struct check c = {.front = f};
-	struct err err = ERR_INIT;
+	const struct site *s = c->site;
 
-	if (argc != 1)
-		return front_usage(f, argv[0]);
-	if (site_open(&c.site, f->config_given, &err) < 0)
-		return front_fail(f, &err);
-	for (size_t i = 0; i < c.site.account_count; i++) {
+	for (size_t i = 0; i < s->account_count; i++) {
 		struct err failed = ERR_INIT;
 
-		if (check_account(&c, c.site.accounts[i].name, &failed) < 0)
-			found(&c, &failed);
+		if (check_account(c, s->accounts[i].name, &failed) < 0)
+			c->found(c->arg, &failed);
 	}
-	for (size_t i = 0; i < c.site.config.peer_count; i++)
-		check_peer(&c, i);
-	each_file(&c, c.site.bodies_dir, ".body", check_body);
-	log_say(&f->log, LOG_LEVEL_INFO,
-		"%s: %" PRIu64 " pages of state, %" PRIu64 " logs (%" PRIu64
-		" bytes), %" PRIu64 " parcels, %" PRIu64 " bodies, %" PRIu64
-		" bundles",
-		c.code == EXIT_DONE ? "all whole" : "damage was found", c.pages,
-		c.logs, c.log_bytes, c.parcels, c.bodies, c.bundles);
-	site_close(&c.site);
-	return c.code;
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		check_peer(c, i);
+	each_file(c, s->bodies_dir, ".body", check_body);
 }
