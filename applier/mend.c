@@ -1,12 +1,12 @@
 #include "mend.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bodyscan.h"
 #include "damage.h"
 #include "os.h"
+#include "received.h"
 
 #define BATCH 100 /* messages at a time: bounds memory, and the lock's hold */
 
@@ -165,17 +165,9 @@ static int stage_from_here(struct mending *g, const struct replica_message *m,
 static int stage_received(struct mending *g, const struct replica_message *m,
 	size_t *ret, struct err *err)
 {
-	struct os *os = g->p->account->os;
-	AUTO_FREE char *path =
-		place_body_path(g->p->config->bodies_dir, &m->hash);
-	int fd = os->ops->open(os, path, O_RDONLY | O_NOFOLLOW, 0);
+	int rc = received_stage(g->p, g->stage, m, ret, err);
 
-	if (fd < 0)
-		return 1;
-	struct store_body body = {.fd = fd, .size = m->size, .mtime = m->mtime};
-	int rc = g->p->store->ops->stage_add(g->stage, &body, ret, err);
-	os->ops->close(os, fd);
-	return rc;
+	return rc == ERR_ABSENT ? 1 : rc;
 }
 
 /*

@@ -41,6 +41,7 @@ struct place_result {
 	uint64_t busy;     /* folders whose lock was not had: come again */
 	uint64_t mended;   /* damaged messages put right, or found so */
 	uint64_t damaged;  /* messages that are damaged still */
+	uint64_t spoilt;   /* received bodies that are so no more: removed */
 };
 
 /*

@@ -7,7 +7,6 @@
  * something that the sweep itself took away comes in the next.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "flagset.h"
 #include "os.h"
 #include "place_private.h"
+#include "received.h"
 
 /*
  * Messages per lock: bounds memory and lock time. As reading a folder under
@@ -95,13 +95,8 @@ static int body_is_here(
 {
 	struct placing *p = b->p;
 	struct replica_message other;
-	struct os_stat st;
 
-	if (m->p_folder && !m->damage)
-		return 1;
-	AUTO_FREE char *path = place_body_path(p->config->bodies_dir, &m->hash);
-	if (p->account->os->ops->lstat(p->account->os, path, &st) == 0 &&
-		(uint64_t)st.size == m->size)
+	if ((m->p_folder && !m->damage) || received_is_here(p, m))
 		return 1;
 	int rc = replica_message_by_hash(
 		p->replica, &m->hash, NULL, &b->arena, &other, err);
@@ -300,21 +295,6 @@ static int gather(struct batch *b, struct err *err)
 
 /* ---- staging ---- */
 
-static int stage_from_file(
-	struct batch *b, struct action *a, const char *path, struct err *err)
-{
-	struct os *os = b->p->account->os;
-	int fd = os->ops->open(os, path, O_RDONLY, 0);
-
-	if (fd < 0)
-		return err_set_os(err, -fd, "%s", path);
-	struct store_body body = {
-		.fd = fd, .size = a->row.size, .mtime = a->row.mtime};
-	int rc = b->p->store->ops->stage_add(b->stage, &body, &a->staged, err);
-	os->ops->close(os, fd);
-	return rc;
-}
-
 static int stage_from_store(struct batch *b, struct action *a,
 	const struct replica_message *from, struct err *err)
 {
@@ -342,12 +322,8 @@ static int stage_one(struct batch *b, struct action *a, struct err *err)
 
 	if (a->row.p_folder && !a->row.damage)
 		rc = stage_from_store(b, a, &a->row, err);
-	if (rc == ERR_ABSENT) {
-		AUTO_FREE char *path =
-			place_body_path(b->p->config->bodies_dir, &a->row.hash);
-
-		rc = stage_from_file(b, a, path, err);
-	}
+	if (rc == ERR_ABSENT)
+		rc = received_stage(b->p, b->stage, &a->row, &a->staged, err);
 	if (rc == ERR_ABSENT) {
 		rc = replica_message_by_hash(b->p->replica, &a->row.hash, NULL,
 			&b->arena, &other, err);

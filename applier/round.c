@@ -418,6 +418,13 @@ static void say_placed(
 			(unsigned long long)placed->waiting,
 			placed->waiting == 1 ? " waits" : "s wait",
 			placed->waiting == 1 ? "its body" : "their bodies");
+	if (placed->spoilt)
+		say(r, true,
+			"account %s: %llu received bod%s damaged on this disk "
+			"before %s placed (asked for again)",
+			name, (unsigned long long)placed->spoilt,
+			placed->spoilt == 1 ? "y was" : "ies were",
+			placed->spoilt == 1 ? "it was" : "they were");
 	if (placed->unplaced)
 		say(r, true,
 			"account %s: %llu things could not be placed as they "

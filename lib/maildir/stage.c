@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#include "hash.h"
 
 #define COPY_CHUNK ((size_t)64 * 1024)
 
@@ -80,13 +83,15 @@ int stage_begin(struct maildir *m, const char *path, struct store_stage **ret,
 	return 0;
 }
 
-/* All of from, which must be `size` bytes. */
+/* All of from, which must be the body that is named. */
 static int copy_bytes(struct os *os, int from, int to, const char *path,
-	uint64_t size, struct err *err)
+	const struct store_body *body, struct err *err)
 {
 	uint8_t chunk[COPY_CHUNK];
+	struct hash_state state;
 	uint64_t at = 0;
 
+	hash_init(&state);
 	for (;;) {
 		ssize_t n = os->ops->pread(
 			os, from, chunk, sizeof(chunk), (int64_t)at);
@@ -97,25 +102,31 @@ static int copy_bytes(struct os *os, int from, int to, const char *path,
 		if (n == 0)
 			break;
 		at += (uint64_t)n;
-		if (at > size)
+		if (at > body->size)
 			break;
+		if (body->hash)
+			hash_add(&state, chunk, (size_t)n);
 		r = os_write_all(os, to, chunk, (size_t)n,
 			(int64_t)(at - (uint64_t)n), path, err);
 		if (r < 0)
 			return r;
 	}
-	if (at == size)
-		return 0;
-	return err_set(err, ERR_CORRUPT,
-		"a body has not the %llu bytes it should have",
-		(unsigned long long)size);
+	if (at != body->size)
+		return err_set(err, ERR_CORRUPT,
+			"a body has not the %llu bytes it should have",
+			(unsigned long long)body->size);
+	struct hash is = hash_end(&state);
+	if (body->hash && memcmp(is.b, body->hash->b, HASH_SIZE) != 0)
+		return err_set(err, ERR_CORRUPT,
+			"a body is not what it was when it came");
+	return 0;
 }
 
 static int fill_new(struct store_stage *st, int from, int to, const char *path,
 	const struct store_body *body, struct err *err)
 {
 	struct os *os = st->m->store.os;
-	int r = copy_bytes(os, from, to, path, body->size, err);
+	int r = copy_bytes(os, from, to, path, body, err);
 
 	if (r < 0)
 		return r;

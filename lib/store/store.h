@@ -135,6 +135,7 @@ struct store_stat {
 /* A body being staged: from a file descriptor, or from a message here. */
 struct store_body {
 	int fd;           /* >= 0: read from its start to its end */
+	const struct hash *hash; /* what fd gives must have; NULL: any */
 	const char *path; /* fd < 0: the folder … */
 	const char *base; /* … and base to take it from (hard link if it may) */
 	uint64_t size;    /* must match, else ERR_CORRUPT */

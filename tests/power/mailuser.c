@@ -333,3 +333,49 @@ void mailuser_subscriptions(struct mailuser *u, const char *text)
 
 	replace(u, path, text);
 }
+
+/* ---- what a user does ---- */
+
+static void first_mail(struct mailuser *u)
+{
+	static const char *const folders[] = {
+		"INBOX", "Work", "Work/2026", "Old", "Archive"};
+
+	for (size_t i = 0; i < 5; i++)
+		mailuser_folder(u, folders[i]);
+	mailuser_keywords(u, "INBOX", "0 $Forwarded\n1 later\n");
+	mailuser_deliver(u, "INBOX", 300, NULL);    /* 1 */
+	mailuser_deliver(u, "INBOX", 9000, "S");    /* 2 */
+	mailuser_deliver(u, "INBOX", 200, "FSa");   /* 3 */
+	mailuser_deliver(u, "INBOX", 200, "Rb");    /* 4 */
+	mailuser_deliver(u, "Work", 300, "S");	    /* 5 */
+	mailuser_deliver(u, "Work", 310, "");	    /* 6 */
+	mailuser_deliver(u, "Work/2026", 320, "F"); /* 7 */
+	mailuser_deliver(u, "Old", 330, "S");	    /* 8 */
+	mailuser_deliver(u, "Archive", 340, "S");   /* 9 */
+	mailuser_subscriptions(u, "V\t2\n\nINBOX\nWork\n");
+}
+
+static void changes(struct mailuser *u)
+{
+	mailuser_flags(u, "INBOX", 1, "S");
+	mailuser_flags(u, "INBOX", 2, "FSb");
+	mailuser_move(u, "INBOX", 3, "Archive");
+	mailuser_copy(u, "INBOX", 4, "Work");
+	mailuser_expunge(u, "Archive", 9);
+	mailuser_rename(u, "Work", "Projects");
+	mailuser_delete(u, "Old");
+	mailuser_folder(u, "Fresh");
+	mailuser_deliver(u, "Fresh", 2000, NULL);
+	mailuser_move(u, "Projects", 6, "Fresh");
+	mailuser_deliver(u, "INBOX", 5000, "");
+	mailuser_subscriptions(u, "V\t2\n\nINBOX\nProjects\n");
+}
+
+void mailuser_trip(struct mailuser *u, int trip)
+{
+	if (trip == 0)
+		first_mail(u);
+	else
+		changes(u);
+}

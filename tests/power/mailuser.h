@@ -18,6 +18,11 @@ struct mailuser {
 	unsigned mails; /* delivered so far */
 };
 
+/* What a user has at first (trip 0), and then does (1): all kinds of changes.
+ */
+#define MAILUSER_TRIPS 2
+void mailuser_trip(struct mailuser *u, int trip);
+
 /* A new folder; INBOX: its directory is made, too. */
 void mailuser_folder(struct mailuser *u, const char *folder);
 /*

@@ -33,7 +33,6 @@
 #include "twosites.h"
 
 #define NS_PER_S INT64_C(1000000000)
-#define TRIPS 2
 #define ROUNDS 3 /* after a restart, until the sites are equal */
 
 static const struct {
@@ -59,56 +58,10 @@ struct point {
 };
 
 struct run {
-	struct point points[TRIPS * (STEP_COUNT + 1)];
+	struct point points[MAILUSER_TRIPS * (STEP_COUNT + 1)];
 	size_t point_count;
 	uint64_t calls;
 };
-
-/* ---- the mail server ---- */
-
-static void first_mail(struct mailuser *u)
-{
-	static const char *const folders[] = {
-		"INBOX", "Work", "Work/2026", "Old", "Archive"};
-
-	for (size_t i = 0; i < 5; i++)
-		mailuser_folder(u, folders[i]);
-	mailuser_keywords(u, "INBOX", "0 $Forwarded\n1 later\n");
-	mailuser_deliver(u, "INBOX", 300, NULL);    /* 1 */
-	mailuser_deliver(u, "INBOX", 9000, "S");    /* 2 */
-	mailuser_deliver(u, "INBOX", 200, "FSa");   /* 3 */
-	mailuser_deliver(u, "INBOX", 200, "Rb");    /* 4 */
-	mailuser_deliver(u, "Work", 300, "S");	    /* 5 */
-	mailuser_deliver(u, "Work", 310, "");	    /* 6 */
-	mailuser_deliver(u, "Work/2026", 320, "F"); /* 7 */
-	mailuser_deliver(u, "Old", 330, "S");	    /* 8 */
-	mailuser_deliver(u, "Archive", 340, "S");   /* 9 */
-	mailuser_subscriptions(u, "V\t2\n\nINBOX\nWork\n");
-}
-
-static void changes(struct mailuser *u)
-{
-	mailuser_flags(u, "INBOX", 1, "S");
-	mailuser_flags(u, "INBOX", 2, "FSb");
-	mailuser_move(u, "INBOX", 3, "Archive");
-	mailuser_copy(u, "INBOX", 4, "Work");
-	mailuser_expunge(u, "Archive", 9);
-	mailuser_rename(u, "Work", "Projects");
-	mailuser_delete(u, "Old");
-	mailuser_folder(u, "Fresh");
-	mailuser_deliver(u, "Fresh", 2000, NULL);
-	mailuser_move(u, "Projects", 6, "Fresh");
-	mailuser_deliver(u, "INBOX", 5000, "");
-	mailuser_subscriptions(u, "V\t2\n\nINBOX\nProjects\n");
-}
-
-static void serve(struct sites *s, int trip)
-{
-	if (trip == 0)
-		first_mail(&s->user);
-	else
-		changes(&s->user);
-}
 
 /* ---- undisturbed ---- */
 
@@ -150,13 +103,13 @@ static void run_undisturbed(struct run *r)
 
 	sites_make(&s, simdisk_new(1));
 	simdisk_power_cut_mode(s.disk, SIMDISK_ALL_KEPT, 1);
-	for (int trip = 0; trip < TRIPS; trip++) {
+	for (int trip = 0; trip < MAILUSER_TRIPS; trip++) {
 		uint64_t before = simdisk_calls(s.disk);
 
 		/* What the user takes away is no promise any more. */
 		promises_forget(&p);
 		note_point(r, &s, &p, trip, -1);
-		serve(&s, trip);
+		mailuser_trip(&s.user, trip);
 		end_point(r, &s, before);
 		for (int step = 0; step < STEP_COUNT; step++) {
 			pause_for(&s, 3);
@@ -242,7 +195,7 @@ static int try_cut(const struct run *r, const struct cut *c, struct err *err)
 	sites_on(&s, &at->sites, simdisk_clone(at->sites.disk));
 	simdisk_stop_at(s.disk, c->call - at->first);
 	if (at->step < 0)
-		serve(&s, at->trip);
+		mailuser_trip(&s.user, at->trip);
 	else
 		sites_step(&s, (enum step)at->step, &p, &ignored);
 	restart(&s, c);

@@ -135,6 +135,14 @@ static int open_store(
 	return maildir_open(w->sites->os, &config, make, ret, err);
 }
 
+int sites_mail(
+	struct sites *s, bool source, struct store **ret, struct err *err)
+{
+	struct side w = side_of(s, source);
+
+	return open_store(&w, false, ret, err);
+}
+
 /* ---- capture ---- */
 
 static int look(const struct side *w, struct err *err)
@@ -388,10 +396,9 @@ static int each_view(struct sites *s, bool source,
 		const struct store_view *v, struct err *err),
 	struct promises *p, struct err *err)
 {
-	struct side w = side_of(s, source);
 	struct store_list list = {0};
 	struct store *store;
-	int rc = open_store(&w, false, &store, err);
+	int rc = sites_mail(s, source, &store, err);
 
 	if (rc < 0)
 		return rc == ERR_ABSENT ? 0 : rc;
@@ -610,9 +617,8 @@ static int check_logged(
 static int check_mails(
 	struct sites *s, const struct promises *p, struct err *err)
 {
-	struct side w = side_of(s, true);
 	struct store *store;
-	int rc = open_store(&w, false, &store, err);
+	int rc = sites_mail(s, true, &store, err);
 
 	for (size_t i = 0; rc >= 0 && i < p->mail_count; i++) {
 		const char *base = strchr(p->mails[i], ' ') + 1;
@@ -806,13 +812,12 @@ static int same_lists(
 
 int sites_equal(struct sites *s, struct err *err)
 {
-	struct side a = side_of(s, true), b = side_of(s, false);
 	struct store *x = NULL, *y = NULL;
 	struct store_list there = {0}, here = {0};
-	int rc = open_store(&a, false, &x, err);
+	int rc = sites_mail(s, true, &x, err);
 
 	if (rc >= 0)
-		rc = open_store(&b, false, &y, err);
+		rc = sites_mail(s, false, &y, err);
 	if (rc >= 0)
 		rc = x->ops->list(x, &there, err);
 	if (rc >= 0)

@@ -17,6 +17,7 @@
 #include "simdisk.h"
 
 struct err;
+struct store;
 
 enum step {
 	STEP_WRITE,	  /* capture at the source */
@@ -76,6 +77,9 @@ int sites_step(
 int sites_check(struct sites *s, const struct promises *p, struct err *err);
 /* Do all UIDs that were seen mean what they meant? */
 int sites_uids(struct sites *s, const struct promises *p, struct err *err);
+/* A site's mail; to be closed. Errors: ERR_ABSENT: none yet. */
+int sites_mail(
+	struct sites *s, bool source, struct store **ret, struct err *err);
 /* Is the target's mail as the source's, and nothing outstanding? */
 int sites_equal(struct sites *s, struct err *err);
 

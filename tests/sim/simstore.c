@@ -381,6 +381,9 @@ static int read_body(struct simstore *s, const struct store_body *body,
 		return err_set(err, ERR_CORRUPT, "body of another size");
 	rc = os_read_all(os, body->fd, buf_room(&bytes, body->size + 1),
 		body->size, 0, "body", err);
+	struct hash is = hash_of(bytes.data, rc < 0 ? 0 : body->size);
+	if (rc >= 0 && body->hash && memcmp(is.b, body->hash->b, HASH_SIZE))
+		rc = err_set(err, ERR_CORRUPT, "not that body");
 	if (rc >= 0)
 		*ret = mailbag_take(s->server->bag, bytes.data, body->size);
 	return rc;

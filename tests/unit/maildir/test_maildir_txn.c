@@ -143,6 +143,26 @@ static void a_body_of_the_wrong_size_is_corrupt(void **state)
 	store->ops->stage_end(st);
 }
 
+static void a_body_that_is_not_the_one_named_is_not_staged(void **state)
+{
+	struct store_stage *st;
+	struct hash hash = hash_of("three", 5);
+	struct store_body body = {.hash = &hash, .size = 5, .mtime = 1};
+	struct err err = ERR_INIT;
+	size_t index;
+
+	(void)state;
+	assert_done(store->ops->stage_begin(store, "INBOX", &st, &err), err);
+	body.fd = body_file(os, "thrce");
+	assert_int_equal(
+		store->ops->stage_add(st, &body, &index, &err), ERR_CORRUPT);
+	os->ops->close(os, body.fd);
+	body.fd = body_file(os, "three");
+	assert_done(store->ops->stage_add(st, &body, &index, &err), err);
+	os->ops->close(os, body.fd);
+	store->ops->stage_end(st);
+}
+
 static void a_message_of_the_same_date_is_linked_another_copied(void **state)
 {
 	struct store_stage *st;
@@ -710,6 +730,7 @@ int main(void)
 		T(what_is_added_is_seen_as_it_was_given),
 		T(a_staged_body_that_is_not_added_is_removed),
 		T(a_body_of_the_wrong_size_is_corrupt),
+		T(a_body_that_is_not_the_one_named_is_not_staged),
 		T(a_message_of_the_same_date_is_linked_another_copied),
 		T(flags_are_computed_from_the_name_found_now),
 		T(the_same_flags_again_move_nothing),
