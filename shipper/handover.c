@@ -19,9 +19,21 @@ static bool is_lying(const struct packing *p, uint64_t sequence)
 	return false;
 }
 
+/* Lies there, or was collected so lately that nothing could be heard of it.
+   A sequence is the time when the bundle was made. */
+static bool is_under_way(const struct packing *p, uint64_t sequence)
+{
+	struct os *os = p->config->os;
+	uint64_t now = (uint64_t)(os->ops->wall_ns(os) / 1000000);
+
+	return is_lying(p, sequence) ||
+	       (now >= sequence && now - sequence < p->config->patience_ms);
+}
+
 /* Bundles that are gone, with all their changes acknowledged, were collected:
    bodies of them that the peer wants are wanted again. */
-static int forget_collected(struct packing *p, struct err *err)
+static int forget_collected(struct packing *p, const struct replica_sent *sent,
+	size_t sent_count, struct err *err)
 {
 	struct replica *r = p->account.replica;
 	uint64_t peer = p->config->peer->origin;
@@ -32,7 +44,11 @@ static int forget_collected(struct packing *p, struct err *err)
 		&p->arena, &sequences, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		if (is_lying(p, sequences[i]))
+		bool keep = is_lying(p, sequences[i]);
+
+		for (size_t k = 0; k < sent_count && !keep; k++)
+			keep = sent[k].sequence == sequences[i];
+		if (keep)
 			continue;
 		rc = begun ? 0 : replica_begin(r, err);
 		begun = true;
@@ -56,7 +72,8 @@ static int forget_all(struct packing *p, struct err *err)
 
 /*
  * What lies on the medium counts only if all that was put there and is not
- * acknowledged still does: a bundle that is gone may have been lost.
+ * acknowledged still does: a bundle that is gone may have been lost. (Or was
+ * collected a moment ago: a daemon waits for the word of it.)
  */
 static int raise_by_sent(struct packing *p, struct err *err)
 {
@@ -69,10 +86,12 @@ static int raise_by_sent(struct packing *p, struct err *err)
 		return rc;
 	bool whole = true;
 	for (size_t i = 0; i < count && whole && !p->config->unread; i++)
-		whole = is_lying(p, sent[i].sequence);
+		whole = is_under_way(p, sent[i].sequence);
 	if (!whole)
 		return forget_all(p, err);
-	if (!p->config->unread && (rc = forget_collected(p, err)) < 0)
+	if (!p->config->unread)
+		rc = forget_collected(p, sent, count, err);
+	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < p->log_count; k++) {

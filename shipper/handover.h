@@ -12,7 +12,8 @@
  *
  * Nothing is taken for delivered because it was handed over: a medium may be
  * lost. What lies in a bundle that is still on its medium is not written to
- * that medium a second time; anything else is sent again until acknowledged.
+ * that medium a second time, nor what was put there within `patience_ms`;
+ * anything else is sent again until acknowledged.
  */
 #ifndef PB_HANDOVER_H
 #define PB_HANDOVER_H
@@ -29,14 +30,16 @@ struct handover_config {
 	const char *state_dir;
 	const struct key_pair *self;
 	const struct key_public *peer;
-	bool send_changes;     /* false: acknowledgements, and bodies that the
-				  peer asks for, only */
-	bool unread;           /* the inbox holds parcels of the peer that were
-				  not applied: among them may be news of what
-				  is gone from the medium */
-	bool oneway;           /* handed over counts as acknowledged */
-	int level;             /* zstd */
-	const char *link;      /* name; "" for a bare via */
+	bool send_changes;    /* false: acknowledgements, and bodies that the
+				 peer asks for, only */
+	bool unread;	      /* the inbox holds parcels of the peer that were
+				 not applied: among them may be news of what
+				 is gone from the medium */
+	uint64_t patience_ms; /* what was put there in this time and is gone
+				 was collected, and not lost */
+	bool oneway;	      /* handed over counts as acknowledged */
+	int level;	      /* zstd */
+	const char *link;     /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
 	/*
@@ -55,12 +58,12 @@ struct handover_config {
 
 struct handover_result {
 	uint64_t parcels, changes, bodies, body_bytes, acks;
-	uint64_t size;         /* of the bundle; 0: nothing to hand over */
+	uint64_t size;		   /* of the bundle; 0: nothing to hand over */
 	uint64_t left, left_bytes; /* bodies that found no room there */
-	uint64_t missing;      /* bodies no mail has any more */
-	uint64_t damaged;      /* bodies that are not as they were logged */
-	uint64_t written_out;  /* of the changes: from the state, because the
-				  segments do not reach back, or are damaged */
+	uint64_t missing;	   /* bodies no mail has any more */
+	uint64_t damaged;	   /* bodies that are not as they were logged */
+	uint64_t written_out; /* of the changes: from the state, because the
+				 segments do not reach back, or are damaged */
 };
 
 /*
@@ -69,8 +72,7 @@ struct handover_result {
  * damaged (what it held was handed over from the state).
  */
 int handover_to_carrier(const struct handover_config *config,
-	struct carrier *carrier, struct handover_result *ret,
-	struct err *err);
+	struct carrier *carrier, struct handover_result *ret, struct err *err);
 
 /*
  * The same into an open file or pipe, from what was acknowledged, recording

@@ -78,6 +78,7 @@ static struct handover_config handover_for(
 		.peer = &s->site.peers[peer],
 		.send_changes = p->changes != CHANGES_RECEIVE,
 		.unread = inbox_holds(s, p->name),
+		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,
 		.level = link ? link->level : 3,
 		.link = link ? link->name : "",

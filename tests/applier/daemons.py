@@ -180,6 +180,32 @@ def a_parcel_that_has_to_wait_is_not_looked_at_every_second(sites):
 
 
 @check
+def what_was_collected_is_not_handed_over_again_before_it_is_answered(sites):
+    a, b = two(sites)
+    a.follow('write', 'ship')
+    a.wait(lambda: bundles(sites.carrier), 20, 'nothing handed over')
+    b.run('ship')
+    assert not bundles(sites.carrier)
+    time.sleep(5)   # b is slow; a looks every other second
+    assert not bundles(sites.carrier), a.daemon_said('ship')
+    a.save('two', 'alice')
+    a.wait(lambda: bundles(sites.carrier), 20, 'what is new waits')
+    b.follow('ship', 'apply')
+    b.wait(has(b, 'alice', 'one', 'two'), 20, 'not all arrived')
+    a.stop()
+    b.stop()
+    said = a.daemon_said('ship')
+    assert said.count('1 bodies') + said.count('1 body') == 2, said
+    # Nobody waits for what a person looks at.
+    a.save('three', 'alice')
+    for _ in range(2):
+        a.run('sync')
+        for path in bundles(sites.carrier):
+            os.unlink(path)
+    assert 'bytes handed over' in a.said, a.said
+
+
+@check
 def a_carrier_that_is_gone_is_no_failure_of_a_daemon(sites):
     a, _ = two(sites)
     os.rename(sites.carrier, sites.carrier + '.pulled')
