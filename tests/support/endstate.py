@@ -36,7 +36,8 @@ FOLDER = re.compile(r'folder ([0-9a-f]{32}) (".*")$', re.M)
 # Of the clock: not one that mailmaker gives.
 VALIDITY = re.compile(r'uidvalidity (?!170000)\d{9,}\b')
 # Of status, what tells no two ends apart.
-PASSING = ('origin', 'received', 'awaited_s', 'lag_s', 'local_changes')
+PASSING = ('origin', 'received', 'awaited_s', 'lag_s', 'local_changes',
+           'free_bytes')
 
 
 class Ids:
