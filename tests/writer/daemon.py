@@ -70,7 +70,8 @@ class Scene:
         files = []
         top = os.path.join(self.root, 'state', 'log', account)
         for directory, _, names in os.walk(top):
-            files += [os.path.join(directory, n) for n in names]
+            files += [os.path.join(directory, n) for n in names
+                      if n.endswith('.changes')]    # not one being made
         if not files:
             return ''
         return self.run('packetboat', 'log', *sorted(files)).stdout
