@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "os.h"
+#include "retain.h"
 
 #define QUIET_MS 30
 #define HURRY_MS 300
@@ -14,6 +15,7 @@
 #define RACY_MS 2100
 #define POLL_MS 1000
 #define RETRY_MS 60000 /* stopped, failed, not there */
+#define ROOM_MS 1000   /* the disk was full, and room was made */
 #define FULL_MS 300000
 #define ACCOUNTS_MS 60000
 
@@ -312,6 +314,17 @@ static void plan(struct follower *f, struct followed *a, const struct look *l,
 		due_by(a, now + (took * 10 > POLL_MS ? took * 10 : POLL_MS));
 }
 
+/* Of the logs, when it is time to, or when the disk is full. */
+static void make_room(
+	struct follower *f, struct followed *a, const struct look *l)
+{
+	uint64_t removed;
+
+	retain_space(f->w, l->rc < 0 && retain_is_full(&l->err), &removed);
+	if (removed && l->rc < 0)
+		due_by(a, f->now + ROOM_MS);
+}
+
 static void look(struct follower *f, struct followed *a)
 {
 	struct look l = {.err = ERR_INIT};
@@ -351,6 +364,7 @@ static void look(struct follower *f, struct followed *a)
 	/* The root went away: a new store is to be opened, and watched. */
 	if (l.rc == ERR_OPERATOR && !l.result.stopped)
 		close_account(a);
+	make_room(f, a, &l);
 	look_free(&l);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retain.h"
 #include "shell.h"
 
 void look_free(struct look *l)
@@ -153,6 +154,9 @@ void look_again(struct writer *w, const struct config_account *ca,
 				"says which)\n",
 				ca->name,
 				(unsigned long long)ret->result.damaged);
+		retain_logged(w, ret->result.changes);
+		if (ret->rc >= 0)
+			retain_account(w, &acc);
 	}
 	account_close(&acc);
 }

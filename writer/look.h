@@ -14,6 +14,8 @@ struct writer {
 	struct logger log;
 	struct progress progress;
 	const char *config_path; /* as given, or NULL */
+	uint64_t logged;	 /* changes since the logs' room was measured */
+	bool measure;		 /* do it after this look (retain.h) */
 };
 
 struct look {

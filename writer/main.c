@@ -18,6 +18,7 @@
 
 #include "follow.h"
 #include "look.h"
+#include "retain.h"
 #include "scanning.h"
 #include "serve.h"
 
@@ -27,6 +28,16 @@
 #define UID_WAITS 3
 
 enum how { HOW_ONCE, HOW_FOLLOW, HOW_SERVE, HOW_SCAN };
+
+/* The disk is full: what the logs can spare goes, and all is tried again. */
+static bool made_room(struct writer *w, const struct look *l)
+{
+	uint64_t removed = 0;
+
+	if (retain_is_full(&l->err))
+		retain_space(w, true, &removed);
+	return removed > 0;
+}
 
 static int once(struct writer *w, const struct config_account *ca,
 	struct stop_signal *stop)
@@ -46,6 +57,10 @@ static int once(struct writer *w, const struct config_account *ca,
 		return look_complain(w, &l);
 	for (int i = 0;; i++) {
 		look_at(w, ca, store, LOCK_WAIT_MS, &l);
+		if (l.rc < 0 && i == 0 && made_room(w, &l)) {
+			look_free(&l);
+			continue;
+		}
 		if (l.rc < 0 || !l.result.waiting || i == UID_WAITS ||
 			stop_wanted(stop))
 			break;
@@ -74,7 +89,7 @@ static int run_once(struct writer *w, char *const *names, size_t count,
 		if (!stop_wanted(stop))
 			code = exit_worse(
 				code, once(w, &site->accounts[i], stop));
-	return code;
+	return exit_worse(code, retain_space(w, false, NULL));
 }
 
 static int run_serve(struct writer *w)

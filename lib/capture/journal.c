@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "err.h"
-#include "gaps.h"
 #include "quarantine.h"
+#include "retention.h"
 #include "segment.h"
 #include "wire.h"
 
@@ -202,9 +202,7 @@ static int open_log(struct account *a, struct journal_log *log, const char *dir,
 		return rc;
 	/* Somebody removed its last file: it goes on in a new one. What peers
 	   lack comes from the state, and until they have it there is a gap. */
-	rc = gap_lost(a->replica, &log->at.known.log, 1, end.lsn,
-		"its segments were removed",
-		a->os->ops->wall_ns(a->os) / 1000000, err);
+	rc = retention_lost(a, &log->at, err);
 	end.file_lsn = 0;
 	end.size = 0;
 	return rc < 0 ? rc : log_writer_open(w, a->os, dir, &header, &end, err);

@@ -31,7 +31,7 @@ static int check_age(const char *text, struct err *err)
 	return value_duration_ms(text, false, NULL, err);
 }
 
-static int check_late(const char *text, struct err *err)
+static int check_patience(const char *text, struct err *err)
 {
 	return value_duration_ms(text, true, NULL, err);
 }
@@ -66,6 +66,11 @@ static int check_changes(const char *text, struct err *err)
 	return value_changes(text, NULL, err);
 }
 
+static int check_cap(const char *text, struct err *err)
+{
+	return value_cap(text, NULL, NULL, err);
+}
+
 static int refuse_later(const char *text, struct err *err)
 {
 	(void)text;
@@ -82,7 +87,8 @@ static const struct rule {
 	{"site", "syslog", check_bool, false},
 	{"site", "trash_age", check_age, false},
 	{"site", "trash_size", check_size, false},
-	{"site", "log_cap", refuse_later, false},
+	{"site", "log_keep", check_patience, false},
+	{"site", "log_cap", check_cap, false},
 	{"site", "reserve", check_percent, false},
 	{"account", "maildir", value_path, false},
 	{"account", "control", value_path, false},
@@ -103,7 +109,7 @@ static const struct rule {
 	{"peer", "key", value_key, false},
 	{"peer", "oneway", check_bool, false},
 	{"peer", "changes", check_changes, false},
-	{"peer", "late", check_late, false},
+	{"peer", "late", check_patience, false},
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
 	{"peer", "send", refuse_later, true},
@@ -293,6 +299,10 @@ static int load_site(struct load *l, cfg_t *sec)
 	}
 	if ((text = cfg_getstr(sec, "trash_size")))
 		(void)value_size(text, &c->trash_size, NULL);
+	if ((text = cfg_getstr(sec, "log_keep")))
+		(void)value_duration_ms(text, true, &c->log_keep_ms, NULL);
+	if ((text = cfg_getstr(sec, "log_cap")))
+		(void)value_cap(text, &c->log_cap, &c->log_cap_percent, NULL);
 	if ((text = cfg_getstr(sec, "reserve")))
 		(void)value_percent(text, &c->reserve_percent, NULL);
 	return 0;
@@ -463,7 +473,9 @@ int config_load(const char *path, struct config *ret, struct err *err)
 	AUTO_BUF struct buf raw = BUF_INIT, text = BUF_INIT;
 	struct config c = {.trash_age_s = 30 * 24 * 3600,
 		.trash_size = 1u << 30,
-		.reserve_percent = 5};
+		.reserve_percent = 5,
+		.log_keep_ms = INT64_C(30) * 24 * 3600 * 1000,
+		.log_cap_percent = 10};
 	struct load load = {.c = &c, .path = path, .err = err};
 	cfg_t *cfg;
 	int rc = file_read(os_real(), path, CONFIG_FILE_MAX, &raw, err);

@@ -69,6 +69,9 @@ struct config {
 	int64_t trash_age_s;		 /* default 30 days */
 	uint64_t trash_size;		 /* bytes, default 1 GiB */
 	unsigned reserve_percent;	 /* default 5 */
+	int64_t log_keep_ms;		 /* default 30 days; -1: never removed */
+	uint64_t log_cap;		 /* bytes; 0: the share below */
+	unsigned log_cap_percent;	 /* of the file system; default 10 */
 	struct config_account *accounts; /* as written, patterns included */
 	size_t account_count;
 	struct config_peer *peers;
@@ -106,6 +109,9 @@ int config_accounts(const struct config *c, struct arena *arena,
  * may be NULL). Errors: ERR_USAGE, "not a size: ..." without the key's name.
  */
 int value_size(const char *text, uint64_t *ret, struct err *err); /* "200K" */
+/* "10%" or "2G": one of both is set to 0. */
+int value_cap(const char *text, uint64_t *ret_size, unsigned *ret_percent,
+	struct err *err);
 int value_duration_ms(const char *text, bool may_be_never, int64_t *ret,
 	struct err *err); /* "15m"; never: -1 */
 

@@ -134,6 +134,11 @@ void config_print(const struct config *c, struct buf *ret)
 	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
 	print_duration(ret, "trash_age", c->trash_age_s * 1000);
 	print_size(ret, "trash_size", c->trash_size);
+	print_duration(ret, "log_keep", c->log_keep_ms);
+	if (c->log_cap)
+		print_size(ret, "log_cap", c->log_cap);
+	else
+		buf_printf(ret, "\tlog_cap = \"%u%%\"\n", c->log_cap_percent);
 	buf_printf(ret, "\treserve = \"%u%%\"\n}\n", c->reserve_percent);
 	for (size_t i = 0; i < c->account_count; i++)
 		print_account(ret, &c->accounts[i]);

@@ -98,6 +98,26 @@ int value_percent(const char *text, unsigned *ret, struct err *err)
 	return 0;
 }
 
+int value_cap(const char *text, uint64_t *ret_size, unsigned *ret_percent,
+	struct err *err)
+{
+	uint64_t size = 0;
+	unsigned percent = 0;
+
+	if (value_percent(text, &percent, NULL) < 0)
+		(void)value_size(text, &size, NULL);
+	if (!size && !percent)
+		return err_set(err, ERR_USAGE,
+			"not a share or a size: \"%s\" (write \"10%%\" or "
+			"\"2G\")",
+			text);
+	if (ret_size) {
+		*ret_size = size;
+		*ret_percent = percent;
+	}
+	return 0;
+}
+
 int value_count(const char *text, unsigned *ret, struct err *err)
 {
 	uint64_t n = 0;

@@ -117,29 +117,3 @@ int log_files(struct os *os, const char *dir, uint64_t incarnation,
 	*ret_count = count;
 	return 0;
 }
-
-/*
- * Oldest first, each durably gone before the next: so what a crash leaves has
- * no hole and reads as a truncated log.
- */
-int log_remove_before(struct os *os, const char *dir, uint64_t incarnation,
-	const struct log_end *end, uint64_t lsn, struct err *err)
-{
-	AUTO_FREE uint64_t *files = NULL;
-	size_t count;
-	int r;
-
-	r = log_files(os, dir, incarnation, end->file_lsn, &files, &count, err);
-	for (size_t i = 0; r == 0 && i + 1 < count; i++) {
-		AUTO_FREE char *path =
-			log_file_path(dir, incarnation, files[i]);
-
-		if (files[i + 1] > lsn)
-			break;
-		r = os->ops->unlink(os, path);
-		if (r < 0 && r != -ENOENT)
-			return err_set_os(err, -r, "remove %s", path);
-		r = dir_sync(os, dir, err);
-	}
-	return r;
-}

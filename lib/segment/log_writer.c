@@ -41,47 +41,6 @@ static int fail(struct log_writer *w, int r)
 	return r;
 }
 
-static bool is_left_over(const struct log_writer *w, const char *name)
-{
-	struct log_file file;
-
-	if (!log_file_parse(name, &file))
-		return false;
-	if (file.temporary)
-		return true;
-	return file.incarnation == w->header.log.incarnation &&
-	       file.first_lsn > w->end.file_lsn;
-}
-
-/*
- * Durably, because of a file that came back: begun at lsn 100 in a run that
- * was cut back to 90, it would lie between those of 1 and 200 one day.
- */
-static int remove_left_overs(struct log_writer *w, struct err *err)
-{
-	AUTO_BUF struct buf names = BUF_INIT;
-	bool removed = false;
-	const char *name;
-	size_t at = 0;
-	int r;
-
-	r = log_dir_list(w->os, w->dir, &names, err);
-	if (r < 0)
-		return r;
-	while ((name = log_dir_next(&names, &at))) {
-		AUTO_FREE char *path = NULL;
-
-		if (!is_left_over(w, name))
-			continue;
-		path = mem_printf("%s/%s", w->dir, name);
-		r = w->os->ops->unlink(w->os, path);
-		if (r < 0)
-			return err_set_os(err, -r, "remove %s", path);
-		removed = true;
-	}
-	return removed ? dir_sync(w->os, w->dir, err) : 0;
-}
-
 /*
  * The last file is what the durable end says: its name, its header and that
  * it is long enough. Takes over from the header what changes from file to
@@ -165,7 +124,8 @@ static int prepare(struct log_writer *w, struct err *err)
 	AUTO_FREE char *path = NULL;
 	int r;
 
-	r = remove_left_overs(w, err);
+	r = log_remove_beyond(
+		w->os, w->dir, w->header.log.incarnation, w->end.file_lsn, err);
 	if (r < 0 || w->end.file_lsn == 0)
 		return r;
 	path = log_file_path(
@@ -309,6 +269,14 @@ static int seal(struct log_writer *w, struct err *err)
 	return 0;
 }
 
+/* Also by age, so that of what is removed one day not all need be old. */
+static bool is_full(const struct log_writer *w, uint64_t now_ms)
+{
+	return w->end.size >= w->rotate_size ||
+	       (now_ms > w->header.base_ms &&
+		       now_ms - w->header.base_ms >= SEGMENT_ROTATE_MS);
+}
+
 int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err)
 {
 	bool has_records = w->end.lsn >= w->end.file_lsn;
@@ -318,7 +286,7 @@ int log_writer_begin(struct log_writer *w, uint64_t now_ms, struct err *err)
 	if (r < 0)
 		return r;
 	if (w->fd >= 0) {
-		if (w->end.size < w->rotate_size || !has_records)
+		if (!has_records || !is_full(w, now_ms))
 			return 0;
 		r = seal(w, err);
 	} else if (w->end.file_lsn && !has_records) {

@@ -34,7 +34,8 @@ struct err;
 #define SEGMENT_ACCOUNT_MAX 255           /* bytes of an account name */
 #define SEGMENT_PAYLOAD_MAX (8u << 20)    /* uncompressed bytes in a frame */
 #define SEGMENT_COUNT_MAX (1u << 20)      /* records in a frame */
-#define SEGMENT_ROTATE_SIZE (4u << 20)    /* a file this long is sealed */
+#define SEGMENT_ROTATE_SIZE (4u << 20)    /* a file this long is sealed … */
+#define SEGMENT_ROTATE_MS 86400000        /* … and one begun so long ago */
 
 enum frame_kind {
 	FRAME_CHANGES = 1,  /* records of lib/change */
@@ -182,8 +183,8 @@ int log_writer_open(struct log_writer *w, struct os *os, const char *dir,
 
 /*
  * Make sure a file is open to append to, beginning a new one where there is
- * none or the last has rotate_size bytes; then w->header.base_ms is
- * what the next frame's stamps are relative to.
+ * none or the last has rotate_size bytes, or was begun SEGMENT_ROTATE_MS ago;
+ * then w->header.base_ms is what the next frame's stamps are relative to.
  * A new file is complete and durable (header written, fsynced, directory
  * fsynced) before this returns, and so is all that was appended to the one
  * before.
@@ -257,11 +258,37 @@ void log_reader_close(struct log_reader *r);
 int log_verify(struct os *os, const char *dir, uint64_t incarnation,
 	const struct log_end *end, struct err *err);
 
+/* ---- removing (log_remove.c) ---- */
+
+/* A file of a log. */
+struct log_segment {
+	uint64_t first_lsn, last_lsn;
+	int64_t size;
+	int64_t changed_ms; /* when it was written to last */
+	bool last;          /* the one that the log ends in */
+};
+
+/*
+ * The files of a log up to its durable end, as they lie there, oldest first.
+ * Those that are not there are left out. The caller frees *ret.
+ */
+int log_segments(struct os *os, const char *dir, uint64_t incarnation,
+	const struct log_end *end, struct log_segment **ret, size_t *ret_count,
+	struct err *err);
+
 /*
  * Remove the files whose records are all below lsn, oldest first, durably;
  * the last file always stays.
  */
 int log_remove_before(struct os *os, const char *dir, uint64_t incarnation,
 	const struct log_end *end, uint64_t lsn, struct err *err);
+
+/*
+ * Remove what lies behind the durable end, durably: all files of a log whose
+ * recorded end names none. Then the directory goes, too, if nothing is left
+ * in it. Under the lock that appending needs.
+ */
+int log_remove_behind(struct os *os, const char *dir, uint64_t incarnation,
+	const struct log_end *end, struct err *err);
 
 #endif

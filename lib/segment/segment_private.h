@@ -49,6 +49,13 @@ int log_dir_list(
 const char *log_dir_next(const struct buf *names, size_t *at);
 
 /*
+ * Remove ".tmp" files, and an incarnation's files that begin behind file_lsn,
+ * durably.
+ */
+int log_remove_beyond(struct os *os, const char *dir, uint64_t incarnation,
+	uint64_t file_lsn, struct err *err);
+
+/*
  * First lsns of an incarnation's files up to last_lsn, ascending; the caller
  * frees *ret.
  */

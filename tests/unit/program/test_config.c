@@ -129,6 +129,9 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(c.trash_age_s, 30 * 24 * 3600);
 	assert_int_equal(c.trash_size, 1 << 30);
 	assert_int_equal(c.reserve_percent, 5);
+	assert_true(c.log_keep_ms == INT64_C(30) * 24 * 3600 * 1000);
+	assert_int_equal(c.log_cap_percent, 10);
+	assert_int_equal(c.log_cap, 0);
 	assert_int_equal(c.accounts[0].guard_percent, 50);
 	assert_int_equal(c.accounts[0].guard_least, 100);
 	assert_int_equal(c.accounts[0].guard_exempt_count, 6);
@@ -146,7 +149,8 @@ static void every_key_is_taken(void **state)
 {
 	static const char text[] =
 		"site x { state = \"/s\" syslog = yes trash_age = 12h\n"
-		" trash_size = \"200K\" reserve = \"0%\" }\n"
+		" trash_size = \"200K\" reserve = \"0%\"\n"
+		" log_keep = never log_cap = \"2G\" }\n"
 		"account y { maildir = \"/m\" control = \"/c\" index = \"/i\"\n"
 		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7\n"
 		" guard_exempt = { Papierkorb, \"INBOX/Gel\xc3\xb6scht\" } }\n"
@@ -162,6 +166,9 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.trash_age_s, 12 * 3600);
 	assert_int_equal(c.trash_size, 200 * 1024);
 	assert_int_equal(c.reserve_percent, 0);
+	assert_true(c.log_keep_ms == -1);
+	assert_true(c.log_cap == UINT64_C(2) << 30);
+	assert_int_equal(c.log_cap_percent, 0);
 	assert_string_equal(c.accounts[0].control, "/c");
 	assert_string_equal(c.accounts[0].index, "/i");
 	assert_string_equal(c.accounts[0].inbox, "/n");
@@ -351,7 +358,11 @@ static void values_are_checked_where_they_stand(void **state)
 		{"trash_age = \"15 m\"", "not a duration"},
 		{"trash_age = \"-1d\"", "not a duration"},
 		{"reserve = 101%", "not a share"},
-		{"log_cap = 10%", "not yet built"},
+		{"log_cap = \"\"", "log_cap: not a share or a size"},
+		{"log_cap = 101%", "not a share or a size"},
+		{"log_cap = 0%", "not a share or a size"},
+		{"log_cap = 0", "not a share or a size"},
+		{"log_keep = 30", "log_keep: not a duration"},
 		{"reserve = 10", "not a share"},
 		{"syslog = on", "neither yes nor no"},
 		{"reserve = \"\"", "not a share"},
@@ -431,7 +442,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 {
 	static const char text[] =
 		"site x { state = \"/a \\\\ \\\" \\$ b\" syslog = yes\n"
-		" trash_age = \"90m\" trash_size = 1536 }\n"
+		" trash_age = \"90m\" trash_size = 1536\n"
+		" log_keep = \"2w\" log_cap = 7% }\n"
 		"account \"y@z\" { maildir = \"/m\" control = \"/c\"\n"
 		" layout = \"maildir++\" guard = 10%\n"
 		" guard_exempt = { \"a \\\" b\", c } }\n"
@@ -455,6 +467,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_string_equal(c.state, "/a \\ \" $ b");
 	assert_int_equal(c.trash_size, 1536);
 	assert_int_equal(c.trash_age_s, 90 * 60);
+	assert_int_equal(c.log_cap_percent, 7);
+	assert_true(c.log_keep_ms == INT64_C(14) * 24 * 3600 * 1000);
 	assert_int_equal(c.peers[0].late_ms, -1);
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
