@@ -14,6 +14,7 @@
 #define LOCK_WAIT_MS 30000
 #define STRANGE_MAX 20	/* names that are told */
 #define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
+#define EARLY ".early"
 
 struct round {
 	const struct round_config *config;
@@ -168,9 +169,23 @@ static void put_aside(struct round *r, const char *path, const char *name)
 			to);
 }
 
-/* Returns 1 if the parcel is taken, -1 if it is refused. given: by name, so
-   that refusing it is a failure. */
-static int take(
+/*
+ * A parcel that came before what it builds on waits for that under another
+ * name, and the shipper knows that it was looked at: where both sites have one,
+ * neither would else send again what the other waits for.
+ */
+static void put_early(struct round *r, const char *path)
+{
+	AUTO_FREE char *to = mem_printf("%s" EARLY, path);
+
+	if (strcmp(strrchr(path, '.'), EARLY) != 0)
+		r->os->ops->rename(r->os, path, to);
+}
+
+enum taken { TAKEN, TAKE_LATER, TAKE_EARLIER_FIRST, REFUSED };
+
+/* given: by name, so that refusing it is a failure. */
+static enum taken take(
 	struct round *r, const struct buf *parcel, const char *what, bool given)
 {
 	struct err err = ERR_INIT;
@@ -178,17 +193,17 @@ static int take(
 		&r->receive, parcel->data, parcel->len, &r->received, &err);
 
 	if (rc >= 0)
-		return 1;
+		return TAKEN;
 	err_wrap(&err, "%s", what);
 	if (rc == ERR_TORN) {
 		say(r, false, "%s (kept for later)", err.text);
-		return 0;
+		return TAKE_EARLIER_FIRST;
 	}
 	bool refused = receive_is_refusal(rc);
 	if (rc == ERR_CONFLICT || (refused && !given))
 		err.code = ERR_OPERATOR;
 	fail(r, &err);
-	return refused ? -1 : 0;
+	return refused ? REFUSED : TAKE_LATER;
 }
 
 static int by_name(const void *x, const void *y)
@@ -216,11 +231,19 @@ static void take_one(
 		fail(r, &err);
 		return;
 	}
-	rc = take(r, &parcel, path, false);
-	if (rc > 0)
+	switch (take(r, &parcel, path, false)) {
+	case TAKEN:
 		r->os->ops->unlink(r->os, path);
-	else if (rc < 0)
+		break;
+	case TAKE_EARLIER_FIRST:
+		put_early(r, path);
+		break;
+	case REFUSED:
 		put_aside(r, path, aside);
+		break;
+	case TAKE_LATER:
+		break;
+	}
 }
 
 /* The names of one bundle: taken when no more of it is under way. */
@@ -247,9 +270,12 @@ static void note_left(struct round *r, const char *dir, size_t peer,
 
 	for (size_t i = 0; i < count; i++) {
 		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
+		AUTO_FREE char *early = mem_printf("%s" EARLY, path);
 
 		if (r->os->ops->lstat(r->os, path, &st) == 0)
 			r->left += name_sum(names[i], peer);
+		else if (r->os->ops->lstat(r->os, early, &st) == 0)
+			r->left += name_sum(strrchr(early, '/') + 1, peer);
 	}
 }
 
@@ -296,10 +322,10 @@ static void take_parcel(struct round *r, const char *path)
 		fail(r, &err);
 		return;
 	}
-	int rc = take(r, &parcel, path, true);
-	if (rc == 0)
+	enum taken taken = take(r, &parcel, path, true);
+	if (taken == TAKE_LATER || taken == TAKE_EARLIER_FIRST)
 		r->code = exit_worse(r->code, EXIT_LATER);
-	if (rc > 0 && strncmp(path, dir, strlen(dir)) == 0)
+	if (taken == TAKEN && strncmp(path, dir, strlen(dir)) == 0)
 		r->os->ops->unlink(r->os, path);
 }
 
@@ -335,9 +361,12 @@ static void take_bundle(struct round *r, const char *path)
 	}
 	rc = bundle_reader_open(r->os, fd, path, &reader, &err);
 	if (rc >= 0) {
-		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0)
-			if (take(r, &parcel, name, true) == 0)
+		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0) {
+			enum taken taken = take(r, &parcel, name, true);
+
+			if (taken == TAKE_LATER || taken == TAKE_EARLIER_FIRST)
 				r->code = exit_worse(r->code, EXIT_LATER);
+		}
 		bundle_reader_close(reader);
 	}
 	if (rc < 0)

@@ -33,7 +33,7 @@ struct handover_config {
 	bool send_changes;    /* false: acknowledgements, and bodies that the
 				 peer asks for, only */
 	bool unread;	      /* the inbox holds parcels of the peer that were
-				 not applied: among them may be news of what
+				 not looked at: among them may be news of what
 				 is gone from the medium */
 	uint64_t patience_ms; /* what was put there in this time and is gone
 				 was collected, and not lost */

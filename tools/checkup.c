@@ -283,6 +283,7 @@ static void check_peer(struct checkup *c, size_t i)
 		mem_printf("%s/%s", c->site->inbox_dir, p->name);
 
 	each_file(c, inbox, ".parcel", check_parcel);
+	each_file(c, inbox, ".parcel.early", check_parcel);
 	for (size_t k = 0; k < p->link_count; k++)
 		check_link(c, p->links[k].via, c->site->peers[i].origin);
 }

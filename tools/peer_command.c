@@ -25,9 +25,10 @@ static int check_inbox(struct site *s, const char *peer, struct err *err)
 	if (s->os->ops->list(s->os, dir, &list) < 0)
 		return 0; /* nothing was ever collected */
 	while (os_list_next(&list, &at, &entry)) {
-		const char *end = strrchr(entry.name, '.');
+		const char *end = strchr(entry.name, '.');
 
-		if (end && strcmp(end, ".parcel") == 0)
+		if (end && (strcmp(end, ".parcel") == 0 ||
+				   strcmp(end, ".parcel.early") == 0))
 			return err_set(err, ERR_USAGE,
 				"peer %s: %s holds parcels of it that were not "
 				"applied (run packetboat apply; remove those "
