@@ -266,6 +266,16 @@ class State(unittest.TestCase):
 class Recovery(unittest.TestCase):
     """Messages are quoted as `message: words … more words`."""
 
+    def test_every_case_that_is_referred_to_is_there(self):
+        text = re.sub(r'(?ms)^```.*?^```|`[^`]*`', '',
+                      read('docs', 'recovery.md'))
+        cases = [re.sub(r'\s+', ' ', case) for case in
+                 re.findall(r'(?<!\*)\*([A-Z][^*]+)\*(?!\*)', text)]
+        self.assertGreater(len(cases), 10)
+        there = [h.split(':')[0] for h in headings('docs/recovery.md')]
+        for case in cases:
+            self.assertIn(case, there)
+
     def test_every_message_quoted_is_one_of_the_programs(self):
         said = [text for name in below('lib', 'writer', 'shipper', 'applier',
                                        'tools', endings=('.c', '.h'))

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""The repair drill: every case of docs/recovery.md is brought about between two
+sites, and mended by the manual's own commands, as they are written there.
+
+    drill.py RECOVERY.MD [HEADING]...
+
+A case is a function that makes things go wrong; at each `yield` the section's
+next transcript is played, what is left at its end.  Then the messages that the
+section quotes have to have been printed, both sites have to hold the same mail,
+and neither may say anything is wrong.  $PB_BIN: where the programs are.
+"""
+
+import os
+import shutil
+import sys
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'applier'))
+import plainsites
+import transcript
+from truncation import equal, expunge, flip, rename
+
+PART = 'Case by case'
+SHAPE = ('**You notice**', '**What has happened**', '**What to do**',
+         '**It is over**')
+SYSTEMCTL = """\
+#!/bin/sh
+# No daemons run here; their names have to be those of our units.
+[ "$1" = stop ] || [ "$1" = start ] || exit 2
+shift
+for unit; do
+	[ -f %s/$unit.service ] || exit 2
+done
+"""
+CASES = {}
+
+
+def case(heading):
+    def keep(function):
+        CASES[heading] = function
+        return function
+    return keep
+
+
+class Drill:
+    """Sites "aurora", where alice's mail is at home, and "shore"."""
+
+    def __init__(self, sites):
+        self.top = sites.top
+        self.aurora, self.shore = sites.site('aurora'), sites.site('shore')
+        self.stick = sites.pair(self.aurora, self.shore)
+        self.backup = os.path.join(self.top, 'backup')
+        os.mkdir(self.backup)
+        stubs = os.path.join(self.top, 'stubs')
+        os.mkdir(stubs)
+        with open(os.path.join(stubs, 'systemctl'), 'w') as file:
+            file.write(SYSTEMCTL % os.path.join(HERE, '..', '..', 'tools',
+                                                'systemd'))
+        os.chmod(os.path.join(stubs, 'systemctl'), 0o755)
+        both = {site.name: site for site in (self.aurora, self.shore)}
+        self.player = transcript.Player(both, {
+            name: {'/home/alice/Maildir': site.mail,
+                   '/var/lib/packetboat': site.state,
+                   '/etc/packetboat/packetboat.conf': site.config,
+                   '/media/usb': self.stick, '/backup': self.backup}
+            for name, site in both.items()}, stubs)
+        self.aurora.folder()
+        for number in range(10):
+            self.aurora.save('m%d' % number)
+        self.exchange()
+        equal(self.aurora, self.shore)
+
+    def exchange(self):
+        for site in (self.aurora, self.shore) * 2:
+            site.run('sync')
+
+    def away(self):
+        """What users do at aurora that shore does not hear of yet."""
+        rename(self.aurora, 'm0', 'S')
+        expunge(self.aurora, 'm1')
+        self.aurora.save('new1', flags='F')
+        self.aurora.run('write')
+        rename(self.aurora, 'm0', 'RS')
+        self.aurora.save('new2')
+        self.aurora.run('write')
+
+    def over(self):
+        """Both are equal, stay so, and say that all is well."""
+        self.exchange()
+        equal(self.aurora, self.shore)
+        rename(self.aurora, 'm4', 'FS')
+        self.aurora.save('after')
+        self.exchange()
+        equal(self.aurora, self.shore)
+        for site in (self.aurora, self.shore):
+            site.run('status')
+            assert site.run('gap', 'list') == 'no gaps\n'
+            site.run('check')
+
+
+def inbox_log(site):
+    return os.path.join(site.state, 'log', 'alice', '494e424f58' + '0' * 22)
+
+
+def segment(site):
+    top = inbox_log(site)
+    return os.path.join(top, sorted(os.listdir(top))[-1])
+
+
+def copy(source, target):
+    """As cp -a and rsync -a do it: other files, the same dates."""
+    shutil.copytree(source, target)
+
+
+def bases(site):
+    return {site.base(file) for file in site.files()}
+
+
+# ---- the cases ----
+
+@case('Expunges wait')
+def expunges_wait(d):
+    for number in range(110):
+        d.aurora.save('old%d' % number)
+    d.exchange()
+    for number in range(80):
+        expunge(d.aurora, 'old%d' % number)
+    yield
+    yield
+    assert len(bases(d.shore)) == 40
+
+
+@case('A damaged log')
+def damaged_log(d):
+    d.away()
+    flip(segment(d.aurora), -20)
+    yield
+
+
+@case('Segments that were removed')
+def removed_segments(d):
+    d.away()
+    shutil.rmtree(os.path.join(d.aurora.state, 'log', 'alice'))
+    yield
+    # What the section says: until the logs' next changes.
+    d.aurora.folder('.Work', 1001, 'b')
+    rename(d.aurora, 'm5', 'S')
+
+
+@case('A UID list that went back')
+def uidlist_went_back(d):
+    lines = d.aurora.uidlist('')
+    d.aurora.save('late1')
+    d.aurora.save('late2')
+    d.exchange()
+    d.aurora.uidlist('', *lines)
+    yield
+    assert d.aurora.uids()[11] == 'late1'
+
+
+@case('Mail that the disk spoilt')
+def spoilt_mail(d):
+    [file] = [f for f in d.aurora.files() if f.startswith('m3:')]
+    path = os.path.join(d.aurora.mail, 'cur', file)
+    was = os.stat(path)
+    flip(path, -3)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    yield
+    yield
+    with open(path) as file:
+        assert 'Body of m3' in file.read()
+
+
+@case('Mail that is not mounted')
+def not_mounted(d):
+    mail = d.aurora.mail
+    os.rename(mail, mail + '.disk')
+    for sub in ('cur', 'new', 'tmp'):
+        os.makedirs(os.path.join(mail, sub))
+    yield
+    shutil.rmtree(mail)         # mount
+    os.rename(mail + '.disk', mail)
+    yield
+    assert len(bases(d.aurora)) == 10
+
+
+@case('A stick from last year')
+def old_stick(d):
+    d.aurora.save('then')
+    d.aurora.run('sync')
+    copy(d.stick, d.stick + '.drawer')
+    d.exchange()
+    for number in range(5):
+        rename(d.aurora, 'm%d' % number, 'S')
+        if number == 3:
+            expunge(d.aurora, 'then')
+        d.aurora.save('since%d' % number)
+        d.exchange()
+    shutil.rmtree(d.stick)
+    os.rename(d.stick + '.drawer', d.stick)
+    yield
+    assert 'then' not in bases(d.shore)
+
+
+# ---- running them ----
+
+def shape(heading, text):
+    """What a section has to have, in this order."""
+    at = 0
+    for word in SHAPE:
+        found = text.find('\n' + word, at)
+        if found < 0:
+            raise transcript.Wrong('%s: no %s in its place' % (heading, word))
+        at = found
+    if not transcript.blocks(text):
+        raise transcript.Wrong('%s: no transcript' % heading)
+
+
+def run(heading, text):
+    shape(heading, text)
+    sites = plainsites.Sites()
+    try:
+        drill = Drill(sites)
+        left = transcript.blocks(text)
+        for _ in CASES[heading](drill):
+            drill.player.play(left.pop(0))
+        for block in left:
+            drill.player.play(block)
+        for quote in transcript.quotes(text):
+            if not drill.player.heard(quote):
+                raise transcript.Wrong('never printed: %s' % quote)
+        drill.over()
+    finally:
+        sites.close()
+
+
+def main(argv):
+    with open(argv[1]) as file:
+        manual = transcript.sections(file.read(), PART)
+    failed = 0
+    for heading in sorted(set(manual) ^ set(CASES)):
+        failed += 1
+        print('FAILED %s: only in the %s' % (
+            heading, 'manual' if heading in manual else 'drill'))
+    for heading in argv[2:] or [h for h in manual if h in CASES]:
+        begin = time.monotonic()
+        try:
+            run(heading, manual[heading])
+            print('ok %s (%.1f s)' % (heading, time.monotonic() - begin),
+                  flush=True)
+        except Exception:  # noqa: BLE001: told, and the next one
+            failed += 1
+            print('FAILED %s\n%s' % (heading, traceback.format_exc()),
+                  flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv))
