@@ -9,8 +9,6 @@
  *                      [--collect|--hand-over] [--output FILE|-]
  *                      [PEER [LINK]]
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include <unistd.h>
 
 #include "account_list.h"
+#include "shiplock.h"
 #include "shipper.h"
 
 #define FOLLOW_MS 2000
@@ -29,27 +28,6 @@ void shipper_fail(struct shipper *s, const struct err *err)
 	s->code = exit_worse(s->code, exit_for(err));
 }
 
-static int lock_shipper(struct shipper *s, int *ret_fd, struct err *err)
-{
-	struct os *os = s->site.os;
-	AUTO_FREE char *path = mem_printf("%s/ship.lock", s->site.config.state);
-	int fd = os->ops->open(os, path, O_RDWR | O_CREAT, 0640);
-
-	if (fd < 0)
-		return err_set_os(err, -fd, "%s", path);
-	int rc = os->ops->lock(os, fd, OS_LOCK_WRITE, 0, 0);
-	if (rc < 0) {
-		os->ops->close(os, fd);
-		return rc == -EAGAIN
-			       ? err_set(err, ERR_BUSY,
-					 "another shipper is at work (nothing "
-					 "is lost: it does the same)")
-			       : err_set_os(err, -rc, "%s", path);
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 /* One round; in --follow somebody else may have the lock: then later. */
 static void run_once(struct shipper *s)
 {
@@ -57,7 +35,8 @@ static void run_once(struct shipper *s)
 	struct err err = ERR_INIT;
 	int lock = -1;
 
-	int rc = lock_shipper(s, &lock, &err);
+	int rc =
+		shiplock_take(s->site.os, s->site.config.state, 0, &lock, &err);
 	if (rc == ERR_BUSY) {
 		log_say(&s->log, LOG_LEVEL_INFO, "%s", err.text);
 		s->code = exit_worse(s->code, EXIT_LATER);

@@ -17,13 +17,13 @@ struct stating {
 	struct lading *lading;
 	struct replica *replica;
 	const char *account;
-	size_t index;     /* of the account in the lading */
+	size_t index; /* of the account in the lading */
 	uint64_t self, peer;
 	const struct replica_log *logs;
 	const uint64_t *from; /* per log: lsn that the peer knows, or will by
 				 what lies on this medium already */
 	size_t log_count;
-	bool record;      /* what was owed is told with this */
+	bool record; /* what was owed is told with this */
 };
 
 /*

@@ -42,6 +42,14 @@ static const struct command commands[] = {
 	{"status", "[--json]", "what each peer has, and what waits for whom",
 		command_status,
 		"Exit code 3 when something needs an operator."},
+	{"resend", "[--dry-run] [--from LSN] PEER [ACCOUNT [FOLDER]]",
+		"hand over again what a peer was handed before", command_resend,
+		"From the beginning, or of one folder from an lsn on. The "
+		"next\n"
+		"hand-over sends it. For a peer that never answers, or lost "
+		"what\n"
+		"it had said that it has. --dry-run: say how much it would "
+		"be."},
 	{"scan", "[--deep] [--for TIME] [--rate BYTES] [ACCOUNT [FOLDER]]",
 		"compare the mail, file by file, with the state",
 		command_program,
@@ -80,7 +88,6 @@ static const struct command commands[] = {
 	{"trash", "", "list and restore what was removed", NULL, NULL},
 	{"folder", "", "manage folders", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
-	{"resend", "", "send again from a vector", NULL, NULL},
 	{"wait", "", "wait until a peer has everything", NULL, NULL},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))

@@ -213,7 +213,8 @@ static void cut_account(struct writer *w, struct account *acc, void *arg)
 	if (sum.lacked && (rc >= 0 || rc == ERR_BUSY))
 		rc = note_cut(w, acc, &err);
 	add(&c->sum, &sum);
-	if (rc < 0 && rc != ERR_BUSY)
+	/* That the last segment of a log goes, wants room in the state. */
+	if (rc < 0 && rc != ERR_BUSY && !retain_is_full(&err))
 		log_err(&w->log, &err);
 }
 
@@ -225,12 +226,13 @@ static void say_cut(struct writer *w, const struct logspace *l, bool full,
 					     : "less than the reserve is free";
 
 	log_say(&w->log, LOG_LEVEL_WARNING,
-		"%s: the %llu oldest segments were removed (%llu bytes); %llu "
-		"of them peers had not applied: these get the changes from "
-		"the state",
-		why, (unsigned long long)sum->files,
-		(unsigned long long)sum->bytes,
-		(unsigned long long)sum->lacked);
+		"%s: the oldest segments were removed: %llu (%llu bytes)", why,
+		(unsigned long long)sum->files, (unsigned long long)sum->bytes);
+	if (sum->lacked)
+		log_say(&w->log, LOG_LEVEL_WARNING,
+			"%llu of them peers had not applied: they get the "
+			"changes from the state",
+			(unsigned long long)sum->lacked);
 }
 
 /* What is over the cap and nobody may remove: logs put aside, others' files. */

@@ -78,6 +78,7 @@ struct pass {
 	struct account *a;
 	const struct retention_rules *rules;
 	struct retention_result *result;
+	struct retention_result going; /* when the state has recorded it */
 	struct replica_log *logs;
 	enum fate *fates; /* of each log */
 	size_t count;
@@ -127,9 +128,18 @@ static int applied_by_all(struct pass *p, const struct replica_log *log,
 static void count_removed(
 	struct pass *p, const struct log_segment *s, bool lacked)
 {
-	p->result->files++;
-	p->result->bytes += retention_room(s->size);
-	p->result->lacked += lacked;
+	struct retention_result *r = s->last ? &p->going : p->result;
+
+	r->files++;
+	r->bytes += retention_room(s->size);
+	r->lacked += lacked;
+}
+
+static void count_gone(struct pass *p)
+{
+	p->result->files += p->going.files;
+	p->result->bytes += p->going.bytes;
+	p->result->lacked += p->going.lacked;
 }
 
 /* Remove the oldest, sealed ones that may go; say if the last may, too. */
@@ -152,7 +162,7 @@ static int remove_sealed(struct pass *p, size_t at,
 
 		if (!old && (s->last || s->last_lsn > applied))
 			break;
-		if (p->result->files >= RETENTION_FILES_MAX) {
+		if (p->result->files + p->going.files >= RETENTION_FILES_MAX) {
 			p->result->more = true;
 			break;
 		}
@@ -246,6 +256,8 @@ int retention_pass(struct account *a, const struct retention_rules *rules,
 		rc = look_at_log(&p, i, err);
 	if (rc >= 0)
 		rc = record_ends(&p, err);
+	if (rc >= 0)
+		count_gone(&p);
 	if (rc >= 0)
 		rc = remove_behind(&p, err);
 	return rc < 0 ? err_wrap(err, "account %s: old logs", a->name) : 0;

@@ -365,6 +365,12 @@ int replica_ack_set(struct replica *r, uint64_t peer,
 	const struct replica_ack *ack, struct err *err);
 /* Forget all that a peer said, and what was handed over to it. */
 int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err);
+/*
+ * A peer is to get a log again from behind lsn `after`: what it acknowledged,
+ * or is under way to it, counts up to there only. In a transaction.
+ */
+int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t after, struct err *err);
 /* Forget the peer's wants, then add those it stated. */
 int replica_want_clear(struct replica *r, uint64_t peer, struct err *err);
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,

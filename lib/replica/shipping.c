@@ -124,6 +124,23 @@ int replica_ack_set(struct replica *r, uint64_t peer,
 		"iii", (int64_t)peer, ack->log, (int64_t)ack->durable);
 }
 
+int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t after, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"UPDATE ack SET durable = ?3, applied = min(applied, ?3),"
+		" chain = ifnull((SELECT m.chain FROM met m WHERE m.log = ?2"
+		" AND m.lsn = ?3), 0) WHERE peer = ?1 AND log = ?2"
+		" AND durable > ?3",
+		"iii", (int64_t)peer, log, (int64_t)after);
+
+	if (rc < 0)
+		return rc;
+	return sql_run(r, err,
+		"DELETE FROM sent WHERE peer = ? AND log = ? AND lsn > ?",
+		"iii", (int64_t)peer, log, (int64_t)after);
+}
+
 int replica_want_clear(struct replica *r, uint64_t peer, struct err *err)
 {
 	return sql_run(

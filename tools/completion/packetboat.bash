@@ -65,6 +65,8 @@ _packetboat() {
 			words="expel --help"
 		fi
 		;;
+	resend) words="--dry-run --from --help
+		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	account) words="drop --help" ;;
 	gap) words="list accept --json --help" ;;
 	*) words=--help ;;

@@ -606,6 +606,7 @@ static void a_full_disk_gets_room(void **state)
 	/* That the last segment goes wants room in the state. */
 	assert_int_equal(pass_over(&s, &err), ERR_IO);
 	assert_int_equal(err.os_errno, ENOSPC);
+	assert_int_equal(s.result.files, 4);
 	reopen_account(&s);
 	assert_int_equal(count_segments(&s), 1);
 	simdisk_set_space(s.d, 64 << 10, 1 << 20);

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""What was handed over and lost is handed over again when somebody says so."""
+
+import os
+import re
+import sys
+
+import plainsites
+from truncation import equal, exchange, no_gap, paired, rename, segments, \
+    while_away
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def bundles(sites):
+    return [os.path.join(where, name)
+            for where, _, names in os.walk(sites.carrier)
+            for name in names if name.endswith(('.pb', '.ok'))]
+
+
+def lost(sites):
+    """What lies on the carrier never comes."""
+    assert bundles(sites)
+    for path in bundles(sites):
+        os.unlink(path)
+
+
+def a_diode(sites):
+    """a never hears of b."""
+    a, b = sites.two()
+    with open(a.config) as file:
+        words = file.read()
+    with open(a.config, 'w') as file:
+        file.write(words.replace(' via =', ' oneway = "yes" via ='))
+    a.folder()
+    for number in range(5):
+        a.save('m%d' % number)
+    a.run('sync')
+    b.run('sync')
+    a.run('sync')
+    equal(a, b)
+    return a, b
+
+
+def ship(a, b, code=0):
+    a.run('-v', 'write')
+    a.run('-v', 'ship')
+    said = a.said
+    b.run('ship')
+    b.run('apply', code=code)
+    return said
+
+
+@check
+def a_bundle_that_a_diode_lost_comes_again(sites):
+    a, b = a_diode(sites)
+    a.folder('.Work', 1001, 'b')
+    a.save('w1', '.Work')
+    rename(a, 'm1', 'S')
+    a.save('m5')
+    a.run('sync')
+    lost(sites)
+    rename(a, 'm2', 'F')
+    a.save('m6')
+    ship(a, b)
+    assert 'm5' not in [b.base(f) for f in b.files()]
+    assert 'nothing to hand over' in ship(a, b)
+    would = a.run('resend', '--dry-run', 'b')
+    assert 'would be handed over again' in would, would
+    assert 'nothing to hand over' in ship(a, b)
+    assert a.run('resend', 'b').split(': ', 2)[2] == would.split(': ', 2)[2]
+    assert 'handed over' in ship(a, b)
+    equal(a, b)
+    assert 'nothing to hand over' in ship(a, b)
+    no_gap(a, b)
+
+
+@check
+def it_is_written_out_where_the_logs_are_gone(sites):
+    a, b = a_diode(sites)
+    rename(a, 'm1', 'S')
+    a.save('m5')
+    a.run('sync')
+    lost(sites)
+    for path in segments(a):
+        os.unlink(path)
+    a.run('resend', 'b', 'alice')
+    assert 'came from the state' in ship(a, b)
+    equal(a, b)
+    a.save('m6')
+    ship(a, b)
+    equal(a, b)
+
+
+@check
+def one_folder_from_an_lsn_on(sites):
+    a, b = a_diode(sites)
+    a.save('m5')
+    rename(a, 'm1', 'S')
+    a.run('sync')
+    lost(sites)
+    said = a.run('resend', '--dry-run', 'b', 'alice', 'INBOX')
+    count = int(re.search(r'(\d+) changes? of 1 log', said).group(1))
+    assert '6 mails' in said, said
+    said = a.run('resend', '--from', '6', 'b', 'alice', 'INBOX')
+    assert '%d change' % (count - 5) in said and '1 mail of' in said, said
+    assert ship(a, b).count('1 body') == 1, a.said
+    equal(a, b)
+
+
+@check
+def a_peer_that_answers_says_what_it_has(sites):
+    a, b = paired(sites)
+    while_away(a)
+    exchange(a, b)
+    equal(a, b)
+    before = {name: b.uids(name) for name in ('', '.Work')}
+    a.run('resend', 'b')
+    assert 'lacks' in a.run('status')
+    exchange(a, b)
+    equal(a, b)
+    assert before == {name: b.uids(name) for name in ('', '.Work')}
+    assert 'has everything' in a.run('status'), a.run('status')
+    no_gap(a, b)
+    rename(a, 'm5', 'S')
+    exchange(a, b)
+    equal(a, b)
+
+
+@check
+def what_is_under_way_does_not_count(sites):
+    a, b = paired(sites)
+    a.save('new')
+    a.run('write')
+    for again in range(2):
+        a.run('-v', 'ship')
+        assert 'handed over' in a.said, a.said
+        a.run('-v', 'ship')
+        assert 'nothing to hand over' in a.said, a.said
+        a.run('resend', 'b', 'alice', 'INBOX')
+    exchange(a, b)
+    equal(a, b)
+
+
+@check
+def what_cannot_be_sent_is_refused(sites):
+    a, b = a_diode(sites)
+    b.folder('.Own', 1005, 'e')
+    b.save('o1', '.Own')
+    b.run('write')
+    for words, why in (
+            (('c',), 'there is no peer'),
+            (('b', 'bob'), 'there is none of that name'),
+            (('b', 'alice', 'Nowhere'), 'there is no folder'),
+            (('--from', '99', 'b', 'alice', 'INBOX'), 'go so far'),
+            (('--from', '0', 'b', 'alice', 'INBOX'), 'usage'),
+            (('--from', '3', 'b', 'alice'), 'usage'),
+            (('--from', 'x', 'b', 'alice', 'INBOX'), 'usage'),
+            (('--all', 'b'), 'usage'),
+            ((), 'usage'),
+            (('b', 'alice', 'INBOX', 'x'), 'usage')):
+        a.run('resend', *words, code=2)
+        assert why in a.said, (words, a.said)
+    # INBOX is at home at a.
+    b.run('resend', 'a', 'alice', 'INBOX', code=2)
+    assert 'home is not here' in b.said, b.said
+    b.run('resend', 'a', 'alice', 'Own')
+    with open(b.config) as file:
+        words = file.read()
+    with open(b.config, 'w') as file:
+        file.write(words.replace(' via =', ' changes = receive via ='))
+    b.run('resend', 'a', code=2)
+    assert 'no changes go to it' in b.said, b.said
+
+
+if __name__ == '__main__':
+    sys.exit(plainsites.main(CHECKS))
