@@ -49,7 +49,7 @@ struct watched {
 struct store_watch {
 	struct maildir *m;
 	int fd;
-	struct point *points; /* by wd */
+	struct point *points; /* sorted by wd */
 	size_t point_count;
 	struct watched *folders;
 	size_t folder_count;
@@ -85,6 +85,43 @@ static void free_folders(struct watched *folders, size_t count)
 	free(folders);
 }
 
+/* The first point that is not below wd. */
+static size_t point_at(const struct store_watch *w, int wd)
+{
+	size_t low = 0, high = w->point_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (w->points[middle].wd < wd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct point *find_point(const struct store_watch *w, int wd)
+{
+	size_t i = point_at(w, wd);
+
+	return i < w->point_count && w->points[i].wd == wd ? &w->points[i]
+							   : NULL;
+}
+
+static void insert_point(
+	struct store_watch *w, int wd, enum place place, size_t folder)
+{
+	size_t i = point_at(w, wd);
+
+	w->points = mem_grow(w->points, w->point_count + 1, sizeof(*w->points));
+	memmove(w->points + i + 1, w->points + i,
+		(w->point_count - i) * sizeof(*w->points));
+	w->points[i] =
+		(struct point){.wd = wd, .places = place, .folder = folder};
+	w->point_count++;
+}
+
 /* The kernel gives one wd per directory: what it stands for adds up. */
 static int add_point(struct store_watch *w, const char *dir, uint32_t mask,
 	enum place place, size_t folder)
@@ -93,19 +130,14 @@ static int add_point(struct store_watch *w, const char *dir, uint32_t mask,
 
 	if (wd < 0)
 		return -1;
-	for (size_t i = 0; i < w->point_count; i++) {
-		struct point *p = &w->points[i];
-
-		if (p->wd != wd)
-			continue;
-		p->places |= place;
-		if (place != PLACE_TREE)
-			p->folder = folder;
+	struct point *p = find_point(w, wd);
+	if (!p) {
+		insert_point(w, wd, place, folder);
 		return 0;
 	}
-	w->points = mem_grow(w->points, w->point_count + 1, sizeof(*w->points));
-	w->points[w->point_count++] =
-		(struct point){.wd = wd, .places = place, .folder = folder};
+	p->places |= place;
+	if (place != PLACE_TREE)
+		p->folder = folder;
 	return 0;
 }
 
@@ -140,14 +172,9 @@ static bool add_folder(struct store_watch *w, const struct folder *f, size_t i)
 static void drop_points(
 	struct store_watch *w, const struct point *old, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		bool kept = false;
-
-		for (size_t k = 0; k < w->point_count && !kept; k++)
-			kept = w->points[k].wd == old[i].wd;
-		if (!kept)
+	for (size_t i = 0; i < count; i++)
+		if (!find_point(w, old[i].wd))
 			inotify_rm_watch(w->fd, old[i].wd);
-	}
 }
 
 static bool was_dirty(const struct watched *old, size_t count, const char *path)
@@ -214,14 +241,10 @@ static bool tree_matters(const struct inotify_event *e)
 /* Returns true when all is to be looked at. */
 static bool take_event(struct store_watch *w, const struct inotify_event *e)
 {
-	const struct point *p = NULL;
+	const struct point *p = find_point(w, e->wd);
 
 	if (e->mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
 		return true;
-	for (size_t i = 0; i < w->point_count && !p; i++) {
-		if (w->points[i].wd == e->wd)
-			p = &w->points[i];
-	}
 	if (!p)
 		return false;
 	if (e->mask & IN_IGNORED)

@@ -154,6 +154,93 @@ def a_new_folder_is_followed_like_the_others(scene):
     scene.stop()
 
 
+def quiet():
+    """Nothing is due any more, and what comes is told by events alone."""
+    time.sleep(3)
+
+
+def few(**limits):
+    """The environment of a process that may watch little."""
+    return {**os.environ, 'LD_PRELOAD': os.environ['FEWWATCHES'],
+            'ASAN_OPTIONS': 'verify_asan_link_order=0', **limits}
+
+
+def make_folders(mail, count):
+    for number in range(count):
+        for sub in ('cur', 'new', 'tmp'):
+            os.makedirs(os.path.join(mail, '.F%02d' % number, sub))
+
+
+@check
+def more_folders_than_can_be_watched_are_followed_all_the_same(scene):
+    mail = scene.account('alice')
+    make_folders(mail, 30)      # 93 watches
+    scene.follow(env=few(FEW_WATCHES='20'))
+    scene.wait(lambda: '"F29"' in scene.logged('alice'), 10, 'not logged')
+    quiet()
+    assert scene.said().count('not all folders can be watched') == 1, \
+        scene.said()
+    for number in (0, 29):
+        folder = os.path.join(mail, '.F%02d' % number)
+        scene.mail(folder, 'm%d' % number)
+        scene.wait(lambda: '"m%d"' % number in scene.logged('alice'), 3,
+                   'the mail in %s' % folder)
+        quiet()
+        os.rename(os.path.join(folder, 'cur', 'm%d:2,' % number),
+                  os.path.join(folder, 'cur', 'm%d:2,F' % number))
+        before = scene.logged('alice').count(' +F')
+        scene.wait(lambda: scene.logged('alice').count(' +F') > before, 3,
+                   'the flag in %s' % folder)
+    before = scene.cpu()
+    time.sleep(5)
+    assert scene.cpu() - before < 0.5, 'CPU: %s' % (scene.cpu() - before)
+    assert scene.said().count('not all folders can be watched') == 1, \
+        scene.said()
+    scene.stop()
+
+
+@check
+def an_account_that_cannot_be_watched_at_all_is_followed_too(scene):
+    alice, bob = scene.account('alice'), scene.account('bob')
+    scene.follow(env=few(FEW_INSTANCES='1'))
+    scene.wait(lambda: 'not all folders can be watched' in scene.said(), 10,
+               'no word of it')
+    quiet()
+    for name, mail in (('alice', alice), ('bob', bob)):
+        scene.mail(mail, 'one')
+        scene.wait(lambda: '"one"' in scene.logged(name), 3, name)
+    scene.stop()
+
+
+@check
+def changes_whose_events_the_kernel_dropped_are_found(scene):
+    with open('/proc/sys/fs/inotify/max_queued_events') as file:
+        room = int(file.read())
+    assert room <= 200000, 'such a queue takes too long to fill: %d' % room
+    mail = scene.account('alice')
+    make_folders(mail, 2)
+    scene.mail(mail, 'one')
+    scene.follow()
+    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    quiet()
+    scene.child.send_signal(signal.SIGSTOP)
+    try:
+        # Of names with a dot no look follows, and two that are not alike
+        # are not taken together.
+        for number in range(room // 2 + 10):
+            path = os.path.join(mail, 'cur', '.x%d' % (number % 2))
+            os.close(os.open(path, os.O_CREAT, 0o600))
+            os.unlink(path)
+        scene.mail(os.path.join(mail, '.F01'), 'two')
+        os.rename(os.path.join(mail, 'cur', 'one:2,'),
+                  os.path.join(mail, 'cur', 'one:2,S'))
+    finally:
+        scene.child.send_signal(signal.SIGCONT)
+    scene.wait(lambda: '"two"' in scene.logged('alice') and
+               ' +S' in scene.logged('alice'), 5, 'lost')
+    scene.stop()
+
+
 @check
 def a_guarded_folder_is_complained_of_once_and_costs_little(scene):
     mail = scene.account('alice')
