@@ -29,6 +29,8 @@ static const struct {
 	[EVENT_SELECT] = {"select", "sp"},
 	[EVENT_WAIT] = {"wait", "n"},
 	[EVENT_CLOCK] = {"clock", "sn"},
+	[EVENT_RETAIN] = {"retain", "sn"},
+	[EVENT_PATIENCE] = {"patience", "sn"},
 	[EVENT_KEEP] = {"keep", "sn"},
 	[EVENT_RESTORE] = {"restore", "snw"},
 	[EVENT_FORGET] = {"forget", "swn"},

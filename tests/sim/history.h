@@ -42,17 +42,20 @@ enum event_kind {
 	EVENT_EXPUNGE,
 	EVENT_COPY,
 	EVENT_MOVE,
-	EVENT_SELECT,  /* somebody looks */
-	EVENT_WAIT,    /* n seconds, everywhere */
-	EVENT_CLOCK,   /* the site's shows n seconds more than it should */
-	EVENT_KEEP,    /* an image of the site, as number n */
-	EVENT_RESTORE, /* word: "state", "mail" or "all" of image n */
-	EVENT_FORGET,  /* word: what is deleted: "state", "logs", "all", or of
-			  segment n "segment" or "tail" */
-	EVENT_CARRY,   /* the stick comes to the site */
-	EVENT_LOSE,    /* bundle n of those on a medium */
-	EVENT_AGAIN,   /* the n-th that was ever there comes back */
-	EVENT_DAMAGE,  /* a bit of bundle n */
+	EVENT_SELECT,	/* somebody looks */
+	EVENT_WAIT,	/* n seconds, everywhere */
+	EVENT_CLOCK,	/* the site's shows n seconds more than it should */
+	EVENT_RETAIN,	/* from now on the site keeps its logs for n seconds;
+			   below 0: until everybody has applied them */
+	EVENT_PATIENCE, /* … waits n seconds for word of what was collected */
+	EVENT_KEEP,	/* an image of the site, as number n */
+	EVENT_RESTORE,	/* word: "state", "mail" or "all" of image n */
+	EVENT_FORGET,	/* word: what is deleted: "state", "logs", "all", or of
+			   segment n "segment" or "tail" */
+	EVENT_CARRY,	/* the stick comes to the site */
+	EVENT_LOSE,	/* bundle n of those on a medium */
+	EVENT_AGAIN,	/* the n-th that was ever there comes back */
+	EVENT_DAMAGE,	/* a bit of bundle n */
 	EVENT_WRITE,
 	EVENT_HAND,    /* over: other's bundle onto a medium */
 	EVENT_COLLECT, /* other's bundles from a medium */

@@ -33,7 +33,7 @@ struct making {
 	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
-	bool logs, disasters, late;
+	bool logs, disasters, late, years;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -304,12 +304,11 @@ static void program(
 	add(m, &e);
 }
 
-/* Mail goes from one to the other, as far as nothing comes in between. */
-static void way(struct making *m, unsigned from, unsigned to)
+/* What one has to say comes to the other. */
+static void word(struct making *m, unsigned from, unsigned to)
 {
 	struct event e = event(EVENT_CARRY, to);
 
-	program(m, EVENT_WRITE, from, 0);
 	program(m, EVENT_HAND, from, to);
 	e.medium = m->history->events[m->history->count - 1].medium;
 	if (e.medium)
@@ -319,14 +318,21 @@ static void way(struct making *m, unsigned from, unsigned to)
 	program(m, EVENT_APPLY, to, 0);
 }
 
+/* Mail goes from one to the other, as far as nothing comes in between. */
+static void way(struct making *m, unsigned from, unsigned to)
+{
+	program(m, EVENT_WRITE, from, 0);
+	word(m, from, to);
+}
+
 /* ---- what nobody does on purpose ---- */
 
 static void wait_some(struct making *m)
 {
-	static const int64_t times[] = {1, 3, 60, 3600, 86400};
+	static const int64_t times[] = {1, 3, 60, 3600, 86400, 400 * 86400};
 	struct event e = event(EVENT_WAIT, 0);
 
-	e.n = times[below(m, 5)];
+	e.n = times[below(m, m->years ? 6 : 5)];
 	add(m, &e);
 }
 
@@ -430,18 +436,23 @@ static void users(struct making *m)
 		user(m);
 }
 
-/* What was left undone must not be misread when there is news. */
+/*
+ * What was left undone must not be misread when there is news, nor be taken
+ * for done where word of it comes.
+ */
 static void aftermath(struct making *m)
 {
 	unsigned site = m->hurt - 1;
+	unsigned other = site ? 0 : 1 + (unsigned)below(m, m->sites - 1);
 
 	m->hurt = 0;
+	if (chance(m, 30)) {
+		word(m, site, other);
+		return;
+	}
 	if (chance(m, 50))
 		users(m);
-	if (site)
-		way(m, 0, site);
-	else
-		way(m, 1 + (unsigned)below(m, m->sites - 1), 0);
+	way(m, other, site);
 }
 
 static void something(struct making *m)
@@ -471,6 +482,25 @@ static void something(struct making *m)
 		program(m, EVENT_APPLY, to, 0);
 	} else {
 		fate(m);
+	}
+}
+
+/* How long logs are kept, and a daemon's patience. */
+static void make_habits(struct making *m)
+{
+	static const int64_t keep[] = {-1, 0, 60, 3600, 86400};
+	bool retain = chance(m, 20), patience = chance(m, 20);
+
+	for (unsigned i = 0; i < m->sites; i++) {
+		struct event e = event(EVENT_RETAIN, i);
+
+		e.n = keep[below(m, 5)];
+		if (retain)
+			add(m, &e);
+		e.kind = EVENT_PATIENCE;
+		e.n = 60;
+		if (patience)
+			add(m, &e);
 	}
 }
 
@@ -520,8 +550,10 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.logs = chance(&m, 10);
 	m.disasters = disasters;
 	m.homes = chance(&m, 20);
+	m.years = chance(&m, 10);
 	put(m.folders[m.folder_count++].path, "INBOX");
 	make_peers(&m);
+	make_habits(&m);
 	for (uint64_t i = 8 + below(&m, 25); i > 0; i--)
 		something(&m);
 }

@@ -13,6 +13,7 @@
 #include "handover.h"
 #include "program.h"
 #include "report.h"
+#include "retention.h"
 #include "round.h"
 #include "simstore.h"
 
@@ -108,6 +109,33 @@ static void complain_of_folders(struct sim_site *s, struct account *a)
 						    : "expunges wait");
 }
 
+/* Those that changes are handed over to. Returns how many. */
+static size_t receivers(const struct sim_site *s, uint64_t ret[SITES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known && s->peers[i].sends)
+			ret[count++] = s->sites[i].key.pub.origin;
+	return count;
+}
+
+static int retain(struct sim_site *s, struct account *a, struct err *err)
+{
+	uint64_t peers[SITES_MAX];
+	struct retention_rules rules = {
+		.peers = peers, .peer_count = receivers(s, peers)};
+	int64_t now_ms = os_of(s)->ops->wall_ns(os_of(s)) / 1000000;
+	struct retention_result r = {.more = s->retains};
+	int rc = 0;
+
+	if (s->keep_s >= 0 && s->keep_s * 1000 < now_ms)
+		rules.before_ms = now_ms - s->keep_s * 1000;
+	while (rc >= 0 && r.more)
+		rc = retention_pass(a, &rules, &r, err);
+	return rc;
+}
+
 /* Returns true if it is to look again in a moment. */
 static bool look_once(struct sim_site *s, struct store *store)
 {
@@ -127,6 +155,8 @@ static bool look_once(struct sim_site *s, struct store *store)
 	rc = account_lock(&a, LOCK_WAIT_MS, &err);
 	if (rc >= 0)
 		rc = capture_account(&a, store, &config, &result, &err);
+	if (rc >= 0)
+		rc = retain(s, &a, &err);
 	if (rc < 0)
 		fail(s, &err);
 	complain_of_folders(s, &a);
@@ -308,6 +338,7 @@ void simsite_hand_over(
 		.peer = &s->sites[peer].key.pub,
 		.send_changes = s->peers[peer].sends,
 		.unread = inbox_holds(s, peer),
+		.patience_ms = (uint64_t)s->patience_s * 1000,
 		.level = 1,
 		.link = "",
 		.accounts = accounts,
@@ -351,17 +382,6 @@ static void hear(void *arg, bool warning, const char *text)
 static void hear_failure(void *arg, const struct err *err)
 {
 	fail(arg, err);
-}
-
-/* Those that changes are handed over to. Returns how many. */
-static size_t receivers(const struct sim_site *s, uint64_t ret[SITES_MAX])
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < SITES_MAX; i++)
-		if (s->peers[i].known && s->peers[i].sends)
-			ret[count++] = s->sites[i].key.pub.origin;
-	return count;
 }
 
 static int list_gaps(struct sim_site *s, struct account *a, struct arena *arena,

@@ -28,6 +28,9 @@ struct sim_site {
 	struct mail_server mail;
 	struct key_pair key;
 	struct sim_peer peers[SITES_MAX]; /* by number of the site */
+	bool retains;			  /* its writer removes old logs */
+	int64_t keep_s;			  /* after so long; below 0: never */
+	int64_t patience_s;		  /* for word of what was collected */
 	const struct sim_site *sites;	  /* all of them */
 	/* Of the last run: its exit code, and what it said. */
 	int code;

@@ -517,6 +517,13 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_CLOCK:
 		set_clock(&w->sites[e->site], e->n);
 		break;
+	case EVENT_RETAIN:
+		w->sites[e->site].retains = true;
+		w->sites[e->site].keep_s = e->n;
+		break;
+	case EVENT_PATIENCE:
+		w->sites[e->site].patience_s = e->n < 0 ? 0 : e->n;
+		break;
 	case EVENT_KEEP:
 		image_keep(&w->images[(uint64_t)e->n % IMAGES], e->site,
 			&w->sites[e->site], &w->oracle);
