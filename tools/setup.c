@@ -5,11 +5,13 @@
  *
  * The rest of the state is made by the program that needs it.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "err.h"
 #include "front.h"
 #include "key.h"
+#include "site.h"
 
 static char *key_path(const struct config *c)
 {
@@ -20,12 +22,18 @@ static int make_site(
 	const struct config *c, struct key_pair *ret, struct err *err)
 {
 	AUTO_FREE char *path = key_path(c);
+	struct os *os = os_real();
+	struct os_stat st;
 	int rc = key_start(err);
 
 	if (rc == 0)
-		rc = dir_make(os_real(), c->state, 0700, err);
+		rc = dir_make(os, c->state, 0700, err);
+	/* Nothing there would belong to a key that is made now. */
+	if (rc == 0 && os->ops->lstat(os, path, &st) == -ENOENT &&
+		site_has_accounts(os, c->state))
+		return site_no_key(os, c->state, err);
 	if (rc == 0)
-		rc = key_create(os_real(), path, ret, err);
+		rc = key_create(os, path, ret, err);
 	if (rc == ERR_CONFLICT)
 		return err_set(err, rc,
 			"%s: this site was made already (packetboat key "
@@ -70,8 +78,7 @@ static int load_key(
 	if (rc == 0)
 		rc = key_load(os_real(), path, ret, err);
 	if (rc == ERR_ABSENT)
-		return err_set(err, ERR_USAGE,
-			"%s: there is no key yet (run: packetboat init)", path);
+		return site_no_key(os_real(), c->state, err);
 	return rc;
 }
 

@@ -31,7 +31,7 @@ struct os_stat {
 };
 
 enum os_lock {
-	OS_LOCK_NONE,   /* release */
+	OS_LOCK_NONE, /* release */
 	OS_LOCK_READ,
 	OS_LOCK_WRITE
 };
@@ -44,8 +44,8 @@ struct os_ops {
 	 * A pipe, terminal or socket has no places: there pread and pwrite
 	 * ignore `at` and take or give the next bytes.
 	 */
-	ssize_t (*pread)(struct os *os, int fd, void *to, size_t len,
-		int64_t at);
+	ssize_t (*pread)(
+		struct os *os, int fd, void *to, size_t len, int64_t at);
 	/* May write less than asked for; see os_write_all. */
 	ssize_t (*pwrite)(struct os *os, int fd, const void *from, size_t len,
 		int64_t at);
@@ -71,8 +71,8 @@ struct os_ops {
 	int (*futimens)(struct os *os, int fd, int64_t mtime_ns);
 	int (*fchmod)(struct os *os, int fd, mode_t mode);
 	/*
-	 * The whole directory in one getdents64 call (design.md section 3:
-	 * two calls may miss or repeat names), appended to ret: entries of
+	 * The whole directory in one getdents64 call (two calls may miss or
+	 * repeat names), appended to ret: entries of
 	 * one byte DT_* type, 8 bytes inode (little-endian), NUL-terminated
 	 * name; "." and ".." left out. Order is whatever the file system
 	 * gives. Walk it with os_list_next.
@@ -131,7 +131,7 @@ struct os *os_real(void);
 
 /* An entry of what ops->list gave. */
 struct os_entry {
-	uint8_t type;     /* DT_*; DT_UNKNOWN on some file systems */
+	uint8_t type; /* DT_*; DT_UNKNOWN on some file systems */
 	uint64_t ino;
 	const char *name; /* points into the list */
 };
@@ -142,8 +142,8 @@ struct os_entry {
  */
 bool os_list_next(const struct buf *list, size_t *at, struct os_entry *ret);
 /* Add an entry as ops->list does: for those that implement it. */
-void os_list_add(struct buf *list, uint8_t type, uint64_t ino,
-	const char *name);
+void os_list_add(
+	struct buf *list, uint8_t type, uint64_t ino, const char *name);
 
 /*
  * Write len bytes at offset at, however many calls it takes.

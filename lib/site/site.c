@@ -78,6 +78,30 @@ static int check_owner(const struct site *s, struct err *err)
 	return 0;
 }
 
+bool site_has_accounts(struct os *os, const char *state)
+{
+	AUTO_FREE char *path = mem_printf("%s/accounts", state);
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	return os->ops->list(os, path, &list) == 0 &&
+	       os_list_next(&list, &at, &entry);
+}
+
+int site_no_key(struct os *os, const char *state, struct err *err)
+{
+	if (site_has_accounts(os, state))
+		return err_set(err, ERR_USAGE,
+			"%s/key: this site's key is lost (restore it from a "
+			"backup, however old: it never changes; without one "
+			"this becomes another site)",
+			state);
+	return err_set(err, ERR_USAGE,
+		"%s/key: this site has no key yet (run packetboat init)",
+		state);
+}
+
 int site_open(struct site *s, const char *config_given, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
@@ -98,9 +122,7 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 	if (rc >= 0)
 		rc = key_load(s->os, key, &s->key, err);
 	if (rc == ERR_ABSENT)
-		rc = err_set(err, ERR_USAGE,
-			"%s: this site has no key yet (run packetboat init)",
-			key);
+		rc = site_no_key(s->os, s->config.state, err);
 	if (rc >= 0)
 		rc = load_peers(s, err);
 	if (rc >= 0)

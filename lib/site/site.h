@@ -39,6 +39,11 @@ struct site {
  * peers with one key, our own key as a peer's.
  */
 int site_open(struct site *s, const char *config_given, struct err *err);
+/* Is there an account in the state directory already, whatever key made it? */
+bool site_has_accounts(struct os *os, const char *state);
+/* Say why there is no key, and what to do: none was made yet, or it was lost.
+   Returns: ERR_USAGE. */
+int site_no_key(struct os *os, const char *state, struct err *err);
 void site_close(struct site *s);
 /*
  * Read the configuration again. On success s is as it says now, and ret_old

@@ -60,6 +60,15 @@ expect 1 "$packetboat" -c "$conf" init
 says err "made already"
 expect 0 "$packetboat" -q -c "$conf" key
 [[ $out == "$key" ]] || fail "another key than init printed"
+# A key that was lost is not replaced: what is there would be nobody's.
+mkdir -p "$top/state/of/here/accounts/alice"
+mv "$top/state/of/here/key" "$top/key"
+for command in init key status; do
+	expect 2 "$packetboat" -c "$conf" $command
+	says err "this site's key is lost"
+done
+mv "$top/key" "$top/state/of/here/key"
+rm -r "$top/state/of/here/accounts"
 cat >>"$conf" <<END
 peer "there" { key = "$key" via = "dir:$top" }
 END
