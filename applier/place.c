@@ -131,6 +131,9 @@ static int place_all(struct placing *p, struct err *err)
 	int64_t *rows;
 	size_t count;
 
+	if (place_guard(p, err) < 0)
+		return err->code;
+	bool guarded = p->gone_count > 0;
 	/* Those that are gone may hold names that others are to get. */
 	if (place_removals(p, &one) < 0)
 		keep_first(&first, &one);
@@ -158,6 +161,9 @@ static int place_all(struct placing *p, struct err *err)
 	one = ERR_INIT;
 	if (place_subscriptions(p, &one) < 0)
 		keep_first(&first, &one);
+	one = ERR_INIT;
+	if (guarded && place_guard(p, &one) < 0)
+		keep_first(&first, &one);
 	if (first.code)
 		*err = first;
 	return first.code;
@@ -180,5 +186,6 @@ int place_account(struct account *a, struct store *store,
 	*ret = (struct place_result){0};
 	rc = place_all(&p, err);
 	free(p.failed);
+	free(p.gone);
 	return rc;
 }

@@ -21,11 +21,14 @@
 #include "account.h"
 #include "store.h"
 
+struct capture_config;
 struct err;
 
 struct place_config {
 	const char *bodies_dir; /* where received bodies lie, by hash */
 	int64_t late_ms;        /* -1: wait for ever */
+	/* Whose guard holds for what arrives, too. NULL: none does. */
+	const struct capture_config *capture;
 	/* May be NULL: called now and then with messages placed. */
 	void (*progress)(void *arg, const char *path, uint64_t done);
 	void *progress_arg;
@@ -42,6 +45,7 @@ struct place_result {
 	uint64_t mended;   /* damaged messages put right, or found so */
 	uint64_t damaged;  /* messages that are damaged still */
 	uint64_t spoilt;   /* received bodies that are so no more: removed */
+	uint64_t guarded;  /* expunges that wait for an operator */
 };
 
 /*

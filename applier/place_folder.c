@@ -160,19 +160,36 @@ static int gather_add(
 }
 
 /*
- * The file that is wanted lies here already under its number, left by another
- * message: moved away and back, say. It is taken over as it is.
+ * What lies here already as a message is wanted, left by another one: under
+ * its number, or under whichever if its expunge waits for an operator.
+ * Returns 0, or 1 when there is none.
+ */
+static int find_left(struct batch *b, const struct replica_message *m,
+	struct replica_message *ret, struct err *err)
+{
+	struct placing *p = b->p;
+	int rc = m->uid ? replica_message_leaving(p->replica, b->f.id, m->base,
+				  m->uid, &m->hash, &b->arena, ret, err)
+			: 1;
+
+	if (rc <= 0 || !p->result->guarded)
+		return rc;
+	rc = replica_message_leaving(
+		p->replica, b->f.id, m->base, 0, &m->hash, &b->arena, ret, err);
+	return rc != 0 ? rc : !place_waits(p, ret->id);
+}
+
+/*
+ * The file that is wanted lies here already: the mail was moved away and back,
+ * say, or restored. It is taken over as it is.
  */
 static int take_over(struct batch *b, const struct replica_message *m,
 	struct replica_message *ret, struct err *err)
 {
 	struct replica *r = b->p->replica;
 	struct replica_message old;
+	int rc = find_left(b, m, &old, err);
 
-	if (!m->uid)
-		return 0;
-	int rc = replica_message_leaving(
-		r, b->f.id, m->base, m->uid, &m->hash, &b->arena, &old, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	*ret = *m;
@@ -213,6 +230,8 @@ static int gather_row(
 	if (m->todo != 1)
 		return 0; /* settled since the sweep began */
 	if (m->dead) {
+		if (place_waits(b->p, m->id))
+			return 0;
 		/* It may be the only one here that has the body which a
 		   message not placed yet is made from. */
 		int awaited_from = m->p_folder == self
@@ -542,11 +561,12 @@ static int renumber_row(
 	const struct store_view *view = b->p->store->ops->txn_view(b->txn);
 	const struct store_message *seen = store_view_find(view, m->p_base);
 
-	if (!seen || m->dead)
+	if (!seen || (m->dead && !place_waits(b->p, m->id)))
 		return 0;
 	struct action *a = action_add(b, m);
 	a->done = true;
-	a->row.p_uid = m->uid && m->folder == b->f.id ? m->uid : b->next++;
+	bool numbered = m->uid && m->folder == b->f.id && !m->dead;
+	a->row.p_uid = numbered ? m->uid : b->next++;
 	a->row.p_extra = seen->extra ? keep(b, seen->extra) : "";
 	b->p->store->ops->txn_uid(
 		b->txn, seen->base, a->row.p_uid, a->row.p_extra);
@@ -648,6 +668,7 @@ static int record_one(struct batch *b, struct action *a, struct err *err)
 		a->row.p_folder = 0;
 		a->row.p_uid = 0;
 		p->result->changed++;
+		rc = place_guard_done(p, b->f.id, a->row.id, err);
 	} else if (a->add) {
 		if (a->row.p_folder) {
 			rc = replica_message_get(

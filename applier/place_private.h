@@ -7,6 +7,13 @@
 #include "err.h"
 #include "place.h"
 
+/* A message that was expunged, lies here still, and counts for the guard. */
+struct gone {
+	int64_t id, folder; /* rows */
+	int64_t ms;	    /* when it was expunged */
+	bool waits;	    /* for an operator */
+};
+
 struct placing {
 	struct account *account;
 	struct replica *replica;
@@ -21,10 +28,20 @@ struct placing {
 	 */
 	int64_t *failed;
 	size_t failed_count;
+	struct gone *gone; /* by id */
+	size_t gone_count;
 };
 
 void place_give_up(struct placing *p, int64_t folder);
 bool place_given_up(const struct placing *p, int64_t folder);
+
+/* guard.c: decide which expunges wait; anew each time. */
+int place_guard(struct placing *p, struct err *err);
+/* Does the expunge of a message wait? */
+bool place_waits(const struct placing *p, int64_t message);
+/* This expunge is placed now. In a transaction. */
+int place_guard_done(
+	struct placing *p, int64_t folder, int64_t message, struct err *err);
 
 /* tree.c: names: renames of placed folders, subscriptions, removals. */
 int place_names(struct placing *p, struct err *err);

@@ -229,36 +229,44 @@ static int unplace_row(
 	struct placing *p = arg;
 	struct replica_message row = *m;
 
+	int rc = place_guard_done(p, m->p_folder, m->id, err);
+
 	row.p_folder = 0;
 	row.p_uid = 0;
 	row.p_ino = 0;
-	return replica_message_place(p->replica, &row, true, err);
+	return rc < 0 ? rc : replica_message_place(p->replica, &row, true, err);
 }
 
-struct lives {
-	struct replica *replica;
-	bool any;
+struct removal {
+	struct placing *p;
+	bool stays; /* something is needed here still */
 };
 
-/* Moved away and still to be fetched from here, or made from what is here. */
-static int still_lives(
+/*
+ * Moved away and still to be fetched from here, or made from what is here, or
+ * not to be expunged yet.
+ */
+static int is_needed(
 	void *arg, const struct replica_message *m, struct err *err)
 {
-	struct lives *l = arg;
-	int rc = m->dead ? replica_hash_awaited(l->replica, &m->hash, err) : 1;
+	struct removal *removal = arg;
+	struct placing *p = removal->p;
+	int rc = m->dead && !place_waits(p, m->id)
+			 ? replica_hash_awaited(p->replica, &m->hash, err)
+			 : 1;
 
-	l->any |= rc > 0;
+	removal->stays |= rc > 0;
 	return rc < 0 ? rc : 0;
 }
 
 static int remove_folder(
 	struct placing *p, struct replica_folder *f, struct err *err)
 {
-	struct lives lives = {.replica = p->replica};
+	struct removal removal = {.p = p};
 	int rc = replica_placed_each(
-		p->replica, f->id, still_lives, &lives, err);
+		p->replica, f->id, is_needed, &removal, err);
 
-	if (rc < 0 || lives.any)
+	if (rc < 0 || removal.stays)
 		return rc;
 	/* Where the name alone is subscribed it comes again. */
 	rc = unsubscribe_name(p, f, err);

@@ -9,7 +9,9 @@
 
 #include "bundle.h"
 #include "err.h"
+#include "guarded.h"
 #include "program.h"
+#include "shell.h"
 
 #define LOCK_WAIT_MS 30000
 #define STRANGE_MAX 20	/* names that are told */
@@ -84,11 +86,11 @@ static bool account_ok(void *arg, const char *name)
 
 /* ---- looking ---- */
 
-static int look(struct round *r, size_t account, struct account *a,
-	struct store *store, struct capture_result *ret, struct err *err)
+static struct capture_config capture_for(const struct round *r, size_t account)
 {
 	const struct round_account *ra = &r->config->accounts[account];
-	struct capture_config capture = {
+
+	return (struct capture_config){
 		.claim = r->config->claim,
 		.guard_percent = ra->guard_percent,
 		.guard_least = ra->guard_least,
@@ -96,8 +98,6 @@ static int look(struct round *r, size_t account, struct account *a,
 		.guard_exempt_count = ra->guard_exempt_count,
 		.give_uids = true,
 	};
-
-	return capture_account(a, store, &capture, ret, err);
 }
 
 static void say_captured(struct round *r, const char *name,
@@ -137,7 +137,9 @@ static int settle(void *arg, struct account *a, struct err *err)
 		rc = r->config->open_store(
 			r->config->arg, a->name, &store, err);
 	if (store) {
-		rc = look(r, account, a, store, &captured, err);
+		struct capture_config capture = capture_for(r, account);
+
+		rc = capture_account(a, store, &capture, &captured, err);
 		store->ops->close(store);
 		say_captured(r, a->name, &captured);
 	}
@@ -462,13 +464,44 @@ static void say_placed(
 			name, (unsigned long long)placed->unplaced);
 }
 
+/* What the guard keeps from being expunged is told until it is accepted. */
+static int say_guarded(struct round *r, struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	AUTO_FREE char *account = shell_word(a->name);
+	struct guarded *list = NULL;
+	struct replica_folder f;
+	size_t count = 0;
+	int rc = guarded_list(a->replica, &arena, &list, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		if (!list[i].waiting || list[i].accepted)
+			continue;
+		rc = replica_folder_by_row(
+			a->replica, list[i].folder, &arena, &f, err);
+		if (rc != 0)
+			continue;
+		AUTO_FREE char *folder = shell_word(f.path);
+		say(r, true,
+			"account %s: folder %s: %llu expunges by peers wait, "
+			"the mail is kept (if they are meant: packetboat guard "
+			"accept %s %s)",
+			a->name, f.path, (unsigned long long)list[i].waiting,
+			account, folder);
+		r->code = exit_worse(r->code, EXIT_OPERATOR);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int place(struct round *r, size_t account, struct account *a,
 	struct store *store, struct err *err)
 {
 	const char *name = r->config->accounts[account].name;
+	struct capture_config capture = capture_for(r, account);
 	struct place_config config = {
 		.bodies_dir = r->receive.bodies_dir,
 		.late_ms = r->config->late_ms,
+		.capture = &capture,
 		.progress = r->config->progress,
 		.progress_arg = r->config->arg,
 	};
@@ -477,7 +510,7 @@ static int place(struct round *r, size_t account, struct account *a,
 
 	if (r->config->placing)
 		r->config->placing(r->config->arg, name);
-	int rc = look(r, account, a, store, &captured, err);
+	int rc = capture_account(a, store, &capture, &captured, err);
 	if (rc >= 0 || rc == ERR_BUSY)
 		rc = place_account(a, store, &config, &placed, err);
 	if (r->config->placing)
@@ -486,7 +519,8 @@ static int place(struct round *r, size_t account, struct account *a,
 		return rc;
 	say_captured(r, name, &captured);
 	say_placed(r, name, &placed);
-	return note_applied(a, &placed, err);
+	rc = say_guarded(r, a, err);
+	return rc < 0 ? rc : note_applied(a, &placed, err);
 }
 
 static int apply_account(struct round *r, size_t account, struct err *err)

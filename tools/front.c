@@ -63,7 +63,7 @@ static const struct command commands[] = {
 		command_logging, NULL},
 	{"off", "ACCOUNT [FOLDER]", "log no changes of it until it is on",
 		command_logging, NULL},
-	{"guard", "accept ACCOUNT FOLDER", "let a mass of expunges be logged",
+	{"guard", "accept ACCOUNT [FOLDER]", "let a mass of expunges through",
 		command_guard, NULL},
 	{"gap", "list [--json]|accept ACCOUNT FOLDER|ALL",
 		"what is missing or differs, until it is mended", command_gap,

@@ -17,6 +17,7 @@
 #include "begun.h"
 #include "err.h"
 #include "front.h"
+#include "guarded.h"
 #include "gap_json.h"
 #include "report.h"
 #include "segment.h"
@@ -83,11 +84,14 @@ static void needs_operator(struct status *s, const char *fmt, ...)
 /* ---- accounts ---- */
 
 static void add_folder(struct status *s, struct json_object *account,
-	const char *name, const struct replica_folder *f)
+	const char *name, const struct replica_folder *f,
+	const struct guarded *g)
 {
 	struct json_object *o;
+	bool waits = g->waiting && !g->accepted;
 
-	if (!f->off && !f->stopped[0] && !f->guard_count)
+	if (!waits &&
+		(f->dead || (!f->off && !f->stopped[0] && !f->guard_count)))
 		return; /* nothing to be said of it */
 	o = json_object_new_object();
 	add_text(o, "path", f->path);
@@ -115,7 +119,35 @@ static void add_folder(struct status *s, struct json_object *account,
 			name, f->path, f->guard_count, account_word,
 			folder_word);
 	}
+	if (waits) {
+		AUTO_FREE char *account_word = shell_word(name);
+		AUTO_FREE char *folder_word = shell_word(f->path);
+
+		add_number(o, "guarded_from_peers", g->waiting);
+		needs_operator(s,
+			"account %s: folder %s: %" PRIu64
+			" expunges by peers wait, the mail is kept (if they "
+			"are meant: packetboat guard accept %s %s)",
+			name, f->path, g->waiting, account_word, folder_word);
+	}
 	json_object_array_add(array(account, "folders"), o);
+}
+
+static int add_folders(struct status *s, struct json_object *o,
+	struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders = NULL;
+	struct guarded g;
+	size_t count = 0;
+	int rc = replica_folders(a->replica, &arena, &folders, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		rc = guarded_get(a->replica, folders[i].id, &g, err);
+		if (rc >= 0)
+			add_folder(s, o, a->name, &folders[i], &g);
+	}
+	return rc;
 }
 
 static int add_gaps(struct status *s, struct json_object *account,
@@ -195,8 +227,6 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder *folders = NULL;
-	size_t count = 0;
 	const char *stopped = "";
 	int rc = add_counts(s, o, a, err);
 
@@ -211,10 +241,7 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 			s, "account %s is stopped: %s", a->name, stopped);
 	}
 	if (rc >= 0)
-		rc = replica_folders(a->replica, &arena, &folders, &count, err);
-	for (size_t i = 0; rc >= 0 && i < count; i++)
-		if (!folders[i].dead)
-			add_folder(s, o, a->name, &folders[i]);
+		rc = add_folders(s, o, a, err);
 	return rc < 0 ? rc : add_gaps(s, o, a, err);
 }
 

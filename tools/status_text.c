@@ -84,6 +84,13 @@ static void print_folder(struct json_object *f)
 			number(f, "guarded") == 1 ? "s" : "");
 		between = "; ";
 	}
+	if (number(f, "guarded_from_peers")) {
+		printf("%s", between);
+		count(number(f, "guarded_from_peers"), "expunge");
+		printf(" by peers wait%s for the operator",
+			number(f, "guarded_from_peers") == 1 ? "s" : "");
+		between = "; ";
+	}
 	if (text(f, "stopped")[0])
 		printf("%sstopped: %s", between, text(f, "stopped"));
 	printf("\n");

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "err.h"
 #include "front.h"
+#include "guarded.h"
 #include "mutf7.h"
 #include "site.h"
 
@@ -41,23 +42,14 @@ static int decide_folder(struct account *a, const char *path,
 
 	if (rc < 0)
 		return rc;
-	if (what == GUARD_ACCEPT && !folder.guard_count)
-		return err_set(err, ERR_USAGE,
-			"account %s: folder %s: no expunges wait there",
-			a->name, path);
-	if (what == GUARD_ACCEPT)
-		folder.guard_ok = true;
-	else
-		folder.off = what == LOGGING_OFF;
+	folder.off = what == LOGGING_OFF;
 	folder.cookie_good = false; /* the next pass looks at it */
 	rc = what == LOGGING_ON && *folder.stopped
 		     ? capture_accept_folder(a, &folder, err)
 		     : replica_folder_place(a->replica, &folder, err);
 	if (rc == 0)
 		log_say(&f->log, LOG_LEVEL_INFO,
-			what == GUARD_ACCEPT ? "account %s: folder %s: the "
-					       "expunges will be logged"
-			: folder.off
+			folder.off
 				? "account %s: folder %s: logging is off"
 				: "account %s: folder %s: logging is on; what "
 				  "was missed is found by comparison",
@@ -87,6 +79,70 @@ static int decide_account(
 	return rc;
 }
 
+/* ---- guard accept ---- */
+
+static bool has_name(const struct replica_folder *f, const char *name)
+{
+	return !strcmp(f->path, name) ||
+	       (f->p_path && !strcmp(f->p_path, name));
+}
+
+/* Returns 1 if something waited there. */
+static int accept_folder(struct account *a, struct replica_folder *f,
+	struct front *front, struct err *err)
+{
+	bool here = f->guard_count > 0;
+	struct guarded g;
+	int rc = guarded_get(a->replica, f->id, &g, err);
+	bool come = g.waiting > 0;
+
+	if (rc < 0 || (!here && !come))
+		return rc;
+	f->guard_ok |= here;
+	f->cookie_good = false; /* the next pass looks at it */
+	g.accepted |= come;
+	rc = replica_folder_place(a->replica, f, err);
+	if (rc >= 0)
+		rc = guarded_set(a->replica, &g, err);
+	if (rc < 0)
+		return rc;
+	log_say(&front->log, LOG_LEVEL_INFO,
+		"account %s: folder %s: the expunges will be %s", a->name,
+		f->path,
+		!come  ? "logged"
+		: here ? "logged, and done"
+		       : "done");
+	return 1;
+}
+
+static int accept_all(struct account *a, const char *path, struct front *front,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders = NULL, named;
+	const char *coded = path ? mutf7_encode(&arena, path) : NULL;
+	size_t count = 0;
+	bool any = false;
+	int rc = replica_folders(a->replica, &arena, &folders, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		/* As people type it, or as it is on disk. */
+		if (path && !has_name(&folders[i], path) &&
+			!(coded && has_name(&folders[i], coded)))
+			continue;
+		rc = accept_folder(a, &folders[i], front, err);
+		any |= rc > 0;
+	}
+	/* There is no such folder, or nothing waits there. */
+	if (rc >= 0 && !any && path)
+		rc = find_folder(a, path, &arena, &named, err);
+	if (rc < 0 || any)
+		return rc < 0 ? rc : 0;
+	return err_set(err, ERR_USAGE, "account %s: %s%s%sno expunges wait%s",
+		a->name, path ? "folder " : "", path ? path : "",
+		path ? ": " : "", path ? " there" : "");
+}
+
 static int decide(struct site *s, const char *name, const char *path,
 	enum decision what, struct front *f, struct err *err)
 {
@@ -107,8 +163,9 @@ static int decide(struct site *s, const char *name, const char *path,
 	if (rc == 0)
 		rc = replica_begin(a.replica, err);
 	if (rc == 0)
-		rc = path ? decide_folder(&a, path, what, f, err)
-			  : decide_account(&a, what, f, err);
+		rc = what == GUARD_ACCEPT ? accept_all(&a, path, f, err)
+		     : path ? decide_folder(&a, path, what, f, err)
+			    : decide_account(&a, what, f, err);
 	if (rc == 0)
 		rc = replica_commit(a.replica, err);
 	replica_rollback(a.replica);
@@ -140,7 +197,7 @@ int command_logging(struct front *f, int argc, char **argv)
 
 int command_guard(struct front *f, int argc, char **argv)
 {
-	if (argc != 4 || strcmp(argv[1], "accept") != 0)
+	if (argc < 3 || argc > 4 || strcmp(argv[1], "accept") != 0)
 		return front_usage(f, argv[0]);
-	return run(f, argv[2], argv[3], GUARD_ACCEPT);
+	return run(f, argv[2], argc == 4 ? argv[3] : NULL, GUARD_ACCEPT);
 }

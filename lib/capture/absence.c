@@ -168,8 +168,7 @@ int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rc = replica_placed_each(p->replica, folder, count_row, &c, err);
-	bool mass = c.placed > p->config->guard_least &&
-		    c.absent * 100 > c.placed * p->config->guard_percent &&
+	bool mass = capture_is_mass(p->config, c.placed, c.absent) &&
 		    !capture_is_exempt(p->config, f.path);
 	if (rc >= 0 && mass && !f.guard_ok) {
 		p->result->guarded += c.absent;

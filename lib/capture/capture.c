@@ -19,6 +19,13 @@ bool capture_is_exempt(const struct capture_config *config, const char *path)
 	return false;
 }
 
+bool capture_is_mass(
+	const struct capture_config *config, uint64_t there, uint64_t gone)
+{
+	return there > config->guard_least &&
+	       gone * 100 > there * config->guard_percent;
+}
+
 struct change pass_change(
 	struct pass *p, enum change_kind kind, int64_t event_ms, uint64_t above)
 {

@@ -107,5 +107,9 @@ int capture_stay_home(struct journal *j, const struct replica_folder *f,
 
 /* Is a folder of this name exempt from the guard? Pure. */
 bool capture_is_exempt(const struct capture_config *config, const char *path);
+/* Are so many expunges of so many messages more than go without asking? Pure.
+ */
+bool capture_is_mass(
+	const struct capture_config *config, uint64_t there, uint64_t gone);
 
 #endif

@@ -187,6 +187,11 @@ static int merge_rows(
 		rc = sql_run(r, err,
 			"UPDATE message SET p_folder = ? WHERE p_folder = ?",
 			"ii", win, lose);
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"UPDATE OR REPLACE guarded SET folder = ?"
+			" WHERE folder = ?",
+			"ii", win, lose);
 	/* More is placed there than was when its files were read last. */
 	if (rc >= 0)
 		rc = sql_run(r, err,

@@ -192,7 +192,7 @@ int replica_message_leaving(struct replica *r, int64_t folder, const char *base,
 		sql(r, err,
 			MESSAGE_COLUMNS
 			"WHERE m.p_folder = ?1 AND m.p_base = ?2"
-			" AND m.p_uid = ?3 AND m.hash = ?4"
+			" AND (?3 = 0 OR m.p_uid = ?3) AND m.hash = ?4"
 			" AND (m.dead OR m.folder <> ?1) LIMIT 1",
 			"itib", folder, base, (int64_t)uid, hash->b,
 			sizeof(hash->b)),

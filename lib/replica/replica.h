@@ -253,8 +253,8 @@ int replica_message_unplaced(struct replica *r, int64_t folder,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);
 /*
- * What lies in a folder under this base and UID with this body, though its
- * message is dead or belongs elsewhere.
+ * What lies in a folder under this base and UID (0: whichever) with this body,
+ * though its message is dead or belongs elsewhere.
  */
 int replica_message_leaving(struct replica *r, int64_t folder,
 	const char *base, uint32_t uid, const struct hash *hash,

@@ -122,14 +122,44 @@ def bases(site):
 
 # ---- the cases ----
 
+def tidy_up(d):
+    """A user removes most of a folder."""
+    for number in range(80):
+        expunge(d.aurora, 'old%d' % number)
+
+
 @case('Expunges wait')
 def expunges_wait(d):
     for number in range(110):
         d.aurora.save('old%d' % number)
     d.exchange()
-    for number in range(80):
-        expunge(d.aurora, 'old%d' % number)
+    tidy_up(d)
     yield
+    yield
+    d.shore.run('sync', code=3)
+    d.shore.run('guard', 'accept', 'alice')
+    d.shore.run('sync')
+    assert len(bases(d.shore)) == 40
+
+
+@case('Expunges by peers wait')
+def expunges_by_peers_wait(d):
+    def unguarded():
+        tidy_up(d)
+        d.aurora.run('write', code=3)
+        d.aurora.run('guard', 'accept', 'alice', 'INBOX')
+        d.aurora.run('sync')
+
+    for number in range(110):
+        d.aurora.save('old%d' % number)
+    d.exchange()
+    unguarded()
+    yield
+    for number in range(80):
+        d.aurora.save('old%d' % number)
+    yield
+    assert len(bases(d.shore)) == 120
+    unguarded()
     yield
     assert len(bases(d.shore)) == 40
 

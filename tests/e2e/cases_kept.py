@@ -216,6 +216,57 @@ def _quota(case):
     both.clean()
 
 
+# A mass of expunges.
+
+MASS, MOST = 110, 80
+
+
+def guarded(case):
+    """A client expunges most of a folder: it waits at its site, then at the
+    other, whose clients have all of it until somebody says so there too."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Big')
+    for i in range(MASS):
+        imap.append(b'Big', mail_of(case, b'pb-mass-%d' % i))
+    both.join()
+    both.equal()
+    imap.select(b'Big')
+    kept = imap.uids()[MOST:]
+    imap.ok(b'STORE', b'1:%d' % MOST, b'+FLAGS', b'(\\Deleted)')
+    both.equal()
+    imap.ok(b'EXPUNGE')
+    both.from_site.run('write', ok=(3,))
+    both.from_site.run('guard', 'accept', USER, 'Big')
+    both.from_site.run('write')
+    imap.append(b'Big', mail_of(case, b'pb-mass-more'))
+    imap.ok(b'UID', b'STORE', b'%d' % kept[0], b'+FLAGS', b'(\\Flagged)')
+    compare.take(both.source, USER)
+    both.from_site.run('sync')
+    both.to_site.run('sync', ok=(3,))
+    both.to_site.run('status', ok=(3,))
+    there = both.target.imap(USER)
+    there.select(b'Big')
+    if len(there.uids()) != MASS + 1:
+        raise CaseError('%d messages at the target' % len(there.uids()))
+    flagged = there.ok(b'UID', b'SEARCH', b'FLAGGED').untagged
+    if b'%d' % kept[0] not in repr(flagged).encode():
+        raise CaseError('a flag waited too: %r' % flagged)
+    both.to_site.run('write')
+    both.no_echo()
+    user = RandomUser(both.source, USER, case.args.seed, avoid=(b'Big',))
+    case.users.append(user)
+    user.ops(case.args.ops)     # and all else goes on
+    compare.take(both.source, USER)
+    both.from_site.run('sync')
+    both.to_site.run('sync', ok=(3,))
+    both.to_site.run('guard', 'accept', USER, 'Big')
+    both.equal()
+    both.to_site.run('status')
+    both.clean()
+    both.check()
+
+
 # Accounts that fail.
 
 def failing(case):
@@ -293,4 +344,4 @@ def _empty_maildir(dovecot, user):
         os.chown(os.path.join(path, sub), *dovecot.owner(user))
 
 
-CASES = {case.__name__: case for case in (kept, failing)}
+CASES = {case.__name__: case for case in (kept, guarded, failing)}
