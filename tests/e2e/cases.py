@@ -2,12 +2,13 @@
 
 import glob
 import os
+import poplib
 import re
 import time
 
 import compare
 from compare import Watcher, differences, report
-from dovecot import Dovecot
+from dovecot import Dovecot, free_port
 from packetboat import Site, account_of, carry, pair
 from plainuser import PlainUser, plain_differences
 from randommail import random_mail
@@ -272,12 +273,39 @@ def unprivileged(case):
     both.check()
 
 
-UIDLIST_KEYS = ('Pold-uidl-1 O1', 'Pold-uidl-2 O2 Xkept', 'Gby-hand')
+# Order is not that of UIDs: what has none comes last.
+UIDLIST_KEYS = ('Pold-uidl-1 O2', 'Pold-uidl-2 O1 Xkept', 'Gby-hand')
+POP3 = """
+protocols = imap lmtp pop3
+service pop3-login {
+  inet_listener pop3 {
+    port = %d
+  }
+  inet_listener pop3s {
+    port = 0
+  }
+}
+"""
+
+
+def _pop3(port):
+    """[(UIDL, mail)] in the order in which a POP3 client is shown them."""
+    pop3 = poplib.POP3('127.0.0.1', port, timeout=20)
+    try:
+        pop3.user(USER)
+        pop3.pass_('pw')
+        return [(line.split()[1], b'\n'.join(pop3.retr(number + 1)[1]))
+                for number, line in enumerate(pop3.uidl()[1])]
+    finally:
+        pop3.quit()
 
 
 def uidlist_keys(case):
-    """POP3 UIDL and order, message GUIDs, unknown keys of the uidlist."""
-    both = Pair(case)
+    """POP3 UIDL and order, message GUIDs, unknown keys of the uidlist; and
+    what a POP3 client sees."""
+    ports = [free_port(), free_port()]
+    both = Pair(case, source={'extra': POP3 % ports[0]},
+                target={'extra': POP3 % ports[1]})
     imap = both.source.imap(USER)
     for number in range(len(UIDLIST_KEYS)):
         imap.append(b'INBOX', mail_of(case, b'pb-key-%d' % number))
@@ -295,6 +323,12 @@ def uidlist_keys(case):
     demand(_uidlist_differences(path, os.path.join(
         both.target.control_dir(USER), 'dovecot-uidlist')),
         'the uidlists differ')
+    shown = [_pop3(port) for port in ports]
+    if shown[0] != shown[1]:
+        raise CaseError('POP3 shows %r, then %r' % tuple(shown))
+    uidls = [uidl for uidl, _ in shown[1]]
+    if uidls[:2] != [b'old-uidl-2', b'old-uidl-1'] or len(uidls) != 3:
+        raise CaseError('POP3 shows %r' % uidls)
     both.clean()
 
 
