@@ -20,9 +20,9 @@
 #include "guarded.h"
 #include "gap_json.h"
 #include "report.h"
-#include "segment.h"
 #include "shell.h"
 #include "site.h"
+#include "status_lag.h"
 #include "status_links.h"
 #include "status_text.h"
 
@@ -197,41 +197,19 @@ static int add_counts(struct status *s, struct json_object *o,
 	return 0;
 }
 
-/* What users changed here of folders whose home is not here. */
-static int add_local(struct status *s, struct json_object *o, struct account *a,
-	struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_log *logs;
-	struct replica_folder f;
-	size_t count = 0;
-	uint64_t self = s->site.key.pub.origin, changes = 0;
-	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
-
-	for (size_t i = 0; rc >= 0 && i < count; i++) {
-		const struct log_id *log = &logs[i].known.log;
-
-		if (log->origin != self || id_is_account(&log->folder))
-			continue;
-		rc = replica_folder_by_fid(
-			a->replica, &log->folder, &arena, &f, err);
-		if (rc == 0 && f.authority.site != self)
-			changes += logs[i].known.lsn;
-	}
-	if (rc >= 0)
-		add_number(o, "local_changes", changes);
-	return rc < 0 ? rc : 0;
-}
-
 static int add_state(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	const char *stopped = "";
+	uint64_t local = 0;
 	int rc = add_counts(s, o, a, err);
 
 	if (rc == 0)
-		rc = add_local(s, o, a, err);
+		rc = status_local_changes(
+			a, s->site.key.pub.origin, &local, err);
+	if (rc >= 0)
+		add_number(o, "local_changes", local);
 	if (rc >= 0)
 		rc = replica_text_get(
 			a->replica, "stopped", &arena, &stopped, err);
@@ -247,115 +225,8 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 
 /* ---- peers ---- */
 
-/* When the change behind lsn was written; 0 where the log does not say. */
-static int64_t change_ms(
-	struct account *a, const struct replica_log *log, uint64_t lsn)
-{
-	AUTO_FREE char *dir = NULL;
-	struct log_end end = {
-		log->file_lsn, log->known.lsn, log->known.chain, log->size};
-	struct log_reader reader;
-	struct change_batch batch = {0};
-	struct frame frame = {0};
-	char hex[ID_HEX];
-	uint64_t stamp = 0;
-
-	id_hex(&log->known.log.folder, hex);
-	dir = mem_printf("%s/%s", a->log_dir, hex);
-	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
-		    &end, lsn + 1, NULL) < 0)
-		return 0;
-	while (!stamp && log_reader_next(&reader, &frame, NULL) > 0) {
-		struct change_context ctx = {
-			log->known.log, frame.first_lsn, frame.base_ms};
-
-		if (frame.kind == FRAME_CHANGES &&
-			change_decode(&ctx, frame.payload.data,
-				frame.payload.len, &batch, NULL) == 0)
-			for (size_t i = 0; i < batch.count && !stamp; i++)
-				if (batch.items[i].by.lsn > lsn)
-					stamp = batch.items[i].by.stamp;
-		change_batch_free(&batch);
-		batch = (struct change_batch){0};
-	}
-	frame_free(&frame);
-	log_reader_close(&reader);
-	return (int64_t)STAMP_MS(stamp);
-}
-
-struct lag {
-	uint64_t changes, unapplied; /* not known there; known, not placed */
-	uint64_t messages, bytes;    /* bodies among them */
-	uint64_t wanted;	     /* bodies the peer asks for again */
-	int64_t since_ms;	     /* of the oldest change not known */
-	uint64_t received, to_apply; /* its changes here; not placed yet */
-};
-
-/* Are changes of this log ours to send? Those of folders at home here. */
-static bool is_home(
-	struct status *s, struct account *a, const struct replica_log *log)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-
-	return id_is_account(&log->known.log.folder) ||
-	       (replica_folder_by_fid(a->replica, &log->known.log.folder,
-			&arena, &f, NULL) == 0 &&
-		       f.authority.site == s->site.key.pub.origin);
-}
-
-static int measure_own(struct status *s, struct account *a, uint64_t peer,
-	const struct replica_log *log, struct lag *lag, struct err *err)
-{
-	struct replica_ack ack;
-	uint64_t count = 0, bytes = 0;
-	int64_t since;
-	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
-
-	if (rc < 0 || !is_home(s, a, log))
-		return rc;
-	lag->unapplied += ack.durable - ack.applied;
-	if (ack.durable >= log->known.lsn)
-		return 0;
-	lag->changes += log->known.lsn - ack.durable;
-	rc = report_born_above(
-		a->replica, log->id, ack.durable, &count, &bytes, err);
-	lag->messages += count;
-	lag->bytes += bytes;
-	since = change_ms(a, log, ack.durable);
-	if (since && (!lag->since_ms || since < lag->since_ms))
-		lag->since_ms = since;
-	return rc;
-}
-
-static int measure(struct status *s, struct account *a, uint64_t peer,
-	struct lag *lag, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_log *logs = NULL;
-	struct replica_want *wants;
-	size_t count = 0, wanted = 0;
-	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
-
-	for (size_t i = 0; rc >= 0 && i < count; i++) {
-		const struct replica_log *log = &logs[i];
-
-		if (log->known.log.origin == s->site.key.pub.origin) {
-			rc = measure_own(s, a, peer, log, lag, err);
-		} else if (log->known.log.origin == peer) {
-			lag->received += log->known.lsn;
-			lag->to_apply += log->known.lsn - log->applied;
-		}
-	}
-	if (rc >= 0)
-		rc = replica_wants(
-			a->replica, peer, &arena, &wants, &wanted, err);
-	lag->wanted = wanted;
-	return rc < 0 ? rc : 0;
-}
-
 static void add_lag(struct status *s, struct json_object *peer,
-	const char *account, const struct lag *lag)
+	const char *account, const struct status_lag *lag)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -409,6 +280,8 @@ static struct json_object *new_peer(struct status *s, size_t i)
 	add_text(o, "name", p->name);
 	add_origin(o, s->site.peers[i].origin);
 	json_object_object_add(o, "oneway", json_object_new_boolean(p->oneway));
+	json_object_object_add(o, "sends",
+		json_object_new_boolean(p->changes != CHANGES_RECEIVE));
 	for (size_t k = 0; k < p->link_count; k++)
 		json_object_array_add(
 			array(o, "links"), new_link(s, i, &p->links[k]));
@@ -439,9 +312,12 @@ static int add_account(struct status *s, const char *name,
 		return rc;
 	rc = add_state(s, o, &a, err);
 	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++) {
-		struct lag lag = {0};
+		struct status_lag lag = {0};
 
-		rc = measure(s, &a, s->site.peers[i].origin, &lag, err);
+		rc = status_lag(&a, s->site.key.pub.origin,
+			s->site.peers[i].origin,
+			s->site.config.peers[i].changes != CHANGES_RECEIVE,
+			&lag, err);
 		if (rc >= 0)
 			add_lag(s, peers[i], name, &lag);
 	}

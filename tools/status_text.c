@@ -140,10 +140,12 @@ static void print_account(struct json_object *a)
 		print_folder(item(a, "folders", i));
 }
 
-static void print_lag(struct json_object *a)
+static void print_lag(struct json_object *a, bool sends)
 {
 	printf("    account %s: ", text(a, "name"));
-	if (number(a, "lag_changes")) {
+	if (!sends) {
+		printf("nothing is handed over (changes = \"receive\")");
+	} else if (number(a, "lag_changes")) {
 		printf("lacks ");
 		count(number(a, "lag_changes"), "change");
 		printf(" (");
@@ -207,7 +209,7 @@ static void print_peer(struct json_object *p)
 	for (size_t i = 0; i < length(p, "links"); i++)
 		print_link(item(p, "links", i));
 	for (size_t i = 0; i < length(p, "accounts"); i++)
-		print_lag(item(p, "accounts", i));
+		print_lag(item(p, "accounts", i), is_true(p, "sends"));
 }
 
 static void print_expelled(struct json_object *p)

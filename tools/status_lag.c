@@ -1,0 +1,186 @@
+#include "status_lag.h"
+
+#include "change.h"
+#include "err.h"
+#include "report.h"
+#include "segment.h"
+
+/* ---- changes that stay here ---- */
+
+/* Folders from elsewhere that were renamed, or (un)subscribed, here. */
+static int local_folders(
+	struct account *a, uint64_t self, uint64_t *changes, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	size_t count = 0;
+	int rc = replica_folders(a->replica, &arena, &folders, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct replica_folder *f = &folders[i];
+
+		if (f->dead || !f->authority.term || f->authority.site == self)
+			continue;
+		*changes += f->path_by.log.origin == self &&
+			    f->born_by.log.origin != self &&
+			    !id_equal(&f->fid, &ID_INBOX);
+		*changes += f->subscribed_by.log.origin == self;
+	}
+	return rc;
+}
+
+int status_local_changes(
+	struct account *a, uint64_t self, uint64_t *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	struct replica_folder f;
+	size_t count = 0;
+	uint64_t changes = 0;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct log_id *log = &logs[i].known.log;
+
+		if (log->origin != self || id_is_account(&log->folder))
+			continue;
+		rc = replica_folder_by_fid(
+			a->replica, &log->folder, &arena, &f, err);
+		if (rc == 0 && f.authority.site != self)
+			changes += logs[i].known.lsn;
+	}
+	if (rc >= 0)
+		rc = local_folders(a, self, &changes, err);
+	*ret = changes;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- what a peer lacks ---- */
+
+/* Is this site the folder's home? `unclaimed`: so is everybody of an INBOX
+   that nobody is the home of yet, as far as the folder itself goes. */
+static bool is_home(struct account *a, uint64_t self,
+	const struct id128 *folder, bool unclaimed)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+
+	if (id_is_account(folder))
+		return true;
+	if (replica_folder_by_fid(a->replica, folder, &arena, &f, NULL) != 0)
+		return false;
+	return f.authority.term ? f.authority.site == self : unclaimed;
+}
+
+/* What of a log, behind lsn, is to be handed over, and when the first of it
+   was written. */
+struct tail {
+	uint64_t lsn;
+	uint64_t changes;
+	int64_t since_ms;
+};
+
+/* Of the account log, `some`, what speaks of folders whose home is here. */
+static void count_tail(struct account *a, uint64_t self, bool some,
+	const struct change_batch *batch, struct tail *t)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct change *c = &batch->items[i];
+
+		if (c->by.lsn <= t->lsn)
+			continue;
+		if (some && !is_home(a, self, &c->folder, true))
+			continue;
+		if (!t->changes++)
+			t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
+	}
+}
+
+/* A folder's log is told by its first change; the account log is read to its
+   end. Without its segments all of it counts. */
+static void read_tail(struct account *a, uint64_t self,
+	const struct replica_log *log, struct tail *t)
+{
+	bool some = id_is_account(&log->known.log.folder);
+	struct log_end end = {
+		log->file_lsn, log->known.lsn, log->known.chain, log->size};
+	uint64_t all = log->known.lsn - t->lsn;
+	struct log_reader reader;
+	struct frame frame = {0};
+	char hex[ID_HEX];
+	int rc = 1;
+
+	id_hex(&log->known.log.folder, hex);
+	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
+	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
+		    &end, t->lsn + 1, NULL) < 0) {
+		t->changes = all;
+		return;
+	}
+	while ((some || !t->changes) &&
+		(rc = log_reader_next(&reader, &frame, NULL)) > 0) {
+		struct change_context ctx = {
+			log->known.log, frame.first_lsn, frame.base_ms};
+		struct change_batch batch = {0};
+
+		if (frame.kind == FRAME_CHANGES &&
+			change_decode(&ctx, frame.payload.data,
+				frame.payload.len, &batch, NULL) == 0)
+			count_tail(a, self, some, &batch, t);
+		change_batch_free(&batch);
+	}
+	if (!some || rc < 0)
+		t->changes = all;
+	frame_free(&frame);
+	log_reader_close(&reader);
+}
+
+static int measure_own(struct account *a, uint64_t self, uint64_t peer,
+	const struct replica_log *log, struct status_lag *lag, struct err *err)
+{
+	struct replica_ack ack;
+	uint64_t count = 0, bytes = 0;
+	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
+
+	if (rc < 0 || !is_home(a, self, &log->known.log.folder, false))
+		return rc;
+	lag->unapplied += ack.durable - ack.applied;
+	if (ack.durable >= log->known.lsn)
+		return 0;
+	struct tail tail = {.lsn = ack.durable};
+	read_tail(a, self, log, &tail);
+	lag->changes += tail.changes;
+	if (tail.since_ms && (!lag->since_ms || tail.since_ms < lag->since_ms))
+		lag->since_ms = tail.since_ms;
+	rc = report_born_above(
+		a->replica, log->id, ack.durable, &count, &bytes, err);
+	lag->messages += count;
+	lag->bytes += bytes;
+	return rc;
+}
+
+int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
+	struct status_lag *lag, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs = NULL;
+	struct replica_want *wants;
+	size_t count = 0, wanted = 0;
+	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		const struct replica_log *log = &logs[i];
+
+		if (log->known.log.origin == self && sends) {
+			rc = measure_own(a, self, peer, log, lag, err);
+		} else if (log->known.log.origin == peer) {
+			lag->received += log->known.lsn;
+			lag->to_apply += log->known.lsn - log->applied;
+		}
+	}
+	if (rc >= 0)
+		rc = replica_wants(
+			a->replica, peer, &arena, &wants, &wanted, err);
+	lag->wanted = wanted;
+	return rc < 0 ? rc : 0;
+}

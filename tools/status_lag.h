@@ -1,0 +1,34 @@
+/*
+ * status_lag: what a peer has not got of an account, and what stays here.
+ *
+ * Handed over are changes of folders whose home is this site, and of the
+ * account log what speaks of them. Other changes of users here stay for now:
+ * they are no lag of any peer. Nothing is locked and nothing is changed.
+ */
+#ifndef PB_STATUS_LAG_H
+#define PB_STATUS_LAG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "account.h"
+
+struct err;
+
+struct status_lag {
+	uint64_t changes, unapplied; /* not known there; known, not placed */
+	uint64_t messages, bytes;    /* bodies among them */
+	uint64_t wanted;	     /* bodies the peer asks for again */
+	int64_t since_ms;	     /* of the oldest change not known */
+	uint64_t received, to_apply; /* its changes here; not placed yet */
+};
+
+/* Of one peer, by its origin; sends: our changes are handed over to it. */
+int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
+	struct status_lag *ret, struct err *err);
+
+/* How much users changed here of folders whose home is not here. */
+int status_local_changes(
+	struct account *a, uint64_t self, uint64_t *ret, struct err *err);
+
+#endif
