@@ -4,8 +4,15 @@ _packetboat_peers() {
 	"$1" "${@:2}" config 2>/dev/null | sed -n 's/^peer "\(.*\)" {$/\1/p'
 }
 
+# Those that anything is known of; patterns of the configuration name none.
+_packetboat_accounts() {
+	"$1" "${@:2}" status 2>/dev/null |
+		sed -n 's/^  account \([^:]*\): .*/\1/p'
+}
+
 _packetboat() {
 	local cur=${COMP_WORDS[COMP_CWORD]} command= i
+	local previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local -a config=()
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -22,8 +29,7 @@ _packetboat() {
 			;;
 		esac
 	done
-	if [[ ${COMP_WORDS[COMP_CWORD - 1]} == -c ||
-		${COMP_WORDS[COMP_CWORD - 1]} == --output ]]; then
+	if [[ $previous == -c || $previous == --output ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
@@ -41,13 +47,14 @@ _packetboat() {
 		return
 		;;
 	write) words="--once --follow --help" ;;
-	scan) words="--deep --for --rate --help" ;;
-	ship) words="--once --follow --collect --hand-over --output --help
+	ship) words="--once --follow --output --help
+		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
+	resend) words="--dry-run --from --help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	sync) words="--help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	media)
-		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == media ]]; then
+		if [[ $previous == media ]]; then
 			words=init
 		else
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -56,19 +63,23 @@ _packetboat() {
 		;;
 	status) words="--json --help" ;;
 	doctor) words="-O --help" ;;
-	guard) words="accept --help" ;;
-	peer)
-		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == expel ]]; then
-			words=$(_packetboat_peers "${COMP_WORDS[0]}" \
-				"${config[@]}")
-		else
-			words="expel --help"
-		fi
+	scan) words="--deep --for --rate --help
+		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
+	on | off) words="--help
+		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
+	guard | gap | peer | account)
+		case $command-$previous in
+		guard-guard) words="accept --help" ;;
+		gap-gap) words="list accept --help" ;;
+		gap-list) words=--json ;;
+		peer-peer) words="expel --help" ;;
+		account-account) words="drop --help" ;;
+		peer-expel) words=$(_packetboat_peers "${COMP_WORDS[0]}" \
+			"${config[@]}") ;;
+		*-accept | *-drop) words=$(_packetboat_accounts \
+			"${COMP_WORDS[0]}" "${config[@]}") ;;
+		esac
 		;;
-	resend) words="--dry-run --from --help
-		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
-	account) words="drop --help" ;;
-	gap) words="list accept --json --help" ;;
 	*) words=--help ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
