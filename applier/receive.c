@@ -9,6 +9,7 @@
 #include "change.h"
 #include "damage.h"
 #include "err.h"
+#include "exchange.h"
 #include "journal.h"
 #include "stated.h"
 
@@ -96,7 +97,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 	if (rc < 0)
 		return rc;
 	log.known = s->to;
-	return replica_log_set(rep, &log, err);
+	rc = replica_log_set(rep, &log, err);
+	return rc < 0 ? rc : gap_filled(rep, log.id, s->to.lsn, err);
 }
 
 static int check_section(
@@ -236,6 +238,57 @@ static int take_words(struct receiving *r, struct account *a,
 	return rc;
 }
 
+/* Whose changes may come in rows: the peer's, those of peers whose changes are
+   taken, and our own, which come back. */
+static bool origin_ok(void *arg, uint64_t origin)
+{
+	const struct receiving *r = arg;
+
+	if (origin == r->config->self->pub.origin)
+		return true;
+	for (size_t i = 0; i < r->config->peer_count; i++)
+		if (r->config->peers[i].key.origin == origin)
+			return r->config->peers[i].takes_changes;
+	return false;
+}
+
+/* Comparisons of folders with this peer, and those that what it lost calls
+   for. */
+static int exchange(struct receiving *r, struct account *a,
+	const struct parcel_sections *sections, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct os *os = r->config->os;
+	struct exchange x = {
+		.replica = a->replica,
+		.peer = r->peer->key.origin,
+		.takes = r->peer->takes_changes,
+		.now_ms = os->ops->wall_ns(os) / 1000000,
+		.origin_ok = origin_ok,
+		.arg = r,
+	};
+	struct id128 *lacked;
+	size_t count = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
+		const struct parcel_section *s = &sections->items[i];
+
+		if (s->type >= PARCEL_COMPARE &&
+			!strcmp(s->compare.account, a->name))
+			rc = exchange_take(&x, s->type, &s->compare, err);
+	}
+	if (rc >= 0 && x.takes)
+		rc = gap_lacked(
+			a->replica, x.peer, &arena, &lacked, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = comparing_begin(
+			a->replica, x.peer, &lacked[i], COMPARING_EXACT, err);
+	r->result->changes += x.result.taken;
+	r->result->agreed += x.result.settled;
+	return rc < 0 ? rc : 0;
+}
+
 static int compare(struct receiving *r, struct replica *rep, struct err *err)
 {
 	struct os *os = r->config->os;
@@ -296,6 +349,8 @@ static int merge_account(struct receiving *r, const char *name,
 			}
 		}
 		rc = rc < 0 ? rc : take_words(r, &a, sections, err);
+		if (rc >= 0)
+			rc = exchange(r, &a, sections, err);
 		if (rc >= 0)
 			rc = capture_merge_names(&j, err);
 		if (rc >= 0)

@@ -6,6 +6,7 @@
 #include "cargo.h"
 #include "damage.h"
 #include "err.h"
+#include "exchange.h"
 #include "stating.h"
 
 /* ---- from where ---- */
@@ -295,6 +296,41 @@ static int state_folders(struct packing *p, struct err *err)
 	return stating_add(&s, err);
 }
 
+/* ---- comparisons ---- */
+
+static int add_compare(void *arg, enum parcel_section_type type,
+	const struct parcel_compare *c, struct err *err)
+{
+	return lading_compare(arg, type, c, err);
+}
+
+/*
+ * What got no answer is asked again, unless it may still lie on the medium; and
+ * nothing while the inbox holds what may be the answer.
+ */
+static int compare_folders(struct packing *p, struct err *err)
+{
+	struct os *os = p->config->os;
+	struct exchange x = {
+		.replica = p->account.replica,
+		.peer = p->config->peer->origin,
+		.gives = p->config->send_changes,
+		.now_ms = os->ops->wall_ns(os) / 1000000,
+	};
+	bool again = true;
+
+	if (p->config->unread)
+		return 0;
+	for (size_t i = 0; p->lying && i < p->lying->count; i++)
+		if (p->lying->items[i].sender == p->config->self->pub.origin)
+			again = false;
+	int rc = exchange_pack(
+		&x, p->account.name, again, add_compare, p->lading, err);
+	if (rc > 0)
+		lading_compared(p->lading, p->index);
+	return rc < 0 ? rc : 0;
+}
+
 static int pack_account(struct lading *l, const struct handover_config *config,
 	size_t index, const struct id128 *medium,
 	const struct carrier_list *lying, struct handover_result *result,
@@ -330,6 +366,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 	}
 	if (rc >= 0 && config->send_changes)
 		rc = state_folders(&p, err);
+	if (rc >= 0)
+		rc = compare_folders(&p, err);
 	account_close(&p.account);
 	arena_free(&p.arena);
 	return rc;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparing.h"
 #include "err.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
@@ -155,6 +156,28 @@ int lading_statement(
 	changes_last = changes_last && l->section_count > 1;
 	parcel_add_statement(&l->sections, changes_last ? &before : NULL, s);
 	return 0;
+}
+
+int lading_compare(struct lading *l, enum parcel_section_type type,
+	const struct parcel_compare *c, struct err *err)
+{
+	/* Of runs and logs, the most that each can take. */
+	size_t len = c->len + c->key_count * 8 + c->uid_count * 10 + 1024;
+
+	for (size_t i = 0; i < c->dead_count; i++)
+		len += 48 + c->dead[i].count * 20;
+	int rc = room_for(l, len, err);
+	if (rc >= 0)
+		parcel_add_compare(
+			&l->sections, l->config->self->pub.origin, type, c);
+	return rc;
+}
+
+void lading_compared(struct lading *l, size_t account)
+{
+	l->compared = mem_grow(
+		l->compared, l->compared_count + 1, sizeof(*l->compared));
+	l->compared[l->compared_count++] = account;
 }
 
 static size_t slot_of(const struct lading *l, const struct hash *hash)
@@ -335,6 +358,14 @@ static int record_told(struct lading *l, struct replica *r,
 	return rc < 0 ? rc : replica_meta_set(r, answered, t->heard, err);
 }
 
+static bool has_compared(const struct lading *l, size_t account)
+{
+	for (size_t i = 0; i < l->compared_count; i++)
+		if (l->compared[i] == account)
+			return true;
+	return false;
+}
+
 static int record_account(struct lading *l, size_t index,
 	const struct id128 *medium, struct err *err)
 {
@@ -358,6 +389,10 @@ static int record_account(struct lading *l, size_t index,
 			rc = replica_sent_body(a.replica,
 				l->config->peer->origin, l->config->link,
 				medium, l->sequence, &l->bodies[i].hash, err);
+	if (rc >= 0 && has_compared(l, index))
+		rc = comparing_sent(a.replica, l->config->peer->origin,
+			l->config->os->ops->wall_ns(l->config->os) / 1000000,
+			err);
 	if (rc >= 0)
 		rc = replica_commit(a.replica, err);
 	account_close(&a);
@@ -369,7 +404,7 @@ int lading_record(struct lading *l, const struct id128 *medium, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; i < l->config->account_count && rc >= 0; i++) {
-		bool any = false;
+		bool any = has_compared(l, i);
 
 		for (size_t k = 0; k < l->log_count && !any; k++)
 			any = l->logs[k].account == i;
@@ -393,6 +428,7 @@ void lading_end(struct lading *l)
 	free(l->bodies);
 	free(l->slots);
 	free(l->logs);
+	free(l->compared);
 	free(l->told);
 	*l = (struct lading){.fd = -1};
 }

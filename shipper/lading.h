@@ -57,6 +57,8 @@ struct lading {
 	/* What may be written, if known; what was, about. */
 	bool bounded;
 	uint64_t room, written;
+	size_t *compared; /* accounts with comparisons in the bundle */
+	size_t compared_count;
 	bool putting, failed;
 };
 
@@ -70,6 +72,11 @@ int lading_changes(
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err);
 int lading_statement(
 	struct lading *l, const struct parcel_statement *s, struct err *err);
+/* A section of a comparison. */
+int lading_compare(struct lading *l, enum parcel_section_type type,
+	const struct parcel_compare *c, struct err *err);
+/* Note that what is due of an account's comparisons is in the bundle. */
+void lading_compared(struct lading *l, size_t account);
 /* Note a body once. Returns 1 if it was noted already. */
 int lading_want(struct lading *l, size_t account, const struct hash *hash,
 	uint64_t size, uint64_t offset);

@@ -120,14 +120,13 @@ static int eldest_birth(struct replica *r, int64_t message,
 	return rc < 0 ? rc : any;
 }
 
-/* Was no other dot of the message born before c? 1 or 0. */
-static int is_eldest(struct replica *r, int64_t message, const struct change *c,
+int birth_is_first(struct replica *r, int64_t message, const struct change *c,
 	struct err *err)
 {
 	struct write_id by;
 	int rc = eldest_birth(r, message, &by, err);
 
-	return rc <= 0 ? rc < 0 ? rc : 1 : write_id_cmp(&c->by, &by) < 0;
+	return rc <= 0 ? rc < 0 ? rc : 1 : write_id_cmp(&c->by, &by) <= 0;
 }
 
 /*
@@ -382,7 +381,7 @@ static int add_twin(struct replica *r, const struct change *c, int64_t by_log,
 	int64_t folder, const struct dot_row *row, int64_t twin,
 	struct err *err)
 {
-	int eldest = is_eldest(r, twin, c, err);
+	int eldest = birth_is_first(r, twin, c, err);
 	int rc = eldest;
 
 	if (rc < 0 || (rc = tally_message(r, twin, -1, err)) < 0 ||
@@ -413,7 +412,7 @@ static int late_birth(struct replica *r, const struct change *c, int64_t by_log,
 	int64_t folder, const struct dot_row *row, struct err *err)
 {
 	int64_t twin;
-	int eldest = is_eldest(r, row->message, c, err);
+	int eldest = birth_is_first(r, row->message, c, err);
 	int rc = eldest;
 
 	if (rc >= 0)

@@ -10,8 +10,12 @@
 int message_insert(struct replica *r, const struct change *c, int64_t by_log,
 	int64_t folder, int64_t *ret, struct err *err);
 /* A dot that a MOVE named before its birth was met. */
-int named_dot_insert(struct replica *r, const struct dot_row *row,
-	uint64_t lsn, int64_t message, struct err *err);
+int named_dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,
+	int64_t message, struct err *err);
+
+/* Was no dot of the message born before c? 1 or 0. */
+int birth_is_first(struct replica *r, int64_t message, const struct change *c,
+	struct err *err);
 
 /* What of a message's row is not told by its dots. */
 struct placed_registers {

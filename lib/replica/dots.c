@@ -5,6 +5,7 @@
  * when the dot's log is known past it (then it is dead). A UID for a folder
  * where the message does not lie yet is parked until it is moved.
  */
+#include "gaps.h"
 #include "registers.h"
 #include "wire.h"
 
@@ -42,7 +43,11 @@ int dot_is_past(struct replica *r, const struct dot *dot,
 		return rc;
 	bool past = (uint64_t)sqlite3_column_int64(st, 0) >= dot->lsn;
 	sqlite3_reset(st);
-	return past;
+	if (!past)
+		return 0;
+	/* What was lost was not met, however far the log is known. */
+	rc = gap_holds(r, row->log, dot->lsn, err);
+	return rc < 0 ? rc : !rc;
 }
 
 int dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,

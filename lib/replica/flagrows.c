@@ -138,6 +138,25 @@ int flags_rebase(struct replica *r, int64_t message,
 	return rc < 0 ? rc : flags_store(r, message, &f, err);
 }
 
+int flags_settle(struct replica *r, int64_t message, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct flag_set now, f;
+	int rc = flags_load(r, message, &arena, &now, err);
+
+	if (rc <= 0)
+		return rc;
+	f = now;
+	rc = overlay(r, message, true, false, &arena, &f, err);
+	if (rc < 0 || (strcmp(f.letters, now.letters) == 0 &&
+			      strcmp(f.keywords, now.keywords) == 0))
+		return rc;
+	rc = tally_message(r, message, -1, err);
+	if (rc >= 0)
+		rc = flags_store(r, message, &f, err);
+	return rc < 0 ? rc : tally_message(r, message, 1, err);
+}
+
 static int write_set(struct replica *r, int64_t message, const struct change *c,
 	int64_t by_log, bool value, struct arena *arena, struct flag_set *f,
 	bool *changed, struct err *err)

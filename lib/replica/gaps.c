@@ -8,10 +8,17 @@
 int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
 	uint64_t last, const char *reason, int64_t since_ms, struct err *err)
 {
-	int64_t row = log_row(r, log, true, err);
+	struct replica_log known;
+	int rc = replica_log_get(r, log, true, &known, err);
+	int64_t row = known.id;
 
-	if (row < 0)
-		return (int)row;
+	if (rc < 0)
+		return rc;
+	/* What we know of a peer's log is not lost to us. */
+	if (log->origin != r->origin && first <= known.known.lsn)
+		first = known.known.lsn + 1;
+	if (first > last)
+		return 0;
 	return sql_run(r, err,
 		"INSERT INTO gap(kind, folder, log, first, last, reason,"
 		" since_ms) VALUES(?, ?, ?, ?, ?, ?, ?)"
@@ -105,6 +112,111 @@ int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 		"  JOIN alias b ON b.folder = a.folder WHERE a.fid = ?3))",
 		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
 		sizeof(folder->b));
+}
+
+int gap_filled(struct replica *r, int64_t log, uint64_t upto, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"DELETE FROM gap WHERE kind = ? AND log = ? AND last <= ?",
+		"iii", (int64_t)GAP_LOST, log, (int64_t)upto);
+
+	return rc < 0 ? rc
+		      : sql_run(r, err,
+				"UPDATE gap SET first = ?3 + 1 WHERE kind = ?1"
+				" AND log = ?2 AND first <= ?3",
+				"iii", (int64_t)GAP_LOST, log, (int64_t)upto);
+}
+
+int gap_holds(struct replica *r, int64_t log, uint64_t lsn, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM gap g JOIN log l ON l.id = g.log"
+		" WHERE g.kind = ?1 AND g.log = ?2 AND l.origin <> ?3"
+		" AND ?4 BETWEEN g.first AND g.last LIMIT 1",
+		"iiii", (int64_t)GAP_LOST, log, (int64_t)r->origin,
+		(int64_t)lsn);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
+int gap_made_good(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err)
+{
+	return sql_run(r, err,
+		"DELETE FROM gap WHERE kind = ?1 AND folder IN"
+		" (SELECT b.fid FROM alias a JOIN alias b"
+		"  ON b.folder = a.folder WHERE a.fid = ?3)"
+		" AND log IN (SELECT id FROM log WHERE origin = ?2)",
+		"iib", (int64_t)GAP_LOST, (int64_t)peer, folder->b,
+		sizeof(folder->b));
+}
+
+int gap_is_told(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM gap WHERE kind = ?1 AND peer = ?2"
+		" AND accepted = 0 AND folder IN"
+		" (SELECT b.fid FROM alias a JOIN alias b"
+		"  ON b.folder = a.folder WHERE a.fid = ?3) LIMIT 1",
+		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+		sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
+int gap_counts(struct replica *r, uint64_t peer, const struct id128 *folder,
+	uint64_t *ret_ours, uint64_t *ret_theirs, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT messages, their_messages FROM gap WHERE kind = ?"
+		" AND peer = ? AND folder = ?",
+		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+		sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc <= 0)
+		return rc;
+	*ret_ours = (uint64_t)sqlite3_column_int64(st, 0);
+	*ret_theirs = (uint64_t)sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 1;
+}
+
+int gap_in_doubt(struct replica *r, const struct id128 *folder, struct err *err)
+{
+	return gap_is_told(r, 0, folder, err);
+}
+
+int gap_lacked(struct replica *r, uint64_t peer, struct arena *arena,
+	struct id128 **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT DISTINCT g.folder, (SELECT count(*) FROM gap) FROM gap "
+		"g"
+		" JOIN log l ON l.id = g.log WHERE g.kind = ? AND l.origin = ?"
+		" AND g.folder <> zeroblob(16) AND g.accepted = 0"
+		" AND l.lsn < g.last",
+		"ii", (int64_t)GAP_LOST, (int64_t)peer);
+	size_t count = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	*ret = NULL;
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
+		if (!*ret)
+			*ret = arena_alloc(
+				arena, (size_t)sqlite3_column_int64(st, 1) *
+					       sizeof(**ret));
+		sql_blob(st, 0, (*ret)[count++].b, sizeof(**ret));
+	}
+	*ret_count = count;
+	return rc;
 }
 
 int gap_accept(struct replica *r, const struct gap *gap, struct err *err)

@@ -11,12 +11,12 @@
  *            else than its registers say, at the same vector (stated.h). Open
  *            until they are found equal. An open one is what a comparison of
  *            the folder starts from.
- *   damaged  mails of a folder whose files are not the mail any more (damage.h).
- *            Open until their bodies were put back.
- * An operator may accept a gap: then it is not told any more. An accepted
- * difference stays so only as long as it is the same one: digests are sums, so
- * what both sites change of other messages leaves it as it was. A change of the
- * very message that differs makes it another one.
+ *   damaged  mails of a folder whose files are not the mail any more
+ * (damage.h). Open until their bodies were put back. An operator may accept a
+ * gap: then it is not told any more. An accepted difference stays so only as
+ * long as it is the same one: digests are sums, so what both sites change of
+ * other messages leaves it as it was. A change of the very message that differs
+ * makes it another one.
  *
  * Everything that makes, tells or settles a gap goes through here.
  */
@@ -81,9 +81,34 @@ int gap_differs(struct replica *r, uint64_t peer, const struct id128 *folder,
 int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err);
 
+/* A log (its row) is known up to an lsn: what was lost below it came another
+   way. In a transaction. */
+int gap_filled(struct replica *r, int64_t log, uint64_t upto, struct err *err);
+/* Is this lsn of a peer's log (its row) among those that were lost, and not
+   made good since? 1 or 0. */
+int gap_holds(struct replica *r, int64_t log, uint64_t lsn, struct err *err);
+/* All of a folder is as a peer has it: what of the peer's own logs of it was
+   lost is here. In a transaction. */
+int gap_made_good(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err);
+/* Is a folder known to differ from what a peer said, and not accepted so? 1 or
+   0. */
+int gap_is_told(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err);
+/* How many messages a folder had, here and there, when it was found to differ:
+   returns 1; or 0. */
+int gap_counts(struct replica *r, uint64_t peer, const struct id128 *folder,
+	uint64_t *ret_ours, uint64_t *ret_theirs, struct err *err);
+/* Does this state differ from itself in a folder? 1 or 0. */
+int gap_in_doubt(
+	struct replica *r, const struct id128 *folder, struct err *err);
+/* Folders of which lsns of a peer's own logs are lost, and lacked here. */
+int gap_lacked(struct replica *r, uint64_t peer, struct arena *arena,
+	struct id128 **ret, size_t *ret_count, struct err *err);
+
 /*
- * Open gaps that nobody accepted, oldest first, damaged mails last. peers: origins of those that
- * get changes from here. Array and strings in the arena.
+ * Open gaps that nobody accepted, oldest first, damaged mails last. peers:
+ * origins of those that get changes from here. Array and strings in the arena.
  */
 int gap_list(struct replica *r, const uint64_t *peers, size_t peer_count,
 	struct arena *arena, struct gap **ret, size_t *ret_count,

@@ -59,10 +59,36 @@ static int keep(struct replica *r, int64_t folder, const struct kept *was,
 		"ibi", (int64_t)is->messages, is->digest, sizeof(is->digest),
 		folder);
 
+	/* What differs from peers is the same as before. */
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"UPDATE gap SET messages = ?, digest = ?"
+			" WHERE kind = ? AND folder = ? AND peer <> 0",
+			"iiib", (int64_t)ours.messages, (int64_t)ours.digest,
+			(int64_t)GAP_DIFFERS, is->fid.b, sizeof(is->fid.b));
 	if (rc >= 0)
 		rc = gap_differs(r, 0, &is->fid, &ours, &theirs, MISCOUNTED,
 			now_ms, err);
 	return rc < 0 ? rc : 0;
+}
+
+int stated_check(struct replica *r, int64_t folder, uint64_t messages,
+	const uint8_t digest[16], int64_t now_ms, struct err *err)
+{
+	struct kept was, is;
+	int rc = tally_flush(r, err);
+
+	if (rc >= 0)
+		rc = read_kept(r, folder, &was, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	is = was;
+	is.messages = messages;
+	memcpy(is.digest, digest, sizeof(is.digest));
+	if (equal(&was, &is))
+		return 0;
+	rc = keep(r, folder, &was, &is, now_ms, err);
+	return rc < 0 ? rc : 1;
 }
 
 /* Unless the folder changed since they were counted. Returns 1 if it did. */

@@ -87,7 +87,8 @@ struct dot_row {
 };
 int dot_find(struct replica *r, const struct dot *dot, struct dot_row *ret,
 	struct err *err);
-/* An unmet dot at or below its log's known position is dead. 1 or 0. */
+/* An unmet dot at or below its log's known position is dead, unless it was
+   lost. 1 or 0. */
 int dot_is_past(struct replica *r, const struct dot *dot,
 	const struct dot_row *row, struct err *err);
 int dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,
@@ -137,6 +138,8 @@ int flags_join(struct replica *r, int64_t x, int64_t y, struct err *err);
 /* Of the message's flags as they are: those that no change wrote. */
 int flags_born(struct replica *r, int64_t message, const struct flag_set *now,
 	struct arena *arena, struct flag_set *ret, struct err *err);
+/* The message's own row says what its flags' rows say. */
+int flags_settle(struct replica *r, int64_t message, struct err *err);
 /* Born with these flags: those that no change wrote are so. */
 int flags_rebase(struct replica *r, int64_t message,
 	const struct flag_set *born, struct err *err);

@@ -164,7 +164,7 @@ int logs_load(struct replica *r, struct err *err)
 	r->log_count = 0;
 	while ((rc = sql_step(r, st, err)) > 0) {
 		r->logs = mem_grow(r->logs, r->log_count + 1, sizeof(*r->logs));
-		struct known_log *k = &r->logs[r->log_count++];
+		struct log_row *k = &r->logs[r->log_count++];
 
 		k->id = sqlite3_column_int64(st, 0);
 		k->log.origin = (uint64_t)sqlite3_column_int64(st, 1);
@@ -191,7 +191,7 @@ int64_t log_row(
 		return rc;
 	r->logs = mem_grow(r->logs, r->log_count + 1, sizeof(*r->logs));
 	r->logs[r->log_count++] =
-		(struct known_log){sqlite3_last_insert_rowid(r->db), *id};
+		(struct log_row){sqlite3_last_insert_rowid(r->db), *id};
 	return r->logs[r->log_count - 1].id;
 }
 

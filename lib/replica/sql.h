@@ -13,7 +13,7 @@ struct sql_cached {
 	sqlite3_stmt *stmt;
 };
 
-struct known_log {
+struct log_row {
 	int64_t id;
 	struct log_id log;
 };
@@ -30,7 +30,7 @@ struct replica {
 	bool reading; /* reading_begin */
 	struct sql_cached *cached;
 	size_t cached_count;
-	struct known_log *logs; /* rows of table log, by id */
+	struct log_row *logs; /* rows of table log, by id */
 	size_t log_count;
 	struct tally *tallies;  /* message counts and digests to be written */
 	size_t tally_count;
@@ -73,6 +73,12 @@ int logs_load(struct replica *r, struct err *err);
 int tally_message(struct replica *r, int64_t message, int sign,
 	struct err *err);
 int tally_flush(struct replica *r, struct err *err);
+/* What a living message adds to its folder's digest. Returns 1; 0: it is none.
+ */
+int tally_value(struct replica *r, int64_t message, int64_t *ret_folder,
+	uint8_t ret[16], struct err *err);
+/* Add a value to a sum of them; a sum begins with zeros. */
+void tally_sum(uint8_t sum[16], const uint8_t value[16]);
 /*
  * Count and digest of a folder (its row) from its registers, step by step: of
  * use only if nobody changed the folder meanwhile.

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "comparing.h"
 #include "hash.h"
 #include "sql.h"
 #include "wire.h"
@@ -175,14 +176,14 @@ static int read_words(struct replica *r, uint64_t vector, struct arena *arena,
 static int note_agreed(struct replica *r, const struct word *w, int64_t now_ms,
 	struct err *err)
 {
-	int rc = gap_agrees(r, w->peer, &w->said.folder, err);
+	int rc = comparing_agreed(r, w->peer, &w->said.folder, err);
 
 	if (rc < 0)
 		return rc;
 	return sql_run(r, err,
-		"UPDATE stated SET agreed_ms = ?, owed = 0"
+		"UPDATE stated SET agreed_ms = ?, owed = iif(owed = ?, owed, 0)"
 		" WHERE peer = ? AND folder = ?",
-		"iib", now_ms, (int64_t)w->peer, w->said.folder.b,
+		"iiib", now_ms, (int64_t)STATED_ALONE, (int64_t)w->peer, w->said.folder.b,
 		sizeof(w->said.folder.b));
 }
 
@@ -206,6 +207,9 @@ static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,
 	rc = gap_differs(r, w->peer, &w->said.folder, &ours, &w->said.sums,
 		DIFFERS, now_ms, err);
 	ret->differing += rc > 0;
+	if (rc >= 0 && (rc = gap_is_told(r, w->peer, &w->said.folder, err)) > 0)
+		rc = comparing_begin(
+			r, w->peer, &w->said.folder, COMPARING_EXACT, err);
 	return rc;
 }
 

@@ -28,7 +28,9 @@ struct stated {
 enum stated_owed {
 	STATED_NOTHING = 0,
 	STATED_ALONG = 1, /* with the next parcel that goes there */
-	STATED_ALONE = 2  /* in one of its own, if there is no other */
+	STATED_ALONE = 2  /* in one of its own, if there is no other; and though
+			     the two were found equal: its view of ours may
+			     be another */
 };
 
 /* Our vector, and all folders that have a log, by id, as of one moment. */
@@ -50,8 +52,13 @@ int stated_hear(struct replica *r, uint64_t peer, uint64_t vector,
  * Returns 0, 1 if they differed. Errors: ERR_BUSY: the folder did not stand
  * still.
  */
-int stated_recount(struct replica *r, int64_t folder, int64_t now_ms,
-	struct err *err);
+int stated_recount(
+	struct replica *r, int64_t folder, int64_t now_ms, struct err *err);
+
+/* The same with sums that were made in this transaction. Returns 1 if they
+   differed. */
+int stated_check(struct replica *r, int64_t folder, uint64_t messages,
+	const uint8_t digest[16], int64_t now_ms, struct err *err);
 
 struct stated_result {
 	uint64_t agreed;    /* folders of peers found equal */
@@ -59,8 +66,8 @@ struct stated_result {
 };
 /* Compare all that was stated for the vector we know now, in a transaction:
    gaps are opened and settled. */
-int stated_compare(struct replica *r, int64_t now_ms,
-	struct stated_result *ret, struct err *err);
+int stated_compare(struct replica *r, int64_t now_ms, struct stated_result *ret,
+	struct err *err);
 
 /* Owe a peer a statement of a folder. In a transaction. */
 int stated_owe(struct replica *r, uint64_t peer, const struct id128 *folder,

@@ -73,9 +73,8 @@ static int add_rows(struct replica *r, sqlite3_stmt *st, bool named,
 	return rc;
 }
 
-/* Returns 1, the folder and the value of a living message; 0: it is none. */
-static int value_of(struct replica *r, int64_t message, int64_t *ret_folder,
-	unsigned __int128 *ret, struct err *err)
+int tally_value(struct replica *r, int64_t message, int64_t *ret_folder,
+	uint8_t ret[16], struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	sqlite3_stmt *st = sql(r, err,
@@ -123,12 +122,36 @@ static int value_of(struct replica *r, int64_t message, int64_t *ret_folder,
 			true, &b, err);
 	if (rc < 0)
 		return rc;
-	uint8_t sum[16];
-	hash_long(sum, sizeof(sum), b.data, b.len, NULL, 0);
-	struct wire w = wire_over(sum, sizeof(sum));
-	uint64_t low = wire_u64(&w), high = wire_u64(&w);
-	*ret = ((unsigned __int128)high << 64) | low;
+	hash_long(ret, 16, b.data, b.len, NULL, 0);
 	return 1;
+}
+
+static unsigned __int128 number_of(const uint8_t value[16])
+{
+	struct wire w = wire_over(value, 16);
+	uint64_t low = wire_u64(&w), high = wire_u64(&w);
+
+	return ((unsigned __int128)high << 64) | low;
+}
+
+/* The same as a number. */
+static int value_of(struct replica *r, int64_t message, int64_t *ret_folder,
+	unsigned __int128 *ret, struct err *err)
+{
+	uint8_t value[16];
+	int rc = tally_value(r, message, ret_folder, value, err);
+
+	if (rc > 0)
+		*ret = number_of(value);
+	return rc;
+}
+
+void tally_sum(uint8_t sum[16], const uint8_t value[16])
+{
+	unsigned __int128 total = number_of(sum) + number_of(value);
+
+	for (size_t i = 0; i < 16; i++)
+		sum[i] = (uint8_t)(total >> (8 * i));
 }
 
 static void add_value(struct tally *t, unsigned __int128 value, int sign)

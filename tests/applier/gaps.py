@@ -72,37 +72,49 @@ def sites_that_are_equal_have_no_gap(sites):
     assert rows == '3\t1\t0\n', rows
 
 
-@check
-def a_wrong_register_is_told_until_the_two_are_equal(sites):
-    a, b = mailed(sites)
-    state_sql(b, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm1'")
-    rename(a, 'm1', 'S')
+def told_and_mended(a, b, base, what):
+    """What rots at b is told with the next change of it there, and mended by
+    the next exchange."""
+    state_sql(b, "UPDATE message SET %s WHERE base = '%s'" % (what, base))
+    rename(a, base, 'S')
     a.run('sync')
     b.run('sync', code=3)
     assert 'differs from what a peer holds that knows the same' in b.said
-    [gap] = gaps(b, 1)
-    assert gap['kind'] == 'differs' and gap['folder'] == 'INBOX'
-    assert gap['peer'] == 'a' and gap['messages'] == 3
-    assert gap['their_messages'] == 3
-    assert gap['digest'] != gap['their_digest']
-    gaps(a, 0)
-    # It stays, whatever else happens.
-    a.save('m4')
-    rename(a, 'm2', 'F')
-    a.run('sync')
-    b.run('sync', code=3)
-    [later] = gaps(b, 1)
-    assert later['since_ms'] == gap['since_ms']
-    assert later['messages'] == 4
-    # Whoever mends it, register and sums: it is over with the next word.
-    right = state_sql(a, 'SELECT hex(digest) FROM folder WHERE messages > 0')
-    state_sql(b, "UPDATE message SET mtime = mtime - 7 WHERE base = 'm1';"
-                 "UPDATE folder SET digest = x'%s' WHERE messages > 0"
-              % right.strip())
-    rename(a, 'm1', '')
-    a.run('sync')
+    found = gaps(b, 2)
+    told = [gap for gap in found if gap['peer'] == 'a']
+    assert told[0]['kind'] == 'differs' and told[0]['folder'] == 'INBOX'
+    assert told[0]['messages'] == told[0]['their_messages'] == 3, found
+    assert told[0]['digest'] != told[0]['their_digest']
+    # It looked at its registers, and does not trust them any more.
+    assert [gap['peer'] for gap in found if gap not in told] == [None], found
+    a.run('sync', code=None)
     b.run('sync')
     gaps(b, 0)
+    a.run('sync')
+    gaps(a, 0)
+
+
+def registers(site):
+    return state_sql(site, 'SELECT m.base, m.size, m.mtime, hex(m.hash),'
+                     ' m.extra, m.letters, m.uid, m.p_letters FROM message m'
+                     ' WHERE dead = 0 ORDER BY base')
+
+
+@check
+def a_wrong_register_is_told_and_taken_from_the_peer(sites):
+    a, b = mailed(sites)
+    for base, what in (('m1', 'mtime = mtime + 7'),
+                       ('m0', 'size = 7'),
+                       ('m2', "extra = 'Px'"),
+                       ('m0', 'hash = zeroblob(20)'),
+                       ('m1', "letters = 'T'")):
+        told_and_mended(a, b, base, what)
+        assert registers(a) == registers(b), (registers(a), registers(b))
+        rename(a, base, '')
+        for site in (a, b, a):
+            site.run('sync')
+    assert a.uids() == b.uids()
+    assert sorted(a.files()) == sorted(b.files()), (a.files(), b.files())
 
 
 @check
@@ -114,13 +126,16 @@ def a_difference_that_was_accepted_is_not_told(sites):
     b.run('sync', code=3)
     b.run('gap', 'accept', 'alice', 'Sent', code=2)
     b.run('gap', 'accept', 'nobody', 'INBOX', code=2)
-    gaps(b, 1)
+    gaps(b, 2)
     b.run('gap', 'accept', 'alice', 'INBOX')
     gaps(b, 0)
     b.run('gap', 'accept', 'alice', 'ALL', code=2)
+    # What was asked before it was accepted shall not be answered.
+    lose(sites)
     rename(a, 'm2', 'S')
     a.run('sync')
     b.run('sync')
+    gaps(b, 0)
     # Another one is.
     state_sql(b, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm2'")
     rename(a, 'm2', '')
@@ -129,14 +144,29 @@ def a_difference_that_was_accepted_is_not_told(sites):
     gaps(b, 1)
 
 
+def lose(sites):
+    """What lies on the carrier is lost."""
+    for where, _, names in os.walk(sites.carrier):
+        for name in names:
+            if '.pb' in name:
+                os.unlink(os.path.join(where, name))
+
+
 @check
-def a_wrong_register_at_home_is_found_by_the_peer(sites):
+def a_wrong_register_at_home_is_taken_from_the_peer(sites):
     a, b = mailed(sites)
+    right = registers(a)
     state_sql(a, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
     rename(a, 'm0', 'S')
     a.run('sync')
     b.run('sync', code=3)
     gaps(b, 1)
+    for site in (a, b, a, b):
+        site.run('sync', code=None)
+    gaps(a, 0)
+    gaps(b, 0)
+    assert registers(a) == registers(b)
+    assert registers(a).split()[2:] != right.split()[2:]  # the flag
 
 
 @check

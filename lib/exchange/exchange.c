@@ -1,0 +1,120 @@
+#include "exchange.h"
+
+#include <string.h>
+
+#include "err.h"
+#include "exchange_kind.h"
+#include "gaps.h"
+#include "statetable.h"
+
+int exchange_find(struct exchange *x, const struct parcel_compare *c,
+	struct arena *arena, struct comparing *ret, struct err *err)
+{
+	return comparing_get(x->replica, x->peer, &c->folder, arena, ret, err);
+}
+
+struct comparing exchange_answer(
+	const struct exchange *x, const struct parcel_compare *c)
+{
+	struct comparing answer = {
+		.peer = x->peer,
+		.folder = c->folder,
+		.role = COMPARING_ANSWERS,
+		.kind = (enum comparing_kind)c->kind,
+		.turn = 1,
+		.due = true,
+	};
+
+	memcpy(answer.seed, c->seed, sizeof(answer.seed));
+	return answer;
+}
+
+static bool same_seed(
+	const struct comparing *mine, const struct parcel_compare *c)
+{
+	return memcmp(mine->seed, c->seed, sizeof(mine->seed)) == 0;
+}
+
+/* Two sites that began at once: the lower origin's goes on. 1: it is ours. */
+static int is_ours(
+	struct exchange *x, const struct parcel_compare *c, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct comparing mine;
+	int rc = exchange_find(x, c, &arena, &mine, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return mine.role == COMPARING_ASKS && mine.asked_ms &&
+	       (same_seed(&mine, c) || replica_origin(x->replica) < x->peer);
+}
+
+/* UIDs only where they mean the same here and there. */
+static int columns_for(struct exchange *x, const struct parcel_compare *c,
+	uint32_t *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = replica_folder_by_fid(x->replica, &c->folder, &arena, &f, err);
+	bool same = rc == 0 && f.authority.term == c->term &&
+		    f.authority.site == c->authority &&
+		    f.uidvalidity == c->uidvalidity;
+
+	*ret = c->columns & STATETABLE_ALL & ~(uint32_t)STATETABLE_DEAD;
+	if (!same && c->kind == PARCEL_COMPARE_EXACT && *ret & STATETABLE_UID) {
+		*ret &= ~(uint32_t)(STATETABLE_UID | STATETABLE_FLAGS);
+		*ret |= STATETABLE_DOTS | STATETABLE_EXACT;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* The peer needs more to find out what differs. */
+static int take_question(
+	struct exchange *x, const struct parcel_compare *c, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct comparing mine;
+	uint32_t columns;
+	int rc = columns_for(x, c, &columns, err);
+	int none = rc < 0 ? rc : exchange_find(x, c, &arena, &mine, err);
+
+	if (none < 0)
+		return none;
+	if (none || mine.role == COMPARING_ANSWERS) {
+		if (!columns)
+			return 0;
+		mine = exchange_answer(x, c);
+	} else {
+		if (!same_seed(&mine, c))
+			return 0; /* of one that is over */
+		if (++mine.turn > COMPARING_TURNS)
+			return comparing_fail(
+				x->replica, x->peer, &c->folder, err);
+	}
+	mine.due = true;
+	mine.tries = 0;
+	mine.give_symbols = c->symbols;
+	mine.give_columns = columns;
+	return comparing_put(x->replica, &mine, err);
+}
+
+int exchange_take(struct exchange *x, enum parcel_section_type type,
+	const struct parcel_compare *c, struct err *err)
+{
+	int ours;
+
+	switch (type) {
+	case PARCEL_COMPARE:
+		return take_question(x, c, err);
+	case PARCEL_SKETCH:
+		ours = is_ours(x, c, err);
+		return ours ? ours < 0 ? ours : 0 : exchange_sketch(x, c, err);
+	case PARCEL_TABLE:
+		ours = is_ours(x, c, err);
+		return ours ? ours < 0 ? ours : 0 : exchange_table(x, c, err);
+	case PARCEL_ROWS:
+		return exchange_rows(x, c, err);
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,78 @@
+/*
+ * exchange_kind: rows of a folder, by what adds to its digest, and by mail.
+ */
+#include "exchange_kind.h"
+
+#include <stdlib.h>
+
+#include "compared.h"
+#include "err.h"
+
+struct gathering {
+	const uint8_t *seed;
+	struct keys_row *rows;
+	size_t count;
+};
+
+static int add_value(void *arg, int64_t message,
+	const uint8_t value[KEYS_VALUE_SIZE], struct err *err)
+{
+	struct gathering *g = arg;
+
+	(void)err;
+	if (!(g->count & (g->count - 1)))
+		g->rows = mem_grow(
+			g->rows, g->count ? 2 * g->count : 1, sizeof(*g->rows));
+	g->rows[g->count++] =
+		(struct keys_row){keys_key(g->seed, value), message};
+	return 0;
+}
+
+static int finish(
+	struct gathering *g, int rc, struct keys_row **ret, size_t *ret_count)
+{
+	if (rc < 0) {
+		free(g->rows);
+		return rc;
+	}
+	keys_sort(g->seed, g->rows, g->count);
+	*ret = g->rows;
+	*ret_count = g->count;
+	return 0;
+}
+
+static int exact_rows(struct exchange *x, const struct id128 *folder,
+	const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
+	size_t *ret_count, struct err *err)
+{
+	struct gathering g = {.seed = seed};
+	int rc = compared_exact_each(
+		x->replica, folder, x->now_ms, add_value, &g, err);
+
+	return finish(&g, rc, ret, ret_count);
+}
+
+static int content_rows(struct exchange *x, const struct id128 *folder,
+	const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
+	size_t *ret_count, struct err *err)
+{
+	struct gathering g = {.seed = seed};
+	int rc = compared_content_each(x->replica, folder, add_value, &g, err);
+
+	return finish(&g, rc, ret, ret_count);
+}
+
+/* The id is the message's row. */
+static int owe_message(struct exchange *x, const struct id128 *folder,
+	int64_t id, struct err *err)
+{
+	return owed_message(x->replica, x->peer, folder, id, err);
+}
+
+const struct exchange_kind *exchange_kind(enum comparing_kind kind)
+{
+	static const struct exchange_kind exact = {exact_rows, owe_message};
+	static const struct exchange_kind content = {content_rows, owe_message};
+
+	return kind == COMPARING_CONTENT ? &content : &exact;
+}

@@ -1,0 +1,38 @@
+/*
+ * exchange_kind: what the kinds of comparison differ in. Private to
+ * lib/exchange.
+ */
+#ifndef PB_EXCHANGE_KIND_H
+#define PB_EXCHANGE_KIND_H
+
+#include "exchange.h"
+
+struct exchange_kind {
+	/* Our rows of a folder, by keys_sort; ids are the kind's own. To be
+	   freed. In a transaction. */
+	int (*rows)(struct exchange *x, const struct id128 *folder,
+		const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
+		size_t *ret_count, struct err *err);
+	/* A row of ours that the peer lacks, or asks for. */
+	int (*owe)(struct exchange *x, const struct id128 *folder, int64_t id,
+		struct err *err);
+};
+
+const struct exchange_kind *exchange_kind(enum comparing_kind kind);
+
+/* One section each; see exchange_take. */
+int exchange_sketch(
+	struct exchange *x, const struct parcel_compare *c, struct err *err);
+int exchange_table(
+	struct exchange *x, const struct parcel_compare *c, struct err *err);
+int exchange_rows(
+	struct exchange *x, const struct parcel_compare *c, struct err *err);
+
+/* The row of table comparing for c's folder; 1: there is none. */
+int exchange_find(struct exchange *x, const struct parcel_compare *c,
+	struct arena *arena, struct comparing *ret, struct err *err);
+/* A new answer to what c asks. */
+struct comparing exchange_answer(
+	const struct exchange *x, const struct parcel_compare *c);
+
+#endif
