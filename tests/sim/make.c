@@ -304,18 +304,33 @@ static void program(
 	add(m, &e);
 }
 
+/* So long that what waits for a body waits no more. */
+static void be_late(struct making *m, unsigned site)
+{
+	struct event e = event(EVENT_WAIT, 0);
+
+	e.n = 3600;
+	add(m, &e);
+	program(m, EVENT_APPLY, site, 0);
+}
+
 /* What one has to say comes to the other. */
 static void word(struct making *m, unsigned from, unsigned to)
 {
 	struct event e = event(EVENT_CARRY, to);
+	bool hidden;
 
 	program(m, EVENT_HAND, from, to);
+	hidden =
+		m->history->events[m->history->count - 1].fault == FAULT_HIDDEN;
 	e.medium = m->history->events[m->history->count - 1].medium;
 	if (e.medium)
 		add(m, &e);
 	program(m, EVENT_COLLECT, to, from);
 	m->history->events[m->history->count - 1].medium = e.medium;
 	program(m, EVENT_APPLY, to, 0);
+	if (hidden && chance(m, 40))
+		be_late(m, to);
 }
 
 /* Mail goes from one to the other, as far as nothing comes in between. */

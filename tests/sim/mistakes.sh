@@ -1,11 +1,14 @@
 #!/bin/bash
 # Mistakes planted in a copy of the tree, one at a time: the simulator must
-# catch each. A patch in mistakes/ begins with what is wrong in it.
+# catch each. A patch in mistakes/ begins with what is wrong in it; a second
+# line "test: NAME" says which unit test catches it, where no program calls yet
+# what is wrong.
 #
 #   mistakes.sh                  that every patch still applies
 #   mistakes.sh NAME...          build with these, run until they are caught
-#   mistakes.sh --all            with every one; those that the file
-#                                $PB_COVERED names are skipped, for $PB_SECONDS
+#   mistakes.sh --all            with every one, in any order; those that the
+#                                file $PB_COVERED names are skipped, for
+#                                $PB_SECONDS
 #
 # A line for each: name, histories it took, what was wrong then. Histories are
 # those from seed 1 on, at most $PB_HISTORIES of them (default 20000).
@@ -43,19 +46,35 @@ copy_tree() {
 	exit 1
 }
 
+# What is wrong where it was caught, or nothing.
+caught_by_sim() {
+	local sim=$work/build/tests/sim/sim
+
+	"$sim" --count "$most" --first >"$work/said" 2>&1 || true
+	sed -n 's/^seed \([0-9]*\): \(.*\)/\1 histories: \2/p' "$work/said" |
+		head -1
+}
+
+caught_by_test() { # caught_by_test NAME
+	"$work/build/tests/$1" >"$work/said" 2>&1 && return
+	sed -n "s/^\[  FAILED  \] \([a-z_0-9]*\)$/$1: \1/p" "$work/said" | head -1
+}
+
 plant() { # plant NAME: 0 caught, 1 not
-	local name=$1 said
+	local name=$1 said test
+	test=$(sed -n '2s/^test: //p' "$here/mistakes/$name.patch")
 	if ! patch -d "$work/tree" -p1 -s -f <"$here/mistakes/$name.patch" ||
-		! ninja -C "$work/build" sim >"$work/log" 2>&1; then
+		! ninja -C "$work/build" "${test:-sim}" >"$work/log" 2>&1; then
 		tail -30 "$work/log"
 		echo "$name: does not compile"
-		return 1
+		exit 1
 	fi
-	"$work/build/tests/sim/sim" --count "$most" --first >"$work/said" 2>&1 ||
-		true
+	if [[ $test ]]; then
+		said=$(caught_by_test "$test")
+	else
+		said=$(caught_by_sim)
+	fi
 	patch -d "$work/tree" -p1 -s -f -R <"$here/mistakes/$name.patch"
-	said=$(sed -n 's/^seed \([0-9]*\): \(.*\)/\1 histories: \2/p' \
-		"$work/said" | head -1)
 	if [[ ! $said ]]; then
 		echo "$name: not caught: $(tail -1 "$work/said")"
 		return 1
@@ -69,7 +88,7 @@ if (($# == 0)); then
 fi
 if [[ $1 == --all ]]; then
 	mapfile -t names < <(find "$here/mistakes" -name '*.patch' \
-		-printf '%f\n' | sed 's/\.patch$//' | sort)
+		-printf '%f\n' | sed 's/\.patch$//' | sort -R)
 else
 	names=("$@")
 fi
