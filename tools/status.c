@@ -19,11 +19,13 @@
 #include "front.h"
 #include "guarded.h"
 #include "gap_json.h"
+#include "logspace.h"
 #include "report.h"
 #include "shell.h"
 #include "site.h"
 #include "status_lag.h"
 #include "status_links.h"
+#include "status_logs.h"
 #include "status_text.h"
 
 struct status {
@@ -31,6 +33,7 @@ struct status {
 	struct site site;
 	struct json_object *tree;
 	int64_t now_ms;
+	struct logs_view logs;
 	bool strangers_told; /* links may share their carrier */
 	int code;
 };
@@ -197,6 +200,14 @@ static int add_counts(struct status *s, struct json_object *o,
 	return 0;
 }
 
+static void tell_missing(void *arg, const char *account, const char *folder)
+{
+	needs_operator(arg,
+		"account %s: folder %s: somebody removed segments of its log "
+		"(let packetboat write run: what they held is in the state)",
+		account, folder);
+}
+
 static int add_state(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
@@ -220,6 +231,10 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 	}
 	if (rc >= 0)
 		rc = add_folders(s, o, a, err);
+	if (rc >= 0)
+		rc = status_logs_add(a, &s->logs, err);
+	if (rc >= 0)
+		rc = status_logs_missing(a, tell_missing, s, err);
 	return rc < 0 ? rc : add_gaps(s, o, a, err);
 }
 
@@ -238,6 +253,7 @@ static void add_lag(struct status *s, struct json_object *peer,
 		lag->since_ms && lag->since_ms < s->now_ms
 			? (uint64_t)(s->now_ms - lag->since_ms) / 1000
 			: 0);
+	add_number(o, "logs_from_state", lag->from_state);
 	add_number(o, "not_applied_there", lag->unapplied);
 	add_number(o, "bodies_wanted_there", lag->wanted);
 	add_number(o, "received", lag->received);
@@ -377,6 +393,34 @@ static void add_space(struct status *s)
 			s->site.config.state, reserve);
 }
 
+/* The room that the logs take. */
+static void add_logs(struct status *s)
+{
+	struct json_object *o = json_object_new_object();
+	struct logspace l;
+	struct err err = ERR_INIT;
+
+	if (logspace_look(&s->site, &l, &err) < 0) {
+		json_object_put(o);
+		needs_operator(s, "%s", err.text);
+		return;
+	}
+	add_number(o, "bytes", l.used);
+	add_number(o, "cap", l.cap);
+	if (s->logs.cut_ms)
+		add_number(o, "cut_s",
+			s->logs.cut_ms < s->now_ms
+				? (uint64_t)(s->now_ms - s->logs.cut_ms) / 1000
+				: 0);
+	json_object_object_add(s->tree, "logs", o);
+	if (l.used > l.cap && l.used - l.cap > s->logs.removable)
+		needs_operator(s,
+			"%s/log is over log_cap, and not by segments: are logs "
+			"there that were put aside (*.damaged-*)? Remove them "
+			"when you have seen enough of them",
+			s->site.config.state);
+}
+
 static void gather(struct status *s)
 {
 	AUTO_FREE struct json_object **peers =
@@ -402,6 +446,7 @@ static void gather(struct status *s)
 	add_expelled(s);
 	add_refused(s);
 	add_space(s);
+	add_logs(s);
 	array(s->tree, "operator");
 }
 

@@ -78,6 +78,7 @@ struct tail {
 	uint64_t lsn;
 	uint64_t changes;
 	int64_t since_ms;
+	bool from_state; /* the segments do not go so far */
 };
 
 /* Of the account log, `some`, what speaks of folders whose home is here. */
@@ -96,8 +97,32 @@ static void count_tail(struct account *a, uint64_t self, bool some,
 	}
 }
 
+/* Without segments: what stands of a log, and its oldest stamp. */
+static void read_state(struct account *a, uint64_t self,
+	const struct replica_log *log, struct tail *t)
+{
+	bool some = id_is_account(&log->known.log.folder);
+	struct change_batch batch = {0};
+	uint64_t upto, lsn = t->lsn;
+	int rc = replica_write_out(a->replica, &log->known.log, lsn,
+		log->known.lsn, &batch, &upto, NULL);
+
+	if (rc >= 0)
+		count_tail(a, self, some, &batch, t);
+	for (size_t i = 0; i < batch.count; i++) {
+		int64_t ms = (int64_t)STAMP_MS(batch.items[i].by.stamp);
+
+		if (ms && ms < t->since_ms)
+			t->since_ms = ms;
+	}
+	if (!some || rc < 0 || upto < log->known.lsn)
+		t->changes = log->known.lsn - lsn;
+	t->from_state = true;
+	change_batch_free(&batch);
+}
+
 /* A folder's log is told by its first change; the account log is read to its
-   end. Without its segments all of it counts. */
+   end. */
 static void read_tail(struct account *a, uint64_t self,
 	const struct replica_log *log, struct tail *t)
 {
@@ -114,7 +139,7 @@ static void read_tail(struct account *a, uint64_t self,
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
 	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
 		    &end, t->lsn + 1, NULL) < 0) {
-		t->changes = all;
+		read_state(a, self, log, t);
 		return;
 	}
 	while ((some || !t->changes) &&
@@ -150,6 +175,7 @@ static int measure_own(struct account *a, uint64_t self, uint64_t peer,
 	struct tail tail = {.lsn = ack.durable};
 	read_tail(a, self, log, &tail);
 	lag->changes += tail.changes;
+	lag->from_state += tail.from_state;
 	if (tail.since_ms && (!lag->since_ms || tail.since_ms < lag->since_ms))
 		lag->since_ms = tail.since_ms;
 	rc = report_born_above(

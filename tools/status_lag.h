@@ -20,6 +20,7 @@ struct status_lag {
 	uint64_t messages, bytes;    /* bodies among them */
 	uint64_t wanted;	     /* bodies the peer asks for again */
 	int64_t since_ms;	     /* of the oldest change not known */
+	uint64_t from_state;	     /* logs whose segments do not go so far */
 	uint64_t received, to_apply; /* its changes here; not placed yet */
 };
 

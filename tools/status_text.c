@@ -154,6 +154,8 @@ static void print_lag(struct json_object *a, bool sends)
 		bytes(number(a, "lag_bytes"));
 		printf(") since ");
 		age(number(a, "lag_s"));
+		if (number(a, "logs_from_state"))
+			printf(", from the state: old segments are removed");
 	} else {
 		printf("has everything");
 	}
@@ -224,6 +226,23 @@ static void print_expelled(struct json_object *p)
 		text(p, "origin"), when);
 }
 
+static void print_logs(struct json_object *o)
+{
+	if (!o)
+		return;
+	printf("  logs: ");
+	bytes(number(o, "bytes"));
+	printf(", at most ");
+	bytes(number(o, "cap"));
+	if (json_object_object_get(o, "cut_s")) {
+		printf("; ");
+		age(number(o, "cut_s"));
+		printf(" ago segments were removed for want of room that peers "
+		       "had not applied");
+	}
+	printf("\n");
+}
+
 void status_print(struct json_object *tree)
 {
 	printf("site %s, origin %s, state %s\n", text(tree, "site"),
@@ -232,6 +251,7 @@ void status_print(struct json_object *tree)
 		print_account(item(tree, "accounts", i));
 	if (!length(tree, "accounts"))
 		printf("  no account: no mail folder fits the configuration\n");
+	print_logs(json_object_object_get(tree, "logs"));
 	for (size_t i = 0; i < length(tree, "peers"); i++)
 		print_peer(item(tree, "peers", i));
 	for (size_t i = 0; i < length(tree, "expelled"); i++)

@@ -320,7 +320,7 @@ static void make_room(
 {
 	uint64_t removed;
 
-	retain_space(f->w, l->rc < 0 && retain_is_full(&l->err), &removed);
+	retain_space(f->w, l->rc < 0 ? &l->err : NULL, &removed);
 	if (removed && l->rc < 0)
 		due_by(a, f->now + ROOM_MS);
 }

@@ -35,7 +35,7 @@ static bool made_room(struct writer *w, const struct look *l)
 	uint64_t removed = 0;
 
 	if (retain_is_full(&l->err))
-		retain_space(w, true, &removed);
+		retain_space(w, &l->err, &removed);
 	return removed > 0;
 }
 
@@ -89,7 +89,7 @@ static int run_once(struct writer *w, char *const *names, size_t count,
 		if (!stop_wanted(stop))
 			code = exit_worse(
 				code, once(w, &site->accounts[i], stop));
-	return exit_worse(code, retain_space(w, false, NULL));
+	return exit_worse(code, retain_space(w, NULL, NULL));
 }
 
 static int run_serve(struct writer *w)

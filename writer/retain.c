@@ -8,6 +8,7 @@
 
 #define EVERY_MS 3600000
 #define MANY_CHANGES 1000 /* some 100 KB of logs */
+#define FULL_SIZE (1u << 20)
 #define TIDIED_MS "logs tidied ms"
 
 static int64_t now_ms(const struct writer *w)
@@ -267,8 +268,17 @@ static int cut(struct writer *w, const struct logspace *l, uint64_t excess,
 	return l->used > l->cap ? say_left(w, err) : EXIT_DONE;
 }
 
-int retain_space(struct writer *w, bool full, uint64_t *ret_removed)
+/* Is it the disk that the logs are on, or the quota? Not the mail's, nor a
+   table of inodes, which few files would not help. */
+static bool is_full(const struct err *why, const struct logspace *l)
 {
+	return why->os_errno == EDQUOT || l->free < l->reserve ||
+	       l->free < FULL_SIZE;
+}
+
+int retain_space(struct writer *w, const struct err *why, uint64_t *ret_removed)
+{
+	bool full = why && retain_is_full(why);
 	struct err err = ERR_INIT;
 	struct logspace l;
 	uint64_t excess, removed = 0;
@@ -283,7 +293,7 @@ int retain_space(struct writer *w, bool full, uint64_t *ret_removed)
 	w->logged = 0;
 	if (logspace_look(&w->site, &l, &err) >= 0) {
 		excess = logspace_excess(&l);
-		/* A quota is full, or blocks that are not for us. */
+		full = full && is_full(why, &l);
 		if (full && excess < l.used / 8)
 			excess = l.used / 8;
 		if (excess)

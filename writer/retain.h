@@ -18,12 +18,14 @@ void retain_logged(struct writer *w, uint64_t changes);
 
 /*
  * After looks: if it is time to, see that the logs of all accounts are within
- * the cap, and the disk's reserve; `full`: a look found the disk full. Takes
- * accounts' locks that are free. Returns an exit code: EXIT_OPERATOR: they are
+ * the cap, and the disk's reserve. why (may be NULL): what a look failed of,
+ * which may be that the disk is full: then at once. Takes accounts' locks that
+ * are free. Returns an exit code: EXIT_OPERATOR: they are
  * over it, and nothing more may be removed. *ret_removed (may be NULL): files
  * that went.
  */
-int retain_space(struct writer *w, bool full, uint64_t *ret_removed);
+int retain_space(
+	struct writer *w, const struct err *why, uint64_t *ret_removed);
 
 /* Did it fail because the disk, or a quota, is full? */
 bool retain_is_full(const struct err *err);

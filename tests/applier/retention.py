@@ -2,7 +2,9 @@
 """Logs that were removed for their age, or for want of room, are not missed by
 anybody; and a disk that is full is got over."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -54,11 +56,15 @@ def old_logs_go_and_nobody_misses_them(sites):
     assert 'old segments removed' in a.said, a.said
     assert not logs(a), logs(a)
     no_gap(a)
+    said = a.run('status')
+    assert re.search(r'since \d+ seconds?, from the state: old segments are '
+                     'removed', said), said
     a.run('-v', 'ship')
     assert 'changes came from the state' in a.said, a.said
     exchange(a, b)
     equal(a, b)
     no_gap(a, b)
+    assert 'from the state' not in a.run('status')
     # Each log begins anew where it was, and is removed again.
     for number in range(3):
         rename(a, 'm4', 'S' if number % 2 else '')
@@ -108,6 +114,10 @@ def the_cap_is_kept_whoever_lacks_what(sites):
     assert not [path for path, (_, changed) in before.items()
                 if path not in kept and changed > oldest]
     no_gap(a)
+    said = a.run('status')
+    assert 'for want of room that peers had not applied' in said, said
+    told = json.loads(a.run('status', '--json'))['logs']
+    assert told['bytes'] == room(a) and told['cap'] == 120 << 10, told
     exchange(a, b)
     equal(a, b)
     no_gap(a, b)
@@ -126,8 +136,36 @@ def what_may_not_be_removed_is_told(sites):
     a.run('write', code=3)
     assert 'may be removed but by you' in a.said, a.said
     assert not logs(a), logs(a)
+    a.run('sync', code=None)
+    said = a.run('status', code=3)
+    assert 'is over log_cap, and not by segments' in said, said
+    os.unlink(os.path.join(aside, 'y'))
     exchange(a, b)
     equal(a, b)
+    a.run('status')
+
+
+@check
+def check_and_status_agree_on_what_somebody_removed(sites):
+    a, b = paired(sites)
+    for path in logs(a):
+        os.unlink(path)
+    for _ in range(2):
+        a.run('check', code=1)
+        assert a.said.count('missing, and the log ends in it') == 2, a.said
+        said = a.run('status', code=3)
+        assert said.count('somebody removed segments of its log') == 2, said
+    # A peer that has it all lacks nothing: no gap. The writer looks after its
+    # logs once an hour, and whenever it logs something.
+    setting(a, 'log_keep = "1s"')
+    time.sleep(1.1)
+    a.run('write')
+    no_gap(a)
+    a.run('status')
+    rename(a, 'm4', 'S')
+    exchange(a, b)
+    equal(a, b)
+    no_gap(a, b)
 
 
 # ---- a full disk ----
