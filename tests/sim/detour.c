@@ -81,10 +81,13 @@ static int pass_fchmod(struct os *os, int fd, mode_t mode)
 	return ops_of(os)->fchmod(of(os)->to, number(os, fd), mode);
 }
 
+/* A process that died holds no locks. */
 static int pass_lock(
 	struct os *os, int fd, enum os_lock how, int64_t at, int64_t len)
 {
-	return ops_of(os)->lock(of(os)->to, number(os, fd), how, at, len);
+	int r = ops_of(os)->lock(of(os)->to, number(os, fd), how, at, len);
+
+	return how == OS_LOCK_NONE ? 0 : r;
 }
 
 static int64_t pass_wall_ns(struct os *os)

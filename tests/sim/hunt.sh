@@ -1,6 +1,6 @@
 #!/bin/bash
 # Histories that nobody has run yet, of the build that $PB_BIN names, on every
-# core.
+# core, or on as many as $PB_LANES says.
 #
 #   hunt.sh --all          for $PB_SECONDS (3600), beginning where the file
 #                          $PB_COVERED ends: a line "lane first count" for each
@@ -11,7 +11,7 @@ sim=$(dirname "${PB_BIN:?names no build}")/tests/sim/sim
 [[ ${1-} == --all ]] || exec "$sim" "$@"
 shift
 covered=${PB_COVERED:-/dev/null}
-lanes=$(nproc)
+lanes=${PB_LANES:-$(nproc)}
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
 

@@ -151,6 +151,7 @@ static void forget_machine(struct pooled *p)
 	struct vfs *v = vfs_of(r);
 
 	p->os = NULL;
+	v->failed = false;
 	detour_lead(p->detour, simdisk_os(p->model->disk), p->model_fd);
 	file->pMethods->xTruncate(file, (sqlite3_int64)p->model->bytes.len);
 	sqlite3_db_release_memory(r->db);
@@ -188,13 +189,12 @@ static struct pooled *idle_one(
 	return p;
 }
 
+/* Did its last program leave it as a transaction's end does? */
 static bool is_well(const struct pooled *p)
 {
-	const struct simdisk *disk = sim_disk(p->os);
 	sqlite3_stmt *st = NULL;
 
-	if (disk->stopped || disk->fired || vfs_of(p->replica)->failed ||
-		p->replica->tally_count ||
+	if (p->replica->tally_count || p->replica->reading ||
 		!sqlite3_get_autocommit(p->replica->db))
 		return false;
 	while ((st = sqlite3_next_stmt(p->replica->db, st)))
@@ -212,6 +212,10 @@ static void take_back(struct pooled *p)
 	}
 	p->os->ops->close(p->os, p->detour->fd);
 	forget_machine(p);
+	if (is_fresh(p)) /* whatever went wrong there */
+		forget_machine(p);
+	else
+		drop(p);
 }
 
 /* ---- lent to a machine ---- */
