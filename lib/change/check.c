@@ -227,9 +227,18 @@ static bool lsn_ok(uint64_t lsn)
 	return lsn > 0 && lsn <= CHANGE_LSN_MAX;
 }
 
+static int check_dot(const struct dot *dot, const char *what, struct err *err)
+{
+	if (id_is_account(&dot->log.folder))
+		return err_set(
+			err, ERR_CORRUPT, "%s is of an account log", what);
+	return 0;
+}
+
 static int check_dots(const struct change *c, unsigned fields, struct err *err)
 {
 	struct dot own = {c->by.log, c->by.lsn};
+	int rc = 0;
 
 	if (!lsn_ok(c->by.lsn))
 		return err_set(err, ERR_CORRUPT, "lsn out of range");
@@ -245,7 +254,11 @@ static int check_dots(const struct change *c, unsigned fields, struct err *err)
 	if ((fields & FIELD_GAP) &&
 		(!lsn_ok(c->first) || c->first > c->end.lsn))
 		return err_set(err, ERR_CORRUPT, "gap's lsns out of range");
-	return 0;
+	if ((fields & FIELD_DOT) && !(fields & FIELD_BORN))
+		rc = check_dot(&c->dot, "dot", err);
+	if (rc == 0 && (fields & FIELD_SOURCE) && c->source.lsn)
+		rc = check_dot(&c->source, "source", err);
+	return rc;
 }
 
 /* The account's id names no folder; only a bare name is subscribed without. */
