@@ -121,11 +121,10 @@ static void fill_message(
 	c->dot = c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY
 			 ? (struct dot){c->by.log, c->by.lsn}
 			 : dot_at(s, in[3]);
-	if (c->kind == CHANGE_COPY || (c->kind == CHANGE_MOVE && in[5] & 128))
+	/* of a MOVE: a copy of it that the site itself logged before */
+	if (c->kind == CHANGE_COPY ||
+		(c->kind == CHANGE_MOVE && s->hostile && in[5] & 128))
 		c->source = dot_at(s, in[5]);
-	if (c->kind == CHANGE_MOVE && !s->hostile &&
-		c->source.lsn % 4 != c->dot.lsn % 4)
-		c->source = (struct dot){.lsn = 0}; /* no mail like it */
 	c->folder = folders[in[5] % (FOLDERS - 1)];
 	c->uid = in[4] >> 5;
 	c->base = s->hostile || c->kind == CHANGE_MOVE
