@@ -256,6 +256,15 @@ static void ship_link(
 		err_wrap(&err, "peer %s: %s", p->name, link->via);
 		shipper_fail(s, &err);
 	}
+	if (carrier->ops->read_only(carrier)) {
+		if (!s->following)
+			log_say(&s->log, LOG_LEVEL_INFO,
+				"peer %s: %s: read-only, collected from only: "
+				"nothing is handed over",
+				p->name, link->via);
+		carrier->ops->close(carrier);
+		return;
+	}
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
 	config = handover_for(s, peer, link);
 	progress_begin(&s->progress, &s->log, what, 0);

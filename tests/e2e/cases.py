@@ -208,6 +208,7 @@ def layouts(case):
          {'layout': 'fs', 'control': True, 'index': True}),
         ({'layout': 'fs'}, {}),
         ({'layout': 'fs'}, {'layout': 'fs', 'control': True}),
+        ({'inbox': True}, {'layout': 'fs', 'inbox': True, 'index': True}),
     )
     for source, target in ways:
         both = Pair(case.inner(), source=source, target=target)

@@ -122,17 +122,19 @@ def free_port():
 
 class Dovecot:
     """layout: 'maildir++' or 'fs'; control, index: keep those files apart
-    from the mail, in control/ and index/ of the user's home; owners: the
+    from the mail, in control/ and index/ of the user's home; inbox: INBOX is
+    inbox/ of the user's home, and no part of the Maildir; owners: the
     users, with numbers for names: their mail belongs to that uid and gid."""
 
     def __init__(self, root, name='a', layout='maildir++', control=False,
-                 index=False, unprivileged=False, extra='', owners=(),
+                 index=False, inbox=False, unprivileged=False, extra='', owners=(),
                  uid=MAIL_UID, gid=MAIL_GID):
         self.root = os.path.join(root, name)
         self.name = name
         self.layout = layout
         self.control = control
         self.index = index
+        self.inbox = inbox
         self.unprivileged = unprivileged or os.geteuid() != 0
         self.extra = extra
         self.owners = owners
@@ -178,6 +180,11 @@ class Dovecot:
     def maildir(self, user):
         return os.path.join(self.home(user), 'Maildir')
 
+    def inbox_dir(self, user):
+        if self.inbox:
+            return os.path.join(self.home(user), 'inbox')
+        return self.maildir(user)
+
     def control_dir(self, user):
         if self.control:
             return os.path.join(self.home(user), 'control')
@@ -191,9 +198,9 @@ class Dovecot:
     def folder_dir(self, user, folder, root=None):
         """Directory of a folder (mUTF-7 str, with this layout's
         separator) in the Maildir or another root of the same shape."""
-        root = root or self.maildir(user)
         if folder == 'INBOX':
-            return root
+            return root or self.inbox_dir(user)
+        root = root or self.maildir(user)
         if self.layout == 'fs':
             return os.path.join(root, folder)
         return os.path.join(root, '.' + folder)
@@ -214,6 +221,8 @@ class Dovecot:
             location += ':CONTROL=~/control'
         if self.index:
             location += ':INDEX=~/index'
+        if self.inbox:
+            location += ':INBOX=~/inbox'
         services = LMTP.format(lmtp_port=self.lmtp_port)
         chroot = ''
         if self.unprivileged:

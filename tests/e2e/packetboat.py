@@ -181,6 +181,8 @@ def account_of(dovecot, user):
         values['control'] = dovecot.control_dir(user)
     if dovecot.index:
         values['index'] = dovecot.index_dir(user)
+    if dovecot.inbox:
+        values['inbox'] = dovecot.inbox_dir(user)
     return values
 
 
