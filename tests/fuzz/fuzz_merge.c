@@ -6,7 +6,7 @@
  * which kind, when, of which message, and with what values, out of a few of
  * each, so that they meet. Each passes change_check.
  *
- * A hostile site (the byte is odd) speaks of dots that never were, and lies
+ * A hostile site (the byte is 1) speaks of dots that never were, and lies
  * about bodies: whatever it says, the state stays whole, its sums are those of
  * its rows. Others speak of what was born, in words of their own clocks: the
  * state is then the same in whatever order the logs come, as they are, folded,
@@ -388,7 +388,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct said s = {.count = 0};
 
-	s.hostile = len && data[0] & 1;
+	if (!len || data[0] > 1)
+		return 0;
+	s.hostile = data[0];
 	claim(&s);
 	for (size_t at = 1; at + SIZE <= len && s.count < CHANGES_MAX;
 		at += SIZE)
