@@ -143,6 +143,7 @@ static void configure(struct applier *a)
 		.accounts = accounts,
 		.account_count = a->site.account_count,
 		.claim = site_claims(&a->site),
+		.join_ms = SITE_JOIN_MS,
 		.late_ms = late_ms(a),
 		.trash_age_s = c->trash_age_s,
 		.trash_size = c->trash_size,
@@ -155,6 +156,8 @@ static void configure(struct applier *a)
 		.left = &a->left,
 		.arg = a,
 	};
+	a->round.answering =
+		site_answering(&a->site, &a->round.answering_count);
 }
 
 /* What is wrong with a new configuration is said, and the old one stays. */

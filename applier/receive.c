@@ -10,6 +10,7 @@
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "joining.h"
 #include "journal.h"
 #include "stated.h"
 
@@ -49,6 +50,27 @@ static int note_heard(struct receiving *r, struct replica *rep, struct err *err)
 	return rc < 0 ? rc : replica_meta_set(rep, key, heard + 1, err);
 }
 
+/*
+ * What this site wrote before it lost its state, or was put back to an older
+ * one: taken back as long as it joins. Nobody else can know more of the
+ * incarnation that writes here now than we do. Returns 1 if it does not join.
+ */
+static int check_returned(
+	struct replica *rep, const struct parcel_changes *s, struct err *err)
+{
+	int64_t since;
+	int rc = joining_since(rep, &since, err);
+
+	if (rc < 0)
+		return rc;
+	if (s->from.log.incarnation == replica_incarnation(rep))
+		return err_set(err, ERR_CONFLICT,
+			"account %s: returns changes of this incarnation: is "
+			"there a second machine with this site's key?",
+			s->account);
+	return !since;
+}
+
 static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
@@ -59,8 +81,12 @@ static int merge_section(struct receiving *r, struct journal *j,
 
 	if (rc >= 0)
 		rc = note_heard(r, rep, err);
-	if (rc < 0)
-		return rc;
+	if (rc >= 0 && s->from.log.origin != r->peer->key.origin)
+		rc = check_returned(rep, s, err);
+	if (rc != 0) {
+		r->result->repeats += rc > 0;
+		return rc < 0 ? rc : 0;
+	}
 	rc = replica_log_agrees(rep, &log, s->from.lsn, s->from.chain, err);
 	if (rc >= 0)
 		rc = replica_log_agrees(rep, &log, s->to.lsn, s->to.chain, err);
@@ -81,7 +107,7 @@ static int merge_section(struct receiving *r, struct journal *j,
 	for (size_t i = 0; i < batch.count && rc >= 0; i++) {
 		const struct change *c = &batch.items[i];
 
-		if (c->by.log.origin != r->peer->key.origin) {
+		if (c->by.log.origin != s->from.log.origin) {
 			rc = err_set(err, ERR_AUTH,
 				"account %s: holds a change of another site",
 				s->account);
@@ -104,6 +130,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 static int check_section(
 	struct receiving *r, const struct parcel_changes *s, struct err *err)
 {
+	if (s->from.log.origin == r->config->self->pub.origin)
+		return 0; /* our own, perhaps (check_returned) */
 	if (!r->peer->takes_changes)
 		return err_set(err, ERR_AUTH,
 			"account %s: changes from here are not taken "
@@ -115,6 +143,16 @@ static int check_section(
 			"%016llx): relaying is not yet built",
 			s->account, (unsigned long long)s->from.log.origin);
 	return 0;
+}
+
+static int rolled_back(const char *account, uint64_t lsn,
+	const struct replica_log *log, struct err *err)
+{
+	return err_set(err, ERR_CONFLICT,
+		"account %s: acknowledges lsn %llu of a log that ends at %llu: "
+		"was the state restored?",
+		account, (unsigned long long)lsn,
+		(unsigned long long)log->known.lsn);
 }
 
 static int take_ack(struct receiving *r, struct replica *rep,
@@ -138,12 +176,8 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		if (rc > 0)
 			continue; /* of a state of ours that is no more */
 		if (e->durable.lsn > log.known.lsn)
-			return err_set(err, ERR_CONFLICT,
-				"account %s: acknowledges lsn %llu of a log "
-				"that ends at %llu: was the state restored?",
-				ack->account,
-				(unsigned long long)e->durable.lsn,
-				(unsigned long long)log.known.lsn);
+			return rolled_back(
+				ack->account, e->durable.lsn, &log, err);
 		struct replica_ack row = {
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
@@ -174,6 +208,41 @@ static int take_statement(struct receiving *r, struct replica *rep,
 	return rc;
 }
 
+/* A peer that joins: how far it knows what it wrote itself. */
+static int hear_asker(struct receiving *r, struct replica *rep,
+	const struct parcel_join *j, struct err *err)
+{
+	uint64_t peer = r->peer->key.origin;
+	/* A new state: what its old one knew is void. */
+	int rc = replica_ack_order(rep, peer, j->incarnation, 0, err);
+
+	if (rc >= 0)
+		rc = asker_set(rep, peer, j->incarnation, err);
+	for (size_t i = 0; i < j->position_count && rc >= 0; i++) {
+		const struct position *at = &j->positions[i];
+		struct replica_log log;
+
+		rc = replica_log_get(rep, &at->log, false, &log, err);
+		if (rc != 0)
+			continue; /* not known here */
+		if (at->log.origin != peer && at->lsn > log.known.lsn)
+			return rolled_back(j->account, at->lsn, &log, err);
+		struct replica_ack row = {log.id, at->lsn, at->chain, 0};
+		rc = replica_ack_set(rep, peer, &row, err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int take_join(struct receiving *r, struct replica *rep,
+	const struct parcel_join *j, struct err *err)
+{
+	if (j->what == PARCEL_JOIN_ASKS)
+		return hear_asker(r, rep, j, err);
+	return joining_hear(rep, r->peer->key.origin, j->incarnation,
+		j->positions, j->position_count, j->gone, j->gone_count,
+		j->gone_total, j->what == PARCEL_JOIN_ANSWERS, err);
+}
+
 static const char *account_of(const struct parcel_section *s)
 {
 	switch (s->type) {
@@ -183,6 +252,8 @@ static const char *account_of(const struct parcel_section *s)
 		return s->ack.account;
 	case PARCEL_STATEMENT:
 		return s->statement.account;
+	case PARCEL_JOIN:
+		return s->join.account;
 	case PARCEL_COMPARE:
 	case PARCEL_SKETCH:
 	case PARCEL_TABLE:
@@ -234,6 +305,8 @@ static int take_words(struct receiving *r, struct account *a,
 		if (s->type == PARCEL_STATEMENT &&
 			!strcmp(s->statement.account, a->name))
 			rc = take_statement(r, a->replica, &s->statement, err);
+		if (s->type == PARCEL_JOIN && !strcmp(s->join.account, a->name))
+			rc = take_join(r, a->replica, &s->join, err);
 	}
 	return rc;
 }

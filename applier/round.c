@@ -92,6 +92,9 @@ static struct capture_config capture_for(const struct round *r, size_t account)
 
 	return (struct capture_config){
 		.claim = r->config->claim,
+		.answering = r->config->answering,
+		.answering_count = r->config->answering_count,
+		.join_ms = r->config->join_ms,
 		.guard_percent = ra->guard_percent,
 		.guard_least = ra->guard_least,
 		.guard_exempt = ra->guard_exempt,
@@ -511,7 +514,13 @@ static int place(struct round *r, size_t account, struct account *a,
 	if (r->config->placing)
 		r->config->placing(r->config->arg, name);
 	int rc = capture_account(a, store, &capture, &captured, err);
-	if (rc >= 0 || rc == ERR_BUSY)
+	if (captured.joins)
+		say(r, true,
+			"account %s: its state is new beside mail that peers "
+			"know: nothing is logged or placed before they have "
+			"answered",
+			name);
+	else if (rc >= 0 || rc == ERR_BUSY)
 		rc = place_account(a, store, &config, &placed, err);
 	if (r->config->placing)
 		r->config->placing(r->config->arg, NULL);

@@ -32,7 +32,10 @@ struct round_config {
 	const char *inbox_dir, *refused_dir;
 	const struct round_account *accounts;
 	size_t account_count;
-	bool claim; /* as capture_config's */
+	bool claim; /* as capture_config's, and so are these */
+	const uint64_t *answering;
+	size_t answering_count;
+	int64_t join_ms;
 	int64_t late_ms;
 	int64_t trash_age_s;
 	uint64_t trash_size;

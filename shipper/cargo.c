@@ -109,6 +109,11 @@ static int note_bodies(
 	return 0;
 }
 
+static bool is_its_own(const struct packing *p, const struct log_id *log)
+{
+	return log->origin == p->config->peer->origin;
+}
+
 /* Changes that bring whoever knows a log up to `from` to `to`. */
 static int put_section(struct packing *p, size_t log,
 	struct change_batch *batch, const struct position *from,
@@ -117,9 +122,9 @@ static int put_section(struct packing *p, size_t log,
 	AUTO_BUF struct buf payload = BUF_INIT;
 	int rc = 0;
 
-	if (id_is_account(&from->log.folder))
+	if (id_is_account(&from->log.folder) && !is_its_own(p, &from->log))
 		rc = keep_home_changes(p, batch, err);
-	if (rc >= 0)
+	if (rc >= 0 && !p->asker)
 		rc = note_bodies(p, batch, err);
 	/* Nothing for this peer: its position can wait. */
 	if (rc < 0 || !batch->count)
@@ -296,10 +301,28 @@ static int add_log(
 	return write_out(p, i, from, err);
 }
 
+/* What it wrote before the incarnation with which it joins. */
+static int return_log(struct packing *p, size_t i, struct err *err)
+{
+	const struct replica_log *log = &p->logs[i];
+	struct position from = {log->known.log, p->from[i], p->from_chain[i]};
+
+	if (!is_its_own(p, &log->known.log) ||
+		log->known.log.incarnation == p->asker ||
+		log->known.lsn <= p->from[i])
+		return 0;
+	return write_out(p, i, from, err);
+}
+
 int cargo_add(struct packing *p, struct err *err)
 {
 	struct err damage = ERR_INIT;
 	int rc = 0;
+
+	for (size_t i = 0; p->asker && i < p->log_count && rc >= 0; i++)
+		rc = return_log(p, i, err);
+	if (rc < 0 || !p->config->send_changes)
+		return rc;
 
 	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
 		const struct replica_log *log = &p->logs[i];

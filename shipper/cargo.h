@@ -25,11 +25,14 @@ struct packing {
 	uint64_t *from; /* per log: lsn the peer knows, or will */
 	uint64_t *from_chain;
 	size_t log_count;
+	/* The peer joins with this incarnation, and is answered; 0: not. */
+	uint64_t asker;
 	struct arena arena;
 };
 
 /*
- * Pack all of them, the account logs first.
+ * Pack all of them, the account logs first. For a peer that joins also what it
+ * wrote itself, from the state, and no bodies: most of them it has.
  * Errors: ERR_OPERATOR: a log is damaged; what it held was packed all the
  * same, and the writer asked to put it aside.
  */

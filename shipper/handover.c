@@ -7,6 +7,7 @@
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "joining.h"
 #include "stating.h"
 
 /* ---- from where ---- */
@@ -209,10 +210,12 @@ static int add_ack(struct packing *p, struct err *err)
 	uint64_t peer = p->config->peer->origin;
 	struct want_list wants = {.config = p->config};
 	int64_t heard = 0, told = -1, count = 0;
-	/* Of what waits in the inbox nothing is known yet. */
-	int rc = p->config->unread
-			 ? 0
-			 : replica_bodiless_each(r, want_row, &wants, err);
+	int64_t joins;
+	/* Of what waits in the inbox nothing is known yet; nor is it, while
+	   this state joins, of the mail that is here. */
+	int rc = joining_since(r, &joins, err);
+	if (rc >= 0 && !p->config->unread && !joins)
+		rc = replica_bodiless_each(r, want_row, &wants, err);
 	if (rc >= 0 && !p->config->unread)
 		rc = replica_damaged_each(r, want_damaged, &wants, err);
 	struct parcel_ack ack = {.account = p->account.name,
@@ -274,6 +277,151 @@ static int add_ack(struct packing *p, struct err *err)
 			p->lading, &(struct lading_told){p->index, now, heard});
 	free(wants.items);
 	return rc < 0 ? rc : 0;
+}
+
+/* ---- joining ---- */
+
+#define ASK_AGAIN_MS 30000
+
+static bool lies_there(const struct packing *p)
+{
+	for (size_t i = 0; p->lying && i < p->lying->count; i++)
+		if (p->lying->items[i].sender == p->config->self->pub.origin)
+			return true;
+	return false;
+}
+
+/* Is this peer to be asked now? 1 or 0. Not while what asked it lies there. */
+static int wants_answer(struct packing *p, int64_t now_ms, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	uint64_t peer = p->config->peer->origin;
+	int64_t since, asked;
+	int rc = joining_since(r, &since, err);
+
+	if (rc < 0 || !since || p->config->oneway)
+		return rc;
+	rc = joining_answered(r, peer, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = joining_asked(r, peer, &asked, err);
+	if (rc < 0 || !asked)
+		return rc < 0 ? rc : 1;
+	return !lies_there(p) && now_ms - asked >= ASK_AGAIN_MS;
+}
+
+static struct position *new_positions(struct packing *p)
+{
+	return arena_alloc(
+		&p->arena, (p->log_count + 1) * sizeof(struct position));
+}
+
+/* Ask for what the peer knows, from where we stand. */
+static int add_question(struct packing *p, struct err *err)
+{
+	struct os *os = p->config->os;
+	struct replica *r = p->account.replica;
+	int64_t now_ms = os->ops->wall_ns(os) / 1000000;
+	struct parcel_join j = {.account = p->account.name,
+		.what = PARCEL_JOIN_ASKS,
+		.incarnation = replica_incarnation(r),
+		.positions = new_positions(p)};
+	int rc = wants_answer(p, now_ms, err);
+
+	if (rc <= 0)
+		return rc;
+	for (size_t i = 0; i < p->log_count; i++) {
+		const struct log_id *log = &p->logs[i].known.log;
+
+		if (log->origin == p->config->peer->origin ||
+			(log->origin == p->config->self->pub.origin &&
+				log->incarnation != j.incarnation))
+			j.positions[j.position_count++] = p->logs[i].known;
+	}
+	rc = lading_join(p->lading, &j, err);
+	/* Too early at worst: it is asked again. */
+	if (rc >= 0 && p->medium && (rc = replica_begin(r, err)) >= 0) {
+		rc = joining_note_asked(
+			r, p->config->peer->origin, now_ms, err);
+		if (rc >= 0)
+			rc = replica_commit(r, err);
+		replica_rollback(r);
+	}
+	return rc;
+}
+
+/* How far a log will be known when all that was handed over is taken. */
+static struct position reached(const struct packing *p, size_t i)
+{
+	struct position at = {
+		p->logs[i].known.log, p->from[i], p->from_chain[i]};
+
+	for (size_t k = 0; k < p->lading->log_count; k++) {
+		const struct lading_log *l = &p->lading->logs[k];
+
+		if (l->account == p->index && l->log == p->logs[i].id &&
+			l->to.lsn > at.lsn)
+			at = l->to;
+	}
+	return at;
+}
+
+static int add_gone(struct packing *p, struct parcel_join *j, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	const struct id128 *after = NULL;
+	int rc = gone_count(r, &j->gone_total, err);
+
+	while (rc >= 0) {
+		struct id128 *gone;
+
+		rc = gone_list(r, after, PARCEL_GONE_MAX, &p->arena, &gone,
+			&j->gone_count, err);
+		if (rc < 0)
+			break;
+		j->gone = gone;
+		j->what = j->gone_count < PARCEL_GONE_MAX ? PARCEL_JOIN_ANSWERS
+							  : PARCEL_JOIN_GOES_ON;
+		rc = lading_join(p->lading, j, err);
+		if (rc < 0 || j->what == PARCEL_JOIN_ANSWERS)
+			break;
+		after = &gone[j->gone_count - 1];
+		j->position_count = 0;
+	}
+	return rc;
+}
+
+/* Behind all that was packed for the asker. */
+static int add_answer(struct packing *p, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	uint64_t peer = p->config->peer->origin;
+	struct parcel_join j = {.account = p->account.name,
+		.incarnation = p->asker,
+		.positions = new_positions(p)};
+
+	for (size_t i = 0; i < p->log_count; i++) {
+		uint64_t origin = p->logs[i].known.log.origin;
+
+		if (origin == peer || origin == p->config->self->pub.origin)
+			j.positions[j.position_count++] = reached(p, i);
+	}
+	int rc = add_gone(p, &j, err);
+	/* Too early at worst: it asks again. */
+	if (rc >= 0 && p->medium && (rc = replica_begin(r, err)) >= 0) {
+		rc = asker_set(r, peer, 0, err);
+		if (rc >= 0)
+			rc = replica_commit(r, err);
+		replica_rollback(r);
+	}
+	return rc;
+}
+
+static int add_joining(struct packing *p, struct err *err)
+{
+	int rc = add_question(p, err);
+
+	return rc >= 0 && p->asker ? add_answer(p, err) : rc;
 }
 
 /* ---- the whole ---- */
@@ -351,9 +499,21 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return rc;
 	rc = find_from(&p, err);
 	if (rc >= 0)
+		rc = asker_get(
+			p.account.replica, config->peer->origin, &p.asker, err);
+	if (rc >= 0)
 		rc = add_ack(&p, err);
-	if (rc >= 0 && config->send_changes)
+	if (rc >= 0)
 		rc = cargo_add(&p, err);
+	if (rc >= 0 || rc == ERR_OPERATOR) {
+		struct err later = ERR_INIT;
+		int join = add_joining(&p, &later);
+
+		if (join < 0 && rc >= 0) {
+			*err = later;
+			rc = join;
+		}
+	}
 	/* Bodies that a peer lacks are no changes. */
 	if (rc >= 0 || rc == ERR_OPERATOR) {
 		struct err later = ERR_INIT;

@@ -142,6 +142,17 @@ int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
 	return rc;
 }
 
+int lading_join(struct lading *l, const struct parcel_join *j, struct err *err)
+{
+	int rc = room_for(l,
+		j->position_count * 64 + j->gone_count * sizeof(*j->gone) + 512,
+		err);
+
+	if (rc >= 0)
+		parcel_add_join(&l->sections, l->config->self->pub.origin, j);
+	return rc;
+}
+
 int lading_statement(
 	struct lading *l, const struct parcel_statement *s, struct err *err)
 {

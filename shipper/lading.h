@@ -70,6 +70,7 @@ void lading_open_carrier(struct lading *l, struct carrier *carrier,
 int lading_changes(
 	struct lading *l, const struct parcel_changes *c, struct err *err);
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err);
+int lading_join(struct lading *l, const struct parcel_join *j, struct err *err);
 int lading_statement(
 	struct lading *l, const struct parcel_statement *s, struct err *err);
 /* A section of a comparison. */

@@ -75,6 +75,11 @@ static void say_logged(
 			(unsigned long long)r->changes,
 			r->changes == 1 ? "" : "s", folders.len ? " in " : "",
 			buf_str(&folders));
+	if (r->joins)
+		log_say(&w->log, LOG_LEVEL_WARNING,
+			"account %s: its state is new beside mail that peers "
+			"know: nothing is logged before they have answered",
+			name);
 	if (r->mended)
 		log_say(&w->log, LOG_LEVEL_WARNING,
 			"account %s: UID lists of %llu folder%s had gone back "
@@ -123,6 +128,7 @@ void look_again(struct writer *w, const struct config_account *ca,
 {
 	struct capture_config config = {
 		.claim = site_claims(&w->site),
+		.join_ms = SITE_JOIN_MS,
 		.guard_percent = ca->guard_percent,
 		.guard_least = ca->guard_least,
 		.guard_exempt = ca->guard_exempt,
@@ -136,6 +142,7 @@ void look_again(struct writer *w, const struct config_account *ca,
 	struct account acc;
 
 	*ret = (struct look){.err = ERR_INIT};
+	config.answering = site_answering(&w->site, &config.answering_count);
 	ret->rc = site_account_open(&w->site, ca->name, true, &acc, &ret->err);
 	if (ret->rc < 0)
 		return;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "joining.h"
 #include "os.h"
 #include "pass.h"
 
@@ -345,6 +346,31 @@ static int move_or_copy(struct birth *b, struct sources *s, struct err *err)
 }
 
 /*
+ * In a state that joins: a folder at home here is as it is here, whatever peers
+ * know, and what differs from that is a change. Another is to become as its
+ * home wants it.
+ */
+static int record_known(
+	struct birth *b, struct replica_message *row, struct err *err)
+{
+	bool joins = b->p->recognising || b->p->finishing;
+
+	if (!joins || !pass_is_ours(b->p, b->f))
+		return record(b, row, 0, err);
+	row->p_folder = b->f->id;
+	row->p_base = b->m->base;
+	row->p_letters = row->letters;
+	row->p_keywords = row->keywords;
+	row->p_extra = row->extra;
+	row->p_uid = row->uid ? row->uid : b->m->uid;
+	row->p_ino = b->st.ino;
+	row->copied_from = 0;
+	row->logged_ms = 0;
+	row->waits_ms = 0;
+	return replica_message_place(b->p->replica, row, true, err);
+}
+
+/*
  * The state wants just this message just here: an applier put it there and
  * died. Nobody's change; what is left of it elsewhere is to be removed.
  */
@@ -358,7 +384,7 @@ static int recognise(
 		if (rc < 0)
 			return rc;
 	}
-	return record(b, row, 0, err);
+	return record_known(b, row, err);
 }
 
 /* Returns 1 when an applier had put it there. */
@@ -388,6 +414,61 @@ static int recognised(struct birth *b, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
+/* A message that peers know and that lies nowhere yet: it was moved here. */
+static int joined_elsewhere(struct birth *b, struct err *err)
+{
+	struct replica_message row;
+	struct replica_folder from;
+	int rc = replica_message_nowhere(
+		b->p->replica, &b->hash, b->m->base, &b->arena, &row, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = replica_folder_by_row(
+		b->p->replica, row.folder, &b->arena, &from, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = pass_is_ours(b->p, b->f) ? move(b, &row, &from, err)
+				      : record(b, &row, 0, err);
+	return rc < 0 ? rc : 1;
+}
+
+/* It was expunged, as peers say: it is to go, and nobody's mail is born. */
+static int joined_gone(struct birth *b, struct err *err)
+{
+	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
+	bool newest = b->view->identity.uidnext &&
+		      b->view->identity.uidnext >= b->f->uidnext;
+	struct replica_message row = {.p_folder = b->f->id,
+		.p_base = b->m->base,
+		.p_letters = b->m->letters,
+		.p_keywords = b->keywords,
+		.p_extra = pass_extra(b->m),
+		.p_uid = b->m->uid,
+		.p_ino = b->st.ino,
+		.size = b->st.size,
+		.mtime = b->st.mtime,
+		.hash = b->hash};
+
+	if (pass_is_ours(b->p, b->f) && newest)
+		return 0; /* somebody brought it back */
+	int rc = joining_gone(b->p->replica, &content, err);
+	if (rc > 0)
+		rc = replica_stray(b->p->replica, &row, err);
+	else if (rc == 0)
+		return 0;
+	return rc < 0 ? rc : 1;
+}
+
+/* What peers said of a message that none is known to be. Returns 1 if that
+   settles it. */
+static int joined(struct birth *b, struct err *err)
+{
+	int rc = b->p->finishing ? joined_elsewhere(b, err) : 0;
+
+	return rc == 0 && b->p->finishing ? joined_gone(b, err) : rc;
+}
+
 static int decide(struct birth *b, struct err *err)
 {
 	struct sources sources;
@@ -410,7 +491,25 @@ static int decide(struct birth *b, struct err *err)
 		rc = find_sources(b, KEY_GUID, guid_of(b), &sources, err);
 	if (rc == 0)
 		rc = move_or_copy(b, &sources, err);
+	if (rc == 0)
+		rc = joined(b, err);
 	return rc == 0 ? save(b, err) : rc;
+}
+
+int pass_recognise(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, const struct store_message *m,
+	struct err *err)
+{
+	struct birth b = {.p = p, .f = f, .view = view, .m = m};
+
+	if (m->doubled || (view->identity.has_uids && !m->uid))
+		return 0;
+	b.keywords = store_message_keywords(view, m, &b.arena);
+	int rc = p->store->ops->stat(p->store, f->p_path, m, &b.st, err);
+	if (rc >= 0)
+		rc = recognised(&b, err);
+	arena_free(&b.arena);
+	return rc == ERR_ABSENT || rc == ERR_CONFLICT || rc > 0 ? 0 : rc;
 }
 
 static void wait_for(struct pass *p, const struct store_message *m)

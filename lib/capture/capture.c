@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "joining.h"
 #include "mutf7.h"
 #include "pass.h"
 #include "quarantine.h"
@@ -141,6 +142,8 @@ void pass_source_drop(struct pass *p)
 	p->source_folder = 0;
 }
 
+#define ANY_MARKER "-" /* known of the marker: it is right as it is */
+
 int capture_stop(struct account *a, const char *why, struct err *err)
 {
 	int rc = replica_begin(a->replica, err);
@@ -157,7 +160,7 @@ int capture_stop(struct account *a, const char *why, struct err *err)
 
 int capture_accept(struct account *a, struct err *err)
 {
-	int rc = replica_text_set(a->replica, "marker", "", err);
+	int rc = replica_text_set(a->replica, "marker", ANY_MARKER, err);
 
 	return rc < 0 ? rc : replica_text_set(a->replica, "stopped", "", err);
 }
@@ -178,10 +181,33 @@ static int stop_account(struct pass *p, const char *why, struct err *err)
 }
 
 /*
+ * A state that knows of no marker is new. Mail that has one all the same was
+ * looked at with another state: that was lost, or the mail is a copy of a
+ * peer's. A marker of our own is announced before it is made, for a crash.
+ */
+static int meet_marker(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *known;
+	struct id128 marker;
+	struct err none = ERR_INIT;
+	int rc = replica_text_get(p->replica, "marker", &arena, &known, err);
+
+	if (rc < 0 || *known)
+		return rc;
+	if (p->store->ops->marker(p->store, false, &marker, &none) >= 0 &&
+		p->config->answering_count)
+		rc = joining_begin(p->replica, p->now_ms, err);
+	if (rc >= 0)
+		rc = replica_text_set(p->replica, "marker", ANY_MARKER, err);
+	return rc < 0 ? rc : pass_commit(p, err);
+}
+
+/*
  * The store must be the one placed before. The marker says so for the whole;
  * folders are checked one by one where something is absent (folder.c).
  */
-static int check_marker(struct pass *p, struct err *err)
+static int compare_marker(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	const char *known, *stopped;
@@ -193,25 +219,25 @@ static int check_marker(struct pass *p, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	int have = p->store->ops->marker(p->store, !*known, &marker, &why);
+	bool any = strcmp(known, ANY_MARKER) == 0;
+	int have = p->store->ops->marker(p->store, any, &marker, &why);
 	if (have < 0 && have != ERR_ABSENT) {
 		*err = why;
 		return have;
 	}
 	if (have == ERR_ABSENT) {
-		text = mem_printf(
-			*known ? "the mail store has lost its marker: "
-				 "not mounted, emptied or replaced "
-				 "(mount it, or say \"packetboat on "
-				 "%s\" if it is right)"
-			       : "there is no mail store (account %s)",
+		text = mem_printf(!any ? "the mail store has lost its marker: "
+					 "not mounted, emptied or replaced "
+					 "(mount it, or say \"packetboat on "
+					 "%s\" if it is right)"
+				       : "there is no mail store (account %s)",
 			p->account->name);
 		return stop_account(p, text, err);
 	}
 	id_hex(&marker, hex);
-	if (!*known)
-		return replica_text_set(p->replica, "marker", hex, err);
-	if (strcmp(known, hex) != 0) {
+	if (any)
+		rc = replica_text_set(p->replica, "marker", hex, err);
+	else if (strcmp(known, hex) != 0) {
 		text = mem_printf(
 			"another mail store lies where the known one was (put "
 			"the right one back, or say \"packetboat on %s\" if it "
@@ -225,9 +251,16 @@ static int check_marker(struct pass *p, struct err *err)
 	return replica_text_set(p->replica, "stopped", "", err);
 }
 
+static int check_marker(struct pass *p, struct err *err)
+{
+	int rc = meet_marker(p, err);
+
+	return rc < 0 ? rc : compare_marker(p, err);
+}
+
 bool pass_again(const struct pass *p, int64_t folder)
 {
-	return (p->started && !p->settling) ||
+	return ((p->started || p->finishing) && !p->settling) ||
 	       p->config->again == CAPTURE_ALL || p->config->again == folder;
 }
 
@@ -383,6 +416,9 @@ static int run(struct pass *p, struct err *err)
 		rc = replica_meta_get(p->replica, "off", &off, err);
 	if (rc < 0 || off)
 		return rc < 0 ? rc : 0;
+	rc = pass_join(p, &arena, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = pass_tree(p, &arena, err);
 	if (rc < 0)
 		return rc;
@@ -411,6 +447,8 @@ static int run(struct pass *p, struct err *err)
 			(rc = gone_folders(p, err)) < 0)
 			return rc;
 	}
+	if (p->finishing && worst >= 0 && (rc = pass_joined(p, err)) < 0)
+		return rc;
 	/* Names that the folders that are gone had are free now. */
 	if ((rc = capture_merge_names(&p->journal, err)) < 0 ||
 		(rc = pass_commit(p, err)) < 0)

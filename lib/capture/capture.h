@@ -2,6 +2,8 @@
  * capture: compare a mail store with what was placed there, log the
  * difference (design.md section 3).
  *
+ * A state that joins logs nothing before its peers have answered (join.c).
+ *
  * A pass over an account:
  *   1. continuity: the store must be the one placed before (marker)
  *   2. the tree: folders born, renamed; subscriptions
@@ -33,37 +35,44 @@
 #define CAPTURE_ALL (-1)
 
 struct capture_config {
-	bool claim;             /* may become the authority of folders */
+	bool claim;		/* may become the authority of folders */
 	unsigned guard_percent; /* expunges of more than this share … */
-	unsigned guard_least;   /* … of a folder of more than this many wait */
+	unsigned guard_least; /* … of a folder of more than this many wait */
 	/* … but of none of this name, or whose last part it is: folders whose
 	   mail comes and goes in masses (Trash, Junk). */
 	const char *const *guard_exempt;
 	size_t guard_exempt_count;
 	int64_t copy_window_ms; /* a copy whose source vanishes within this
 				   is a move; 0: 10 s */
-	bool give_uids;         /* give UIDs to mail that has none for 2 s */
+	/* Peers that can answer a state that joins, and how long it waits for
+	   them; 0: for ever. Without any it does not join. */
+	const uint64_t *answering;
+	size_t answering_count;
+	int64_t join_ms;
+	bool give_uids; /* give UIDs to mail that has none for 2 s */
 	/* Row of a folder to look at though its cookie is unchanged;
 	   CAPTURE_ALL: all; 0: none. */
 	int64_t again;
 	/* May be NULL: called now and then with messages done of a folder. */
-	void (*progress)(void *arg, const char *path, uint64_t done,
-		uint64_t total);
+	void (*progress)(
+		void *arg, const char *path, uint64_t done, uint64_t total);
 	void *progress_arg;
 };
 
 struct capture_result {
-	uint64_t changes;       /* logged */
-	uint64_t changed;	/* folders of which something was logged */
+	uint64_t changes;	  /* logged */
+	uint64_t changed;	  /* folders of which something was logged */
 	uint64_t folders, looked; /* folders there; folders read */
 	uint64_t births, bytes; /* messages whose body was read, their bytes */
-	uint64_t waiting;       /* messages without a UID yet: come again */
-	uint64_t unloggable;    /* messages, folders whose name no log holds */
-	uint64_t guarded;       /* expunges that wait for the operator */
-	uint64_t stopped;       /* folders that are stopped */
-	uint64_t damaged;       /* messages newly found to be damaged */
-	uint64_t mended;        /* UID lists that had gone back, and are right */
-	bool racy;              /* come again soon: stamps too fresh to trust */
+	uint64_t waiting;	/* messages without a UID yet: come again */
+	uint64_t unloggable;	/* messages, folders whose name no log holds */
+	uint64_t guarded;	/* expunges that wait for the operator */
+	uint64_t stopped;	/* folders that are stopped */
+	uint64_t damaged;	/* messages newly found to be damaged */
+	uint64_t mended; /* UID lists that had gone back, and are right */
+	bool joins;	 /* nothing is logged or may be placed before
+			    peers have answered */
+	bool racy;	 /* come again soon: stamps too fresh to trust */
 };
 
 /*

@@ -538,8 +538,8 @@ static int look_at(struct pass *p, int64_t folder, struct err *err)
 		rc = stop_folder(p, folder, d.f.stopped, err);
 	if (rc == 0) {
 		bool settled = !view.cookie.racy && !d.unresolved &&
-			       waiting == p->result->waiting && d.f.p_ino &&
-			       absences == p->absence_count;
+			       !p->finishing && waiting == p->result->waiting &&
+			       d.f.p_ino && absences == p->absence_count;
 
 		/* Not to be trusted yet: look again next time. */
 		memcpy(d.f.cookie, view.cookie.b, sizeof(d.f.cookie));

@@ -33,18 +33,20 @@ struct pass {
 	size_t listed_count;
 	struct absence *absences;
 	size_t absence_count;
-	bool settling;           /* the second look */
-	int64_t *vanished;       /* rows of folders that the tree missed */
+	bool settling;	   /* the second look */
+	bool recognising;  /* nothing is logged (join.c) */
+	bool finishing;	   /* the end of joining */
+	int64_t *vanished; /* rows of folders that the tree missed */
 	size_t vanished_count;
-	bool started;            /* the machine was, since the last pass */
-	bool tree_again;         /* a folder is not the one it seemed */
-	size_t puts;             /* changes put since the last commit */
-	bool raised;             /* a UIDNEXT since then: it must not go back */
-	char **touched;          /* folders that these changes speak of */
+	bool started;	 /* the machine was, since the last pass */
+	bool tree_again; /* a folder is not the one it seemed */
+	size_t puts;	 /* changes put since the last commit */
+	bool raised;	 /* a UIDNEXT since then: it must not go back */
+	char **touched;	 /* folders that these changes speak of */
 	size_t touched_count;
 	struct id128 *changed; /* changed.c */
 	size_t changed_size;
-	uint64_t *waiting;       /* inodes of files that wait to be born */
+	uint64_t *waiting; /* inodes of files that wait to be born */
 	size_t waiting_count;
 	/* The folder that births were last looked for in, as it was under
 	   its lock since the current folder was read; row 0: none. */
@@ -114,10 +116,10 @@ bool pass_again(const struct pass *p, int64_t folder);
 
 /* folder.c: one folder. */
 int pass_folder(struct pass *p, int64_t folder, struct err *err);
-/* absence.c: decide about absences of one folder: expunge, or a late move. view NULL:
-   the folder is gone whole. */
-int pass_absences(struct pass *p, int64_t folder,
-	const struct store_view *view, struct err *err);
+/* absence.c: decide about absences of one folder: expunge, or a late move. view
+   NULL: the folder is gone whole. */
+int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
+	struct err *err);
 
 /* Has a letter of its flags no name, and may it get one in a moment? 1 yes,
    0 no (it never will). */
@@ -139,6 +141,17 @@ bool pass_uids_low(
 int pass_uids_mend(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
+/* join.c: what comes before all else in a state that joins. Returns 0; 1 if it
+   waits for its peers, and that was all. */
+int pass_join(struct pass *p, struct arena *arena, struct err *err);
+/* At the end of the pass that finishes it. */
+int pass_joined(struct pass *p, struct err *err);
+
+/* birth.c: a message that is not among the placed ones, but just where it is
+   wanted: record it. */
+int pass_recognise(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, const struct store_message *m,
+	struct err *err);
 /* birth.c: a message that is in the store and not among the placed ones. */
 int pass_birth(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, const struct store_message *m,

@@ -129,9 +129,13 @@ static int log_rename(
 
 /* A directory or GUID that was placed under another name, or the GUID of one
    that is to be placed under this name. */
-static bool is_that(const struct replica_folder *f,
+static bool is_that(const struct pass *p, const struct replica_folder *f,
 	const struct store_folder *on_disk, const struct store_identity *id)
 {
+	/* What became of it since the state was lost is not known yet. */
+	if (!f->p_path && (p->recognising || p->finishing))
+		return id->has_guid && (id_equal(&id->guid, &f->guid) ||
+					       id_equal(&id->guid, &f->fid));
 	if (!f->p_path)
 		return id->has_guid && id_equal(&id->guid, &f->guid) &&
 		       !f->dead && !strcmp(f->path, on_disk->path);
@@ -164,7 +168,7 @@ static int match_renamed(struct tree *t, size_t i, struct err *err)
 
 		if (t->found[k] || id_equal(&f->fid, &ID_INBOX))
 			continue;
-		if (is_that(f, on_disk, &id)) {
+		if (is_that(t->p, f, on_disk, &id)) {
 			found = k;
 			break;
 		}
@@ -173,6 +177,8 @@ static int match_renamed(struct tree *t, size_t i, struct err *err)
 	}
 	if (found == t->known_count)
 		return 0;
+	if (t->p->recognising && t->known[found].p_path)
+		return 0; /* a change: later */
 	take(t, i, found);
 	return t->known[found].p_path ? log_rename(t, i, found, err)
 				      : place_path(t, i, found, err);
@@ -408,6 +414,46 @@ static int sub_names(struct tree *t, struct err *err)
 	return rc;
 }
 
+/* It has the same id everywhere: once a peer spoke of it, it can be placed. */
+static bool is_inbox(const struct tree *t, size_t i)
+{
+	if (strcmp(t->list.folders[i].path, "INBOX") != 0)
+		return false;
+	for (size_t k = 0; k < t->known_count; k++)
+		if (id_equal(&t->known[k].fid, &ID_INBOX) && *t->known[k].path)
+			return true;
+	return false;
+}
+
+/*
+ * In a state that joins. Of a folder at home here it is a change if the store
+ * has it otherwise than peers know, and is logged when joining is over; what
+ * else is known is to become as they say.
+ */
+static int adopt_subscriptions(struct tree *t, struct err *err)
+{
+	struct replica_sub *subs;
+	size_t count;
+	int rc = replica_subs(t->p->replica, t->arena, &subs, &count, err);
+
+	for (size_t k = 0; k < t->known_count && rc >= 0; k++) {
+		struct replica_folder *f = &t->known[k];
+
+		if (!f->p_path)
+			continue;
+		f->p_subscribed = pass_is_ours(t->p, f)
+					  ? f->subscribed
+					  : subscribed_in(&t->list, f->p_path);
+		rc = replica_folder_place(t->p->replica, f, err);
+	}
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = replica_sub_place(t->p->replica, subs[i].path,
+			!has_folder(t, subs[i].path) &&
+				subscribed_in(&t->list, subs[i].path),
+			err);
+	return rc;
+}
+
 static int load(struct tree *t, struct err *err)
 {
 	int rc = replica_folders(
@@ -433,20 +479,25 @@ int pass_tree(struct pass *p, struct arena *arena, struct err *err)
 		if (!t.row[i])
 			rc = match_renamed(&t, i, err);
 	for (size_t i = 0; i < t.list.folder_count && rc >= 0; i++)
-		if (!t.row[i])
+		if (!t.row[i] && (!p->recognising || is_inbox(&t, i)))
 			rc = birth(&t, i, err);
-	if (rc >= 0)
+	if (rc >= 0 && !p->recognising)
 		note_vanished(&t);
-	if (rc >= 0)
+	if (rc >= 0 && !p->recognising)
 		keep_cookies(&t);
 	/* What is gone may have come up under another name since: that is
 	   looked at once more before it is believed, and so are its names. */
-	if (rc >= 0 && (!t.vanished_count || p->settling)) {
+	if (rc >= 0 && !p->recognising && (!t.vanished_count || p->settling)) {
 		rc = load(&t, err);
 		if (rc >= 0)
 			rc = sub_folders(&t, err);
 		if (rc >= 0)
 			rc = sub_names(&t, err);
+	}
+	if (rc >= 0 && p->recognising) {
+		rc = load(&t, err);
+		if (rc >= 0)
+			rc = adopt_subscriptions(&t, err);
 	}
 	/* A folder that is undone must not take this with it. */
 	if (rc >= 0 && (p->puts || t.placed))

@@ -107,6 +107,25 @@ static void print_statement(const struct parcel_statement *s, struct buf *ret)
 	}
 }
 
+static void print_join(const struct parcel_join *j, struct buf *ret)
+{
+	buf_printf(ret, "  join account %s incarnation %016llx %s\n",
+		j->account, (unsigned long long)j->incarnation,
+		j->what == PARCEL_JOIN_ASKS	 ? "asks"
+		: j->what == PARCEL_JOIN_ANSWERS ? "answers"
+						 : "answers, to go on");
+	for (size_t i = 0; i < j->position_count; i++) {
+		buf_add_str(ret, "    up to ");
+		print_log(&j->positions[i].log, ret);
+		buf_printf(ret, " lsn %llu chain %016llx\n",
+			(unsigned long long)j->positions[i].lsn,
+			(unsigned long long)j->positions[i].chain);
+	}
+	if (j->gone_total)
+		buf_printf(ret, "    expunged %zu of %llu\n", j->gone_count,
+			(unsigned long long)j->gone_total);
+}
+
 static void print_runs(
 	const struct parcel_run *runs, size_t count, struct buf *ret)
 {
@@ -187,6 +206,9 @@ static void print_section(const struct parcel_section *s,
 		break;
 	case PARCEL_ACK:
 		print_ack(&s->ack, ret);
+		break;
+	case PARCEL_JOIN:
+		print_join(&s->join, ret);
 		break;
 	case PARCEL_STATEMENT:
 		print_statement(&s->statement, ret);

@@ -72,7 +72,8 @@ enum parcel_section_type {
 	PARCEL_COMPARE = 5, /* what is wanted to go on with a comparison */
 	PARCEL_SKETCH = 6,
 	PARCEL_TABLE = 7,
-	PARCEL_ROWS = 8 /* what differs, and what is asked for */
+	PARCEL_ROWS = 8, /* what differs, and what is asked for */
+	PARCEL_JOIN = 9
 };
 
 /*
@@ -192,6 +193,33 @@ struct parcel_compare {
 	size_t len;
 };
 
+/*
+ * A state that was lost, or may be an older one, joins again: it asks to be
+ * told what its peers know, and logs nothing before. A peer answers by handing
+ * over its own changes, and those that the asker wrote itself in earlier
+ * incarnations, without bodies; behind them it says how far these reach, and
+ * which mails were expunged.
+ */
+#define PARCEL_GONE_MAX 65536u
+enum parcel_join_what {
+	PARCEL_JOIN_ASKS = 1,
+	PARCEL_JOIN_ANSWERS = 2, /* and that was all */
+	PARCEL_JOIN_GOES_ON = 3	 /* more of the answer follows */
+};
+struct parcel_join {
+	const char *account;
+	enum parcel_join_what what;
+	uint64_t incarnation; /* the asker's */
+	/* Asks: what is known of the asker's earlier logs. Answers: what is
+	   known when all is taken. */
+	struct position *positions;
+	size_t position_count;
+	/* Answers: content_id of expunged mails; ascending; of how many. */
+	const struct id128 *gone;
+	size_t gone_count; /* at most PARCEL_GONE_MAX */
+	uint64_t gone_total;
+};
+
 struct parcel_section {
 	enum parcel_section_type type;
 	union {
@@ -200,6 +228,7 @@ struct parcel_section {
 		struct parcel_ack ack;
 		struct parcel_statement statement;
 		struct parcel_compare compare;
+		struct parcel_join join;
 	};
 };
 
@@ -220,6 +249,9 @@ void parcel_add_statement(struct buf *b, const struct parcel_changes *before,
 /* type: PARCEL_COMPARE, SKETCH, TABLE or ROWS. */
 void parcel_add_compare(struct buf *b, uint64_t sender,
 	enum parcel_section_type type, const struct parcel_compare *c);
+
+void parcel_add_join(
+	struct buf *b, uint64_t sender, const struct parcel_join *j);
 
 struct parcel_sections {
 	struct parcel_section *items;

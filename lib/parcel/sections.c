@@ -488,6 +488,9 @@ static int parse_section(
 	case PARCEL_ROWS:
 		r = sections_parse_compare(p, &section, type, &ret->compare);
 		return r < 0 ? err_wrap(p->err, "comparison") : 0;
+	case PARCEL_JOIN:
+		r = sections_parse_join(p, &section, &ret->join);
+		return r < 0 ? err_wrap(p->err, "joining") : 0;
 	default:
 		return err_set(p->err, ERR_LIMIT,
 			"type %u: made by a newer packetboat", type);

@@ -3,6 +3,7 @@
  *
  *   sections.c          changes, bodies, acknowledgements, statements
  *   sections_compare.c  comparisons
+ *   sections_join.c     a site that joins
  */
 #ifndef PB_SECTIONS_H
 #define PB_SECTIONS_H
@@ -44,5 +45,7 @@ int sections_take_account(
 	const struct parse *p, struct wire *w, const char **ret);
 int sections_parse_compare(const struct parse *p, struct wire *w,
 	enum parcel_section_type type, struct parcel_compare *ret);
+int sections_parse_join(
+	const struct parse *p, struct wire *w, struct parcel_join *ret);
 
 #endif

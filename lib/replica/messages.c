@@ -199,6 +199,19 @@ int replica_message_leaving(struct replica *r, int64_t folder, const char *base,
 		arena, ret, err);
 }
 
+int replica_message_nowhere(struct replica *r, const struct hash *hash,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err)
+{
+	return one_message(r,
+		sql(r, err,
+			MESSAGE_COLUMNS
+			"WHERE m.hash = ?1 AND m.dead = 0 AND m.p_folder = 0"
+			" ORDER BY m.base <> ?2, m.id LIMIT 1",
+			"bt", hash->b, sizeof(hash->b), base),
+		arena, ret, err);
+}
+
 int replica_holds_mail(struct replica *r, struct err *err)
 {
 	sqlite3_stmt *st = sql(
@@ -474,6 +487,17 @@ int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
 		arena_free(&c.arena);
 	}
 	return rc < 0 ? rc : 0;
+}
+
+int replica_missing(struct replica *r, int64_t folder, uint32_t uidnext,
+	struct arena *arena, int64_t **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT id FROM message WHERE p_folder = 0 AND dead = 0"
+		" AND folder = ? AND uid > 0 AND uid < ?",
+		"ii", folder, (int64_t)uidnext);
+
+	return id_list(r, st, arena, ret, ret_count, err);
 }
 
 int replica_todo_folders(struct replica *r, struct arena *arena, int64_t **ret,

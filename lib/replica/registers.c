@@ -393,9 +393,11 @@ static int apply_expunge(struct replica *r, const struct change *c,
 			return rc;
 	}
 	rc = sql_run(r, err,
-		"INSERT OR REPLACE INTO dot VALUES(?, ?, ?, ?, ?, ?)", "iiiiii",
-		row.log, (int64_t)c->dot.lsn, row.message, (int64_t)c->by.stamp,
-		by_log, (int64_t)c->by.lsn);
+		"INSERT OR REPLACE INTO dot VALUES(?, ?, ?, ?, ?, ?, NULL)",
+		"iiiiii", row.log, (int64_t)c->dot.lsn, row.message,
+		(int64_t)c->by.stamp, by_log, (int64_t)c->by.lsn);
+	if (rc >= 0 && row.message)
+		rc = dot_note_content(r, row.log, c->dot.lsn, row.message, err);
 	if (rc >= 0)
 		rc = sql_run(r, err,
 			"DELETE FROM parked WHERE log = ? AND lsn = ?", "ii",

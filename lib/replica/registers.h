@@ -91,6 +91,10 @@ int dot_find(struct replica *r, const struct dot *dot, struct dot_row *ret,
    lost. 1 or 0. */
 int dot_is_past(struct replica *r, const struct dot *dot,
 	const struct dot_row *row, struct err *err);
+/* The content of a tombstone's message (joining.h): with the row that it has
+   as long as it has one. */
+int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
+	int64_t message, struct err *err);
 int dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,
 	int64_t message, struct err *err);
 /*
@@ -131,8 +135,8 @@ int parked_delete(struct replica *r, const struct parked *p, struct err *err);
 int apply_flags(struct replica *r, const struct change *c, int64_t by_log,
 	struct err *err);
 /* Put a name as table flag has it ("\\S", or a keyword) into a set. */
-void flag_put(struct arena *arena, struct flag_set *f, const char *name,
-	bool value);
+void flag_put(
+	struct arena *arena, struct flag_set *f, const char *name, bool value);
 /* y takes what x's registers know that its own do not. */
 int flags_join(struct replica *r, int64_t x, int64_t y, struct err *err);
 /* Of the message's flags as they are: those that no change wrote. */
@@ -147,14 +151,13 @@ int flags_rebase(struct replica *r, int64_t message,
 /* ---- folders ---- */
 
 /* Row of a folder by id, through merges of ids; 0 when there is none. */
-int64_t folder_row(struct replica *r, const struct id128 *fid,
-	struct err *err);
+int64_t folder_row(struct replica *r, const struct id128 *fid, struct err *err);
 /* The same, and make it where there is none (its name not known yet). */
-int64_t folder_row_make(struct replica *r, const struct id128 *fid,
-	struct err *err);
+int64_t folder_row_make(
+	struct replica *r, const struct id128 *fid, struct err *err);
 /* May this site set UIDs and identity of the folder? */
-int folder_authority_ok(struct replica *r, int64_t folder, uint64_t site,
-	struct err *err);
+int folder_authority_ok(
+	struct replica *r, int64_t folder, uint64_t site, struct err *err);
 /* The claim in these columns: term, site, stamp, uidvalidity, uidnext. */
 struct claim folder_claim(sqlite3_stmt *st, int col);
 /* Raise the folder's UIDNEXT to at least next. */

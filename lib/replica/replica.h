@@ -259,6 +259,16 @@ int replica_message_unplaced(struct replica *r, int64_t folder,
 int replica_message_leaving(struct replica *r, int64_t folder,
 	const char *base, uint32_t uid, const struct hash *hash,
 	struct arena *arena, struct replica_message *ret, struct err *err);
+/* Alive and placed nowhere, with this body; of several the one with this base
+   name. */
+int replica_message_nowhere(struct replica *r, const struct hash *hash,
+	const char *base, struct arena *arena, struct replica_message *ret,
+	struct err *err);
+/* Rows of what is alive in a folder with a UID below uidnext and placed
+   nowhere; into the arena. */
+int replica_missing(struct replica *r, int64_t folder, uint32_t uidnext,
+	struct arena *arena, int64_t **ret, size_t *ret_count,
+	struct err *err);
 /* Does any folder hold mail? 1 or 0. */
 int replica_holds_mail(struct replica *r, struct err *err);
 /* Living placed messages with this inode and size, one after the other: the

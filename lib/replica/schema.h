@@ -143,10 +143,13 @@ static const char schema_text[] =
 	"CREATE INDEX message_guid_by ON message(guid_log, guid_lsn)"
 	" WHERE guid_log <> place_log OR guid_lsn <> place_lsn;"
 
-	/* message 0: a tombstone without a message */
+	/* message 0: a tombstone without a message; content (joining.h): of a
+	   tombstone, where its mail was known */
 	"CREATE TABLE dot(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
 	" message INTEGER NOT NULL," BY("dead")
-	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	" content BLOB, PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	"CREATE INDEX dot_content ON dot(content)"
+	" WHERE content IS NOT NULL;"
 	"CREATE INDEX dot_message ON dot(message);"
 	"CREATE INDEX dot_dead_by ON dot(dead_log, dead_lsn)"
 	" WHERE dead_log <> 0;"
@@ -236,6 +239,13 @@ static const char schema_text[] =
 	"CREATE TABLE scanned(folder INTEGER NOT NULL, deep INTEGER NOT NULL,"
 	" base TEXT NOT NULL DEFAULT '', done_ms INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(folder, deep)) WITHOUT ROWID;"
+
+	/* while this state joins (joining.h): how far a peer's answer reaches;
+	   which mails it says were expunged */
+	"CREATE TABLE awaited(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
+	" lsn INTEGER NOT NULL, PRIMARY KEY(peer, log)) WITHOUT ROWID;"
+	"CREATE TABLE gone(content BLOB NOT NULL, peer INTEGER NOT NULL,"
+	" PRIMARY KEY(content, peer)) WITHOUT ROWID;"
 
 	"CREATE TABLE ack(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
 	" durable INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -240,6 +240,19 @@ const struct expelled *site_expelled(const struct site *s, const char *name)
 	return NULL;
 }
 
+const uint64_t *site_answering(struct site *s, size_t *ret_count)
+{
+	uint64_t *list = arena_alloc(
+		&s->arena, (s->config.peer_count + 1) * sizeof(*list));
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (!s->config.peers[i].oneway)
+			list[count++] = s->peers[i].origin;
+	*ret_count = count;
+	return list;
+}
+
 bool site_claims(const struct site *s)
 {
 	for (size_t i = 0; i < s->config.peer_count; i++)

@@ -72,6 +72,12 @@ int site_account_open(const struct site *s, const char *name, bool create,
 int site_peer(const struct site *s, const char *name);
 /* The peer of that name that was expelled, and is no peer; NULL: none. */
 const struct expelled *site_expelled(const struct site *s, const char *name);
+/*
+ * Peers that can answer a state that joins, and how long it waits for them:
+ * all but those that are oneway. Array in the site's arena.
+ */
+#define SITE_JOIN_MS (INT64_C(7) * 86400000)
+const uint64_t *site_answering(struct site *s, size_t *ret_count);
 /* May this site become the authority of folders that are born here? Not one
    that only receives: its peer is. */
 bool site_claims(const struct site *s);

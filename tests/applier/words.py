@@ -229,7 +229,7 @@ def a_full_disk_takes_nothing_and_says_so(sites):
         a.save('big', body=os.urandom(1500000).hex())
         a.run('sync')
         with open(os.path.join(disk, 'filler'), 'wb') as file:
-            file.write(bytes(free(disk) - 300000))
+            file.write(bytes(free(disk) - 370000))
         b.run('sync', code=3)
         says(b, 'nothing is taken until there is room')
         assert b.said.count('until there is room') == 1, b.said

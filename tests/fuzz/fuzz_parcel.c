@@ -65,6 +65,9 @@ static void add_again(struct buf *to, uint64_t sender,
 	case PARCEL_ACK:
 		parcel_add_ack(to, sender, &s->ack);
 		break;
+	case PARCEL_JOIN:
+		parcel_add_join(to, sender, &s->join);
+		break;
 	case PARCEL_STATEMENT:
 		parcel_add_statement(to, before, &s->statement);
 		break;

@@ -240,6 +240,29 @@ static void put_rows(struct buf *to)
 	buf_free(&s);
 }
 
+static void put_join(
+	struct buf *to, uint8_t what, uint64_t gone, const char *contents)
+{
+	struct buf s = BUF_INIT;
+
+	put_account(&s, "alice");
+	buf_add_byte(&s, what);
+	wire_add_u64(&s, 0x5555555555555555u); /* the asker's incarnation */
+	wire_add_varint(&s, 2);		       /* positions */
+	buf_add_byte(&s, 0x20);
+	buf_add_str(&s, "originalincarnat");
+	wire_add_varint(&s, 1000);
+	wire_add_u64(&s, 3000); /* chain there */
+	buf_add_byte(&s, 0x0a);
+	buf_add_str(&s, "sixteen byte id.");
+	wire_add_varint(&s, 9);
+	wire_add_u64(&s, 27);
+	wire_add_varint(&s, gone);
+	buf_add_str(&s, contents);
+	put_section(to, 9, &s);
+	buf_free(&s);
+}
+
 /* ---- good parcels ---- */
 
 static void begin_stored(struct maker *m)
@@ -284,6 +307,14 @@ static void comparison(struct maker *m)
 	put_rows(&m->contents);
 }
 
+static void joining(struct maker *m)
+{
+	begin_stored(m);
+	put_join(&m->contents, 1, 0, "");
+	put_join(&m->contents, 3, 3, "0123456789abcdef0123456789abcdeg");
+	put_join(&m->contents, 2, 3, "1123456789abcdef");
+}
+
 /*
  * A body of 200 times 'a': codec 1, raw size 204, a zstd frame of content size
  * 204 with a raw block of four bytes and an RLE block. By hand, because what
@@ -315,6 +346,7 @@ static const struct sample good_parcels[] = {
 	{"parcel-every-section", every_section, false},
 	{"parcel-packed", packed, false},
 	{"parcel-comparison", comparison, false},
+	{"parcel-joining", joining, false},
 };
 
 /* ---- bad parcels: envelopes ---- */
@@ -457,7 +489,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x09\x05newer");
+	buf_add_str(&m->contents, "\x0a\x05newer");
 }
 
 static void section_cut(struct maker *m)
@@ -620,6 +652,24 @@ static void put_bad_rows(
 	buf_free(&s);
 }
 
+static void join_of_unknown_kind(struct maker *m)
+{
+	begin_stored(m);
+	put_join(&m->contents, 4, 0, "");
+}
+
+static void join_out_of_order(struct maker *m)
+{
+	begin_stored(m);
+	put_join(&m->contents, 2, 2, "0123456789abcdef0123456789abcdef");
+}
+
+static void join_cut(struct maker *m)
+{
+	begin_stored(m);
+	put_join(&m->contents, 2, 2, "0123456789abcdef0123456");
+}
+
 static void rows_of_unknown_kind(struct maker *m)
 {
 	put_bad_rows(m, 1, 0x03, 6);
@@ -664,6 +714,9 @@ static const struct sample bad_parcels[] = {
 	{"parcel-ack-of-too-many", ack_of_too_many, false},
 	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
 	{"parcel-question-for-both", question_for_both, false},
+	{"parcel-join-of-unknown-kind", join_of_unknown_kind, false},
+	{"parcel-join-out-of-order", join_out_of_order, false},
+	{"parcel-join-cut", join_cut, false},
 	{"parcel-rows-of-unknown-kind", rows_of_unknown_kind, false},
 	{"parcel-rows-of-unknown-folder", rows_of_unknown_folder, false},
 	{"parcel-rows-ask-twice", rows_ask_twice, false},

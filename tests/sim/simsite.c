@@ -23,6 +23,7 @@
 #define UID_WAIT_NS INT64_C(2200000000)
 #define UID_WAITS 3
 #define LATE_MS 900000
+#define JOIN_MS (INT64_C(7) * 86400000)
 #define TRASH_AGE_S (30 * 86400)
 #define TRASH_BYTES (UINT64_C(1) << 30)
 
@@ -93,6 +94,17 @@ static bool claims(const struct sim_site *s)
 	return true;
 }
 
+/* All peers. Returns how many. */
+static size_t answering(const struct sim_site *s, uint64_t ret[SITES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known)
+			ret[count++] = s->sites[i].key.pub.origin;
+	return count;
+}
+
 static void complain_of_folders(struct sim_site *s, struct account *a)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -139,7 +151,11 @@ static int retain(struct sim_site *s, struct account *a, struct err *err)
 /* Returns true if it is to look again in a moment. */
 static bool look_once(struct sim_site *s, struct store *store)
 {
+	uint64_t peers[SITES_MAX];
 	struct capture_config config = {.claim = claims(s),
+		.answering = peers,
+		.answering_count = answering(s, peers),
+		.join_ms = JOIN_MS,
 		.guard_percent = 50,
 		.guard_least = 100,
 		.give_uids = true};
@@ -410,6 +426,7 @@ void simsite_apply(struct sim_site *s)
 	static const struct round_account account = {
 		.name = ACCOUNT, .guard_percent = 50, .guard_least = 100};
 	struct receive_peer peers[SITES_MAX];
+	uint64_t answer[SITES_MAX];
 	struct round_config config = {.receive = {.os = os_of(s),
 					      .state_dir = STATE_DIR,
 					      .bodies_dir = BODIES,
@@ -421,6 +438,9 @@ void simsite_apply(struct sim_site *s)
 		.accounts = &account,
 		.account_count = 1,
 		.claim = claims(s),
+		.answering = answer,
+		.answering_count = answering(s, answer),
+		.join_ms = JOIN_MS,
 		.late_ms = LATE_MS,
 		.trash_age_s = TRASH_AGE_S,
 		.trash_size = TRASH_BYTES,

@@ -1,0 +1,221 @@
+/*
+ * join: looking at mail with a state that joins (lib/replica/joining.h).
+ *
+ * Until its peers have answered, nothing is logged. What they said lies where
+ * is recorded as placed: of a folder at home here with what they know of it, so
+ * that what differs is a change of ours, to be logged when joining is over; of
+ * another folder as it lies, so that it becomes as its home wants it.
+ *
+ * When they have answered, the pass goes on as always, and
+ *   a mail that lies elsewhere than they said has been moved;
+ *   one that they say was expunged is removed, not born. But not from a folder
+ *   at home here whose UID list is the newest: somebody brought it back;
+ *   one that they know and that is not here, though the folder is at home here
+ *   and its UID was given out, was expunged. Where that would be a mass of
+ *   mails, or cannot be told, it comes back from a peer.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "joining.h"
+#include "pass.h"
+
+/* ---- waiting for answers ---- */
+
+/* Have all that can answer done so, or was that waited for long enough? */
+static int is_over(struct pass *p, int64_t since, struct err *err)
+{
+	const struct capture_config *config = p->config;
+	int rc = 1;
+
+	if (config->join_ms && p->now_ms - since >= config->join_ms)
+		return 1;
+	for (size_t i = 0; i < config->answering_count && rc > 0; i++)
+		rc = joining_answered(p->replica, config->answering[i], err);
+	return rc;
+}
+
+/* ---- what lies where it should ---- */
+
+struct placed {
+	const struct store_view *view;
+	bool *is; /* per message of the view */
+};
+
+static int note_placed(
+	void *arg, const struct replica_message *row, struct err *err)
+{
+	struct placed *placed = arg;
+	const struct store_message *m =
+		store_view_find(placed->view, row->p_base);
+
+	(void)err;
+	if (m)
+		placed->is[m - placed->view->messages] = true;
+	return 0;
+}
+
+static int recognise_mails(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, struct err *err)
+{
+	AUTO_FREE bool *is = mem_array(view->count + 1, sizeof(*is));
+	struct placed placed = {view, is};
+	int rc = replica_placed_each(
+		p->replica, f->id, note_placed, &placed, err);
+
+	for (size_t i = 0; i < view->count && rc >= 0; i++) {
+		if (is[i])
+			continue;
+		rc = pass_recognise(p, f, view, &view->messages[i], err);
+		if (rc >= 0 && ++p->puts >= COMMIT_EVERY)
+			rc = pass_commit(p, err);
+	}
+	return rc;
+}
+
+static int recognise_folder(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	struct store_view view = {0};
+	int rc = p->store->ops->view(
+		p->store, f->p_path, STORE_UNLOCKED, &view, err);
+
+	if (rc >= 0)
+		rc = recognise_mails(p, f, &view, err);
+	store_view_free(&view);
+	return rc == ERR_ABSENT ? 0 : rc;
+}
+
+static int recognise(struct pass *p, struct arena *arena, struct err *err)
+{
+	struct replica_folder *folders;
+	size_t count = 0;
+	int rc;
+
+	p->recognising = true;
+	rc = pass_tree(p, arena, err);
+	if (rc >= 0)
+		rc = replica_folders(p->replica, arena, &folders, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		if (folders[i].p_path && !folders[i].off)
+			rc = recognise_folder(p, &folders[i], err);
+	if (rc >= 0)
+		rc = pass_commit(p, err);
+	p->recognising = false;
+	return rc;
+}
+
+/* A folder that is at home here has the name that it has here. */
+static int rename_homes(struct pass *p, struct arena *arena, struct err *err)
+{
+	struct replica_folder *folders;
+	size_t count = 0;
+	int rc = replica_folders(p->replica, arena, &folders, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		const struct replica_folder *f = &folders[i];
+
+		if (!f->p_path || f->dead || !pass_is_ours(p, f) ||
+			!strcmp(f->path, f->p_path))
+			continue;
+		struct change c =
+			pass_change(p, CHANGE_RENAME, 0, f->path_by.stamp);
+		c.folder = f->fid;
+		c.path = f->p_path;
+		rc = pass_put(p, &ID_ACCOUNT, &c, err);
+	}
+	return rc;
+}
+
+int pass_join(struct pass *p, struct arena *arena, struct err *err)
+{
+	int64_t since;
+	int rc = joining_since(p->replica, &since, err);
+
+	if (rc < 0 || !since)
+		return rc;
+	rc = recognise(p, arena, err);
+	if (rc >= 0)
+		rc = is_over(p, since, err);
+	if (rc < 0)
+		return rc;
+	p->result->joins = rc == 0;
+	p->finishing = rc > 0;
+	return p->finishing ? rename_homes(p, arena, err) : 1;
+}
+
+/* ---- what is not there ---- */
+
+static int expunge(struct pass *p, const struct replica_folder *f,
+	int64_t message, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message row;
+	struct dot *dots;
+	size_t count = 0;
+	int rc = replica_message_get(p->replica, message, &arena, &row, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = replica_dots(p->replica, message, &arena, &dots, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct change c =
+			pass_change(p, CHANGE_EXPUNGE, 0, row.place_by.stamp);
+
+		c.dot = dots[i];
+		rc = pass_put(p, &f->fid, &c, err);
+	}
+	return rc;
+}
+
+/* Is it so much of the folder that a person should have a say? */
+static bool is_mass(
+	const struct pass *p, const struct replica_folder *f, size_t missing)
+{
+	return f->messages > p->config->guard_least &&
+	       missing * 100 > f->messages * p->config->guard_percent &&
+	       !capture_is_exempt(p->config, f->path);
+}
+
+static int expunge_missing(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	int64_t *missing;
+	size_t count = 0;
+	int rc = 0;
+
+	/* Only where the UIDs tell that it was here. */
+	if (f->p_path && !f->dead && !f->off && !*f->stopped &&
+		pass_is_ours(p, f) && f->p_uidnext &&
+		f->p_uidvalidity == f->uidvalidity)
+		rc = replica_missing(p->replica, f->id, f->p_uidnext, &arena,
+			&missing, &count, err);
+	if (rc < 0 || is_mass(p, f, count))
+		return rc;
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		pass_touch(p, f->p_path);
+		rc = expunge(p, f, missing[i], err);
+		if (rc >= 0 && p->puts >= COMMIT_EVERY)
+			rc = pass_commit(p, err);
+	}
+	return rc;
+}
+
+int pass_joined(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder *folders;
+	size_t count = 0;
+	int rc;
+
+	/* What waits for its UID may be what is missing. */
+	if (p->result->waiting) {
+		p->result->joins = true;
+		return 0;
+	}
+	rc = replica_folders(p->replica, &arena, &folders, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = expunge_missing(p, &folders[i], err);
+	return rc < 0 ? rc : joining_end(p->replica, err);
+}

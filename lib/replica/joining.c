@@ -1,0 +1,264 @@
+#include "joining.h"
+
+#include <string.h>
+
+#include "registers.h"
+#include "sql.h"
+#include "wire.h"
+
+#define JOINING "joining" /* in meta */
+
+struct id128 content_id(
+	const char *base, uint64_t size, const struct hash *hash)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct id128 id;
+
+	wire_add_u64(&b, size);
+	buf_add(&b, hash->b, sizeof(hash->b));
+	buf_add_str(&b, base);
+	hash_long(id.b, sizeof(id.b), b.data, b.len, NULL, 0);
+	return id;
+}
+
+int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
+	int64_t message, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT base, size, hash FROM message WHERE id = ?",
+			"i", message);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	struct hash hash;
+
+	if (rc <= 0)
+		return rc;
+	const char *base = sql_text(st, 0, &arena);
+	uint64_t size = (uint64_t)sqlite3_column_int64(st, 1);
+	sql_blob(st, 2, hash.b, sizeof(hash.b));
+	sqlite3_reset(st);
+	struct id128 id = content_id(base, size, &hash);
+	return sql_run(r, err,
+		"UPDATE dot SET content = ? WHERE log = ? AND lsn = ?", "bii",
+		id.b, sizeof(id.b), log, (int64_t)lsn);
+}
+
+/* ---- meta ---- */
+
+static char *key_of(const char *what, uint64_t peer)
+{
+	return mem_printf("%s %016llx", what, (unsigned long long)peer);
+}
+
+static int get(struct replica *r, const char *what, uint64_t peer, int64_t *ret,
+	struct err *err)
+{
+	AUTO_FREE char *key = key_of(what, peer);
+	int rc;
+
+	*ret = 0;
+	rc = replica_meta_get(r, key, ret, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int set(struct replica *r, const char *what, uint64_t peer,
+	int64_t value, struct err *err)
+{
+	AUTO_FREE char *key = key_of(what, peer);
+
+	return replica_meta_set(r, key, value, err);
+}
+
+/* ---- the site that joins ---- */
+
+int joining_since(struct replica *r, int64_t *ret, struct err *err)
+{
+	*ret = 0;
+	int rc = replica_meta_get(r, JOINING, ret, err);
+
+	return rc < 0 ? rc : 0;
+}
+
+static int forget_answers(struct replica *r, struct err *err)
+{
+	int rc = sql_run(r, err, "DELETE FROM awaited", "");
+
+	if (rc >= 0)
+		rc = sql_run(r, err, "DELETE FROM gone", "");
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"DELETE FROM meta WHERE key GLOB 'answer [0-9a-f]*'"
+			" OR key GLOB 'asked [0-9a-f]*'"
+			" OR key GLOB 'gone [0-9a-f]*'",
+			"");
+	return rc;
+}
+
+int joining_begin(struct replica *r, int64_t now_ms, struct err *err)
+{
+	int rc = forget_answers(r, err);
+
+	return rc < 0 ? rc : replica_meta_set(r, JOINING, now_ms, err);
+}
+
+int joining_end(struct replica *r, struct err *err)
+{
+	int rc = forget_answers(r, err);
+
+	return rc < 0 ? rc : replica_meta_set(r, JOINING, 0, err);
+}
+
+static int hear_gone(struct replica *r, uint64_t peer, const struct id128 *gone,
+	size_t count, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = sql_run(r, err, "INSERT OR IGNORE INTO gone VALUES(?, ?)",
+			"bi", gone[i].b, sizeof(gone[i].b), (int64_t)peer);
+	return rc;
+}
+
+static int await(struct replica *r, uint64_t peer, const struct position *at,
+	struct err *err)
+{
+	int64_t row = log_row(r, &at->log, true, err);
+
+	if (row < 0)
+		return (int)row;
+	return sql_run(r, err, "INSERT OR REPLACE INTO awaited VALUES(?, ?, ?)",
+		"iii", (int64_t)peer, row, (int64_t)at->lsn);
+}
+
+int joining_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
+	const struct position *positions, size_t position_count,
+	const struct id128 *gone, size_t gone_count, uint64_t gone_total,
+	bool last, struct err *err)
+{
+	int64_t since;
+	int rc = joining_since(r, &since, err);
+
+	if (rc < 0 || !since || incarnation != replica_incarnation(r))
+		return rc;
+	rc = hear_gone(r, peer, gone, gone_count, err);
+	for (size_t i = 0; i < position_count && rc >= 0; i++)
+		rc = await(r, peer, &positions[i], err);
+	if (rc >= 0 && last)
+		rc = set(r, "gone", peer, (int64_t)gone_total, err);
+	if (rc >= 0 && last)
+		rc = set(r, "answer", peer, 1, err);
+	return rc;
+}
+
+static int is_named(struct replica *r, const char *query, uint64_t peer,
+	int64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err, query, "i", (int64_t)peer);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	*ret = 0;
+	if (rc > 0) {
+		*ret = sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int joining_answered(struct replica *r, uint64_t peer, struct err *err)
+{
+	int64_t answered, total, named, lacking;
+	int rc = get(r, "answer", peer, &answered, err);
+
+	if (rc < 0 || !answered)
+		return rc;
+	rc = get(r, "gone", peer, &total, err);
+	if (rc >= 0)
+		rc = is_named(r, "SELECT count(*) FROM gone WHERE peer = ?",
+			peer, &named, err);
+	if (rc >= 0)
+		rc = is_named(r,
+			"SELECT count(*) FROM awaited a JOIN log l"
+			" ON l.id = a.log WHERE a.peer = ? AND l.lsn < a.lsn",
+			peer, &lacking, err);
+	return rc < 0 ? rc : named >= total && !lacking;
+}
+
+int joining_gone(
+	struct replica *r, const struct id128 *content, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM gone WHERE content = ?1"
+		" UNION ALL SELECT 1 FROM dot WHERE content = ?1 LIMIT 1",
+		"b", content->b, sizeof(content->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
+int joining_asked(
+	struct replica *r, uint64_t peer, int64_t *ret, struct err *err)
+{
+	return get(r, "asked", peer, ret, err);
+}
+
+int joining_note_asked(
+	struct replica *r, uint64_t peer, int64_t now_ms, struct err *err)
+{
+	return set(r, "asked", peer, now_ms, err);
+}
+
+/* ---- its peers ---- */
+
+int asker_get(struct replica *r, uint64_t peer, uint64_t *ret, struct err *err)
+{
+	int64_t incarnation;
+	int rc = get(r, "asks", peer, &incarnation, err);
+
+	*ret = (uint64_t)incarnation;
+	return rc;
+}
+
+int asker_set(
+	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
+{
+	return set(r, "asks", peer, (int64_t)incarnation, err);
+}
+
+int gone_list(struct replica *r, const struct id128 *after, size_t max,
+	struct arena *arena, struct id128 **ret, size_t *ret_count,
+	struct err *err)
+{
+	static const struct id128 least;
+	const struct id128 *from = after ? after : &least;
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT DISTINCT content FROM dot WHERE content IS NOT NULL"
+		" AND content > ? ORDER BY content LIMIT ?",
+		"bi", from->b, sizeof(from->b), (int64_t)max);
+	struct id128 *list = arena_alloc(arena, (max + 1) * sizeof(*list));
+	size_t count = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0)
+		sql_blob(st, 0, list[count++].b, sizeof(list->b));
+	*ret = list;
+	*ret_count = count;
+	return rc;
+}
+
+int gone_count(struct replica *r, uint64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT count(DISTINCT content) FROM dot"
+		" WHERE content IS NOT NULL",
+		"");
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	*ret = 0;
+	if (rc > 0) {
+		*ret = (uint64_t)sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * joining: a state that begins again beside mail that peers know.
+ *
+ * A state that was lost, or may be older than what peers were told, must log
+ * nothing before it knows what they know: what it takes for new may have been
+ * expunged, moved or logged before. So it *joins*: it asks its peers (section
+ * JOIN of a parcel), and each answers with its changes, with those that this
+ * site wrote in earlier incarnations, with how far these reach, and with the
+ * mails that were expunged. The answer of a peer is complete if
+ * (1) its last part was taken, for this incarnation,
+ * (2) every log is known as far as it said, and
+ * (3) as many expunged mails were named as it said there are.
+ * When the answers of all peers are complete, capture looks at the mail with
+ * what they said, and joining is over.
+ *
+ * All of it is in the state: a crash leaves it as far as it was.
+ */
+#ifndef PB_JOINING_H
+#define PB_JOINING_H
+
+#include "replica.h"
+
+/* A mail, wherever it lies: base name, size and body. Pure. */
+struct id128 content_id(
+	const char *base, uint64_t size, const struct hash *hash);
+
+/* ---- the site that joins ---- */
+
+/* Since when this state joins, ms; 0: it does not. */
+int joining_since(struct replica *r, int64_t *ret, struct err *err);
+/* Begin; in a transaction. What peers said in an earlier one is forgotten. */
+int joining_begin(struct replica *r, int64_t now_ms, struct err *err);
+int joining_end(struct replica *r, struct err *err);
+
+/* Is this peer's answer complete? 1 or 0. */
+int joining_answered(struct replica *r, uint64_t peer, struct err *err);
+/* A part of a peer's answer; `last`: there is no more of it. In a transaction;
+   one for another incarnation is ignored. */
+int joining_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
+	const struct position *positions, size_t position_count,
+	const struct id128 *gone, size_t gone_count, uint64_t gone_total,
+	bool last, struct err *err);
+/* Was this mail expunged, as a peer says? 1 or 0. */
+int joining_gone(
+	struct replica *r, const struct id128 *content, struct err *err);
+
+/* When this peer was asked last, ms; 0 never in this joining. */
+int joining_asked(
+	struct replica *r, uint64_t peer, int64_t *ret, struct err *err);
+int joining_note_asked(
+	struct replica *r, uint64_t peer, int64_t now_ms, struct err *err);
+
+/* ---- its peers ---- */
+
+/* The incarnation of a peer that asked and was not answered yet; 0 none. */
+int asker_get(struct replica *r, uint64_t peer, uint64_t *ret, struct err *err);
+int asker_set(struct replica *r, uint64_t peer, uint64_t incarnation,
+	struct err *err);
+/* Content of the mails that were expunged, in order, behind `after` (NULL: from
+   the first), at most max; into the arena. */
+int gone_list(struct replica *r, const struct id128 *after, size_t max,
+	struct arena *arena, struct id128 **ret, size_t *ret_count,
+	struct err *err);
+int gone_count(struct replica *r, uint64_t *ret, struct err *err);
+
+#endif

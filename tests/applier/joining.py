@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""States that were lost: what peers know comes back, and nothing else does."""
+
+import os
+import shutil
+import sys
+
+import plainsites
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def lose_state(site):
+    for part in ('accounts', 'log'):
+        shutil.rmtree(os.path.join(site.state, part), ignore_errors=True)
+
+
+def path_of(site, base, name=''):
+    [found] = [os.path.join(site.mail, name, sub, f) for sub in ('cur', 'new')
+               for f in os.listdir(os.path.join(site.mail, name, sub))
+               if site.base(f) == base]
+    return found
+
+
+def expunge(site, base, name=''):
+    os.unlink(path_of(site, base, name))
+
+
+def flags(site, base, letters, name=''):
+    old = path_of(site, base, name)
+    os.rename(old, '%s:2,%s' % (old.split(':2,')[0], letters))
+
+
+def mail(site, name=''):
+    """{base: (flags, UID)}"""
+    uids = {base: uid for uid, base in site.uids(name).items()}
+    return {site.base(f): (f.split(':2,')[1] if ':2,' in f else '',
+                           uids.get(site.base(f))) for f in site.files(name)}
+
+
+def mailed(sites, count=6):
+    a, b = sites.two()
+    a.folder()
+    a.folder('.Work', 2000, 'b')
+    for number in range(count):
+        a.save('m%d' % number, flags='S' if number % 2 else '')
+    a.save('w0', '.Work')
+    around(a, b, rounds=2)
+    assert mail(a) == mail(b) and len(mail(a)) == count
+    return a, b
+
+
+def around(a, b, rounds=3):
+    for _ in range(rounds):
+        for site in (a, b):
+            site.run('sync', code=None)
+
+
+def births(site):
+    return [line for line in site.log().splitlines()
+            if ' save ' in line or ' copy ' in line]
+
+
+def bytes_on(carrier, site):
+    """What lies there from a site, in bytes of bundles."""
+    return sum(os.path.getsize(os.path.join(where, name))
+               for where, _, names in os.walk(carrier) for name in names
+               if name.endswith('.pb'))
+
+
+@check
+def a_lost_state_at_home_comes_back_from_the_peer(sites):
+    a, b = mailed(sites)
+    before = mail(a)
+    lose_state(a)
+    a.run('write')
+    assert 'nothing is logged before they have answered' in a.said, a.said
+    assert not births(a), births(a)
+    around(a, b)
+    assert mail(a) == mail(b) == before
+    # No mail was logged anew: what peers know is what it is.
+    assert not births(a), births(a)
+    assert not births(b)
+    # And it goes on as before.
+    a.save('later')
+    flags(a, 'm1', 'FS')
+    expunge(a, 'm2')
+    around(a, b)
+    assert mail(a) == mail(b)
+    assert [line for line in births(a) if 'later' in line] == births(a)
+    for site in (a, b):
+        site.run('status')
+        site.run('check')
+
+
+@check
+def what_happened_at_home_since_the_last_exchange_is_found(sites):
+    a, b = mailed(sites)
+    a.save('new')
+    expunge(a, 'm0')
+    flags(a, 'm1', 'FS')
+    flags(a, 'm3', '')
+    old = path_of(a, 'm4')
+    a.line('m4', '.Work')
+    os.rename(old, os.path.join(a.mail, '.Work', 'cur',
+                                os.path.basename(old)))
+    lose_state(a)
+    around(a, b)
+    assert sorted(mail(a)) == ['m1', 'm2', 'm3', 'm5', 'new']
+    assert sorted(mail(a, '.Work')) == ['m4', 'w0']
+    assert mail(a)['m1'][0] == 'FS' and mail(a)['m3'][0] == ''
+    for name in ('', '.Work'):
+        assert mail(a, name) == mail(b, name), (mail(a, name), mail(b, name))
+    assert len(births(a)) == 1, births(a)
+
+
+@check
+def what_was_expunged_while_a_standby_had_lost_its_state_goes(sites):
+    a, b = mailed(sites)
+    lose_state(b)
+    expunge(a, 'm0')
+    flags(a, 'm1', 'F')
+    a.save('new')
+    around(a, b)
+    assert mail(a) == mail(b) and 'm0' not in mail(b)
+    assert not births(b), births(b)
+    trash = [name for _, _, names in os.walk(os.path.join(
+        b.mail, 'cur/.packetboat/trash')) for name in names]
+    assert any(name.startswith('m0') for name in trash), trash
+
+
+@check
+def a_folder_that_was_deleted_meanwhile_goes(sites):
+    a, b = mailed(sites)
+    lose_state(b)
+    shutil.rmtree(os.path.join(a.mail, '.Work'))
+    around(a, b)
+    assert not os.path.exists(os.path.join(b.mail, '.Work'))
+    assert mail(a) == mail(b)
+
+
+@check
+def mail_of_its_own_that_nobody_knew_stays(sites):
+    a, b = mailed(sites)
+    lose_state(a)
+    lose_state(b)
+    b.save('own')
+    around(a, b)
+    assert 'own' in mail(b), mail(b)
+    assert sorted(mail(a)) == sorted(set(mail(b)) - {'own'})
+    assert len(mail(a)) == 6
+
+
+@check
+def a_seeded_maildir_joins_and_only_the_differences_travel(sites):
+    a, b = sites.two()
+    a.folder()
+    for number in range(200):
+        a.save('m%d' % number, body='Subject: %d\n\n%s\n' % (
+            number, os.urandom(2000).hex()))
+    a.run('write')
+    # rsync, the marker and all; then half a year passes.
+    shutil.copytree(a.mail, b.mail)
+    for number in range(5):
+        expunge(a, 'm%d' % number)
+        a.save('n%d' % number, body='Subject: n\n\n%s\n' %
+               os.urandom(2000).hex())
+    flags(a, 'm7', 'F')
+    # It speaks first, or all bodies would be on their way already.
+    b.run('sync', code=None)
+    assert not births(b), births(b)
+    travelled = 0
+    for _ in range(3):
+        a.run('sync')
+        travelled += bytes_on(sites.carrier, a)
+        b.run('sync', code=None)
+    assert mail(a) == mail(b), (mail(a), mail(b))
+    assert not births(b), births(b)
+    # 200 bodies are 800 kB, five of them (hex) 10 kB; a message is 60 bytes.
+    assert travelled < 45000, travelled
+
+
+@check
+def it_waits_for_every_peer_that_can_answer(sites):
+    a, b, c = sites.site('a'), sites.site('b'), sites.site('c')
+    sites.pair(a, b)
+    sites.pair(a, c)
+    a.folder()
+    a.save('m0')
+    for site in (a, b, c, a):
+        site.run('sync')
+    lose_state(a)
+    a.save('new')
+    for _ in range(3):
+        a.run('sync')
+        b.run('sync')
+    assert not births(a), births(a)
+    assert sorted(mail(b)) == ['m0']
+    c.run('sync')
+    for site in (a, b, c):
+        site.run('sync')
+    assert sorted(mail(b)) == sorted(mail(c)) == ['m0', 'new']
+    assert len(births(a)) == 1
+
+
+@check
+def a_site_with_peers_that_cannot_answer_goes_on(sites):
+    a, b = sites.site('a'), sites.site('b')
+    carrier = sites.pair(a, b)
+    a.more = a.more.replace(' via', ' oneway = "yes" via')
+    a.write_config()
+    assert carrier
+    a.folder()
+    a.save('m0')
+    for site in (a, b, a):
+        site.run('sync')
+    lose_state(a)
+    a.save('m1')
+    for site in (a, b):
+        site.run('sync')
+    assert mail(a) == mail(b) and len(mail(b)) == 2
+
+
+@check
+def nothing_comes_back_into_a_state_that_does_not_join(sites):
+    a, b = mailed(sites)
+    lose_state(a)
+    a.run('sync')
+    b.run('sync')
+    # The answer lies on the carrier; another is given later: it says nothing
+    # new, whoever repeats it.
+    shutil.copytree(sites.carrier, os.path.join(sites.top, 'kept'))
+    around(a, b)
+    expunge(a, 'm0')
+    around(a, b)
+    shutil.rmtree(sites.carrier)
+    shutil.copytree(os.path.join(sites.top, 'kept'), sites.carrier)
+    around(a, b)
+    assert mail(a) == mail(b) and 'm0' not in mail(a)
+    assert not births(a)
+
+
+if __name__ == '__main__':
+    sys.exit(plainsites.main(CHECKS))
