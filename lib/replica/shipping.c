@@ -64,8 +64,13 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 		"DELETE FROM ack_order WHERE peer = ?",
 		"DELETE FROM want WHERE peer = ?",
 		"DELETE FROM stated WHERE peer = ?",
-		"DELETE FROM gap WHERE peer = ?"};
-	static const char *const metas[] = {"heard", "told", "answered"};
+		"DELETE FROM gap WHERE peer = ?",
+		"DELETE FROM comparing WHERE peer = ?",
+		"DELETE FROM owed WHERE peer = ?",
+		"DELETE FROM awaited WHERE peer = ?",
+		"DELETE FROM gone WHERE peer = ?"};
+	static const char *const metas[] = {
+		"heard", "told", "answered", "asked", "answer", "gone", "asks"};
 	int rc = forget_peer(r, peer, err);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)
