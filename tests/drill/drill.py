@@ -7,7 +7,8 @@ sites, and mended by the manual's own commands, as they are written there.
 A case is a function that makes things go wrong; at each `yield` the section's
 next transcript is played, what is left at its end.  Then the messages that the
 section quotes have to have been printed, both sites have to hold the same mail,
-and neither may say anything is wrong.  $PB_BIN: where the programs are.
+and neither may say anything is wrong.  $PB_BIN: where the programs are;
+$PB_STATE_SQL: tests/support/state_sql.c.
 """
 
 import os
@@ -170,6 +171,19 @@ def expunges_by_peers_wait(d):
     unguarded()
     yield
     assert len(bases(d.shore)) == 40
+
+
+@case('A folder that differs')
+def differing_folder(d):
+    # A register that rotted: what is touched next is summed up anew.
+    subprocess.run(
+        [os.environ['PB_STATE_SQL'], os.path.join(
+            d.shore.state, 'accounts', 'alice', 'state.db'),
+         "UPDATE message SET mtime = mtime + 60 WHERE base = 'm2'"],
+        check=True)
+    rename(d.aurora, 'm2', 'S')
+    d.aurora.run('sync')
+    yield
 
 
 @case('A damaged log')
