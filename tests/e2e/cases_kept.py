@@ -5,10 +5,11 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 
 import compare
-from cases import USER, CaseError, Pair, demand, mail_of
+from cases import USER, CaseError, Pair, demand, mail_of, without
 from compare import differences
 from randomuser import RandomUser
 
@@ -16,6 +17,29 @@ COMPRESSED = """
 mail_plugins = zlib
 plugin {
   zlib_save = gz
+}
+"""
+ENCRYPTED = """
+mail_plugins = mail_crypt
+plugin {
+  mail_crypt_global_private_key = <%(key)s
+  mail_crypt_global_public_key = <%(public)s
+  mail_crypt_save_version = 2
+}
+"""
+NAMESPACE = """
+namespace more {
+  prefix = More.
+  separator = .
+  location = maildir:~/more
+}
+"""
+QUOTA_COUNT = """
+mail_plugins = quota
+plugin {
+  quota = count:User quota
+  quota_rule = *:storage=%s
+  quota_vsizes = yes
 }
 """
 QUOTA = """
@@ -29,7 +53,9 @@ plugin {
 
 def kept(case):
     """Line by line: replicated, handled, or left alone at both sites."""
-    for part in (_left_alone, _keywords, _uidvalidity, _compressed, _quota):
+    for part in (_left_alone, _letters, _keywords, _uidvalidity, _modes,
+                 _names, _namespaces, _compressed, _encrypted, _quota,
+                 _quota_count, _searched):
         case.say(part.__name__)
         part(case.inner())
         case.close()
@@ -204,15 +230,228 @@ def _quota(case):
     both.equal()
     user.ops(case.args.ops)
     both.equal()
-    def count(dovecot):
-        return dovecot.doveadm('-f', 'tab', 'quota', 'get', '-u', USER)
+    _same_quota(both)
+    both.clean()
 
-    said = [count(both.target)]
+
+def _counted(dovecot):
+    """(bytes, messages) of the quota."""
+    lines = dovecot.doveadm('-f', 'tab', 'quota', 'get', '-u', USER)
+    return [line.split(b'\t')[2] for line in lines.splitlines()[1:]]
+
+
+def _same_quota(both):
+    """As it stands at the target, and counted anew at both."""
+    said = [_counted(both.target)]
     for dovecot in (both.source, both.target):
         dovecot.doveadm('quota', 'recalc', '-u', USER)
-        said.append(count(dovecot))
-    if len(set(said)) != 1:
+        said.append(_counted(dovecot))
+    if len(said[0]) != 2 or any(one != said[0] for one in said):
         raise CaseError('quota differs: %r' % said)
+
+
+def _quota_count(case):
+    """quota=count counts by itself; a quota that is full keeps clients out,
+    and not what is placed."""
+    both = Pair(case, source={'extra': QUOTA_COUNT % '100M'},
+                target={'extra': QUOTA_COUNT % '20K'})
+    user = RandomUser(both.source, USER, case.args.seed, drops=False)
+    case.users.append(user)
+    user.ops(case.args.ops)
+    imap = both.source.imap(USER)
+    for number in range(3):
+        imap.append(b'INBOX', mail_of(case, b'pb-quota') + b'x' * 10000)
+    imap.close()
+    both.join()
+    both.equal()
+    _same_quota(both)
+    local = both.target.imap(USER)
+    answer = local.cmd(b'APPEND', b'INBOX', bytearray(b'a: b\r\n\r\n'))
+    local.close()
+    if answer.status != b'NO' or b'OVERQUOTA' not in answer.text:
+        raise CaseError('the quota is not full: %r' % answer.text)
+    both.clean()
+
+
+def _letters(case):
+    """Letters that are no flag of IMAP are kept, there too when flags of the
+    message change."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    imap.append(b'INBOX', mail_of(case, b'pb-letters'))
+    imap.select(b'INBOX')
+    cur = os.path.join(both.source.maildir(USER), 'cur')
+    name, = (n for n in os.listdir(cur) if n.startswith('1'))
+    os.rename(os.path.join(cur, name), os.path.join(
+        cur, name.partition(':')[0] + ':2,PSX'))
+    both.join()
+    both.equal()
+
+    def letters():
+        there = os.path.join(both.target.maildir(USER), 'cur')
+        name, = (n for n in os.listdir(there) if n.startswith('1'))
+        return name.partition(':2,')[2]
+
+    if letters() != 'PSX':
+        raise CaseError('letters are %s' % letters())
+    imap.ok(b'STORE', b'1', b'+FLAGS', b'(\\Flagged)')
+    imap.ok(b'STORE', b'1', b'-FLAGS', b'(\\Seen)')
+    imap.close()
+    both.equal()
+    if sorted(letters()) != ['F', 'P', 'X']:
+        raise CaseError('letters are %s' % letters())
+    both.clean()
+
+
+def _modes(case):
+    """Folders and files get the modes that the target's Dovecot would have
+    given them."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Placed')
+    imap.append(b'Placed', mail_of(case, b'pb-placed'), b'kw1')
+    imap.close()
+    root = both.target.maildir(USER)
+    os.chmod(root, 0o2770)
+    local = both.target.imap(USER)
+    local.ok(b'CREATE', b'Own')
+    local.append(b'Own', mail_of(case, b'pb-own'), b'kw1')
+    local.close()
+    both.join()
+    both.write()
+    both.carry()
+
+    def modes(folder):
+        top = os.path.join(root, folder)
+        return {re.sub(r'^[0-9].*', 'mail', name): '%o' % os.stat(
+            os.path.join(where, name)).st_mode
+                for where, folders, files in os.walk(top)
+                for name in folders + files + ['.']
+                if not name.startswith('dovecot.index')}
+
+    placed, own = modes('.Placed'), modes('.Own')
+    if placed != own:
+        raise CaseError('placed: %r, made here: %r' % (placed, own))
+    both.clean()
+
+
+def _names(case):
+    """A name that the other layout cannot hold: said at each run, nothing
+    else waits for it, and renamed it is placed."""
+    both = Pair(case, source={'layout': 'fs'})
+    imap = both.source.imap(USER)
+    for name in (b'v1.2', b'Work'):
+        imap.ok(b'CREATE', name)
+        imap.append(name, mail_of(case, b'pb-' + name))
+    both.join()
+    before = without(compare.take(both.source, USER), (b'v1.2',))
+    both.write()
+    both.from_site.run('ship')
+    for _ in range(2):
+        size = os.path.getsize(both.to_site.log)
+        both.to_site.run('sync', ok=(3,))
+        said = both.to_site.log_since(size)
+        if 'v1.2' not in said:
+            raise CaseError('it is not said:\n' + said)
+    demand(differences(before, compare.take(both.target, USER)),
+           'the other folders differ')
+    imap.ok(b'RENAME', b'v1.2', b'v1-2')
+    imap.close()
+    both.equal()
+    both.clean()
+
+
+def _namespaces(case):
+    """Only the tree below maildir: another namespace stays as it is."""
+    extra = {'extra': NAMESPACE}
+    both = Pair(case, source=extra, target=extra)
+    others = {}
+    for dovecot in (both.source, both.target):
+        imap = dovecot.imap(USER)
+        name = b'More.of-' + dovecot.name.encode()
+        imap.ok(b'CREATE', name)
+        imap.append(name, mail_of(case, b'pb-more'))
+        imap.append(b'INBOX' if dovecot is both.source else name,
+                    mail_of(case, b'pb-mail'))
+        imap.close()
+        others[dovecot] = {parts: folder for parts, folder in
+                           compare.take(dovecot, USER).folders.items()
+                           if parts[0] == b'More'}
+    both.join()
+    both.write()
+    both.carry()
+    shown = [compare.take(dovecot, USER)
+             for dovecot in (both.source, both.target)]
+    demand(differences(*(without(picture, *others[both.source],
+                                 *others[both.target])
+                         for picture in shown)), 'the Maildirs differ')
+    for dovecot, picture in zip(others, shown):
+        if {parts: folder for parts, folder in picture.folders.items()
+                if parts[0] == b'More'} != others[dovecot]:
+            raise CaseError('the other namespace changed at %s'
+                            % dovecot.name)
+    both.clean()
+
+
+def _encrypted(case):
+    """Files are copied as they are; with the same keys both can read them,
+    and nobody else."""
+    key = os.path.join(case.directory, 'key')
+    for command in (('genpkey', '-algorithm', 'EC', '-pkeyopt',
+                     'ec_paramgen_curve:prime256v1', '-out', key),
+                    ('pkey', '-in', key, '-pubout', '-out', key + '.pub')):
+        subprocess.run(('openssl',) + command, check=True,
+                       stderr=subprocess.DEVNULL)
+    extra = {'extra': ENCRYPTED % {'key': key, 'public': key + '.pub'}}
+    both = Pair(case, source=extra, target=extra)
+    user = RandomUser(both.source, USER, case.args.seed, drops=False)
+    case.users.append(user)
+    user.ops(case.args.ops)
+    imap = both.source.imap(USER)
+    imap.append(b'INBOX', mail_of(case, b'pb-secret'))
+    imap.close()
+    both.join()
+    both.equal()
+    user.ops(case.args.ops)
+    both.equal()
+    cur = os.path.join(both.target.maildir(USER), 'cur')
+    for name in os.listdir(cur):
+        if not name.startswith('.'):
+            with open(os.path.join(cur, name), 'rb') as file:
+                if not file.read().startswith(b'CRYPTED'):
+                    raise CaseError('%s is not encrypted' % name)
+    both.clean()
+    both.check()
+
+
+def _searched(case):
+    """SEARCH finds what was placed, and nothing that is gone."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    both.join()
+    target = both.target.imap(USER)
+    found = []
+    for number in range(3):
+        word = b'needle%d' % number
+        imap.append(b'INBOX', mail_of(case, b'pb-search') + word + b'\r\n')
+        both.equal()
+        target.select(b'INBOX')
+        answer = target.ok(b'UID', b'SEARCH', b'BODY', word)
+        found.append([int(uid) for line in answer.untagged
+                      if line.kind == b'SEARCH' for uid in line.items[1:]])
+        if found != [[n + 1] for n in range(number + 1)]:
+            raise CaseError('found %r' % found)
+    imap.select(b'INBOX')
+    imap.ok(b'STORE', b'2', b'+FLAGS', b'(\\Deleted)')
+    imap.ok(b'EXPUNGE')
+    imap.close()
+    both.equal()
+    target.select(b'INBOX')
+    answer = target.ok(b'UID', b'SEARCH', b'BODY', b'needle1')
+    target.close()
+    if [line.items[1:] for line in answer.untagged
+            if line.kind == b'SEARCH' and line.items[1:]]:
+        raise CaseError('what is gone is found')
     both.clean()
 
 
