@@ -77,6 +77,9 @@ struct carrier_ops {
 		struct carrier_list *ret, struct err *err);
 	/* Bytes that a bundle may have now. May be NULL: not known. */
 	int (*room)(struct carrier *c, uint64_t *ret, struct err *err);
+	/* Bytes that one bundle may have; 0: no limit. May be NULL: the same.
+	 */
+	uint64_t (*bundle_max)(struct carrier *c);
 	/*
 	 * Begin handing over a bundle; returns an fd to write it to. After
 	 * writing: put_commit (durable, read back, visible) or put_abort.

@@ -326,6 +326,13 @@ static int dir_room(struct carrier *carrier, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+static uint64_t dir_bundle_max(struct carrier *carrier)
+{
+	struct carrier_dir *c = of(carrier);
+
+	return c->os->ops->file_max ? c->os->ops->file_max(c->os, c->root) : 0;
+}
+
 static int check_space(struct carrier_dir *c, uint64_t expect, struct err *err)
 {
 	uint64_t room;
@@ -617,6 +624,7 @@ const struct carrier_ops carrier_dir_ops = {
 	.read_only = dir_read_only,
 	.list = dir_list,
 	.room = dir_room,
+	.bundle_max = dir_bundle_max,
 	.put_begin = dir_put_begin,
 	.put_commit = dir_put_commit,
 	.put_abort = dir_put_abort,

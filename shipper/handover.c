@@ -273,8 +273,8 @@ static int add_ack(struct packing *p, struct err *err)
 		p->result->acks++;
 	}
 	if (rc >= 0 && needed)
-		lading_told(
-			p->lading, &(struct lading_told){p->index, now, heard});
+		lading_told(p->lading,
+			&(struct lading_told){p->index, now, heard, 0});
 	free(wants.items);
 	return rc < 0 ? rc : 0;
 }
@@ -561,14 +561,13 @@ int handover_to_fd(const struct handover_config *config, int fd,
 	const char *name, struct handover_result *ret, struct err *err)
 {
 	struct lading l;
-	struct hash hash;
 
 	*ret = (struct handover_result){0};
 	lading_begin(&l, config, ret);
 	lading_open_fd(&l, fd, name);
 	int worst = pack_all(&l, config, NULL, NULL, ret, err);
 	struct err later = ERR_INIT;
-	int rc = lading_failed(&l) ? worst : lading_finish(&l, &hash, &later);
+	int rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	lading_end(&l);
 	if (rc < 0) {
 		if (later.code)
@@ -585,7 +584,6 @@ int handover_to_carrier(const struct handover_config *config,
 	struct carrier_list lying = {0};
 	struct id128 medium = carrier->ops->medium(carrier);
 	struct err later = ERR_INIT;
-	struct hash hash;
 
 	*ret = (struct handover_result){0};
 	if (carrier->ops->read_only(carrier))
@@ -597,9 +595,18 @@ int handover_to_carrier(const struct handover_config *config,
 	lading_open_carrier(&l, carrier, &lying);
 	int worst = pack_all(&l, config, &medium, &lying, ret, err);
 	carrier_list_free(&lying);
-	rc = lading_failed(&l) ? worst : lading_finish(&l, &hash, &later);
-	if (rc >= 0 && ret->size)
-		rc = lading_record(&l, &medium, &later);
+	rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
+	if (rc < 0)
+		lading_undo(&l);
+	if (ret->size) {
+		struct err unrecorded = ERR_INIT;
+		int recorded = lading_record(&l, &medium, &unrecorded);
+
+		if (recorded < 0 && rc >= 0) {
+			rc = recorded;
+			later = unrecorded;
+		}
+	}
 	lading_end(&l);
 	if (rc < 0) {
 		if (later.code)

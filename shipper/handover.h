@@ -1,5 +1,6 @@
 /*
- * handover: what a peer lacks, sealed and packed into one bundle.
+ * handover: what a peer lacks, sealed and packed into a bundle, or several
+ * where the carrier takes none so large.
  *
  * For every account: our acknowledgements if there is anything to tell; the
  * changes of our own logs from what the peer last acknowledged (or what lies
@@ -39,6 +40,7 @@ struct handover_config {
 				 was collected, and not lost */
 	bool oneway;	      /* handed over counts as acknowledged */
 	int level;	      /* zstd */
+	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
 	const char *link;     /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
@@ -58,7 +60,8 @@ struct handover_config {
 
 struct handover_result {
 	uint64_t parcels, changes, bodies, body_bytes, acks;
-	uint64_t size;		   /* of the bundle; 0: nothing to hand over */
+	uint64_t size; /* of the bundles; 0: nothing to hand over */
+	uint64_t bundles;
 	uint64_t left, left_bytes; /* bodies that found no room there */
 	uint64_t missing;	   /* bodies no mail has any more */
 	uint64_t damaged;	   /* bodies that are not as they were logged */

@@ -15,6 +15,7 @@
 #define RAW_MAX (4u << 20)
 #define ENTRY_SIZE 1024u /* of a parcel in its bundle, besides its bytes */
 #define BODY_SIZE 512u	 /* of a body in its parcels */
+#define END_SIZE 1024u	 /* of a bundle */
 
 void lading_begin(struct lading *l, const struct handover_config *config,
 	struct handover_result *result)
@@ -42,6 +43,9 @@ void lading_open_carrier(struct lading *l, struct carrier *carrier,
 	/* From a one-way peer no want ever comes: all or nothing. */
 	l->bounded = !l->config->oneway && carrier->ops->room &&
 		     carrier->ops->room(carrier, &l->room, NULL) >= 0;
+	l->bundle_max = l->config->bundle_max;
+	if (!l->bundle_max && carrier->ops->bundle_max)
+		l->bundle_max = carrier->ops->bundle_max(carrier);
 	l->sequence = (uint64_t)(os->ops->wall_ns(os) / 1000000);
 	for (size_t i = 0; i < lying->count; i++)
 		if (lying->items[i].sender == l->config->self->pub.origin &&
@@ -61,14 +65,71 @@ static int open_bundle(struct lading *l, struct err *err)
 	if (l->bundle)
 		return 0;
 	if (l->carrier) {
+		bool all = !l->bounded && !l->done_count;
+
 		rc = l->carrier->ops->put_begin(l->carrier,
 			l->config->peer->origin, l->sequence,
-			l->bounded ? 0 : l->body_bytes, &l->fd, err);
+			all ? l->body_bytes : 0, &l->fd, err);
 		l->putting = rc >= 0;
 	}
 	if (rc >= 0)
 		rc = bundle_writer_open(
 			l->config->os, l->fd, l->name, &l->bundle, err);
+	return rc;
+}
+
+/* What was noted up to now is in the bundle. */
+static void note_packed(struct lading *l)
+{
+	for (; l->logs_done < l->log_count; l->logs_done++)
+		l->logs[l->logs_done].sequence = l->sequence;
+	for (; l->told_done < l->told_count; l->told_done++)
+		l->told[l->told_done].sequence = l->sequence;
+	for (; l->compared_done < l->compared_count; l->compared_done++)
+		l->compared[l->compared_done].sequence = l->sequence;
+	for (; l->bodies_done < l->bodies_packed; l->bodies_done++)
+		if (l->bodies[l->bodies_done].size != UINT64_MAX)
+			l->bodies[l->bodies_done].sequence = l->sequence;
+}
+
+static int end_bundle(struct lading *l, struct err *err)
+{
+	struct lading_bundle done = {.sequence = l->sequence};
+	int rc = bundle_writer_finish(l->bundle, &done.size, &done.hash, err);
+
+	l->bundle = NULL;
+	if (rc >= 0 && l->carrier) {
+		rc = l->carrier->ops->put_commit(
+			l->carrier, done.size, &done.hash, err);
+		l->putting = false;
+	}
+	if (rc < 0)
+		return rc;
+	l->done = mem_grow(l->done, l->done_count + 1, sizeof(*l->done));
+	l->done[l->done_count++] = done;
+	l->result->size += done.size;
+	l->result->bundles++;
+	l->sequence++;
+	l->in_bundle = 0;
+	return 0;
+}
+
+static int write_parcel(
+	struct lading *l, const struct buf *parcel, struct err *err)
+{
+	uint64_t size = parcel->len + ENTRY_SIZE;
+	int rc = 0;
+
+	if (l->bundle && l->bundle_max &&
+		l->in_bundle + size + END_SIZE > l->bundle_max)
+		rc = end_bundle(l, err);
+	if (rc >= 0)
+		rc = open_bundle(l, err);
+	if (rc >= 0)
+		rc = bundle_writer_add(
+			l->bundle, parcel->data, parcel->len, err);
+	l->written += size;
+	l->in_bundle += size;
 	return rc;
 }
 
@@ -82,15 +143,13 @@ static int flush(struct lading *l, struct err *err)
 		l->sections.data, l->sections.len, l->config->level, &parcel,
 		err);
 	if (rc >= 0)
-		rc = open_bundle(l, err);
-	if (rc >= 0)
-		rc = bundle_writer_add(l->bundle, parcel.data, parcel.len, err);
+		rc = write_parcel(l, &parcel, err);
 	if (rc < 0) {
 		l->failed = true;
 		return rc;
 	}
 	l->result->parcels++;
-	l->written += parcel.len + ENTRY_SIZE;
+	note_packed(l);
 	buf_clear(&l->sections);
 	l->section_count = 0;
 	return 0;
@@ -188,7 +247,7 @@ void lading_compared(struct lading *l, size_t account)
 {
 	l->compared = mem_grow(
 		l->compared, l->compared_count + 1, sizeof(*l->compared));
-	l->compared[l->compared_count++] = account;
+	l->compared[l->compared_count++] = (struct lading_compared){account, 0};
 }
 
 static size_t slot_of(const struct lading *l, const struct hash *hash)
@@ -225,7 +284,7 @@ int lading_want(struct lading *l, size_t account, const struct hash *hash,
 			l->body_count ? 2 * l->body_count : 1,
 			sizeof(*l->bodies));
 	l->bodies[l->body_count++] =
-		(struct lading_body){account, *hash, size, offset};
+		(struct lading_body){account, *hash, size, offset, 0};
 	l->slots[at] = l->body_count;
 	l->body_bytes += size - (offset < size ? offset : size);
 	return 0;
@@ -235,7 +294,7 @@ void lading_sent(struct lading *l, size_t account, int64_t log,
 	const struct position *to)
 {
 	l->logs = mem_grow(l->logs, l->log_count + 1, sizeof(*l->logs));
-	l->logs[l->log_count++] = (struct lading_log){account, log, *to};
+	l->logs[l->log_count++] = (struct lading_log){account, log, *to, 0};
 }
 
 /* Is there room for it, if it cannot be compressed? */
@@ -299,6 +358,7 @@ static int pack_bodies(struct lading *l, struct err *err)
 		uint64_t size = l->bodies[i].size;
 
 		rc = pack_body(l, &l->bodies[i], err);
+		l->bodies_packed += rc >= 0;
 		done += size;
 		if (l->config->progress)
 			l->config->progress(
@@ -307,24 +367,58 @@ static int pack_bodies(struct lading *l, struct err *err)
 	return rc;
 }
 
-int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err)
+int lading_finish(struct lading *l, struct err *err)
 {
 	int rc = pack_bodies(l, err);
 
 	if (rc >= 0)
 		rc = flush(l, err);
-	if (rc < 0 || !l->bundle)
-		return rc;
-	rc = bundle_writer_finish(l->bundle, &l->result->size, ret_hash, err);
-	l->bundle = NULL;
-	if (rc >= 0 && l->carrier) {
-		rc = l->carrier->ops->put_commit(
-			l->carrier, l->result->size, ret_hash, err);
-		l->putting = false;
+	return rc < 0 || !l->bundle ? rc : end_bundle(l, err);
+}
+
+/* What is on the carrier already is taken back, as far as it lets us. */
+static void take_back(struct lading *l)
+{
+	for (size_t i = 0; i < l->done_count; i++) {
+		struct carrier_item item = {
+			.sender = l->config->self->pub.origin,
+			.recipient = l->config->peer->origin,
+			.sequence = l->done[i].sequence,
+			.size = l->done[i].size,
+			.hash = l->done[i].hash};
+
+		l->carrier->ops->remove(l->carrier, &item, NULL);
 	}
-	if (rc < 0)
-		l->result->size = 0;
-	return rc;
+	l->done_count = 0;
+	l->result->size = 0;
+	l->result->bundles = 0;
+}
+
+static bool lies_there(const struct lading *l, uint64_t sequence)
+{
+	for (size_t i = 0; i < l->done_count; i++)
+		if (l->done[i].sequence == sequence)
+			return true;
+	return false;
+}
+
+void lading_undo(struct lading *l)
+{
+	/* It never asks for the rest. */
+	if (l->config->oneway)
+		take_back(l);
+	for (size_t i = 0; i < l->log_count; i++)
+		if (!lies_there(l, l->logs[i].sequence))
+			l->logs[i].sequence = 0;
+	for (size_t i = 0; i < l->told_count; i++)
+		if (!lies_there(l, l->told[i].sequence))
+			l->told[i].sequence = 0;
+	for (size_t i = 0; i < l->compared_count; i++)
+		if (!lies_there(l, l->compared[i].sequence))
+			l->compared[i].sequence = 0;
+	for (size_t i = 0; i < l->body_count; i++)
+		if (!lies_there(l, l->bodies[i].sequence))
+			l->bodies[i].sequence = 0;
 }
 
 /* With a one-way peer what is handed over counts as acknowledged. */
@@ -334,7 +428,7 @@ static int record_log(struct lading *l, struct replica *r,
 {
 	uint64_t peer = l->config->peer->origin;
 	struct replica_sent sent = {
-		l->sequence, log->log, log->to.lsn, log->to.chain};
+		log->sequence, log->log, log->to.lsn, log->to.chain};
 	struct replica_ack ack = {
 		log->log, log->to.lsn, log->to.chain, log->to.lsn};
 
@@ -372,7 +466,8 @@ static int record_told(struct lading *l, struct replica *r,
 static bool has_compared(const struct lading *l, size_t account)
 {
 	for (size_t i = 0; i < l->compared_count; i++)
-		if (l->compared[i] == account)
+		if (l->compared[i].account == account &&
+			l->compared[i].sequence)
 			return true;
 	return false;
 }
@@ -389,17 +484,17 @@ static int record_account(struct lading *l, size_t index,
 		return rc;
 	rc = replica_begin(a.replica, err);
 	for (size_t i = 0; i < l->log_count && rc >= 0; i++)
-		if (l->logs[i].account == index)
+		if (l->logs[i].account == index && l->logs[i].sequence)
 			rc = record_log(l, a.replica, medium, &l->logs[i], err);
 	for (size_t i = 0; i < l->told_count && rc >= 0; i++)
-		if (l->told[i].account == index)
+		if (l->told[i].account == index && l->told[i].sequence)
 			rc = record_told(l, a.replica, &l->told[i], err);
 	for (size_t i = 0; i < l->body_count && rc >= 0; i++)
-		if (l->bodies[i].account == index &&
-			l->bodies[i].size != UINT64_MAX)
+		if (l->bodies[i].account == index && l->bodies[i].sequence)
 			rc = replica_sent_body(a.replica,
 				l->config->peer->origin, l->config->link,
-				medium, l->sequence, &l->bodies[i].hash, err);
+				medium, l->bodies[i].sequence,
+				&l->bodies[i].hash, err);
 	if (rc >= 0 && has_compared(l, index))
 		rc = comparing_sent(a.replica, l->config->peer->origin,
 			l->config->os->ops->wall_ns(l->config->os) / 1000000,
@@ -441,5 +536,6 @@ void lading_end(struct lading *l)
 	free(l->logs);
 	free(l->compared);
 	free(l->told);
+	free(l->done);
 	*l = (struct lading){.fd = -1};
 }

@@ -1,5 +1,6 @@
 /*
- * lading: sections gathered into parcels, parcels into one bundle.
+ * lading: sections gathered into parcels, parcels into bundles: one, and the
+ * next where it would become larger than a file may be.
  *
  * The bundle is begun with its first parcel, so that nothing to say leaves
  * nothing behind. Sections of changes and acknowledgements are packed as they
@@ -17,18 +18,33 @@ struct lading_body {
 	size_t account;
 	struct hash hash;
 	uint64_t size, offset;
+	uint64_t sequence; /* of the bundle that has its end; 0: none */
 };
 
 struct lading_log {
 	size_t account;
 	int64_t log;
 	struct position to;
+	uint64_t sequence;
 };
 
 /* What an acknowledgement in the bundle says, and up to what it answers. */
 struct lading_told {
 	size_t account;
 	int64_t sum, heard;
+	uint64_t sequence;
+};
+
+/* What is due of an account's comparisons is in the bundle. */
+struct lading_compared {
+	size_t account;
+	uint64_t sequence;
+};
+
+/* A bundle that is on the carrier. */
+struct lading_bundle {
+	uint64_t sequence, size;
+	struct hash hash;
 };
 
 struct lading {
@@ -54,11 +70,15 @@ struct lading {
 	size_t log_count;
 	struct lading_told *told;
 	size_t told_count;
-	/* What may be written, if known; what was, about. */
-	bool bounded;
-	uint64_t room, written;
-	size_t *compared; /* accounts with comparisons in the bundle */
+	struct lading_compared *compared;
 	size_t compared_count;
+	/* So many of each are in parcels that were written. */
+	size_t bodies_packed, bodies_done, logs_done, told_done, compared_done;
+	struct lading_bundle *done;
+	size_t done_count;
+	/* What may be written, if known; what was, about; in this bundle. */
+	bool bounded;
+	uint64_t room, written, bundle_max, in_bundle;
 	bool putting, failed;
 };
 
@@ -92,8 +112,11 @@ char *lading_answered_key(uint64_t peer);
 /* True after the bundle itself could not be written. */
 bool lading_failed(const struct lading *l);
 /* Pack the bodies, end the bundle, make it visible. */
-int lading_finish(struct lading *l, struct hash *ret_hash, struct err *err);
-/* Record in each account's state what lies in the bundle now. */
+int lading_finish(struct lading *l, struct err *err);
+/* Something failed: what is in no bundle that lies there counts as not handed
+   over, and with a one-way peer all of it, whose bundles are removed. */
+void lading_undo(struct lading *l);
+/* Record in each account's state what lies in the bundles now. */
 int lading_record(
 	struct lading *l, const struct id128 *medium, struct err *err);
 void lading_end(struct lading *l);

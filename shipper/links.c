@@ -81,6 +81,7 @@ static struct handover_config handover_for(
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,
 		.level = link ? link->level : 3,
+		.bundle_max = link ? link->max_file : 0,
 		.link = link ? link->name : "",
 		.accounts = s->accounts,
 		.account_count = s->account_count,
@@ -95,11 +96,14 @@ static void report(struct shipper *s, const struct config_peer *p,
 	const char *where, const struct handover_result *r, bool failed)
 {
 	AUTO_BUF struct buf what = BUF_INIT;
+	AUTO_BUF struct buf bundles = BUF_INIT;
 	AUTO_BUF struct buf left = BUF_INIT;
 	AUTO_BUF struct buf missing = BUF_INIT;
 	AUTO_BUF struct buf written_out = BUF_INIT;
 
 	count_add(&written_out, r->written_out, "change", "changes");
+	if (r->bundles > 1)
+		count_add(&bundles, r->bundles, "bundle", "bundles");
 	count_add(&left, r->left, "body", "bodies");
 	count_add(&missing, r->missing, "body is", "bodies are");
 	count_add(&what, r->changes, "change", "changes");
@@ -110,8 +114,9 @@ static void report(struct shipper *s, const struct config_peer *p,
 	count_add(&what, r->acks, "acknowledgement", "acknowledgements");
 	if (r->size)
 		log_say(&s->log, LOG_LEVEL_INFO,
-			"peer %s: %s: %llu bytes handed over%s%s", p->name,
+			"peer %s: %s: %llu bytes handed over%s%s%s%s", p->name,
 			where, (unsigned long long)r->size,
+			r->bundles > 1 ? " in " : "", buf_str(&bundles),
 			what.len ? ": " : "", buf_str(&what));
 	else if (!s->following && !failed && !r->left)
 		log_say(&s->log, LOG_LEVEL_INFO,

@@ -97,6 +97,9 @@ struct os_ops {
 	/* Free and total bytes of the file system that holds path. */
 	int (*space)(struct os *os, const char *path, uint64_t *ret_free,
 		uint64_t *ret_total);
+	/* Bytes that a file there may have: FAT holds 4 GiB - 1. Returns 0
+	   where there is no limit to speak of. May be NULL: the same. */
+	uint64_t (*file_max)(struct os *os, const char *path);
 	int64_t (*wall_ns)(struct os *os); /* CLOCK_REALTIME */
 	int64_t (*mono_ns)(struct os *os); /* CLOCK_MONOTONIC */
 	/*

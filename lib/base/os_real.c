@@ -419,6 +419,18 @@ static int real_space(struct os *os, const char *path, uint64_t *ret_free,
 	return 0;
 }
 
+static uint64_t real_file_max(struct os *os, const char *path)
+{
+	struct statfs fs;
+	int r;
+
+	(void)os;
+	do
+		r = statfs(path, &fs);
+	while (r < 0 && errno == EINTR);
+	return r == 0 && fs.f_type == MSDOS_SUPER_MAGIC ? UINT32_MAX : 0;
+}
+
 static int64_t real_wall_ns(struct os *os)
 {
 	struct timespec t;
@@ -545,6 +557,7 @@ static const struct os_ops real_ops = {
 	.lease = real_lease,
 	.uncache = real_uncache,
 	.space = real_space,
+	.file_max = real_file_max,
 	.wall_ns = real_wall_ns,
 	.mono_ns = real_mono_ns,
 	.started_ns = real_started_ns,

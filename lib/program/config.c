@@ -61,6 +61,11 @@ static int check_compression(const char *text, struct err *err)
 	return value_compression(text, NULL, err);
 }
 
+static int check_max_file(const char *text, struct err *err)
+{
+	return value_max_file(text, NULL, err);
+}
+
 static int check_changes(const char *text, struct err *err)
 {
 	return value_changes(text, NULL, err);
@@ -112,10 +117,12 @@ static const struct rule {
 	{"peer", "late", check_patience, false},
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
+	{"peer", "max_file", check_max_file, false},
 	{"peer", "send", refuse_later, true},
 	{"peer", "accept", refuse_later, true},
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},
+	{"link", "max_file", check_max_file, false},
 	{"link", "window", refuse_later, true},
 	{"link", "hold", refuse_later, true},
 	{"link", "rate", refuse_later, true},
@@ -376,6 +383,9 @@ static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	link->level = 3;
 	if (text)
 		(void)value_compression(text, &link->level, NULL);
+	text = cfg_getstr(sec, "max_file");
+	if (text)
+		(void)value_max_file(text, &link->max_file, NULL);
 }
 
 static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
@@ -398,6 +408,9 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 		return fail(l, sec,
 			"compression without via (put it into "
 			"the link)");
+	if (cfg_getstr(sec, "max_file"))
+		return fail(
+			l, sec, "max_file without via (put it into the link)");
 	for (unsigned i = 0; i < count; i++) {
 		cfg_t *link = cfg_getnsec(sec, "link", i);
 

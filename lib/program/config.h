@@ -42,6 +42,7 @@ struct config_link {
 	const char *name; /* "" for a bare via */
 	const char *via;
 	int level; /* zstd: compression = "fast" (3), "slow" (19) */
+	uint64_t max_file; /* bytes; 0: as the file system says */
 };
 
 /* Which way changes go between this site and a peer. */

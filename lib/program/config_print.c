@@ -48,7 +48,8 @@ static void print_duration(struct buf *b, const char *key, int64_t ms)
 		units[i].name);
 }
 
-static void print_size(struct buf *b, const char *key, uint64_t size)
+static void print_size(
+	struct buf *b, const char *indent, const char *key, uint64_t size)
 {
 	static const char units[] = "KMGT";
 	size_t i = 0;
@@ -57,7 +58,7 @@ static void print_size(struct buf *b, const char *key, uint64_t size)
 		size /= 1024;
 		i++;
 	}
-	buf_printf(b, "\t%s = \"%" PRIu64, key, size);
+	buf_printf(b, "%s%s = \"%" PRIu64, indent, key, size);
 	if (i)
 		buf_add_byte(b, (uint8_t)units[i - 1]);
 	buf_add_str(b, "\"\n");
@@ -118,6 +119,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		print_key(b, indent, "via", link->via);
 		print_key(b, indent, "compression",
 			link->level > 3 ? "slow" : "fast");
+		if (link->max_file)
+			print_size(b, indent, "max_file", link->max_file);
 		if (link->name[0])
 			buf_add_str(b, "\t}\n");
 	}
@@ -133,10 +136,10 @@ void config_print(const struct config *c, struct buf *ret)
 	print_key(ret, "\t", "state", c->state);
 	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
 	print_duration(ret, "trash_age", c->trash_age_s * 1000);
-	print_size(ret, "trash_size", c->trash_size);
+	print_size(ret, "\t", "trash_size", c->trash_size);
 	print_duration(ret, "log_keep", c->log_keep_ms);
 	if (c->log_cap)
-		print_size(ret, "log_cap", c->log_cap);
+		print_size(ret, "\t", "log_cap", c->log_cap);
 	else
 		buf_printf(ret, "\tlog_cap = \"%u%%\"\n", c->log_cap_percent);
 	buf_printf(ret, "\treserve = \"%u%%\"\n}\n", c->reserve_percent);

@@ -35,6 +35,8 @@ int value_path(const char *text, struct err *err);	      /* absolute */
 int value_pattern(const char *text, struct err *err); /* with %d %n %u %% */
 int value_layout(const char *text, int *ret, struct err *err);
 int value_changes(const char *text, int *ret, struct err *err);
+/* Of a file on a medium: not too small for one parcel. */
+int value_max_file(const char *text, uint64_t *ret, struct err *err);
 int value_compression(const char *text, int *ret, struct err *err);
 int value_via(const char *text, struct err *err);  /* "dir:/media/usb" */
 int value_key(const char *text, struct err *err);  /* looks like a key line */

@@ -9,6 +9,8 @@
 #include "config_private.h"
 #include "err.h"
 
+#define MAX_FILE_LEAST (UINT64_C(8) << 20)
+
 /* Digits at the start of text. Returns what follows, or NULL (none, or over
    max). */
 static const char *take_number(const char *text, uint64_t max, uint64_t *ret)
@@ -51,6 +53,23 @@ int value_size(const char *text, uint64_t *ret, struct err *err)
 			text);
 	if (ret)
 		*ret = n << shift;
+	return 0;
+}
+
+int value_max_file(const char *text, uint64_t *ret, struct err *err)
+{
+	uint64_t size;
+	int rc = value_size(text, &size, err);
+
+	if (rc < 0)
+		return rc;
+	if (size < MAX_FILE_LEAST)
+		return err_set(err, ERR_USAGE,
+			"too small: \"%s\" (8M at least: a file holds one "
+			"parcel or more)",
+			text);
+	if (ret)
+		*ret = size;
 	return 0;
 }
 

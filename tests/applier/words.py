@@ -212,6 +212,32 @@ def a_small_stick_takes_what_it_can(sites):
 
 
 @check
+def a_medium_of_small_files_takes_several_bundles(sites):
+    a, b = sites.two()
+    for site in (a, b):
+        site.folder()
+    a.more = a.more.replace(' }', ' max_file = "8M" }')
+    a.write_config()
+    for i in range(3):
+        a.save('m%d' % i, body=os.urandom(7000000).hex())
+    a.run('write')
+    a.run('ship')
+    bundles = re.search(r' bytes handed over in (\d+) bundles: ', a.said)
+    assert bundles, a.said
+    sizes = [os.path.getsize(os.path.join(where, name))
+             for where, _, names in os.walk(sites.carrier)
+             for name in names if name.endswith('.pb')]
+    assert len(sizes) == int(bundles[1]) >= 3, sizes
+    assert max(sizes) <= 8 << 20, sizes
+    a.run('ship')       # and they are under way, all of them
+    says(a, 'nothing to hand over')
+    b.run('sync')
+    assert len(b.files()) == 3, b.said
+    a.run('sync')
+    a.run('status')
+
+
+@check
 def a_full_disk_takes_nothing_and_says_so(sites):
     a, b = sites.two()
     disk = os.path.join(sites.top, 'disk')
@@ -228,6 +254,7 @@ def a_full_disk_takes_nothing_and_says_so(sites):
         a.save('one')
         a.save('big', body=os.urandom(1500000).hex())
         a.run('sync')
+        b.run('write')      # its state is there
         with open(os.path.join(disk, 'filler'), 'wb') as file:
             file.write(bytes(free(disk) - 370000))
         b.run('sync', code=3)

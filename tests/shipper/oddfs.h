@@ -20,6 +20,7 @@ struct oddfs {
 	bool no_dir_sync; /* EINVAL */
 	int bad_read;	  /* errno that every pread gives; 0: none */
 	char flip;	  /* changes the first byte that pread gives */
+	uint64_t file_max; /* bytes that a file may have; 0: any */
 };
 
 static inline struct oddfs *odd_of(struct os *os)
@@ -135,6 +136,13 @@ static inline int odd_space(struct os *os, const char *path, uint64_t *ret_free,
 	return u->ops->space(u, path, ret_free, ret_total);
 }
 
+/* As FAT, only sooner. */
+static inline uint64_t odd_file_max(struct os *os, const char *path)
+{
+	(void)path;
+	return odd_of(os)->file_max;
+}
+
 static inline void odd_random(struct os *os, void *to, size_t len)
 {
 	struct os *u = odd_of(os)->under;
@@ -158,6 +166,7 @@ static inline struct oddfs oddfs_over(struct os *under)
 		.mkdir = odd_mkdir,
 		.list = odd_list,
 		.space = odd_space,
+		.file_max = odd_file_max,
 		.random = odd_random,
 	};
 

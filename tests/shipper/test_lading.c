@@ -12,6 +12,7 @@
 #include "err.h"
 #include "carrier.h"
 #include "lading.h"
+#include "oddfs.h"
 #include "parcel.h"
 #include "simdisk.h"
 
@@ -70,7 +71,6 @@ static struct handover_result lade(size_t count, size_t *ret_bodies)
 	struct os *os = simdisk_os(disk);
 	struct err err = ERR_INIT;
 	struct lading l;
-	struct hash hash;
 	int fd = os->ops->open(os, "/bundle", O_RDWR | O_CREAT, 0600);
 
 	assert_true(fd >= 0);
@@ -82,7 +82,7 @@ static struct handover_result lade(size_t count, size_t *ret_bodies)
 		assert_int_equal(lading_want(&l, 0, &name, body_size, 0), 0);
 		assert_int_equal(lading_want(&l, 0, &name, body_size, 0), 1);
 	}
-	int rc = lading_finish(&l, &hash, &err);
+	int rc = lading_finish(&l, &err);
 	assert_string_equal(err.text, "");
 	assert_int_equal(rc, 0);
 	lading_end(&l);
@@ -172,7 +172,6 @@ static struct handover_result lade_stick(
 	struct carrier_list lying = {0};
 	struct carrier *carrier = NULL;
 	struct err err = ERR_INIT;
-	struct hash hash;
 	struct lading l;
 
 	body_size = 1000000;
@@ -189,7 +188,7 @@ static struct handover_result lade_stick(
 
 		lading_want(&l, 0, &name, body_size, 0);
 	}
-	*ret_rc = lading_finish(&l, &hash, &err);
+	*ret_rc = lading_finish(&l, &err);
 	lading_end(&l);
 	carrier->ops->close(carrier);
 	return result;
@@ -241,6 +240,158 @@ static void a_peer_that_never_asks_gets_all_or_nothing(void **state)
 	assert_int_equal(r.left, 0);
 }
 
+/* ---- a medium of small files ---- */
+
+#define FILE_MAX (8u << 20)
+#define MANY 30
+
+static size_t bodies_there; /* the next cannot be read */
+
+/* As give_body, but nothing that can be compressed. */
+static int give_noise(void *arg, const char *account, const struct hash *hash,
+	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
+{
+	size_t left = body_size - (size_t)offset;
+	uint64_t noise;
+
+	(void)arg, (void)account;
+	if (!bodies_there--)
+		return err_set(err, ERR_IO, "a disk that fails");
+	*ret_size = body_size;
+	memcpy(&noise, hash->b, sizeof(noise));
+	for (size_t i = 0; i < left && i < max; i++) {
+		noise ^= noise << 13;
+		noise ^= noise >> 7;
+		noise ^= noise << 17;
+		buf_add_byte(ret, (uint8_t)noise);
+	}
+	return 0;
+}
+
+struct laden {
+	struct handover_result result;
+	struct carrier_list list; /* what lies on the medium */
+	uint64_t first, last;	  /* sequences noted for the bodies */
+	int rc;
+};
+
+static struct laden lade_many(
+	uint64_t bundle_max, uint64_t file_max, size_t readable, bool oneway)
+{
+	static const char *const accounts[] = {"alice"};
+	struct oddfs odd = oddfs_over(simdisk_os(disk));
+	struct handover_config config = {.os = simdisk_os(disk),
+		.self = &ours,
+		.peer = &peer.pub,
+		.level = PARCEL_FAST,
+		.bundle_max = bundle_max,
+		.accounts = accounts,
+		.account_count = 1,
+		.oneway = oneway,
+		.body = give_noise};
+	struct carrier_list lying = {0};
+	struct carrier *carrier = NULL;
+	struct err err = ERR_INIT;
+	struct laden ret = {0};
+	struct lading l;
+
+	body_size = 1000000;
+	bodies_there = readable;
+	odd.file_max = file_max;
+	assert_int_equal(dir_make(simdisk_os(disk), STICK, 0755, &err), 0);
+	assert_true(carrier_media_init(simdisk_os(disk), STICK, &err) >= 0);
+	assert_int_equal(carrier_open(&odd.os, "dir:" STICK, ours.pub.origin,
+				 &carrier, &err),
+		0);
+	assert_int_equal(
+		carrier->ops->list(carrier, peer.pub.origin, &lying, &err), 0);
+	lading_begin(&l, &config, &ret.result);
+	lading_open_carrier(&l, carrier, &lying);
+	carrier_list_free(&lying);
+	for (size_t i = 0; i < MANY; i++) {
+		struct hash name = name_of(i);
+
+		lading_want(&l, 0, &name, body_size, 0);
+	}
+	ret.rc = lading_finish(&l, &err);
+	if (ret.rc < 0)
+		lading_undo(&l);
+	ret.first = l.bodies[0].sequence;
+	ret.last = l.bodies[MANY - 1].sequence;
+	lading_end(&l);
+	assert_int_equal(
+		carrier->ops->list(carrier, peer.pub.origin, &ret.list, &err),
+		0);
+	carrier->ops->close(carrier);
+	return ret;
+}
+
+static void check_small(const struct laden *l)
+{
+	uint64_t size = 0;
+
+	assert_int_equal(l->rc, 0);
+	assert_int_equal(l->result.bodies, MANY);
+	assert_int_equal(l->result.bundles, l->list.count);
+	assert_true(l->list.count >= 4 && l->list.count <= 8);
+	for (size_t i = 0; i < l->list.count; i++) {
+		assert_true(l->list.items[i].size <= FILE_MAX);
+		size += l->list.items[i].size;
+	}
+	assert_int_equal(size, l->result.size);
+	assert_int_equal(l->first, l->list.items[0].sequence);
+	assert_int_equal(l->last, l->list.items[l->list.count - 1].sequence);
+}
+
+static void what_is_too_large_for_a_file_goes_into_several(void **state)
+{
+	struct laden l = lade_many(FILE_MAX, 0, MANY, false);
+
+	(void)state;
+	check_small(&l);
+	carrier_list_free(&l.list);
+}
+
+static void the_file_system_says_how_large_a_file_may_be(void **state)
+{
+	struct laden l = lade_many(0, FILE_MAX, MANY, false);
+
+	(void)state;
+	check_small(&l);
+	carrier_list_free(&l.list);
+	l = lade_many(0, 0, MANY, false);
+	assert_int_equal(l.result.bundles, 1);
+	carrier_list_free(&l.list);
+}
+
+static void what_was_whole_before_a_failure_stays_on_the_medium(void **state)
+{
+	struct laden l = lade_many(FILE_MAX, 0, MANY - 5, false);
+
+	(void)state;
+	assert_int_equal(l.rc, ERR_IO);
+	assert_true(l.list.count >= 2);
+	assert_int_equal(l.result.bundles, l.list.count);
+	assert_int_equal(l.list.part_count, 0);
+	assert_int_equal(l.first, l.list.items[0].sequence);
+	assert_int_equal(l.last, 0);
+	carrier_list_free(&l.list);
+}
+
+static void to_a_peer_that_never_asks_nothing_of_it_stays(void **state)
+{
+	struct laden l = lade_many(FILE_MAX, 0, MANY - 5, true);
+
+	(void)state;
+	assert_int_equal(l.rc, ERR_IO);
+	assert_int_equal(l.list.count, 0);
+	assert_int_equal(l.list.part_count, 0);
+	assert_int_equal(l.result.size, 0);
+	assert_int_equal(l.first, 0);
+	carrier_list_free(&l.list);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -252,6 +403,10 @@ int main(void)
 		T(where_all_have_room_none_stays),
 		T(a_full_stick_takes_no_body_and_is_no_failure),
 		T(a_peer_that_never_asks_gets_all_or_nothing),
+		T(what_is_too_large_for_a_file_goes_into_several),
+		T(the_file_system_says_how_large_a_file_may_be),
+		T(what_was_whole_before_a_failure_stays_on_the_medium),
+		T(to_a_peer_that_never_asks_nothing_of_it_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

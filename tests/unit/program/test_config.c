@@ -397,6 +397,9 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "compression = best }",
 		3, "unknown compression");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "max_file = 700 }",
+		3, "too small");
 }
 
 static void blocks_need_what_they_are_for(void **state)
@@ -416,6 +419,8 @@ static void blocks_need_what_they_are_for(void **state)
 	refused(SITE "peer p { key = \"" KEY_A "\" link l { } }", 2, "no via");
 	refused(SITE "peer p { key = \"" KEY_A "\" compression = slow }", 2,
 		"compression without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" max_file = 8M }", 2,
+		"max_file without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
 		     " link l { via = \"dir:/x\" } }",
 		3, "both a bare via and links");
@@ -449,7 +454,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" guard_exempt = { \"a \\\" b\", c } }\n"
 		"accounts { maildir = \"/v/%d/%n/%%\" inbox = \"/i/%u\" }\n"
 		"peer z { key = \"" KEY_A "\" late = never\n"
-		" link a { via = \"dir:/a\" compression = slow }\n"
+		" link a { via = \"dir:/a\" compression = slow"
+		" max_file = 650M }\n"
 		" link b { via = \"dir:/b\" } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
@@ -472,6 +478,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[0].late_ms, -1);
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
+	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
+	assert_int_equal(c.peers[0].links[1].max_file, 0);
 	config_free(&c);
 	assert_string_equal(buf_str(&once), buf_str(&twice));
 }
