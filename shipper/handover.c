@@ -202,7 +202,8 @@ static int want_damaged(
 
 /*
  * Acknowledgements are told when they say something new, or when the peer
- * sent something again: then it has not heard the last one.
+ * sent something again: then it has not heard the last one. A peer that joins
+ * has lost them all, and would hand over what was acknowledged, with bodies.
  */
 static int add_ack(struct packing *p, struct err *err)
 {
@@ -259,7 +260,7 @@ static int add_ack(struct packing *p, struct err *err)
 	/* A peer that sent nothing may be asked for bodies, and is told when
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
-	bool needed = any && (now != told || heard != answered);
+	bool needed = any && (now != told || heard != answered || p->asker);
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
 		rc = replica_meta_set(r, "ack count", count + 1, err);

@@ -186,6 +186,26 @@ def a_seeded_maildir_joins_and_only_the_differences_travel(sites):
 
 
 @check
+def no_body_that_a_peer_has_travels_when_the_home_has_joined(sites):
+    a, b = mailed(sites)
+    for number in range(20):
+        a.save('big%d' % number, body='Subject: n\n\n%s\n' %
+               os.urandom(2000).hex())
+    around(a, b, rounds=2)
+    a.save('new')
+    expunge(a, 'big3')
+    lose_state(a)
+    travelled = 0
+    for _ in range(3):
+        a.run('sync')
+        travelled += bytes_on(sites.carrier, a)
+        b.run('sync')
+    assert mail(a) == mail(b), (mail(a), mail(b))
+    # One body is 2 kB, 20 are 40.
+    assert travelled < 8000, travelled
+
+
+@check
 def it_waits_for_every_peer_that_can_answer(sites):
     a, b, c = sites.site('a'), sites.site('b'), sites.site('c')
     sites.pair(a, b)
