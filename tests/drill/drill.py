@@ -240,6 +240,26 @@ def not_mounted(d):
     assert len(bases(d.aurora)) == 10
 
 
+@case('A damaged state')
+def damaged_state(d):
+    d.away()
+    d.aurora.run('sync')
+    path = os.path.join(d.aurora.state, 'accounts', 'alice', 'state.db')
+    flip(path, os.path.getsize(path) // 2)
+    yield
+
+
+@case('A state that was lost')
+def lost_state(d):
+    d.away()
+    for part in ('accounts', 'log'):
+        shutil.rmtree(os.path.join(d.aurora.state, part, 'alice'))
+    yield
+    yield
+    yield
+    assert {'new1', 'new2'} < bases(d.shore) and 'm1' not in bases(d.shore)
+
+
 @case('The disk is full')
 def full_disk(d):
     if not MOUNTS:
