@@ -34,6 +34,7 @@ static const struct {
 	[EVENT_KEEP] = {"keep", "sn"},
 	[EVENT_RESTORE] = {"restore", "snw"},
 	[EVENT_FORGET] = {"forget", "swn"},
+	[EVENT_ROT] = {"rot", "sn"},
 	[EVENT_CARRY] = {"carry", "sm"},
 	[EVENT_LOSE] = {"lose", "mn"},
 	[EVENT_AGAIN] = {"again", "mn"},
@@ -42,6 +43,7 @@ static const struct {
 	[EVENT_HAND] = {"hand", "som"},
 	[EVENT_COLLECT] = {"collect", "som"},
 	[EVENT_APPLY] = {"apply", "s"},
+	[EVENT_SCAN] = {"scan", "s"},
 };
 
 static const char *const faults[FAULTS] = {

@@ -52,14 +52,17 @@ enum event_kind {
 	EVENT_RESTORE,	/* word: "state", "mail" or "all" of image n */
 	EVENT_FORGET,	/* word: what is deleted: "state", "logs", "all", or of
 			   segment n "segment" or "tail" */
-	EVENT_CARRY,	/* the stick comes to the site */
-	EVENT_LOSE,	/* bundle n of those on a medium */
-	EVENT_AGAIN,	/* the n-th that was ever there comes back */
-	EVENT_DAMAGE,	/* a bit of bundle n */
+	EVENT_ROT,    /* a register of the n-th message placed there of others'
+			 folders is another all at once */
+	EVENT_CARRY,  /* the stick comes to the site */
+	EVENT_LOSE,   /* bundle n of those on a medium */
+	EVENT_AGAIN,  /* the n-th that was ever there comes back */
+	EVENT_DAMAGE, /* a bit of bundle n */
 	EVENT_WRITE,
 	EVENT_HAND,    /* over: other's bundle onto a medium */
 	EVENT_COLLECT, /* other's bundles from a medium */
 	EVENT_APPLY,
+	EVENT_SCAN,
 	EVENT_KINDS
 };
 

@@ -33,7 +33,7 @@ struct making {
 	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
-	bool logs, disasters, late, years;
+	bool logs, disasters, late, years, rot;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -304,6 +304,14 @@ static void program(
 	add(m, &e);
 }
 
+static void rot(struct making *m, unsigned site)
+{
+	struct event e = event(EVENT_ROT, site);
+
+	e.n = (int64_t)below(m, 24);
+	add(m, &e);
+}
+
 /* So long that what waits for a body waits no more. */
 static void be_late(struct making *m, unsigned site)
 {
@@ -331,6 +339,8 @@ static void word(struct making *m, unsigned from, unsigned to)
 	program(m, EVENT_APPLY, to, 0);
 	if (hidden && chance(m, 40))
 		be_late(m, to);
+	if (m->rot && to && chance(m, 40))
+		rot(m, to);
 }
 
 /* Mail goes from one to the other, as far as nothing comes in between. */
@@ -436,6 +446,10 @@ static void fate(struct making *m)
 		medium(m);
 	} else if (what < 85 && m->clocks) {
 		clock_jumps(m);
+	} else if (m->rot && chance(m, 20)) {
+		program(m, EVENT_SCAN, (unsigned)below(m, m->sites), 0);
+	} else if (m->rot && chance(m, 60)) {
+		rot(m, 1 + (unsigned)below(m, m->sites - 1));
 	} else if (m->disasters) {
 		disaster(m);
 	} else if (m->logs) {
@@ -566,6 +580,7 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.disasters = disasters;
 	m.homes = chance(&m, 20);
 	m.years = chance(&m, 10);
+	m.rot = chance(&m, 10);
 	put(m.folders[m.folder_count++].path, "INBOX");
 	make_peers(&m);
 	make_habits(&m);

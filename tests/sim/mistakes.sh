@@ -63,7 +63,7 @@ caught_by_test() { # caught_by_test NAME
 plant() { # plant NAME: 0 caught, 1 not
 	local name=$1 said test
 	test=$(sed -n '2s/^test: //p' "$here/mistakes/$name.patch")
-	if ! patch -d "$work/tree" -p1 -s -f <"$here/mistakes/$name.patch" ||
+	if ! patch -d "$work/tree" -p1 -s -f --no-backup-if-mismatch <"$here/mistakes/$name.patch" ||
 		! ninja -C "$work/build" "${test:-sim}" >"$work/log" 2>&1; then
 		tail -30 "$work/log"
 		echo "$name: does not compile"
@@ -74,7 +74,7 @@ plant() { # plant NAME: 0 caught, 1 not
 	else
 		said=$(caught_by_sim)
 	fi
-	patch -d "$work/tree" -p1 -s -f -R <"$here/mistakes/$name.patch"
+	patch -d "$work/tree" -p1 -s -f --no-backup-if-mismatch -R <"$here/mistakes/$name.patch"
 	if [[ ! $said ]]; then
 		echo "$name: not caught: $(tail -1 "$work/said")"
 		return 1

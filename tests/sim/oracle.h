@@ -90,6 +90,7 @@ struct oracle {
 	size_t next_count;
 	struct seen_token *present; /* at the last look */
 	size_t present_count;
+	bool rotten;   /* a date may be wrong, but in the end */
 	bool limbo[8]; /* sites whose mail was put back: more may come */
 	char what[16]; /* "": all is well; else a word of the above */
 	char why[480];

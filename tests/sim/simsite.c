@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bodyscan.h"
 #include "capture.h"
 #include "collect.h"
 #include "err.h"
@@ -16,6 +18,7 @@
 #include "retention.h"
 #include "round.h"
 #include "simstore.h"
+#include "stated.h"
 
 #define BODIES STATE_DIR "/bodies"
 #define REFUSED STATE_DIR "/refused"
@@ -457,6 +460,101 @@ void simsite_apply(struct sim_site *s)
 				(struct receive_peer){s->sites[i].name,
 					s->sites[i].key.pub, s->peers[i].takes};
 	s->code = exit_worse(s->code, round_run(&config, NULL, 0));
+}
+
+/* ---- a scan ---- */
+
+static int compare_with_peers(struct sim_site *s, struct account *a,
+	const struct id128 *folder, struct err *err)
+{
+	uint64_t peers[SITES_MAX];
+	size_t count = receivers(s, peers);
+	struct stated_result compared;
+	int64_t now_ms = os_of(s)->ops->wall_ns(os_of(s)) / 1000000;
+	int rc = replica_begin(a->replica, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		rc = stated_owe(
+			a->replica, peers[i], folder, STATED_ALONE, err);
+	if (rc >= 0)
+		rc = stated_compare(a->replica, now_ms, &compared, err);
+	if (rc >= 0)
+		rc = replica_commit(a->replica, err);
+	replica_rollback(a->replica);
+	return rc;
+}
+
+static int scan_all(struct sim_site *s, struct account *a, struct store *store,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct bodyscan_config config = {.deep = true};
+	struct bodyscan_result result = {0};
+	struct replica_folder *folders;
+	size_t count = 0;
+	int rc = replica_folders(a->replica, &arena, &folders, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		if (!folders[i].p_path || folders[i].off)
+			continue;
+		rc = bodyscan_folder(
+			a, store, folders[i].id, &config, &result, err);
+		if (rc >= 0)
+			rc = compare_with_peers(s, a, &folders[i].fid, err);
+	}
+	return rc;
+}
+
+void simsite_scan(struct sim_site *s)
+{
+	struct err err = ERR_INIT;
+	struct store *store;
+	struct account a;
+	int rc;
+
+	begin(s);
+	rc = open_account(s, false, &a, &err);
+	if (rc == ERR_ABSENT)
+		return;
+	if (rc >= 0) {
+		rc = simstore_open(&s->mail, &store, &err);
+		if (rc >= 0) {
+			rc = scan_all(s, &a, store, &err);
+			store->ops->close(store);
+		}
+		if (rc >= 0)
+			rc = say_gaps(s, &a, &err);
+		account_close(&a);
+	}
+	if (rc < 0)
+		fail(s, &err);
+}
+
+/* ---- damage ---- */
+
+bool simsite_rot(struct sim_site *s, uint64_t n)
+{
+	static const char *const what[] = {"letters = 'T'", "mtime = mtime + 7",
+		"size = 7", "extra = 'Px'"};
+	AUTO_FREE char *sql = mem_printf(
+		"UPDATE message SET %s WHERE id = (SELECT m.id FROM message m"
+		" JOIN folder f ON f.id = m.folder WHERE m.dead = 0"
+		" AND m.p_folder = m.folder AND f.auth_term <> 0"
+		" AND f.auth_site <> %lld ORDER BY m.id LIMIT 1 OFFSET %llu)",
+		what[n % 4], (long long)s->key.pub.origin,
+		(unsigned long long)(n / 4));
+	struct err err = ERR_INIT;
+	struct account a;
+	sqlite3 *db;
+	bool done;
+
+	if (open_account(s, false, &a, &err) < 0)
+		return false;
+	db = replica_db(a.replica);
+	done = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK &&
+	       sqlite3_changes(db) > 0;
+	account_close(&a);
+	return done;
 }
 
 /* ---- status ---- */

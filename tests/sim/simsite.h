@@ -49,6 +49,14 @@ void simsite_collect(
 void simsite_hand_over(
 	struct sim_site *s, size_t peer, struct sim_medium *medium);
 void simsite_apply(struct sim_site *s);
+void simsite_scan(struct sim_site *s);
+
+/*
+ * In the state, behind everybody's back: a register of one of the messages
+ * that are placed there in folders of another home. Returns false: there is
+ * none.
+ */
+bool simsite_rot(struct sim_site *s, uint64_t n);
 
 /* What `packetboat status` says. */
 struct sim_status {

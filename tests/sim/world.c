@@ -32,6 +32,7 @@ struct world {
 	bool unseen[SITES_MAX];
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
 	bool disaster, settling, told;
+	bool rotten; /* a state was damaged: said, and mended by comparison */
 	unsigned lies_at[MEDIA];
 	struct image images[IMAGES];
 	/* What users do in the midst of their site's next program. */
@@ -343,11 +344,14 @@ static void run_program(struct world *w, const struct event *e)
 	case EVENT_COLLECT:
 		simsite_collect(s, e->other, medium);
 		break;
+	case EVENT_SCAN:
+		simsite_scan(s);
+		break;
 	default:
 		simsite_apply(s);
 		w->calm[e->site] |= s->code == EXIT_DONE;
 	}
-	if (s->code == EXIT_OPERATOR && !w->disaster)
+	if (s->code == EXIT_OPERATOR && !w->disaster && !w->rotten)
 		oracle_fail(
 			&w->oracle, "alarm", "site %s: %s", s->name, s->said);
 	end_fault(w, s, e);
@@ -371,7 +375,7 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 	struct sim_status st;
 	const char *what;
 
-	if (w->unseen[a] || w->disaster || !s->peers[b].known ||
+	if (w->unseen[a] || w->disaster || w->rotten || !s->peers[b].known ||
 		!s->peers[b].sends || !w->sites[b].peers[a].takes)
 		return;
 	simsite_status(s, b, &st);
@@ -534,6 +538,10 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_FORGET:
 		forget(w, e);
 		break;
+	case EVENT_ROT:
+		w->rotten |= simsite_rot(&w->sites[e->site], (uint64_t)e->n);
+		w->oracle.rotten = w->rotten;
+		break;
 	case EVENT_CARRY:
 	case EVENT_LOSE:
 	case EVENT_AGAIN:
@@ -547,6 +555,7 @@ static void happen(struct world *w, const struct event *e)
 		break;
 	case EVENT_WRITE:
 	case EVENT_APPLY:
+	case EVENT_SCAN:
 		run_program(w, e);
 		break;
 	default:
@@ -621,6 +630,14 @@ static void exchange(struct world *w)
 	}
 }
 
+static void scan(struct world *w)
+{
+	struct event e = {.kind = EVENT_SCAN};
+
+	for (; e.site < w->site_count; e.site++)
+		one_event(w, &e);
+}
+
 /* NULL, or what differs. */
 static const char *differs(struct world *w)
 {
@@ -659,6 +676,7 @@ static bool somebody_is_told(struct world *w)
 
 static void settle(struct world *w, struct outcome *ret)
 {
+	unsigned most = w->rotten ? 2 * EXCHANGES : EXCHANGES;
 	const char *what;
 
 	w->settling = true;
@@ -666,9 +684,12 @@ static void settle(struct world *w, struct outcome *ret)
 	for (unsigned i = 0; i < w->site_count; i++)
 		end_amid(w, i);
 	for (what = differs(w);
-		what && ret->exchanges < EXCHANGES && !w->oracle.what[0];
+		what && ret->exchanges < most && !w->oracle.what[0];
 		what = differs(w)) {
 		w->told = false;
+		/* Where nothing changes any more nothing is compared. */
+		if (w->rotten && ret->exchanges % 4 == 1)
+			scan(w);
 		exchange(w);
 		ret->exchanges++;
 	}
