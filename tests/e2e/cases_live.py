@@ -402,11 +402,30 @@ def stories(case):
     """What random users seldom do, one after the other."""
     both = Pair(case)
     both.join()
-    for story in (_thrown_away, _subscribed_and_deleted, _home_at_target):
+    for story in (_delivered_by_lda, _thrown_away, _subscribed_and_deleted,
+                  _home_at_target):
         case.say(story.__name__)
         story(case, both)
         both.clean()
     both.check()
+
+
+def _delivered_by_lda(case, both):
+    """By dovecot-lda: with the lock free, and into a folder."""
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Lists')
+    for number, folder in enumerate(('INBOX', 'Lists', 'INBOX')):
+        both.source.deliver_lda(USER, mail_of(case, b'pb-lda-%d' % number),
+                                folder)
+        picture = both.equal()
+    if [len(picture.folders[name].messages)
+            for name in (INBOX, (b'Lists',))] != [2, 1]:
+        raise CaseError('not all was delivered')
+    imap.select(b'INBOX')
+    imap.ok(b'STORE', b'1:*', b'+FLAGS', b'(\\Deleted)')
+    imap.ok(b'EXPUNGE')
+    imap.close()
+    both.equal()
 
 
 def _thrown_away(case, both):

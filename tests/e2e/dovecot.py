@@ -323,6 +323,16 @@ class Dovecot:
                           local_hostname='localhost') as lmtp:
             lmtp.sendmail(sender, [user], mail)
 
+    def deliver_lda(self, user, mail, folder='INBOX'):
+        """One mail by dovecot-lda, as an MTA runs it."""
+        done = subprocess.run(
+            ['/usr/lib/dovecot/dovecot-lda', '-c', self.config, '-d', user,
+             '-m', folder, '-f', 'sender@example.org'], input=mail,
+            capture_output=True)
+        if done.returncode != 0:
+            raise DovecotError('dovecot-lda: exit %d: %s' % (
+                done.returncode, done.stderr.decode(errors='replace')))
+
     def doveadm(self, *args, check=True):
         done = subprocess.run(
             [shutil.which('doveadm', path=search_path()), '-c', self.config,
