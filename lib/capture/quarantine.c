@@ -39,6 +39,27 @@ static struct change empty_change(struct account *a, enum change_kind kind)
 }
 
 /*
+ * Why, for everybody: peers are told the record, and where our files lie is no
+ * matter of theirs. Of each path below our logs the file's name stays.
+ */
+static char *reason_of(const struct account *a, const char *why)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	size_t len = strlen(a->log_dir);
+
+	for (const char *at; (at = strstr(why, a->log_dir));) {
+		const char *rest = at + len;
+		const char *end = rest + strcspn(rest, ": ");
+
+		buf_add(&b, why, (size_t)(at - why));
+		for (why = end; why > rest && why[-1] != '/'; why--)
+			;
+	}
+	buf_add_str(&b, why);
+	return mem_dup_n(buf_str(&b), b.len < 200 ? b.len : 200);
+}
+
+/*
  * The directory held the logs of earlier incarnations, too. None of them can be
  * read any more: what peers lack of them is written out from the state.
  */
@@ -46,7 +67,7 @@ static int give_up(struct replica *r, struct journal *j, struct account *a,
 	struct replica_log *log, const char *why, struct err *err)
 {
 	struct change gap = empty_change(a, CHANGE_GAP);
-	AUTO_FREE char *reason = mem_dup_n(why, strnlen(why, 200));
+	AUTO_FREE char *reason = reason_of(a, why);
 
 	gap.first = 1;
 	gap.end = log->known;

@@ -204,6 +204,9 @@ def a_damaged_log_is_a_gap_here_that_names_who_lacks_it(sites):
     assert gap['kind'] == 'lost' and gap['lacking'] == ['b'], gap
     assert gap['folder'] == 'INBOX' and gap['first'] == 1, gap
     assert not gap['lacked_here']
+    # Peers are told why, but not where our files lie.
+    assert '.changes: frame at ' in gap['reason'], gap
+    assert '/' not in gap['reason'], gap
     a.run('gap', 'accept', 'alice', 'ALL')
     gaps(a, 0)
 
