@@ -214,6 +214,37 @@ def uidlist_went_back(d):
     assert d.aurora.uids()[11] == 'late1'
 
 
+def restore_mail(d):
+    """A backup of aurora's mail takes the place of what came later."""
+    kept = os.path.join(d.backup, 'Maildir')
+    copy(d.aurora.mail, kept)
+    rename(d.aurora, 'm1', 'S')
+    expunge(d.aurora, 'm2')
+    for base in ('n1', 'n2'):
+        d.aurora.save(base)
+    d.exchange()
+    shutil.rmtree(d.aurora.mail)
+    copy(kept, d.aurora.mail)
+
+
+@case('Mail that was restored on purpose')
+def restored_on_purpose(d):
+    restore_mail(d)
+    yield
+    yield
+    yield
+    assert 'm2' in bases(d.shore) and 'n1' not in bases(d.shore)
+
+
+@case('Mail of an older copy')
+def older_copy(d):
+    restore_mail(d)
+    yield
+    yield
+    yield
+    assert 'm2' not in bases(d.aurora) and {'n1', 'n2'} < bases(d.aurora)
+
+
 @case('Mail that the disk spoilt')
 def spoilt_mail(d):
     [file] = [f for f in d.aurora.files() if f.startswith('m3:')]
