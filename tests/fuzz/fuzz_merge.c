@@ -8,12 +8,16 @@
  *
  * A hostile site (the byte is 1) speaks of dots that never were, and lies
  * about bodies: whatever it says, the state stays whole, its sums are those of
- * its rows. Others speak of what was born, in words of their own clocks: the
+ * its rows. Others speak of what was born, by clocks that go on: the
  * state is then the same in whatever order the logs come, as they are, folded,
  * or written out of a state that has them.
  *
- * Left out: claims and merges of folders, by which UIDs are taken or left as
- * they come.
+ * Left out, as there the order still tells, and sites become equal by comparing
+ * the folder: claims and merges of folders, by which UIDs are taken or left as
+ * they come; births alike at two sites, of which one dies alone.
+ *
+ * Planted bugs found by the corpus alone: a UID of the folder that a move left
+ * not kept waiting, and the order of moves not asked.
  */
 #include <stdio.h>
 #include <stdlib.h>
