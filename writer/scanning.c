@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "bodyscan.h"
+#include "comparing.h"
+#include "gaps.h"
 #include "gaptext.h"
 #include "scanned.h"
 #include "stated.h"
@@ -222,6 +224,26 @@ static void show_progress(
 	progress_step(&s->w->progress, done);
 }
 
+/*
+ * A folder that is known to differ, or that somebody asks about by name, is
+ * compared at once. A peer that answers nothing is told all that there is.
+ */
+static int begin_comparison(struct scanning *s, size_t peer,
+	const struct id128 *folder, struct err *err)
+{
+	const struct site *site = &s->w->site;
+	struct replica *r = s->account.replica;
+	uint64_t origin = site->peers[peer].origin;
+	int told = gap_is_told(r, origin, folder, err);
+	int doubt = told < 0 ? told : gap_in_doubt(r, folder, err);
+
+	if (doubt < 0 || (!told && !doubt && !s->options->folder))
+		return doubt < 0 ? doubt : 0;
+	if (site->config.peers[peer].oneway)
+		return comparing_push(r, origin, folder, err);
+	return comparing_begin_now(r, origin, folder, COMPARING_EXACT, err);
+}
+
 /* The state, too: what peers stated, and our word to them. */
 static int compare_with_peers(
 	struct scanning *s, const struct item *item, struct err *err)
@@ -242,6 +264,8 @@ static int compare_with_peers(
 				STATED_ALONE, err);
 	if (rc >= 0)
 		rc = stated_compare(r, now_ms, &compared, err);
+	for (size_t i = 0; rc >= 0 && i < site->config.peer_count; i++)
+		rc = begin_comparison(s, i, &f.fid, err);
 	if (rc >= 0)
 		rc = replica_commit(r, err);
 	replica_rollback(r);

@@ -110,8 +110,8 @@ int exchange_take(struct exchange *x, enum parcel_section_type type,
 		ours = is_ours(x, c, err);
 		return ours ? ours < 0 ? ours : 0 : exchange_sketch(x, c, err);
 	case PARCEL_TABLE:
-		ours = is_ours(x, c, err);
-		return ours ? ours < 0 ? ours : 0 : exchange_table(x, c, err);
+		/* Asked for, or from a peer that cannot be asked. */
+		return exchange_table(x, c, err);
 	case PARCEL_ROWS:
 		return exchange_rows(x, c, err);
 	default:

@@ -268,20 +268,20 @@ static int pack_sketch(struct packing *p, struct err *err)
 	return p->add(p->arg, PARCEL_SKETCH, &c, err);
 }
 
-static int fill_table(struct packing *p, const struct statetable_header *h,
+static int fill_table(const struct statetable_header *h,
 	struct compared_rows *rows, struct buf *ret, struct err *err)
 {
 	struct statetable_writer *w = statetable_begin(h);
 	struct row row;
 	int rc;
 
-	while ((rc = compared_rows_next(rows, &row, err)) > 0) {
-		rc = statetable_add(w, &row, err);
-		if (rc < 0)
-			break;
-	}
-	(void)p;
-	return rc < 0 ? (statetable_drop(w), rc) : statetable_end(w, ret, err);
+	while ((rc = compared_rows_next(rows, &row, err)) > 0 &&
+		(rc = statetable_add(w, &row, err)) >= 0)
+		;
+	if (rc >= 0)
+		rc = statetable_end(w, ret, err);
+	statetable_drop(w);
+	return rc;
 }
 
 /* Returns 1 where it cannot be made: then there is none. */
@@ -320,7 +320,7 @@ static int make_table(struct packing *p, const struct replica_folder *f,
 	if (rc < 0)
 		return rc;
 	h.rows = rows.count;
-	rc = fill_table(p, &h, &rows, ret, err);
+	rc = fill_table(&h, &rows, ret, err);
 	compared_rows_end(&rows);
 	return rc == ERR_LIMIT ? 1 : rc;
 }

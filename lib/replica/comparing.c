@@ -4,6 +4,7 @@
 
 #include "gaps.h"
 #include "registers.h"
+#include "statetable.h"
 #include "wire.h"
 
 #define WAIT_MS INT64_C(60000)
@@ -56,6 +57,25 @@ int comparing_begin_now(struct replica *r, uint64_t peer,
 			"ibi", (int64_t)peer, id.b, sizeof(id.b),
 			(int64_t)COMPARING_ASKS);
 	return rc < 0 ? rc : comparing_begin(r, peer, &id, kind, err);
+}
+
+int comparing_push(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err)
+{
+	struct comparing c = {
+		.peer = peer,
+		.folder = *folder,
+		.role = COMPARING_ANSWERS,
+		.kind = COMPARING_EXACT,
+		.turn = 1,
+		.due = true,
+		.give_columns = STATETABLE_UID | STATETABLE_FLAGS |
+				STATETABLE_LIVING | STATETABLE_WRITES,
+		.equal = true, /* there is no more to come of it */
+	};
+
+	r->os->ops->random(r->os, c.seed, sizeof(c.seed));
+	return comparing_put(r, &c, err);
 }
 
 /* ---- rows ---- */
@@ -208,8 +228,7 @@ static bool waited_enough(int64_t asked_ms, int64_t tries, int64_t now_ms)
 	return now_ms < asked_ms || now_ms - asked_ms >= wait_ms(tries);
 }
 
-bool comparing_speaks(
-	const struct comparing *c, bool again, int64_t now_ms)
+bool comparing_speaks(const struct comparing *c, bool again, int64_t now_ms)
 {
 	return c->due || (again && c->role == COMPARING_ASKS &&
 				 waited_enough(c->asked_ms, c->tries, now_ms));

@@ -61,6 +61,9 @@ int comparing_begin(struct replica *r, uint64_t peer,
 /* The same, and at once, though it was tried in vain a moment ago. */
 int comparing_begin_now(struct replica *r, uint64_t peer,
 	const struct id128 *folder, enum comparing_kind kind, struct err *err);
+/* Tell a peer that has no way to answer: a table goes to it, once. */
+int comparing_push(struct replica *r, uint64_t peer, const struct id128 *folder,
+	struct err *err);
 /* Returns 0, or 1 when there is none. Arrays in the arena. */
 int comparing_get(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct arena *arena, struct comparing *ret, struct err *err);

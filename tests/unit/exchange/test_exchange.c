@@ -167,8 +167,8 @@ static void a_tombstone_that_only_one_has_is_told(void **state)
 		equal_pair(&p);
 		struct change gone = blank(CHANGE_EXPUNGE);
 		gone.dot = (struct dot){log_id_of(0), 3};
-		gone.by = (struct write_id){
-			NOW << 17, {HOME, 78, folders[0]}, 1};
+		gone.by =
+			(struct write_id){NOW << 17, {HOME, 78, folders[0]}, 1};
 		struct err err = ERR_INIT;
 		done(replica_begin(s->r, &err), &err);
 		done(replica_apply(s->r, &gone, &err), &err);
