@@ -17,9 +17,9 @@
  * be lost, repeated or late. Rows are merged by the rules of any change. What
  * is absent is not dead for that: a tombstone says so, or else only the site
  * where the dot was born, of a log that it has whole. Who finds nothing to
- *differ settles the gap; and so does a statement that agrees. What is not equal
- *after COMPARING_TURNS is tried anew later, with a table in the place of the
- *sketch.
+ * differ settles the gap; and so does a statement that agrees. What is not
+ * equal after COMPARING_TURNS is tried anew later, with a table in the place
+ * of the sketch.
  */
 #ifndef PB_EXCHANGE_H
 #define PB_EXCHANGE_H

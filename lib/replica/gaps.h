@@ -12,11 +12,12 @@
  *            until they are found equal. An open one is what a comparison of
  *            the folder starts from.
  *   damaged  mails of a folder whose files are not the mail any more
- * (damage.h). Open until their bodies were put back. An operator may accept a
- * gap: then it is not told any more. An accepted difference stays so only as
- * long as it is the same one: digests are sums, so what both sites change of
- * other messages leaves it as it was. A change of the very message that differs
- * makes it another one.
+ *            (damage.h). Open until their bodies were put back.
+ *
+ * An operator may accept a gap: then it is not told any more. An accepted
+ * difference stays so only as long as it is the same one: digests are sums, so
+ * what both sites change of other messages leaves it as it was. A change of
+ * the very message that differs makes it another one.
  *
  * Everything that makes, tells or settles a gap goes through here.
  */
