@@ -322,6 +322,23 @@ def lost_key(d):
     yield
 
 
+@case('A key that is lost for good')
+def key_lost_for_good(d):
+    d.away()
+    d.exchange()
+    d.aurora.save('unsent')
+    os.unlink(os.path.join(d.aurora.state, 'key'))
+    yield
+    yield
+    yield
+    key = d.aurora.run('key').strip()
+    d.shore.more = d.shore.more.replace(d.aurora.key, key)
+    d.shore.write_config()
+    yield
+    yield
+    assert 'unsent' in bases(d.shore) and len(bases(d.shore)) == 12
+
+
 @case('A peer that is gone for good')
 def gone_peer(d):
     d.away()
