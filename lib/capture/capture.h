@@ -108,7 +108,7 @@ int capture_merge_names(struct journal *j, struct err *err);
 /*
  * Another site claims a folder that is at home here, more strongly. Where
  * somebody has acknowledged our claim it stays at home, and we say so, in the
- * next term; else the stronger claim decides. In an open journal, before the
+ * next term, with all UIDs once more; else the stronger claim decides. In an open journal, before the
  * rival's is merged.
  */
 int capture_stay_home(struct journal *j, const struct replica_folder *f,

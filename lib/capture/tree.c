@@ -553,47 +553,6 @@ static struct change account_change(
 	return c;
 }
 
-/* Does anybody know of our claim? 1 or 0. */
-static int claim_was_heard(
-	struct replica *r, const struct id128 *folder, struct err *err)
-{
-	AUTO_FREE char *key = pass_claim_key(r, folder);
-	struct log_id id = {
-		replica_origin(r), replica_incarnation(r), ID_ACCOUNT};
-	struct replica_log log;
-	int64_t claimed;
-	uint64_t known;
-	int rc = replica_meta_get(r, key, &claimed, err);
-
-	if (rc == 0)
-		rc = replica_log_get(r, &id, false, &log, err);
-	if (rc == 0)
-		rc = replica_ack_most(r, log.id, &known, err);
-	return rc < 0 ? rc : rc == 0 && known >= (uint64_t)claimed;
-}
-
-int capture_stay_home(struct journal *j, const struct replica_folder *f,
-	const struct claim *rival, struct err *err)
-{
-	struct account *a = j->account;
-	int64_t now = a->os->ops->wall_ns(a->os) / 1000000;
-	uint64_t self = replica_origin(a->replica);
-
-	if (f->authority.site != self || rival->site == self ||
-		f->authority.term != 1 || rival->term != 1 ||
-		claim_cmp(rival, &f->authority) < 0)
-		return 0;
-	int rc = claim_was_heard(a->replica, &f->fid, err);
-	if (rc <= 0)
-		return rc;
-	struct change c = account_change(CHANGE_AUTHORITY, &f->fid, now);
-	c.term = 2;
-	c.site = self;
-	c.uidvalidity = f->authority.uidvalidity;
-	c.uidnext = f->authority.uidnext;
-	return journal_put(j, &ID_ACCOUNT, &c, err);
-}
-
 int capture_merge_names(struct journal *j, struct err *err)
 {
 	struct account *a = j->account;

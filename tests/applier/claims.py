@@ -2,6 +2,7 @@
 """Whose UIDs a folder has that two sites filled before they met: the older
 folder's at both, whatever order things happened in, and for good."""
 
+import os
 import sys
 
 import plainsites
@@ -175,6 +176,61 @@ def a_home_that_a_peer_knows_stays_when_a_third_site_comes(sites):
     for site in (a, b, c):
         site.run('sync')
         assert 'two:2,' in site.files(), site.files()
+
+
+def heard_too_late(sites, before_it_hears):
+    """c comes with an older INBOX, and gets a's UIDs before it hears that a
+    stays at home."""
+    a, b = sites.two()
+    c = sites.site('c')
+    a.folder('', 2000)
+    for name in ('one', 'two', 'three'):
+        a.save(name)
+    a.run('write')
+    os.unlink(os.path.join(a.mail, 'cur', 'two:2,'))
+    for _ in range(2):
+        a.run('sync')
+        b.run('sync')
+    c.folder('', 1000, 'c')
+    for name in ('x', 'y', 'z'):
+        c.save(name)
+    sites.pair(c, a)
+    c.run('sync')
+    a.run('ship')
+    a.run('apply')
+    before_it_hears(a)
+    meanings = [Meanings(site) for site in (a, b)]
+    for _ in range(3):
+        for site in (a, c, b):
+            site.run('sync')
+            for m in meanings:
+                m.look()
+    assert all(m.values == [2000] for m in meanings)
+    assert c.uidvalidity() == 2000, c.uidlist('')
+    uids = {uid: base for uid, base in c.uids().items()
+            if base in ('one', 'three')}
+    assert uids == {1: 'one', 3: 'three'}, c.uids()
+    for site in (a, b, c):
+        assert site.run('gap', 'list').strip() == 'no gaps'
+
+
+@check
+def what_a_third_site_did_not_believe_is_said_again(sites):
+    heard_too_late(sites, lambda a: None)
+
+
+@check
+def so_it_is_where_the_logs_are_gone(sites):
+    def without_logs(a):
+        with open(a.config) as file:
+            words = file.read()
+        with open(a.config, 'w') as file:
+            file.write(words.replace(' }', '\nlog_keep = "0s" }', 1))
+        a.run('write')
+        assert not os.listdir(os.path.join(a.state, 'log', 'alice'))
+        a.run('resend', 'c')
+
+    heard_too_late(sites, without_logs)
 
 
 if __name__ == '__main__':

@@ -134,6 +134,30 @@ def segments_that_somebody_deleted_are_not_needed(sites):
 
 
 @check
+def a_copy_without_its_source_brings_no_body(sites):
+    """Written out from the state a COPY names no source; the peer has the body
+    all the same."""
+    a, b = paired(sites)
+    a.folder('.Work', 1001, 'b')
+    a.run('write')
+    for number in range(3):
+        [old] = [f for f in a.files() if a.base(f) == 'm%d' % number]
+        os.link(os.path.join(a.mail, 'cur', old),
+                os.path.join(a.mail, '.Work', 'cur', old))
+        a.line('m%d' % number, '.Work')
+    a.run('write')
+    assert ' copy ' in a.log(), a.log()
+    shutil.rmtree(log_dir(a))
+    a.run('-v', 'ship')
+    assert 'came from the state' in a.said, a.said
+    assert 'bod' not in a.said, a.said
+    exchange(a, b)
+    equal(a, b)
+    assert a.run('gap', 'list').strip() == 'no gaps'
+    no_gap(b)
+
+
+@check
 def they_are_a_gap_as_long_as_a_peer_lacks_them(sites):
     a, b = paired(sites)
     while_away(a)
