@@ -10,6 +10,7 @@
 #include "carrier.h"
 #include "collect.h"
 #include "handover.h"
+#include "hash.h"
 #include "shipper.h"
 
 #define BODIES_AGAIN_MS 30000
@@ -207,6 +208,35 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 	carrier_list_free(&list);
 }
 
+/*
+ * No failure: a stick comes and goes. A daemon says once that it went and once
+ * that it came.
+ */
+static void note_away(struct shipper *s, const char *peer, const char *via,
+	const struct err *away)
+{
+	AUTO_FREE char *name = mem_printf("%s %s", peer, via);
+	uint64_t link = hash_check(name, strlen(name), 0);
+	size_t at = 0;
+
+	while (at < s->away_count && s->away[at] != link)
+		at++;
+	bool was_away = at < s->away_count;
+	if (away && (!was_away || !s->following) && s->step != STEP_COLLECT)
+		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s", peer,
+			away->text);
+	if (!away && was_away) {
+		s->away[at] = s->away[--s->away_count];
+		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s: is there", peer,
+			via);
+	}
+	if (away && !was_away) {
+		s->away =
+			mem_grow(s->away, s->away_count + 1, sizeof(*s->away));
+		s->away[s->away_count++] = link;
+	}
+}
+
 static void ship_link(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
@@ -225,11 +255,10 @@ static void ship_link(
 	int rc = carrier_open(
 		s->site.os, link->via, s->site.key.pub.origin, &carrier, &err);
 
+	if (rc >= 0 || rc == ERR_ABSENT)
+		note_away(
+			s, p->name, link->via, rc == ERR_ABSENT ? &err : NULL);
 	if (rc == ERR_ABSENT) {
-		/* No failure: a stick comes and goes. */
-		if (!s->following && s->step != STEP_COLLECT)
-			log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s", p->name,
-				err.text);
 		s->code = exit_worse(s->code, EXIT_LATER);
 		return;
 	}

@@ -190,6 +190,7 @@ int main(int argc, char **argv)
 		run_once(&s);
 	stop_close(&stop);
 	untaken_free(&s.untaken);
+	free(s.away);
 	site_close(&s.site);
 	logger_close(&s.log);
 	return s.code;

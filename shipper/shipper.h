@@ -26,6 +26,8 @@ struct shipper {
 	const char **accounts; /* of this round */
 	size_t account_count;
 	struct untaken untaken;
+	uint64_t *away; /* links that were not there in the last round */
+	size_t away_count;
 	int code;
 	bool following;
 	enum step step;

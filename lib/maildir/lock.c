@@ -347,12 +347,14 @@ bool lock_held(const struct lock *l)
 	return os->ops->lstat(os, l->path, &st) >= 0 && st.ino == l->ino;
 }
 
-void lock_release(struct lock *l)
+int lock_release(struct lock *l)
 {
+	int r = 0;
+
 	if (!l)
-		return;
+		return 0;
 	if (lock_held(l))
-		work_remove(l->m, l->path);
+		r = work_remove(l->m, l->path);
 	for (struct lock **at = &l->m->locks; *at; at = &(*at)->next) {
 		if (*at == l) {
 			*at = l->next;
@@ -361,4 +363,5 @@ void lock_release(struct lock *l)
 	}
 	free(l->path);
 	free(l);
+	return r;
 }

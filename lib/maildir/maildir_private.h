@@ -229,6 +229,8 @@ void index_let_go(struct maildir *m, int lease);
 char *temp_name(struct maildir *m, bool ours);
 /* True if name is one of ours, of a process that is dead. */
 bool temp_is_stray(struct maildir *m, const char *name);
+/* True if name has our own pid, and is from before this store was opened. */
+bool temp_is_earlier(struct maildir *m, const char *name);
 /* Remove what dead processes left in dir under names of ours. */
 void temp_sweep(struct maildir *m, const char *dir);
 
@@ -237,8 +239,9 @@ void temp_sweep(struct maildir *m, const char *dir);
 /* To be called before anything is made that a crash would leave behind. */
 int work_begin(struct maildir *m, struct err *err);
 void work_end(struct maildir *m);
-/* Remove such a thing; where the system refuses, the note stays for it. */
-void work_remove(struct maildir *m, const char *path);
+/* Remove such a thing. Returns 0; -errno where the system refuses: the note stays
+   for it. */
+int work_remove(struct maildir *m, const char *path);
 /* Sweep away what dead processes left in this store. */
 void work_sweep(struct maildir *m);
 
@@ -262,7 +265,8 @@ int lock_folder(struct maildir *m, const struct folder *f, struct lock **ret,
 /* The lock may have gone with its folder to this directory. NULL: nothing. */
 void lock_follow(struct lock *l, const char *dir);
 bool lock_held(const struct lock *l); /* still ours on disk */
-void lock_release(struct lock *l);    /* NULL: nothing */
+/* NULL: nothing. Returns 0; -errno: it was ours and could not be removed. */
+int lock_release(struct lock *l);
 /*
  * Override a dead process's lock, waiting until it is stale. Returns false if
  * it may be one but stays: then a temporary file may be it, under its other
@@ -448,7 +452,8 @@ int moving_move(struct maildir *m, const char *from, const char *to, bool whole,
 int moving_settle(struct maildir *m, struct err *err);
 /* The files of a control or index directory go to another, or, to NULL, away.
    A lock stays. */
-void side_empty(struct maildir *m, const char *dir, const char *to);
+int side_empty(struct maildir *m, const char *dir, const char *to,
+	struct err *err);
 /*
  * What lies at the place of a folder, or once belonged to one there, goes to
  * the trash; folders below stay.

@@ -155,43 +155,50 @@ static int rename_side(
 	return r == 0 ? sync_parent(os, source, err) : r;
 }
 
-void side_empty(struct maildir *m, const char *dir, const char *to)
+/* To another file system nothing can be renamed. */
+static int empty_one(
+	struct os *os, const char *path, const char *target, struct err *err)
+{
+	int r = target ? os->ops->rename(os, path, target) : -EXDEV;
+
+	if (r == -EXDEV)
+		r = os->ops->unlink(os, path);
+	return r < 0 && r != -ENOENT ? err_set_os(err, -r, "remove %s", path)
+				     : 0;
+}
+
+int side_empty(
+	struct maildir *m, const char *dir, const char *to, struct err *err)
 {
 	AUTO_BUF struct buf names = BUF_INIT;
 	struct os *os = m->store.os;
 	struct os_entry e;
 	size_t at = 0;
+	int r = os->ops->list(os, dir, &names);
 
-	if (os->ops->list(os, dir, &names) < 0)
-		return;
-	while (os_list_next(&names, &at, &e)) {
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_set_os(err, -r, "list %s", dir);
+	while (r >= 0 && os_list_next(&names, &at, &e)) {
 		AUTO_FREE char *path = path_join(dir, e.name);
-		AUTO_FREE char *target = path_join(to ? to : "", e.name);
+		AUTO_FREE char *target = to ? path_join(to, e.name) : NULL;
 
 		/* Directories are those of folders below, in layout fs. */
 		if (entry_is_directory(os, dir, &e) ||
 			strcmp(e.name, LOCK_FILE) == 0)
 			continue;
-		if (!to || os->ops->rename(os, path, target) < 0)
-			os->ops->unlink(os, path);
+		r = empty_one(os, path, target, err);
 	}
+	return r;
 }
 
 /* A lock that is not released is nobody's, and would stay. */
 static int release(const struct moving *mv, struct lock **lock, struct err *err)
 {
-	const char *root = layout_control_root(mv->m);
-	AUTO_FREE char *here = path_join(mv->mail, LOCK_FILE);
-	AUTO_FREE char *there = mem_printf("%s/%s/" LOCK_FILE, root, mv->from);
-	bool held = *lock && lock_held(*lock);
+	int r = lock_release(*lock);
 
-	lock_release(*lock);
 	*lock = NULL;
-	if (!held || (!path_exists(mv->m->store.os, here) &&
-			     !path_exists(mv->m->store.os, there)))
-		return 0;
-	return err_set(
-		err, ERR_IO, "%s: its lock could not be removed", mv->mail);
+	return r < 0 ? err_set_os(err, -r, "remove the lock of %s", mv->mail)
+		     : 0;
 }
 
 /* What came back would be that of the next folder of its name. */
@@ -205,8 +212,11 @@ static int drop_side(const struct moving *mv, const char *root, struct err *err)
 		return 0;
 	dir = path_join(root, mv->from);
 	parent = path_parent(dir);
-	if (is_directory(os, dir) && os->ops->rmdir(os, dir) < 0)
+	int r = is_directory(os, dir) ? os->ops->rmdir(os, dir) : 0;
+	if (r == -ENOTEMPTY || r == -EEXIST)
 		return dir_sync(os, dir, err); /* holds folders below */
+	if (r < 0 && r != -ENOENT)
+		return err_set_os(err, -r, "remove %s", dir);
 	return is_directory(os, parent) ? dir_sync(os, parent, err) : 0;
 }
 
@@ -217,13 +227,15 @@ static int remove_sides(
 	AUTO_FREE char *control =
 		path_join(m->control ? m->control : "", mv->from);
 	AUTO_FREE char *index = path_join(m->index ? m->index : "", mv->from);
-	int r;
+	int r = 0;
 
 	if (m->control)
-		side_empty(m, control, mv->mail);
-	if (m->index)
-		side_empty(m, index, NULL);
-	r = release(mv, lock, err);
+		r = side_empty(m, control, mv->mail, err);
+	if (r == 0 && m->index)
+		r = side_empty(m, index, NULL, err);
+	int released = release(mv, lock, r < 0 ? NULL : err);
+	if (r == 0)
+		r = released;
 	if (r == 0)
 		r = dir_sync(m->store.os, mv->mail, err);
 	if (r == 0)

@@ -45,9 +45,9 @@ static void remove_rest(struct maildir *m, const struct folder *f)
 	os->ops->rmdir(os, f->dir);
 	lock_sweep(m, f);
 	if (m->control)
-		side_empty(m, f->control, NULL);
+		side_empty(m, f->control, NULL, NULL);
 	if (m->index)
-		side_empty(m, f->index, NULL);
+		side_empty(m, f->index, NULL, NULL);
 	if (m->control)
 		os->ops->rmdir(os, f->control);
 	if (m->index)

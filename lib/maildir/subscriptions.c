@@ -13,7 +13,9 @@
  * The lock does not say whose it is. As long as we have it, it has a second
  * name, which does (temp.c). A crash leaves the old file or the new one, that
  * name, and perhaps the lock: whoever opens the Maildir next or wants the lock
- * sees by that name that its process is dead. Others override a lock that has
+ * sees by that name that its process is dead; or that it was this process,
+ * which could not remove it: a daemon whose disk is there again goes on after
+ * two seconds. Others override a lock that has
  * been unchanged for 30 s, as Dovecot does; we do so at once with one that is
  * older than the machine's start.
  */
@@ -29,6 +31,7 @@
 #define LOCK_WAIT_NS (120 * NS_PER_S)
 #define LOCK_STALE_NS (30 * NS_PER_S)
 #define LOCK_POLL_NS (50 * NS_PER_MS)
+#define LOCK_OURS_NS (2 * NS_PER_S) /* unchanged: a pid may be used twice */
 
 /* Dovecot writes control characters as \001 and a letter. */
 static char unescaped(char c)
@@ -202,7 +205,18 @@ static bool override_stale(struct os *os, const char *lock)
 	return os->ops->unlink(os, lock) >= 0;
 }
 
-/* Removed if its other name is one of a dead process. The same. */
+static bool is_left(
+	struct maildir *m, const char *name, const struct os_stat *st)
+{
+	struct os *os = m->store.os;
+
+	return temp_is_stray(m, name) ||
+	       (temp_is_earlier(m, name) &&
+		       os->ops->wall_ns(os) - file_changed_ns(st) >
+			       LOCK_OURS_NS);
+}
+
+/* Removed if its other name is one of who has it no more. The same. */
 static bool override_dead(struct maildir *m, const char *dir, const char *lock)
 {
 	struct os *os = m->store.os;
@@ -217,7 +231,7 @@ static bool override_dead(struct maildir *m, const char *dir, const char *lock)
 	while (os_list_next(&names, &at, &e)) {
 		AUTO_FREE char *path = path_join(dir, e.name);
 
-		if (temp_is_stray(m, e.name) &&
+		if (is_left(m, e.name, &st) &&
 			os->ops->lstat(os, path, &other) >= 0 &&
 			other.ino == st.ino)
 			return os->ops->unlink(os, lock) >= 0;

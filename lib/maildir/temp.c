@@ -98,19 +98,34 @@ static bool parse(const char *name, struct temp_parts *ret)
 	return true;
 }
 
+static bool is_of_host(const struct maildir *m, const struct temp_parts *t)
+{
+	AUTO_BUF struct buf host = BUF_INIT;
+
+	add_host(&host, m->host);
+	return t->host.len == host.len &&
+	       (!host.len || memcmp(t->host.at, host.data, host.len) == 0);
+}
+
+bool temp_is_earlier(struct maildir *m, const char *name)
+{
+	struct os *os = m->store.os;
+	struct temp_parts t;
+
+	return parse(name, &t) && is_of_host(m, &t) &&
+	       t.pid == os->ops->pid(os) && t.time_ns < m->opened_ns;
+}
+
 bool temp_is_stray(struct maildir *m, const char *name)
 {
 	struct os *os = m->store.os;
-	AUTO_BUF struct buf host = BUF_INIT;
 	struct temp_parts t;
 	int64_t age;
 
 	if (!parse(name, &t))
 		return false;
 	age = os->ops->wall_ns(os) - t.time_ns;
-	add_host(&host, m->host);
-	if (t.host.len != host.len ||
-		(host.len && memcmp(t.host.at, host.data, host.len) != 0))
+	if (!is_of_host(m, &t))
 		return age > FOREIGN_AGE_NS;
 	if (t.pid == os->ops->pid(os))
 		return t.time_ns < m->opened_ns && age > OWN_AGE_NS;

@@ -52,11 +52,14 @@ int work_begin(struct maildir *m, struct err *err)
 	return 0;
 }
 
-void work_remove(struct maildir *m, const char *path)
+int work_remove(struct maildir *m, const char *path)
 {
 	int r = m->store.os->ops->unlink(m->store.os, path);
 
-	m->littered |= r < 0 && r != -ENOENT;
+	if (r >= 0 || r == -ENOENT)
+		return 0;
+	m->littered = true;
+	return r;
 }
 
 void work_end(struct maildir *m)

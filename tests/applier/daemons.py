@@ -215,5 +215,30 @@ def a_carrier_that_is_gone_is_no_failure_of_a_daemon(sites):
     a.run('sync', code=4)
 
 
+@check
+def a_medium_that_is_pulled_out_is_told_once_and_taken_up_again(sites):
+    a, b = two(sites)
+    a.follow(*DAEMONS)
+    b.follow(*DAEMONS)
+    b.wait(has(b, 'alice', 'one'), 20, 'nothing goes')
+    os.rename(sites.carrier, sites.carrier + '.pulled')
+    os.mkdir(sites.carrier)     # what it was mounted on
+    a.save('two', 'alice')
+    for site in (a, b):
+        site.wait(lambda: 'not mounted' in site.daemon_said('ship'), 10,
+                  'no word of it')
+    time.sleep(5)
+    assert not os.listdir(sites.carrier), 'written where no medium is'
+    for site in (a, b):
+        assert site.daemon_said('ship').count('not mounted') == 1
+        assert 'error' not in site.daemon_said('ship')
+    os.rmdir(sites.carrier)
+    os.rename(sites.carrier + '.pulled', sites.carrier)
+    b.wait(has(b, 'alice', 'one', 'two'), 20, 'does not go on')
+    for site in (a, b):
+        assert site.daemon_said('ship').count('is there') == 1
+        site.stop()
+
+
 if __name__ == '__main__':
     sys.exit(plainsites.main(CHECKS))

@@ -61,7 +61,10 @@ def tree(root, ids):
     for directory, names, files in os.walk(root):
         for name in names + files:
             path = os.path.join(directory, name)
-            mode = os.stat(path).st_mode
+            try:
+                mode = os.stat(path).st_mode
+            except FileNotFoundError:
+                continue    # a daemon is at work
             path = path[len(root):]
             if TRASH in path and (name in names or ',packetboat' in name):
                 continue    # a batch may be empty, a folder's tmp/ not

@@ -14,6 +14,10 @@
  *	               full        from this call on all that takes space below
  *	                           FAULT_BELOW fails with ENOSPC
  *	               broken      from this call on all fail with EIO
+ *	               pulled      before this call the directory FAULT_BELOW
+ *	                           becomes FAULT_BELOW.pulled, and an empty one
+ *	                           takes its place, as when a medium is pulled
+ *	                           out; what is open there fails with EIO
  *	               count       nothing happens; for FAULT_LOG
  *	FAULT_AT       the call: 1 is the first of the process
  *	FAULT_BELOW    a directory, as the program names it
@@ -68,7 +72,8 @@ enum kind {
 	KIND_ERROR,
 	KIND_SHORT,
 	KIND_FULL,
-	KIND_BROKEN
+	KIND_BROKEN,
+	KIND_PULLED
 };
 
 static struct {
@@ -79,7 +84,8 @@ static struct {
 	ino_t log_ino;
 	const char *log_path;
 	const char *below;   /* of KIND_FULL; NULL: everywhere */
-	const char *as_long; /* of KIND_FULL and KIND_BROKEN; NULL: for ever */
+	const char *as_long; /* of what lasts; NULL: for ever */
+	char pulled[512];    /* of KIND_PULLED: where it is now */
 	bool sockets;
 	atomic_long calls;
 } shim = {.log_fd = -1};
@@ -157,11 +163,11 @@ static void log_call(
 
 /* ---- the decision ---- */
 
-static bool is_below(const char *path)
+static bool is_below(const char *path, const char *directory)
 {
-	size_t len = shim.below ? strlen(shim.below) : 0;
+	size_t len = directory ? strlen(directory) : 0;
 
-	return !len || (strncmp(path, shim.below, len) == 0 &&
+	return !len || (strncmp(path, directory, len) == 0 &&
 			       (path[len] == '/' || !path[len]));
 }
 
@@ -169,6 +175,12 @@ static bool lasts(void)
 {
 	return !shim.as_long ||
 	       syscall(SYS_faccessat, AT_FDCWD, shim.as_long, F_OK) == 0;
+}
+
+static void pull_out(void)
+{
+	syscall(SYS_renameat2, AT_FDCWD, shim.below, AT_FDCWD, shim.pulled, 0);
+	syscall(SYS_mkdirat, AT_FDCWD, shim.below, 0700);
 }
 
 /* What is to happen with the call of this number. */
@@ -180,8 +192,11 @@ static struct fault decide(long number, bool grows, const char *path)
 		return f;
 	if (shim.kind == KIND_BROKEN && lasts())
 		f.error = EIO;
-	if (shim.kind == KIND_FULL && grows && is_below(path) && lasts())
+	if (shim.kind == KIND_FULL && grows && is_below(path, shim.below) &&
+		lasts())
 		f.error = ENOSPC;
+	if (shim.kind == KIND_PULLED && is_below(path, shim.pulled) && lasts())
+		f.error = EIO;
 	if (number > shim.at)
 		return f;
 	switch (shim.kind) {
@@ -207,6 +222,7 @@ static struct fault decide(long number, bool grows, const char *path)
 	case KIND_COUNT:
 	case KIND_FULL:
 	case KIND_BROKEN:
+	case KIND_PULLED:
 		break;
 	}
 	return f;
@@ -224,6 +240,8 @@ static struct fault enter_call(const char *name, int fd, const char *path,
 	if (shim.kind == KIND_OFF)
 		return f;
 	number = atomic_fetch_add(&shim.calls, 1) + 1;
+	if (shim.kind == KIND_PULLED && number == shim.at)
+		pull_out();
 	if (!path)
 		path_of(fd, named, sizeof(named));
 	log_call(number, name, path ? path : named, path2);
@@ -291,6 +309,7 @@ static void set_kind(const char *kind)
 		{"short", KIND_SHORT, 0},
 		{"full", KIND_FULL, 0},
 		{"broken", KIND_BROKEN, 0},
+		{"pulled", KIND_PULLED, 0},
 		{"EIO", KIND_ERROR, EIO},
 		{"ENOSPC", KIND_ERROR, ENOSPC},
 		{"EINTR", KIND_ERROR, EINTR},
@@ -320,6 +339,8 @@ __attribute__((constructor)) static void begin(void)
 	shim.at = at ? atol(at) : 0;
 	shim.log_path = getenv("FAULT_LOG");
 	shim.below = getenv("FAULT_BELOW");
+	snprintf(shim.pulled, sizeof(shim.pulled), "%s.pulled",
+		shim.below ? shim.below : "");
 	shim.as_long = getenv("FAULT_WHILE");
 	shim.sockets = getenv("FAULT_SOCKETS");
 	pthread_atfork(NULL, NULL, child_begins);

@@ -49,6 +49,7 @@ class Daemon:
         if self.child.poll() is None:
             self.child.kill()
             self.child.wait()
+        self.w.put_back_stick()
         self.manager.close()
         for path in (self.notify, self.until):
             if os.path.exists(path):
@@ -66,7 +67,7 @@ class Daemon:
     def goes_on(self, done):
         """Until it has done its step; told now and then to look again."""
         start = time.monotonic()
-        while not done():
+        while self.is_pulled_out() or not done():
             now = time.monotonic()
             if self.child.poll() is not None:
                 return 'ended with %d' % self.child.returncode
@@ -74,9 +75,14 @@ class Daemon:
                 return 'does not go on'
             if now > start + FAULT_SECONDS and os.path.exists(self.until):
                 os.unlink(self.until)
+                self.w.put_back_stick()
             self.nudge()
             time.sleep(AGAIN_SECONDS)
         return None
+
+    def is_pulled_out(self):
+        """Then what it was to take away seems to be gone."""
+        return os.path.exists(self.w.stick + '.pulled')
 
     def nudge(self):
         """A server has changed something, or somebody says: look again."""
@@ -94,6 +100,13 @@ class Daemon:
         except subprocess.TimeoutExpired:
             return 'does not end when told to'
         return 'ended with %d' % code if code else None
+
+    def said_twice(self):
+        """Errors that were told again and again."""
+        lines = [line for line in self.words().split('\n')
+                 if 'error: ' in line]
+        twice = sorted({line for line in lines if lines.count(line) > 1})
+        return 'said again and again: ' + '; '.join(twice) if twice else None
 
     def words(self):
         with open(self.said) as file:
@@ -132,5 +145,5 @@ def follow(w, name, fault):
     with Daemon(w, name, fault) as daemon:
         said = daemon.ready() or \
             daemon.goes_on(lambda: done_by(w, step) == w.done[name]) or \
-            daemon.ends()
+            daemon.ends() or daemon.said_twice()
         return said, daemon.words()

@@ -22,7 +22,9 @@ import following
 import way
 
 # Kinds of faults in a daemon, and what they are to the shim.
-FOLLOWED = {'follow': 'EIO', 'follow_full': 'full', 'follow_broken': 'broken'}
+FOLLOWED = {'follow': 'EIO', 'follow_full': 'full', 'follow_broken': 'broken',
+            'follow_pulled': 'pulled'}
+PULLED = ('pulled', 'follow_pulled')    # of programs that use the medium
 REASONS = {'EIO': errno.EIO, 'ENOSPC': errno.ENOSPC, 'EINTR': errno.EINTR,
            'full': errno.ENOSPC, 'broken': errno.EIO}
 WRITES = ('short', 'torn')      # of writes only
@@ -74,6 +76,11 @@ def is_followed(step):
     return step.startswith(FOLLOWED_TRIP) and '.serve' not in step
 
 
+def is_at_medium(w, step):
+    step = w.find(step)[2]
+    return step.program == way.SHIPPER and not step.args and not step.victim
+
+
 def is_of_shape(w, calls, at):
     """Elsewhere than in the mail store, and next to such a call, the shapes
     of stores do not differ: one of them is tried at each call."""
@@ -86,7 +93,8 @@ def cases_of(w, kinds):
              for step, calls in w.calls.items() for at in range(len(calls))
              if is_of_shape(w, calls, at)
              for kind in kinds if is_worth(kind, calls, at) and
-             (kind not in FOLLOWED or is_followed(step))]
+             (kind not in FOLLOWED or is_followed(step)) and
+             (kind not in PULLED or is_at_medium(w, step))]
     if 'waiting' in kinds:
         cases += ['%s:waiting:%d' % (step, number)
                   for step, locks in w.waits.items()
@@ -151,6 +159,8 @@ def try_case(w, shim, case):
     fault = w.fault(shim, kind, number)
     if kind == 'full':
         fault['FAULT_BELOW'] = w.disk_of(w.calls[name][number - 1])
+    if kind == 'pulled':
+        fault['FAULT_BELOW'] = w.stick
     try:
         done = w.disturb(name, fault)
     except subprocess.TimeoutExpired:
@@ -158,12 +168,13 @@ def try_case(w, shim, case):
     calls = w.calls_made()
     if len(calls) < number:     # some calls less this time
         number = len(calls)
-        if kind not in ('full', 'broken') and done.returncode not in \
+        if kind not in ('full', 'broken', 'pulled') and done.returncode not in \
                 w.find(name)[2].ends:
             return False, 'undisturbed, exit %d: %s' % (
                 done.returncode, done.stderr.strip())
         return False, None
     try:
+        w.put_back_stick()
         said = judge(w.find(name)[2], kind, done) or \
             used_again(kind, calls, number) or later(w, name) or None
     except (way.WayError, subprocess.TimeoutExpired) as error:
@@ -177,9 +188,13 @@ def try_case(w, shim, case):
 
 def try_follow(w, shim, name, kind, number):
     kind = FOLLOWED[kind]
-    said, words = following.follow(w, name, w.fault(shim, kind, number))
-    calls = w.calls_made()
+    fault = w.fault(shim, kind, number)
+    if kind == 'pulled':
+        fault['FAULT_BELOW'] = w.stick
+    calls, words = [''], ''
     try:
+        said, words = following.follow(w, name, fault)
+        calls = w.calls_made()
         said = said or (number <= len(calls) and
                         used_again(kind, calls, number)) or \
             later(w, name, True) or None
@@ -214,8 +229,13 @@ def judge(step, kind, done):
         return 'was told to end, and failed'
     if kind == 'short':
         return 'a short write is no failure'
+    if kind == 'pulled' and code == way.LATER:
+        return None
     for line in done.stderr.split('\n'):
         if step.victim and step.victim in line:
+            return None
+        if kind == 'pulled' and any(os.strerror(reason) in line for reason in
+                                    (errno.EIO, errno.ENOENT)):
             return None
         if kind in REASONS and os.strerror(REASONS[kind]) in line and \
                 '/' in line:

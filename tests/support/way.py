@@ -144,7 +144,8 @@ class Way:
         self.users = {}
         self.alone = shape != 'bare'    # the target has no mail of its own
         self.gone = set()       # what the target's user expunged
-        os.makedirs(os.path.join(self.root, 'stick'))
+        self.stick = os.path.join(self.root, 'stick')
+        os.makedirs(self.stick)
         os.makedirs(os.path.join(self.root, 'out'))
         for site in 'ab':
             self._configure(site, '')
@@ -184,8 +185,7 @@ class Way:
         self.run(FRONT, 'b', 'init')
         for site, other in ('ab', 'ba'):
             self._configure(site, 'peer "%s" { key = "%s" via = "dir:%s" }\n'
-                            % (other, self.key(other),
-                               os.path.join(self.root, 'stick')))
+                            % (other, self.key(other), self.stick))
 
     def key(self, site):
         return self.run(FRONT, site, 'key').stdout.strip()
@@ -219,7 +219,7 @@ class Way:
             s for s in TRIPS[trip] if s.name == step)
 
     def arguments(self, step):
-        places = {'STICK': self.root + '/stick',
+        places = {'STICK': self.stick,
                   'FILE': self.root + '/out/bundle'}
         return [places.get(arg, arg) for arg in step.args]
 
@@ -428,6 +428,15 @@ class Way:
         part = os.path.relpath(path, self.root).split('/')[0]
         return self.root if part in ('.', '..') else \
             os.path.join(self.root, part)
+
+    def put_back_stick(self):
+        """If it was pulled out: nothing may lie where it was."""
+        if os.path.exists(self.stick + '.pulled'):
+            written = os.listdir(self.stick)
+            if written:
+                raise WayError('written where the medium was: %s' % written)
+            os.rmdir(self.stick)
+            os.rename(self.stick + '.pulled', self.stick)
 
     def is_mail(self, call):
         """Is it one in a mail store?"""

@@ -265,6 +265,20 @@ static void only_the_directory_that_is_named_is_full(void **state)
 	unsetenv("FAULT_BELOW");
 }
 
+/* The seventh call is the fsync of a file there. */
+static void what_is_open_on_a_medium_that_is_pulled_out_fails(void **state)
+{
+	AUTO_FREE char *below = mem_printf("%s/d", dir);
+
+	(void)state;
+	setenv("FAULT_BELOW", below, 1);
+	assert_int_equal(exit_of(run("work", "pulled", 7, NULL)), EIO);
+	assert_true(exists("d"));
+	assert_false(exists("d/f.tmp"));
+	assert_true(exists("d.pulled/f.tmp"));
+	unsetenv("FAULT_BELOW");
+}
+
 static void what_lasts_is_over_when_its_file_is_gone(void **state)
 {
 	(void)state;
@@ -322,6 +336,7 @@ int main(int argc, char **argv)
 		T(what_is_broken_stays_broken),
 		T(a_full_disk_lets_go_of_files_and_takes_none),
 		T(only_the_directory_that_is_named_is_full),
+		T(what_is_open_on_a_medium_that_is_pulled_out_fails),
 		T(what_lasts_is_over_when_its_file_is_gone),
 		T(only_the_program_that_is_named_is_acted_on),
 		T(a_child_is_counted_from_one),

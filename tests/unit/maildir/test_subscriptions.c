@@ -167,6 +167,21 @@ static void a_dead_process_has_no_lock(void **state)
 	assert_false(is_there(os, "/m/subscriptions.lock"));
 }
 
+/* As an earlier store of this process leaves it, whose disk failed. */
+static void a_lock_that_we_could_not_remove_is_ours_no_more(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	((struct maildir *)store)->lock_wait_ns = NS_PER_S;
+	leave_lock(2000, "1704067199.M1P2000Q1.simhost,packetboat");
+	assert_int_equal(
+		store->ops->subscribe(store, "A", true, NULL), ERR_BUSY);
+	simdisk_pass(disk, 2 * NS_PER_S);
+	assert_done(store->ops->subscribe(store, "A", true, &err), err);
+	assert_file(os, "/m/subscriptions", "V\t2\n\nA\n");
+}
+
 static void a_lock_from_before_the_start_is_nobodys(void **state)
 {
 	struct err err = ERR_INIT;
@@ -226,6 +241,7 @@ int main(void)
 		T(a_path_that_is_none_is_refused),
 		T(a_fresh_lock_is_waited_for_a_stale_one_overridden),
 		T(a_dead_process_has_no_lock),
+		T(a_lock_that_we_could_not_remove_is_ours_no_more),
 		T(a_lock_from_before_the_start_is_nobodys),
 		T(every_failure_leaves_the_old_file_and_no_lock),
 	};
