@@ -14,6 +14,16 @@ import time
 BIN = os.environ['PB_BIN']
 
 
+def waits_for_hangup(child):
+    """One that has just started would end by it."""
+    if child.poll() is not None:
+        return False
+    with open('/proc/%d/status' % child.pid) as file:
+        masks = [line.split()[1] for line in file
+                 if line.startswith(('SigBlk:', 'SigCgt:'))]
+    return any(int(mask, 16) >> signal.SIGHUP - 1 & 1 for mask in masks)
+
+
 class Site:
     """One account, "alice"."""
 
@@ -89,7 +99,9 @@ class Site:
 
     def hangup(self, *commands):
         for command in commands or self.daemons:
-            self.daemons[command].send_signal(signal.SIGHUP)
+            child = self.daemons[command]
+            self.wait(lambda: waits_for_hangup(child), 20, 'not ready')
+            child.send_signal(signal.SIGHUP)
 
     def stop(self):
         """Each daemon has to end with 0."""
