@@ -8,7 +8,7 @@ A case is a function that makes things go wrong; at each `yield` the section's
 next transcript is played, what is left at its end.  Then the messages that the
 section quotes have to have been printed, both sites have to hold the same mail,
 and neither may say anything is wrong.  $PB_BIN: where the programs are;
-$PB_STATE_SQL: tests/support/state_sql.c.
+$PB_STATE_SQL: tests/support/state_sql.c; $CLOCKSHIM: clockshim.c, built.
 """
 
 import os
@@ -363,6 +363,21 @@ def gone_account(d):
     yield
     assert not os.listdir(os.path.join(d.aurora.state, 'accounts'))
     assert len(bases(d.shore)) == 10
+
+
+@case('A clock that was years off')
+def wrong_clock(d):
+    time.sleep(1)
+    d.player.env['aurora'] = {'LD_PRELOAD': os.environ['CLOCKSHIM'],
+                              'CLOCK_OFF': '-500000000',
+                              'CLOCK_SINCE': str(int(time.time()))}
+    rename(d.aurora, 'm0', 'F')
+    d.aurora.save('then')
+    yield
+    del d.player.env['aurora']
+    rename(d.aurora, 'm0', 'S')     # later, and so it counts
+    yield
+    assert 'm0:2,S' in d.shore.files() and 'then' in bases(d.shore)
 
 
 @case('A stick from last year')

@@ -78,6 +78,7 @@ class Player:
 
     def __init__(self, sites, stands_for, stubs):
         self.sites, self.stands_for, self.stubs = sites, stands_for, stubs
+        self.env = {}           # {name: more of its environment}
         self.said = ''          # by all of it, with the manual's paths
 
     def run(self, name, command):
@@ -87,7 +88,7 @@ class Player:
         env = {**os.environ, 'PACKETBOAT_CONF': self.sites[name].config,
                'PATH': '%s:%s:%s' % (self.stubs, os.environ['PB_BIN'],
                                      os.environ['PATH']),
-               'LC_ALL': 'C.UTF-8'}
+               'LC_ALL': 'C.UTF-8', **self.env.get(name, {})}
         done = subprocess.run(['sh', '-c', command], env=env, text=True,
                               cwd='/', stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE,
