@@ -33,6 +33,7 @@ static const struct {
 	[EVENT_PATIENCE] = {"patience", "sn"},
 	[EVENT_KEEP] = {"keep", "sn"},
 	[EVENT_RESTORE] = {"restore", "snw"},
+	[EVENT_CLONE] = {"clone", "so"},
 	[EVENT_FORGET] = {"forget", "swn"},
 	[EVENT_ROT] = {"rot", "sn"},
 	[EVENT_CARRY] = {"carry", "sm"},

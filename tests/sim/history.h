@@ -50,6 +50,8 @@ enum event_kind {
 	EVENT_PATIENCE, /* … waits n seconds for word of what was collected */
 	EVENT_KEEP,	/* an image of the site, as number n */
 	EVENT_RESTORE,	/* word: "state", "mail" or "all" of image n */
+	EVENT_CLONE,	/* a machine that is no site yet becomes a copy of the
+			  other site, as it is now; both go on */
 	EVENT_FORGET,	/* word: what is deleted: "state", "logs", "all", or of
 			   segment n "segment" or "tail" */
 	EVENT_ROT,    /* a register of the n-th message placed there of others'
@@ -105,7 +107,7 @@ size_t history_parse(const char *text, struct history *ret);
 
 /*
  * The history of a seed: always the same. disasters: states, logs and mail are
- * lost or put back from an image, too.
+ * lost or put back from an image, or a site is copied, too.
  */
 void history_make(uint64_t seed, bool disasters, struct history *ret);
 

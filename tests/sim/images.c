@@ -46,6 +46,25 @@ void image_put_back(const struct image *image, struct sim_site *s)
 	s->disk = disk;
 }
 
+void image_clone(const struct sim_site *from, struct sim_site *to)
+{
+	struct simdisk *disk = simdisk_clone(from->disk);
+	struct mail_server mail;
+
+	simdisk_power_cut_mode(disk, SIMDISK_ALL_KEPT, 0);
+	simdisk_set_hostname(disk, "otherhost");
+	simdisk_set_dev(disk, 2);
+	disk->rng = to->disk->rng;
+	mail_server_copy(&mail, &from->mail, simdisk_os(disk));
+	mail.host = to->mail.host;
+	mail_server_release(&to->mail);
+	simdisk_free(to->disk);
+	to->mail = mail;
+	to->disk = disk;
+	to->key = from->key;
+	memcpy(to->peers, from->peers, sizeof(to->peers));
+}
+
 /* A file's bytes, whatever it holds. */
 static void read_file(struct os *os, const char *path, struct buf *ret)
 {

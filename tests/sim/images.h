@@ -23,6 +23,9 @@ void image_release(struct image *image);
 void image_put_back(const struct image *image, struct sim_site *s);
 /* The directory of the state, from an image. */
 void image_put_back_state(const struct image *image, struct sim_site *s);
+/* Another machine, just started from a copy of this one's disk and mail; the
+   key and the configuration are the same. */
+void image_clone(const struct sim_site *from, struct sim_site *to);
 /* rm -r */
 void image_delete(struct sim_site *s, const char *path);
 /*

@@ -30,6 +30,8 @@ struct making {
 	size_t folder_count;
 	unsigned next_token, next_folder;
 	unsigned kept[4]; /* site of image, + 1 */
+	unsigned spare;	  /* a machine that is no site yet; 0: there is none */
+	bool cloned;	  /* it is */
 	unsigned hurt;	  /* a site where a program failed just now, + 1 */
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
@@ -411,6 +413,15 @@ static void lose_files(struct making *m)
 	add(m, &e);
 }
 
+static void clone(struct making *m)
+{
+	struct event e = event(EVENT_CLONE, m->spare);
+
+	e.other = (unsigned)below(m, m->sites);
+	m->cloned = true;
+	add(m, &e);
+}
+
 static void disaster(struct making *m)
 {
 	static const char *const parts[] = {"state", "mail", "all"};
@@ -422,6 +433,9 @@ static void disaster(struct making *m)
 		snprintf(e.word, sizeof(e.word), "%s", parts[below(m, 3)]);
 	} else if (chance(m, 30)) {
 		lose_files(m);
+		return;
+	} else if (m->spare && !m->cloned && chance(m, 20)) {
+		clone(m);
 		return;
 	} else {
 		keep_image(m);
@@ -496,6 +510,13 @@ static void something(struct making *m)
 		return;
 	}
 	m->hurt = 0;
+	if (m->cloned && chance(m, 25)) {
+		if (back)
+			way(m, m->spare, other);
+		else
+			way(m, other, m->spare);
+		return;
+	}
 
 	if (what < 52) {
 		users(m);
@@ -550,7 +571,7 @@ static void make_peers(struct making *m)
 {
 	struct event e = event(EVENT_SITES, 0);
 
-	e.n = m->sites;
+	e.n = m->sites + (m->spare != 0);
 	add(m, &e);
 	make_states(m);
 	for (unsigned i = 1; i < m->sites; i++) {
@@ -581,6 +602,8 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.homes = chance(&m, 20);
 	m.years = chance(&m, 10);
 	m.rot = chance(&m, 10);
+	if (disasters && m.sites < 7)
+		m.spare = m.sites;
 	put(m.folders[m.folder_count++].path, "INBOX");
 	make_peers(&m);
 	make_habits(&m);

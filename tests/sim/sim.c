@@ -2,7 +2,7 @@
  * sim: histories of several sites, each made of its seed, run and judged.
  *
  *	sim [--from SEED] [--count N]  run these histories (1, 100)
- *	sim --disasters                with lost and restored states, logs, mail
+ *	sim --disasters                with lost, restored, cloned states and mail
  *	sim --twice                    each twice, and compare the hashes
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them

@@ -415,6 +415,27 @@ static void restore(struct world *w, const struct event *e)
 	oracle_restore(&w->oracle, e->site, &image->model);
 }
 
+static bool is_site(const struct sim_site *s)
+{
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known)
+			return true;
+	return false;
+}
+
+static void clone(struct world *w, const struct event *e)
+{
+	struct sim_site *from = &w->sites[e->other], *to = &w->sites[e->site];
+
+	if (is_site(to) || !is_site(from))
+		return;
+	pool_drop(simdisk_os(from->disk));
+	pool_drop(simdisk_os(to->disk));
+	image_clone(from, to);
+	w->disaster = w->unseen[e->site] = true;
+	w->calm[e->site] = false;
+}
+
 static void forget(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
@@ -537,6 +558,9 @@ static void happen(struct world *w, const struct event *e)
 		break;
 	case EVENT_RESTORE:
 		restore(w, e);
+		break;
+	case EVENT_CLONE:
+		clone(w, e);
 		break;
 	case EVENT_FORGET:
 		forget(w, e);
