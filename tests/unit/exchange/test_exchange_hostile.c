@@ -322,7 +322,8 @@ static void flipped_bytes_lose_no_mail(void **state)
 			struct parcel_sections s;
 			int rc = 0;
 
-			parcel.data[i] ^= 1u << i % 8;
+			parcel.data[i] =
+				(uint8_t)(parcel.data[i] ^ 1u << i % 8);
 			if (parcel_parse(0, parcel.data, parcel.len, &s,
 				    NULL) == 0) {
 				done(replica_begin(x.replica, NULL), NULL);
@@ -340,7 +341,8 @@ static void flipped_bytes_lose_no_mail(void **state)
 				replica_rollback(x.replica);
 				parcel_sections_free(&s);
 			}
-			parcel.data[i] ^= 1u << i % 8;
+			parcel.data[i] =
+				(uint8_t)(parcel.data[i] ^ 1u << i % 8);
 		}
 		pair_end(&p);
 	}
