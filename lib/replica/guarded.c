@@ -5,9 +5,9 @@
 int guarded_each(struct replica *r, guarded_fn fn, void *arg, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT m.id, m.p_folder, l.folder, d.dead_stamp FROM message m"
-		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = "
-		"d.dead_log"
+		"SELECT m.id, m.p_folder, l.folder, d.dead_stamp"
+		" FROM message m INDEXED BY message_todo_p"
+		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = d.dead_log"
 		" WHERE m.todo = 1 AND m.p_folder > 0 AND m.dead"
 		" ORDER BY m.id",
 		"");

@@ -257,6 +257,26 @@ static void it_waits_through_power_cuts_until_it_is_accepted(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* It is asked before every placing, however much mail there is. */
+static void what_lies_there_is_not_looked_through(void **state)
+{
+	sqlite3 *db = replica_db(account.replica);
+	size_t asked = 0;
+
+	(void)state;
+	expunged(0, BEGIN_MS);
+	assert_int_equal(place(&guard), 0);
+	for (sqlite3_stmt *st = NULL; (st = sqlite3_next_stmt(db, st));) {
+		if (!strstr(sqlite3_sql(st), "d.dead_stamp"))
+			continue;
+		asked++;
+		assert_int_equal(sqlite3_stmt_status(st,
+					 SQLITE_STMTSTATUS_FULLSCAN_STEP, 0),
+			0);
+	}
+	assert_true(asked > 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -266,6 +286,7 @@ int main(void)
 		T(a_mass_among_much_else_waits_with_all_of_it),
 		T(parts_of_one_hour_are_one_mass),
 		T(parts_of_two_hours_are_none),
+		T(what_lies_there_is_not_looked_through),
 		T(it_waits_through_power_cuts_until_it_is_accepted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
