@@ -123,6 +123,11 @@ static int merge_section(struct receiving *r, struct journal *j,
 	if (rc < 0)
 		return rc;
 	log.known = s->to;
+	/* Of our own, come back: its segments do not reach so far. */
+	if (s->from.log.origin == r->config->self->pub.origin) {
+		log.file_lsn = 0;
+		log.size = 0;
+	}
 	rc = replica_log_set(rep, &log, err);
 	return rc < 0 ? rc : gap_filled(rep, log.id, s->to.lsn, err);
 }

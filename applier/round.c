@@ -110,6 +110,11 @@ static void say_captured(struct round *r, const char *name,
 		say(r, false, "account %s: %llu change%s made here logged",
 			name, (unsigned long long)captured->changes,
 			captured->changes == 1 ? "" : "s");
+	if (captured->begun_anew)
+		say(r, true,
+			"account %s: its state was put back, moved or copied: "
+			"a new incarnation begins",
+			name);
 	if (captured->mended)
 		say(r, true,
 			"account %s: UID lists of %llu folder%s had gone back "

@@ -75,6 +75,11 @@ static void say_logged(
 			(unsigned long long)r->changes,
 			r->changes == 1 ? "" : "s", folders.len ? " in " : "",
 			buf_str(&folders));
+	if (r->begun_anew)
+		log_say(&w->log, LOG_LEVEL_WARNING,
+			"account %s: its state was put back, moved or copied: "
+			"a new incarnation begins",
+			name);
 	if (r->joins)
 		log_say(&w->log, LOG_LEVEL_WARNING,
 			"account %s: its state is new beside mail that peers "

@@ -160,9 +160,19 @@ int capture_stop(struct account *a, const char *why, struct err *err)
 
 int capture_accept(struct account *a, struct err *err)
 {
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
 	int rc = replica_text_set(a->replica, "marker", ANY_MARKER, err);
 
-	return rc < 0 ? rc : replica_text_set(a->replica, "stopped", "", err);
+	if (rc >= 0)
+		rc = replica_text_set(a->replica, "stopped", "", err);
+	if (rc >= 0)
+		rc = replica_folder_by_fid(
+			a->replica, &ID_INBOX, &arena, &f, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	f.p_ino = 0; /* whichever directory it is */
+	return replica_folder_place(a->replica, &f, err);
 }
 
 int capture_accept_folder(
@@ -384,6 +394,34 @@ static int gone_folders(struct pass *p, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * A folder that is gone from a Maildir whose own directory is another one was
+ * not deleted: the mail was restored, or copied, as it was before. Where
+ * nothing is missing the directory is the one that is known from now on.
+ */
+static int check_root(struct pass *p, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = replica_folder_by_fid(p->replica, &ID_INBOX, &arena, &f, err);
+
+	if (rc != 0 || !f.p_path || !p->root_ino || f.p_ino == p->root_ino)
+		return rc < 0 ? rc : 0;
+	if (f.p_ino && p->vanished_count) {
+		AUTO_FREE char *why = mem_printf(
+			"the mail lies in another directory than before, and "
+			"folders are missing: restored from an older copy? "
+			"(put the right one back, or say \"packetboat on %s\" "
+			"if it is right)",
+			p->account->name);
+		return stop_account(p, why, err);
+	}
+	if (p->vanished_count || p->absence_count)
+		return 0;
+	f.p_ino = p->root_ino;
+	return replica_folder_place(p->replica, &f, err);
+}
+
 static int claim_inbox(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -406,8 +444,10 @@ static int run(struct pass *p, struct err *err)
 	int64_t off = 0;
 	const char *boot;
 	struct err later = ERR_INIT;
-	int rc = check_marker(p, err);
+	int rc = pass_continuity(p, err);
 
+	if (rc >= 0)
+		rc = check_marker(p, err);
 	if (rc >= 0 && p->store->ops->settle)
 		rc = p->store->ops->settle(p->store, err);
 	if (rc >= 0)
@@ -433,6 +473,8 @@ static int run(struct pass *p, struct err *err)
 		p->result->waiting = 0;
 		p->settling = true;
 		rc = pass_tree(p, &arena, err);
+		if (rc >= 0)
+			rc = check_root(p, err);
 		if (rc < 0)
 			return rc;
 		struct err again = ERR_INIT;
@@ -447,6 +489,8 @@ static int run(struct pass *p, struct err *err)
 			(rc = gone_folders(p, err)) < 0)
 			return rc;
 	}
+	if (worst >= 0 && (rc = check_root(p, err)) < 0)
+		return rc;
 	if (p->finishing && worst >= 0 && (rc = pass_joined(p, err)) < 0)
 		return rc;
 	/* Names that the folders that are gone had are free now. */

@@ -70,6 +70,8 @@ struct capture_result {
 	uint64_t stopped;	/* folders that are stopped */
 	uint64_t damaged;	/* messages newly found to be damaged */
 	uint64_t mended; /* UID lists that had gone back, and are right */
+	bool begun_anew;  /* the state may be an older one, or a copy: a new
+			     incarnation began */
 	bool joins;	 /* nothing is logged or may be placed before
 			    peers have answered */
 	bool racy;	 /* come again soon: stamps too fresh to trust */

@@ -33,6 +33,7 @@ struct pass {
 	size_t listed_count;
 	struct absence *absences;
 	size_t absence_count;
+	uint64_t root_ino; /* the directory of INBOX, as listed */
 	bool settling;	   /* the second look */
 	bool recognising;  /* nothing is logged (join.c) */
 	bool finishing;	   /* the end of joining */
@@ -140,6 +141,10 @@ bool pass_uids_low(
    known, and nothing was done. f as it was recorded. */
 int pass_uids_mend(
 	struct pass *p, const struct replica_folder *f, struct err *err);
+
+/* continuity.c: before all else: a state that may be an older one, or a copy,
+   begins a new incarnation. */
+int pass_continuity(struct pass *p, struct err *err);
 
 /* join.c: what comes before all else in a state that joins. Returns 0; 1 if it
    waits for its peers, and that was all. */

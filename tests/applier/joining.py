@@ -265,5 +265,112 @@ def nothing_comes_back_into_a_state_that_does_not_join(sites):
     assert not births(a)
 
 
+def keep_state(sites, site):
+    kept = os.path.join(sites.top, site.name + '.kept')
+    shutil.copytree(site.state, kept)
+    return kept
+
+
+def put_back(site, kept):
+    """As from a backup: other files, of an older time."""
+    shutil.rmtree(site.state)
+    shutil.copytree(kept, site.state)
+
+
+@check
+def a_state_from_last_week_at_home_catches_up_and_logs_nothing_twice(sites):
+    a, b = mailed(sites)
+    kept = keep_state(sites, a)
+    # A week passes: known to the peer, and not to the state of then.
+    a.save('new')
+    flags(a, 'm1', 'FS')
+    expunge(a, 'm0')
+    old = path_of(a, 'm4')
+    a.line('m4', '.Work')
+    os.rename(old, os.path.join(a.mail, '.Work', 'cur',
+                                os.path.basename(old)))
+    around(a, b)
+    assert mail(a) == mail(b) and 'new' in mail(b)
+    logged = len(births(a))
+    # And what no peer knows yet.
+    a.save('newer')
+    flags(a, 'm3', '')
+    put_back(a, kept)
+    a.run('write')
+    assert 'a new incarnation begins' in a.said, a.said
+    assert '"newer"' not in a.log()
+    around(a, b)
+    for name in ('', '.Work'):
+        assert mail(a, name) == mail(b, name), (mail(a, name), mail(b, name))
+    assert mail(a)['m3'][0] == '' and 'newer' in mail(b)
+    assert 'm4' in mail(b, '.Work') and 'm0' not in mail(a)
+    # The week's changes are in no segment here any more, and are not lost.
+    assert len([line for line in births(a) if 'newer' in line]) == 1
+    assert len(births(a)) == logged, births(a)
+    for site in (a, b):
+        site.run('status')
+        site.run('check')
+    a.save('last')
+    around(a, b)
+    assert mail(a) == mail(b) and 'last' in mail(b)
+
+
+@check
+def a_state_from_last_week_at_a_standby_is_no_different(sites):
+    a, b = mailed(sites)
+    kept = keep_state(sites, b)
+    a.save('new')
+    flags(a, 'm1', 'FS')
+    expunge(a, 'm0')
+    around(a, b)
+    put_back(b, kept)
+    flags(a, 'm1', 'F')
+    expunge(a, 'm2')
+    around(a, b)
+    assert mail(a) == mail(b), (mail(a), mail(b))
+    assert not births(b), births(b)
+    b.run('status')
+
+
+@check
+def the_mail_from_a_backup_stops_the_account(sites):
+    a, b = mailed(sites)
+    backup = os.path.join(sites.top, 'backup')
+    shutil.copytree(a.mail, backup)
+    a.folder('.Later', 3000, 'c')
+    a.save('l0', '.Later')
+    a.save('new')
+    around(a, b)
+    assert 'new' in mail(b)
+    shutil.rmtree(a.mail)
+    shutil.copytree(backup, a.mail)
+    a.run('sync', code=3)
+    b.run('sync')
+    # Nothing of it was taken for a user's doing.
+    assert 'new' in mail(b) and mail(b, '.Later')
+    assert 'needs an operator' in a.run('status', code=3)
+
+
+@check
+def a_copied_site_begins_another_incarnation_before_it_logs(sites):
+    a, b = mailed(sites)
+    for part in ('state', 'mail'):
+        shutil.copytree(a.path(part), os.path.join(sites.top, 'copy.' + part))
+    twin = plainsites.Site.__new__(plainsites.Site)
+    twin.__dict__.update(a.__dict__)
+    twin.name = 'copy'
+    twin.config, twin.mail = twin.path('conf'), twin.path('mail')
+    twin.state = twin.path('state')
+    twin.accounts = 'account "alice" { maildir = "%s" }' % twin.mail
+    twin.write_config()
+    twin.save('of the copy')
+    twin.run('write')
+    assert 'a new incarnation begins' in twin.said, twin.said
+    assert '"of the copy"' not in twin.log()
+    a.save('of a')
+    a.run('write')
+    assert 'incarnation' not in a.said, a.said
+
+
 if __name__ == '__main__':
     sys.exit(plainsites.main(CHECKS))
