@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 	struct stop_signal stop;
 	struct err err = ERR_INIT;
 	bool following = false;
-	int opt;
+	int opt, how = 0;
 
 	logger_open(&a.log, "packetboat-applier", false);
 	while ((opt = getopt_long(argc, argv, "c:qv", options, NULL)) != -1) {
@@ -256,10 +256,11 @@ int main(int argc, char **argv)
 			a.log.most = LOG_LEVEL_DEBUG;
 			break;
 		case 'o':
-			following = false;
-			break;
 		case 'f':
-			following = true;
+			if (how && how != opt)
+				return usage();
+			how = opt;
+			following = opt == 'f';
 			break;
 		case 'V':
 			printf("packetboat-applier %s\n", PB_VERSION);

@@ -121,7 +121,7 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	int opt;
+	int opt, how = 0;
 
 	while ((opt = getopt_long(argc, argv, "c:qv", list, NULL)) != -1) {
 		switch (opt) {
@@ -135,10 +135,11 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 			s->log.most = LOG_LEVEL_DEBUG;
 			break;
 		case 'o':
-			*following = false;
-			break;
 		case 'f':
-			*following = true;
+			if (how && how != opt)
+				return usage();
+			how = opt;
+			*following = opt == 'f';
 			break;
 		case 'C':
 		case 'H':

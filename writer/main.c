@@ -231,7 +231,7 @@ static int take_options(
 		{NULL, 0, NULL, 0},
 	};
 	bool of_scan = false;
-	int opt, rc;
+	int opt, how = 0, rc;
 
 	*ret_code = EXIT_WRONG_USAGE;
 	while ((opt = getopt_long(argc, argv, "c:qv", options, NULL)) != -1) {
@@ -246,16 +246,18 @@ static int take_options(
 			w->log.most = LOG_LEVEL_DEBUG;
 			break;
 		case 'o':
-			c->how = HOW_ONCE;
-			break;
 		case 'f':
-			c->how = HOW_FOLLOW;
-			break;
 		case 's':
-			c->how = HOW_SERVE;
-			break;
 		case 'S':
-			c->how = HOW_SCAN;
+			if (how && how != opt) {
+				usage(c->how);
+				return 1;
+			}
+			how = opt;
+			c->how = opt == 'f'   ? HOW_FOLLOW
+				 : opt == 's' ? HOW_SERVE
+				 : opt == 'S' ? HOW_SCAN
+					      : HOW_ONCE;
 			break;
 		case 'V':
 			printf("packetboat-writer %s\n", PB_VERSION);

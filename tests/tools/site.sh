@@ -159,4 +159,12 @@ flip "$parcel"
 pb 1 "$there" check
 says err "${parcel##*/}"
 whole "$parcel" "$there"
+# nothing is accepted and ignored
+for command in write ship apply; do
+	for both in "--once --follow" "--follow --once"; do
+		# shellcheck disable=SC2086
+		pb 2 "$here" "$command" $both
+		says err "usage: packetboat $command"
+	done
+done
 finish
