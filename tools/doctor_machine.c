@@ -23,6 +23,7 @@
 #define ACCOUNTS_LOOKED_AT 1000
 #define WATCHES_PER_FOLDER 3
 #define SPACE_LEAST_PERCENT 10
+#define LOG_CAP_PERCENT 10u /* of a site that says nothing */
 
 void doctor_clock(struct doctor *d)
 {
@@ -259,4 +260,9 @@ void doctor_space(struct doctor *d, const char *what, const char *path)
 	else
 		doctor_note(d, "%s (%s): %" PRIu64 " MiB free", what, at,
 			free_bytes >> 20);
+	if (strcmp(path, d->state) == 0)
+		doctor_note(d,
+			"the logs may take %" PRIu64
+			" MiB of it (log_cap, default %u%%)",
+			(total / 100 * LOG_CAP_PERCENT) >> 20, LOG_CAP_PERCENT);
 }
