@@ -154,11 +154,13 @@ def try_case(w, shim, case):
     w.snapshots[name].restore()
     if kind == 'waiting':
         return True, try_waiting(w, name, w.waits[name][number - 1])
+    # A call less than when they were counted, now and then.
+    call = w.calls[name][min(number, len(w.calls[name])) - 1]
     if kind in FOLLOWED:
         return True, try_follow(w, shim, name, kind, number)
     fault = w.fault(shim, kind, number)
     if kind == 'full':
-        fault['FAULT_BELOW'] = w.disk_of(w.calls[name][number - 1])
+        fault['FAULT_BELOW'] = w.disk_of(call)
     if kind == 'pulled':
         fault['FAULT_BELOW'] = w.stick
     try:
