@@ -67,13 +67,9 @@ class Drill:
             file.write(SYSTEMCTL % os.path.join(HERE, '..', '..', 'tools',
                                                 'systemd'))
         os.chmod(os.path.join(stubs, 'systemctl'), 0o755)
-        both = {site.name: site for site in (self.aurora, self.shore)}
-        self.player = transcript.Player(both, {
-            name: {'/home/alice/Maildir': site.mail,
-                   '/var/lib/packetboat': site.state,
-                   '/etc/packetboat/packetboat.conf': site.config,
-                   '/media/usb': self.stick, '/backup': self.backup}
-            for name, site in both.items()}, stubs)
+        self.player = transcript.Player(stubs)
+        for site in (self.aurora, self.shore):
+            self.player.add(site, self.stands_for(site))
         self.mounted = []       # to be gone before it is removed
         self.left = (self.aurora, self.shore)   # who is to be equal at last
         self.aurora.folder()
@@ -81,6 +77,31 @@ class Drill:
             self.aurora.save('m%d' % number)
         self.exchange()
         equal(self.aurora, self.shore)
+
+    def clone(self):
+        """Aurora's machine, a second time: what is on its disk, and the same
+        media."""
+        clone = object.__new__(plainsites.Site)
+        clone.__dict__.update(self.aurora.__dict__, name='copy')
+        for what in ('config', 'mail', 'state'):
+            setattr(clone, what, clone.path(what))
+        copy(self.aurora.state, clone.state)
+        copy(self.aurora.mail, clone.mail)
+        with open(self.aurora.config) as file:
+            text = file.read()
+        for what in ('mail', 'state'):
+            text = text.replace(getattr(self.aurora, what),
+                                getattr(clone, what))
+        with open(clone.config, 'w') as file:
+            file.write(text)
+        self.player.add(clone, self.stands_for(clone))
+        return clone
+
+    def stands_for(self, site):
+        return {'/home/alice/Maildir': site.mail,
+                '/var/lib/packetboat': site.state,
+                '/etc/packetboat/packetboat.conf': site.config,
+                '/media/usb': self.stick, '/backup': self.backup}
 
     def exchange(self):
         for site in (self.aurora, self.shore) * 2:
@@ -291,6 +312,48 @@ def lost_state(d):
     assert {'new1', 'new2'} < bases(d.shore) and 'm1' not in bases(d.shore)
 
 
+@case('A state that was restored')
+def restored_state(d):
+    kept = d.aurora.state + '.kept'
+    copy(d.aurora.state, kept)
+    d.away()
+    d.exchange()
+    shutil.rmtree(d.aurora.state)
+    os.rename(kept, d.aurora.state)
+    d.aurora.save('new3')
+    yield
+
+
+@case('A machine from an old image')
+def old_image(d):
+    kept = {path: path + '.kept' for path in (d.aurora.state, d.aurora.mail)}
+    for path in kept:
+        copy(path, kept[path])
+    d.away()
+    d.exchange()
+    for path in kept:
+        shutil.rmtree(path)
+        os.rename(kept[path], path)
+    yield
+    yield
+    assert {'new1', 'new2'} < bases(d.aurora)
+    assert 'm1' not in bases(d.aurora)
+
+
+@case('A site that was copied to a second machine')
+def cloned_site(d):
+    clone = d.clone()
+    d.away()
+    d.exchange()
+    clone.save('of-the-copy')
+    for site in (clone, d.shore):
+        site.run('sync', code=None)
+    yield
+    yield
+    yield
+    assert 'of-the-copy' not in bases(d.shore)
+
+
 @case('The disk is full')
 def full_disk(d):
     if not MOUNTS:
@@ -301,6 +364,7 @@ def full_disk(d):
                     state], check=True)
     d.mounted.append(state)
     shutil.copytree(kept, state, dirs_exist_ok=True)
+    d.exchange()                # it notices that it was moved, and joins
     room = os.statvfs(state)
     with open(os.path.join(state, 'old-backup.tar'), 'wb') as file:
         file.write(bytes(room.f_bavail * room.f_bsize))

@@ -72,14 +72,20 @@ def pattern(lines):
 
 
 class Player:
-    """Runs transcripts.  sites: {name: Site of plainsites}; stands_for:
-    {name: {sample path: path of the test}}, longer ones first; stubs: a
-    directory of programs that this test has instead of the machine's."""
+    """Runs transcripts.  stubs: a directory of programs that this test has
+    instead of the machine's."""
 
-    def __init__(self, sites, stands_for, stubs):
-        self.sites, self.stands_for, self.stubs = sites, stands_for, stubs
+    def __init__(self, stubs):
+        self.stubs = stubs
+        self.sites = {}         # {name: Site of plainsites}
+        self.stands_for = {}    # {name: {sample path: path of the test}}
         self.env = {}           # {name: more of its environment}
         self.said = ''          # by all of it, with the manual's paths
+
+    def add(self, site, stands_for):
+        """A site; stands_for: its sample paths, longer ones first."""
+        self.sites[site.name] = site
+        self.stands_for[site.name] = stands_for
 
     def run(self, name, command):
         """(exit code, what it printed), both in the manual's words."""
