@@ -68,6 +68,11 @@ static const struct command commands[] = {
 	{"gap", "list [--json]|accept ACCOUNT FOLDER|ALL",
 		"what is missing or differs, until it is mended", command_gap,
 		"Exit code 3 as long as there is any. accept: it may stay."},
+	{"folder", "restored ACCOUNT FOLDER",
+		"its mail was restored from an older copy on purpose",
+		command_folder,
+		"What is missing in it comes back from a peer, what was\n"
+		"expunged and is there again stays as new mail."},
 	{"peer", "expel PEER", "a peer is gone for good", command_peer,
 		"Nothing is kept or packed for it or taken from it any more.\n"
 		"What came from it stays."},
@@ -86,7 +91,6 @@ static const struct command commands[] = {
 	{"changes", "", "print what is new since a vector", NULL, NULL},
 	{"held", "", "show what is held back", NULL, NULL},
 	{"trash", "", "list and restore what was removed", NULL, NULL},
-	{"folder", "", "manage folders", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
 	{"wait", "", "wait until a peer has everything", NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /*
  * switches: what an operator decides about accounts and folders: on, off,
- * guard accept. They work while the programs run.
+ * guard accept, folder restored. They work while the programs run.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #define LOCK_WAIT_MS 30000
 
-enum decision { LOGGING_ON, LOGGING_OFF, GUARD_ACCEPT };
+enum decision { LOGGING_ON, LOGGING_OFF, GUARD_ACCEPT, FOLDER_RESTORED };
 
 static int find_folder(struct account *a, const char *path, struct arena *arena,
 	struct replica_folder *ret, struct err *err)
@@ -53,6 +53,30 @@ static int decide_folder(struct account *a, const char *path,
 				? "account %s: folder %s: logging is off"
 				: "account %s: folder %s: logging is on; what "
 				  "was missed is found by comparison",
+			a->name, path);
+	return rc;
+}
+
+/* Where the whole account stands still for it, that is over, too. */
+static int folder_restored(
+	struct account *a, const char *path, struct front *f, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder folder;
+	const char *stopped;
+	int rc = find_folder(a, path, &arena, &folder, err);
+
+	if (rc >= 0)
+		rc = capture_restored_folder(a, &folder, err);
+	if (rc >= 0)
+		rc = replica_text_get(
+			a->replica, "stopped", &arena, &stopped, err);
+	if (rc >= 0 && *stopped)
+		rc = capture_accept(a, err);
+	if (rc >= 0)
+		log_say(&f->log, LOG_LEVEL_INFO,
+			"account %s: folder %s: what is missing in it comes "
+			"back from a peer, what was expunged stays as new mail",
 			a->name, path);
 	return rc;
 }
@@ -164,6 +188,8 @@ static int decide(struct site *s, const char *name, const char *path,
 		rc = replica_begin(a.replica, err);
 	if (rc == 0)
 		rc = what == GUARD_ACCEPT ? accept_all(&a, path, f, err)
+		     : what == FOLDER_RESTORED
+			     ? folder_restored(&a, path, f, err)
 		     : path ? decide_folder(&a, path, what, f, err)
 			    : decide_account(&a, what, f, err);
 	if (rc == 0)
@@ -200,4 +226,11 @@ int command_guard(struct front *f, int argc, char **argv)
 	if (argc < 3 || argc > 4 || strcmp(argv[1], "accept") != 0)
 		return front_usage(f, argv[0]);
 	return run(f, argv[2], argc == 4 ? argv[3] : NULL, GUARD_ACCEPT);
+}
+
+int command_folder(struct front *f, int argc, char **argv)
+{
+	if (argc != 4 || strcmp(argv[1], "restored") != 0)
+		return front_usage(f, argv[0]);
+	return run(f, argv[2], argv[3], FOLDER_RESTORED);
 }

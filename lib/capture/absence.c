@@ -98,7 +98,8 @@ static bool waits_elsewhere(
 }
 
 static int absent_one(struct pass *p, const struct replica_folder *f,
-	const struct store_view *view, int64_t id, struct err *err)
+	const struct store_view *view, bool restored, int64_t id,
+	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_message row, copy;
@@ -127,6 +128,9 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 		rc = unplace(p, id, err);
 		return rc < 0 ? rc : late_move(p, f, &row, &copy, err);
 	}
+	/* It is to be placed again. */
+	if (restored)
+		return unplace(p, id, err);
 	rc = expunge(p, f, &row, event_ms, err);
 	return rc < 0 ? rc : unplace(p, id, err);
 }
@@ -167,7 +171,10 @@ int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	rc = replica_placed_each(p->replica, folder, count_row, &c, err);
+	int restored = pass_restored(p->replica, &f, err);
+	rc = restored < 0 ? restored
+			  : replica_placed_each(
+				    p->replica, folder, count_row, &c, err);
 	bool mass = capture_is_mass(p->config, c.placed, c.absent) &&
 		    !capture_is_exempt(p->config, f.path);
 	if (rc >= 0 && mass && !f.guard_ok) {
@@ -177,7 +184,10 @@ int pass_absences(struct pass *p, int64_t folder, const struct store_view *view,
 		rc = replica_folder_place(p->replica, &f, err);
 	} else if (rc >= 0) {
 		for (size_t i = 0; i < c.id_count && rc >= 0; i++)
-			rc = absent_one(p, &f, view, c.ids[i], err);
+			rc = absent_one(
+				p, &f, view, restored > 0, c.ids[i], err);
+		if (rc >= 0 && restored && view)
+			rc = pass_restored_set(p->replica, &f, false, err);
 		if (rc >= 0 && (f.guard_count || f.guard_ok)) {
 			f.guard_count = 0;
 			f.guard_ok = false;

@@ -175,6 +175,40 @@ int capture_accept(struct account *a, struct err *err)
 	return replica_folder_place(a->replica, &f, err);
 }
 
+static char *restored_key(const struct replica_folder *f)
+{
+	char hex[ID_HEX];
+
+	id_hex(&f->fid, hex);
+	return mem_printf("restored %s", hex);
+}
+
+int pass_restored(
+	struct replica *r, const struct replica_folder *f, struct err *err)
+{
+	AUTO_FREE char *key = restored_key(f);
+	int64_t restored = 0;
+	int rc = replica_meta_get(r, key, &restored, err);
+
+	return rc < 0 ? rc : restored != 0;
+}
+
+int pass_restored_set(struct replica *r, const struct replica_folder *f,
+	bool value, struct err *err)
+{
+	AUTO_FREE char *key = restored_key(f);
+
+	return replica_meta_set(r, key, value, err);
+}
+
+int capture_restored_folder(
+	struct account *a, struct replica_folder *f, struct err *err)
+{
+	int rc = pass_restored_set(a->replica, f, true, err);
+
+	return rc < 0 ? rc : capture_accept_folder(a, f, err);
+}
+
 int capture_accept_folder(
 	struct account *a, struct replica_folder *f, struct err *err)
 {

@@ -102,6 +102,14 @@ int capture_accept_folder(
 	struct account *a, struct replica_folder *f, struct err *err);
 
 /*
+ * The same of a folder that was restored from an older copy on purpose: what is
+ * missing in it was not expunged, and comes back from a peer; what is there
+ * though it was expunged stays, as new mail.
+ */
+int capture_restored_folder(
+	struct account *a, struct replica_folder *f, struct err *err);
+
+/*
  * Log merges of ids for living folders that have one name. To be called in an
  * open journal, after folders were born here or arrived.
  */

@@ -550,9 +550,14 @@ static int look_at(struct pass *p, int64_t folder, struct err *err)
 		if (p->puts || p->raised)
 			d.f.p_dirs_ns = view.dir_ctime_ns;
 		/* The operator's word was for this once. */
-		if (d.compared && absences == p->absence_count)
+		bool done = d.compared && absences == p->absence_count;
+		if (done)
 			d.f.guard_ok = false;
 		rc = replica_folder_place(p->replica, &d.f, err);
+		int restored =
+			rc < 0 ? rc : pass_restored(p->replica, &d.f, err);
+		if (restored > 0 && done)
+			rc = pass_restored_set(p->replica, &d.f, false, err);
 		if (rc >= 0)
 			rc = pass_commit(p, err);
 	}

@@ -142,6 +142,13 @@ bool pass_uids_low(
 int pass_uids_mend(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
+/* capture.c: did the operator say that a folder was restored on purpose? Once,
+   for what is missing in it at the next look. 1 or 0. */
+int pass_restored(
+	struct replica *r, const struct replica_folder *f, struct err *err);
+int pass_restored_set(struct replica *r, const struct replica_folder *f,
+	bool value, struct err *err);
+
 /* continuity.c: before all else: a state that may be an older one, or a copy,
    begins a new incarnation. */
 int pass_continuity(struct pass *p, struct err *err);

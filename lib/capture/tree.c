@@ -521,7 +521,12 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 		return rc < 0 ? rc : 0;
 	if (f.guard_count)
 		return 0; /* its messages wait for the operator */
-	if (!f.dead) {
+	int restored = pass_restored(p->replica, &f, err);
+	rc = restored <= 0 ? restored
+			   : pass_restored_set(p->replica, &f, false, err);
+	if (rc < 0)
+		return rc;
+	if (!f.dead && !restored) {
 		struct change c =
 			pass_change(p, CHANGE_DELETE, 0, f.path_by.stamp);
 

@@ -372,5 +372,31 @@ def a_copied_site_begins_another_incarnation_before_it_logs(sites):
     assert 'incarnation' not in a.said, a.said
 
 
+@check
+def what_was_restored_on_purpose_stays_and_what_is_missing_comes_back(sites):
+    a, b = mailed(sites)
+    backup = os.path.join(sites.top, 'backup')
+    shutil.copytree(a.mail, backup)
+    expunge(a, 'm0')
+    a.save('new')
+    around(a, b)
+    assert 'm0' not in mail(b) and 'new' in mail(b)
+    shutil.rmtree(a.mail)
+    shutil.copytree(backup, a.mail)
+    a.run('sync', code=3)
+    a.run('folder', 'restored', 'alice', 'Nowhere', code=2)
+    a.run('folder', 'restored', 'alice', 'INBOX')
+    around(a, b)
+    # m0 is there again, for everybody; the later mail was fetched.
+    assert sorted(mail(a)) == sorted(mail(b)), (mail(a), mail(b))
+    assert 'm0' in mail(b) and 'new' in mail(a)
+    a.run('status')
+    b.run('status')
+    # The word was for once.
+    expunge(a, 'm1')
+    around(a, b)
+    assert 'm1' not in mail(a) and 'm1' not in mail(b)
+
+
 if __name__ == '__main__':
     sys.exit(plainsites.main(CHECKS))

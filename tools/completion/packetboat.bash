@@ -67,16 +67,17 @@ _packetboat() {
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	on | off) words="--help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
-	guard | gap | peer | account)
+	guard | gap | folder | peer | account)
 		case $command-$previous in
 		guard-guard) words="accept --help" ;;
 		gap-gap) words="list accept --help" ;;
 		gap-list) words=--json ;;
+		folder-folder) words="restored --help" ;;
 		peer-peer) words="expel --help" ;;
 		account-account) words="drop --help" ;;
 		peer-expel) words=$(_packetboat_peers "${COMP_WORDS[0]}" \
 			"${config[@]}") ;;
-		*-accept | *-drop) words=$(_packetboat_accounts \
+		*-accept | *-restored | *-drop) words=$(_packetboat_accounts \
 			"${COMP_WORDS[0]}" "${config[@]}") ;;
 		esac
 		;;
