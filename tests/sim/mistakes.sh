@@ -46,6 +46,11 @@ copy_tree() {
 	exit 1
 }
 
+patch_tree() { # patch_tree NAME [-R]
+	patch -d "$work/tree" -p1 -s -f --no-backup-if-mismatch "${@:2}" \
+		<"$here/mistakes/$1.patch"
+}
+
 # What is wrong where it was caught, or nothing.
 caught_by_sim() {
 	local sim=$work/build/tests/sim/sim
@@ -63,7 +68,7 @@ caught_by_test() { # caught_by_test NAME
 plant() { # plant NAME: 0 caught, 1 not
 	local name=$1 said test
 	test=$(sed -n '2s/^test: //p' "$here/mistakes/$name.patch")
-	if ! patch -d "$work/tree" -p1 -s -f --no-backup-if-mismatch <"$here/mistakes/$name.patch" ||
+	if ! patch_tree "$name" ||
 		! ninja -C "$work/build" "${test:-sim}" >"$work/log" 2>&1; then
 		tail -30 "$work/log"
 		echo "$name: does not compile"
@@ -74,7 +79,7 @@ plant() { # plant NAME: 0 caught, 1 not
 	else
 		said=$(caught_by_sim)
 	fi
-	patch -d "$work/tree" -p1 -s -f --no-backup-if-mismatch -R <"$here/mistakes/$name.patch"
+	patch_tree "$name" -R
 	if [[ ! $said ]]; then
 		echo "$name: not caught: $(tail -1 "$work/said")"
 		return 1
