@@ -110,6 +110,7 @@ static int write_pairs(struct replica *r, const struct pairs *p,
 
 	for (size_t i = 0; i < p->count && rc >= 0; i++) {
 		const struct pair *at = &p->items[i];
+		size_t before = ret->count;
 		struct log_id log;
 		uint64_t upto;
 
@@ -119,6 +120,12 @@ static int write_pairs(struct replica *r, const struct pairs *p,
 		if (rc >= 0 && keep(arg, &log))
 			rc = replica_write_out(
 				r, &log, at->lsn - 1, at->lsn, ret, &upto, err);
+		/* A register that came to be nothing that was ever written:
+		   the peer's is to be taken. */
+		if (rc == ERR_CORRUPT) {
+			ret->count = before;
+			rc = 0;
+		}
 	}
 	return rc;
 }
