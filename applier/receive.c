@@ -514,6 +514,9 @@ int receive_parcel(const struct receive_config *config, const void *data,
 		keys[i] = config->peers[i].key;
 	int rc = parcel_open(config->self, keys, config->peer_count, data, len,
 		&peer, &plain, err);
+	/* It was whole when it was collected: nothing that comes mends it. */
+	if (rc == ERR_TORN)
+		rc = err->code = ERR_CORRUPT;
 	if (rc >= 0) {
 		r.peer = &config->peers[peer];
 		rc = parcel_parse(r.peer->key.origin, plain.data, plain.len,
