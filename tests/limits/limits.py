@@ -59,6 +59,16 @@ def first_import(work, maildir, compression, plain, percent):
     return pair
 
 
+def spool_is_not_copied(pair, maildir):
+    """The state and logs of an import refer to mail; they do not hold it."""
+    def held(top):
+        return sum(os.lstat(os.path.join(where, name)).st_size
+                   for where, _, files in os.walk(top) for name in files)
+
+    demand('state and logs of the first import, against the mail',
+           held(pair.state('a')), held(maildir) // 3)
+
+
 def one_flag_change(pair, bases):
     pair.ship('b')
     pair.apply()
@@ -134,6 +144,7 @@ def sizes(work, made):
                    os.listdir(os.path.join(maildir, 'cur')))
     first_import(work, maildir, 'slow', 'zstd -q -19 --long=22', 105)
     pair = first_import(work, maildir, 'fast', 'zstd -q -3', 100)
+    spool_is_not_copied(pair, maildir)
     one_flag_change(pair, bases)
     mixed_changes(pair, bases)
 
