@@ -349,9 +349,10 @@ static void undo_damage(
 }
 
 /* Every program, whatever the others said. Returns: did any say anything? */
-static bool go_on(struct sites *s, int step)
+static bool go_on(struct sites *s, enum step first)
 {
 	bool said = false;
+	int step = (int)first;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		for (; step < STEP_COUNT; step++) {
