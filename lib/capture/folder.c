@@ -19,9 +19,10 @@ struct diff {
 	struct replica_folder f;
 	uint32_t uid_floor; /* UIDs below were given before; 0: all are new */
 	bool went_back;
-	bool compared;	/* to its end */
-	size_t next;	/* in view */
-	size_t *births; /* view indices that no row has */
+	bool renumbered; /* it has another UIDVALIDITY than was placed */
+	bool compared;	 /* to its end */
+	size_t next;	 /* in view */
+	size_t *births;	 /* view indices that no row has */
 	size_t birth_count;
 	uint32_t *left; /* UIDs that placed messages had and have no more */
 	size_t left_count;
@@ -353,7 +354,8 @@ static int compare(struct diff *d, struct err *err)
 
 	while (rc >= 0 && d->next < d->view->count)
 		note_birth(d, d->next++);
-	if (rc >= 0 && p->absence_count > absences && swapped(d)) {
+	if (rc >= 0 && p->absence_count > absences &&
+		(swapped(d) || (d->renumbered && !d->f.guard_ok))) {
 		AUTO_FREE char *account = shell_word(p->account->name);
 		AUTO_FREE char *folder = shell_word(d->f.p_path);
 
@@ -458,6 +460,8 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		return WENT_BACK;
 	if (view->identity.uidvalidity == d->f.p_uidvalidity)
 		d->uid_floor = uidnext;
+	d->renumbered = d->f.p_uidvalidity && view->identity.has_uids &&
+			view->identity.uidvalidity != d->f.p_uidvalidity;
 	rc = pass_identity(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = compare(d, err);

@@ -373,6 +373,19 @@ def a_copied_site_begins_another_incarnation_before_it_logs(sites):
 
 
 @check
+def mail_that_is_missing_under_another_uidvalidity_is_no_expunge(sites):
+    a, b = mailed(sites)
+    expunge(a, 'm0')
+    lines = a.uidlist('')
+    lines[0] = lines[0].replace(' V1000 ', ' V999 ')
+    a.uidlist('', *lines)
+    a.run('sync', code=3)
+    b.run('sync')
+    assert 'm0' in mail(b)
+    assert 'needs an operator' in a.run('status', code=3)
+
+
+@check
 def what_was_restored_on_purpose_stays_and_what_is_missing_comes_back(sites):
     a, b = mailed(sites)
     backup = os.path.join(sites.top, 'backup')

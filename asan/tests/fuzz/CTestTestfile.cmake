@@ -1,0 +1,36 @@
+# CMake generated Testfile for 
+# Source directory: /tmp/joining-w/tests/fuzz
+# Build directory: /tmp/joining-w/asan/tests/fuzz
+# 
+# This file includes the relevant testing commands required for 
+# testing this directory and lists subdirectories to be tested as well.
+add_test([=[fuzz.bundle]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_bundle" "/tmp/joining-w/tests/fuzz/corpus/bundle" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.bundle]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.change]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_change" "/tmp/joining-w/tests/fuzz/corpus/change" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.change]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.config]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_config" "/tmp/joining-w/tests/fuzz/corpus/config" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.config]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.exchange]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_exchange" "/tmp/joining-w/tests/fuzz/corpus/exchange" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.exchange]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.filename]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_filename" "/tmp/joining-w/tests/fuzz/corpus/filename" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.filename]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.keywords]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_keywords" "/tmp/joining-w/tests/fuzz/corpus/keywords" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.keywords]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.merge]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_merge" "/tmp/joining-w/tests/fuzz/corpus/merge" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.merge]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.parcel]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_parcel" "/tmp/joining-w/tests/fuzz/corpus/parcel" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.parcel]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.riblt]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_riblt" "/tmp/joining-w/tests/fuzz/corpus/riblt" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.riblt]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.segment]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_segment" "/tmp/joining-w/tests/fuzz/corpus/segment" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.segment]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.state]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_state" "/tmp/joining-w/tests/fuzz/corpus/state" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.state]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.subscriptions]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_subscriptions" "/tmp/joining-w/tests/fuzz/corpus/subscriptions" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.subscriptions]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.table]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_table" "/tmp/joining-w/tests/fuzz/corpus/table" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.table]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.uidlist]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_uidlist" "/tmp/joining-w/tests/fuzz/corpus/uidlist" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.uidlist]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
+add_test([=[fuzz.wire]=] "/tmp/joining-w/asan/tests/fuzz/fuzz_wire" "/tmp/joining-w/tests/fuzz/corpus/wire" "/tmp/joining-w/tests/golden")
+set_tests_properties([=[fuzz.wire]=] PROPERTIES  LABELS "fuzz" TIMEOUT "120" _BACKTRACE_TRIPLES "/tmp/joining-w/tests/fuzz/CMakeLists.txt;14;add_test;/tmp/joining-w/tests/fuzz/CMakeLists.txt;0;")
