@@ -221,10 +221,10 @@ static int read_segments(
 		return rc;
 	while ((rc = log_reader_next(&reader, &frame, err)) > 0) {
 		rc = take_frame(p, i, &s, &frame, err);
-		frame_free(&frame);
 		if (rc < 0)
 			break;
 	}
+	frame_free(&frame);
 	log_reader_close(&reader);
 	/* The end is the durable one: statements behind it are chained too. */
 	s.to = log->known;

@@ -242,14 +242,14 @@ int main(int argc, char **argv)
 		{"count", required_argument, NULL, 'c'},
 		{"seed", required_argument, NULL, 's'}, {0}};
 	const char *seconds = getenv("PB_SECONDS");
-	struct run r = {.covered = getenv("PB_COVERED"),
-		.mark = build_mark(),
-		.end = time(NULL) +
-		       (seconds ? (time_t)number(seconds) : 1 << 30)};
+	static struct run r; /* its points are never freed */
 	uint64_t count = 500, seed = 1;
 	bool all = false, list = false;
 	int option;
 
+	r.covered = getenv("PB_COVERED");
+	r.mark = build_mark();
+	r.end = time(NULL) + (seconds ? (time_t)number(seconds) : 1 << 30);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (option == 'c')
 			count = number(optarg);
