@@ -71,6 +71,37 @@ static int check_returned(
 	return !since;
 }
 
+/*
+ * We stand between the two ends. What we know is the history that these changes
+ * go on from only if the peer says so.
+ */
+static int check_between(const struct parcel_changes *s,
+	const struct position *known, struct err *err)
+{
+	for (size_t i = 0; i < s->end_count; i++) {
+		if (s->ends[i].lsn != known->lsn)
+			continue;
+		return s->ends[i].chain == (uint32_t)known->chain
+			       ? 0
+			       : err_set(err, ERR_CONFLICT,
+					 "account %s: log %016llx-%016llx "
+					 "differs at lsn %llu from what was "
+					 "received before: its site was rolled "
+					 "back or cloned",
+					 s->account,
+					 (unsigned long long)known->log.origin,
+					 (unsigned long long)
+						 known->log.incarnation,
+					 (unsigned long long)known->lsn);
+	}
+	return err_set(err, ERR_TORN,
+		"account %s: goes on from lsn %llu to %llu, and does not say "
+		"that it was handed over up to %llu, which is known: it waits "
+		"until its site has heard of that",
+		s->account, (unsigned long long)s->from.lsn,
+		(unsigned long long)s->to.lsn, (unsigned long long)known->lsn);
+}
+
 static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
@@ -102,6 +133,11 @@ static int merge_section(struct receiving *r, struct journal *j,
 			"something before it is still under way",
 			s->account, (unsigned long long)s->from.lsn,
 			(unsigned long long)log.known.lsn);
+	if (s->from.lsn < log.known.lsn && log.known.chain) {
+		rc = check_between(s, &log.known, err);
+		if (rc < 0)
+			return rc;
+	}
 	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
 	rc = change_decode(&ctx, s->payload, s->len, &batch, err);
 	for (size_t i = 0; i < batch.count && rc >= 0; i++) {
@@ -160,6 +196,15 @@ static int rolled_back(const char *account, uint64_t lsn,
 		(unsigned long long)log->known.lsn);
 }
 
+static int other_history(
+	const char *account, const struct parcel_ack_entry *e, struct err *err)
+{
+	return err_set(err, ERR_CONFLICT,
+		"account %s: acknowledges lsn %llu of a log, and has another "
+		"history up to there than we have: was the state restored?",
+		account, (unsigned long long)e->durable.lsn);
+}
+
 static int take_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -183,6 +228,12 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		if (e->durable.lsn > log.known.lsn)
 			return rolled_back(
 				ack->account, e->durable.lsn, &log, err);
+		rc = replica_log_agrees(
+			rep, &log, e->durable.lsn, e->durable.chain, err);
+		if (rc < 0)
+			return rc == ERR_CONFLICT
+				       ? other_history(ack->account, e, err)
+				       : rc;
 		struct replica_ack row = {
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);

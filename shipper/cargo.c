@@ -114,6 +114,22 @@ static bool is_its_own(const struct packing *p, const struct log_id *log)
 	return log->origin == p->config->peer->origin;
 }
 
+/* Where the peer may stand between the two. */
+static int add_ends(struct packing *p, size_t log, struct parcel_changes *c,
+	struct parcel_end ends[PARCEL_ENDS_MAX], struct err *err)
+{
+	struct replica_end *handed;
+	int rc = replica_handed(p->account.replica, p->config->peer->origin,
+		p->logs[log].id, c->from.lsn, c->to.lsn, &p->arena, &handed,
+		&c->end_count, err);
+
+	for (size_t i = 0; i < c->end_count && rc >= 0; i++)
+		ends[i] = (struct parcel_end){
+			handed[i].lsn, (uint32_t)handed[i].chain};
+	c->ends = ends;
+	return rc;
+}
+
 /* Changes that bring whoever knows a log up to `from` to `to`. */
 static int put_section(struct packing *p, size_t log,
 	struct change_batch *batch, const struct position *from,
@@ -140,6 +156,10 @@ static int put_section(struct packing *p, size_t log,
 		.payload = payload.data,
 		.len = payload.len,
 	};
+	struct parcel_end ends[PARCEL_ENDS_MAX];
+	rc = add_ends(p, log, &c, ends, err);
+	if (rc < 0)
+		return rc;
 	p->result->changes += batch->count;
 	rc = lading_changes(p->lading, &c, err);
 	lading_sent(p->lading, p->index, p->logs[log].id, to);

@@ -480,6 +480,27 @@ static int compare_folders(struct packing *p, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+static int note_handed(struct packing *p, struct err *err)
+{
+	return lading_hand(p->lading, p->index, p->account.replica, err);
+}
+
+/* What a damaged log keeps nobody from. Returns the first that is wrong. */
+static int also(struct packing *p,
+	int (*more)(struct packing *p, struct err *err), int rc,
+	struct err *err)
+{
+	struct err later = ERR_INIT;
+
+	if (rc < 0 && rc != ERR_OPERATOR)
+		return rc;
+	int done = more(p, &later);
+	if (done >= 0 || rc < 0)
+		return rc;
+	*err = later;
+	return done;
+}
+
 static int pack_account(struct lading *l, const struct handover_config *config,
 	size_t index, const struct id128 *medium,
 	const struct carrier_list *lying, struct handover_result *result,
@@ -506,25 +527,10 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		rc = add_ack(&p, err);
 	if (rc >= 0)
 		rc = cargo_add(&p, err);
-	if (rc >= 0 || rc == ERR_OPERATOR) {
-		struct err later = ERR_INIT;
-		int join = add_joining(&p, &later);
-
-		if (join < 0 && rc >= 0) {
-			*err = later;
-			rc = join;
-		}
-	}
+	rc = also(&p, note_handed, rc, err);
+	rc = also(&p, add_joining, rc, err);
 	/* Bodies that a peer lacks are no changes. */
-	if (rc >= 0 || rc == ERR_OPERATOR) {
-		struct err later = ERR_INIT;
-		int wants = add_wants(&p, &later);
-
-		if (wants < 0 && rc >= 0) {
-			*err = later;
-			rc = wants;
-		}
-	}
+	rc = also(&p, add_wants, rc, err);
 	if (rc >= 0 && config->send_changes)
 		rc = state_folders(&p, err);
 	if (rc >= 0)

@@ -62,6 +62,9 @@ struct os_ops {
 	int (*fstat)(struct os *os, int fd, struct os_stat *ret);
 	int (*lstat)(struct os *os, const char *path, struct os_stat *ret);
 	int (*stat)(struct os *os, const char *path, struct os_stat *ret);
+	/* When a file (not what a symlink names) was made, ns since 1970; 0
+	   where the file system does not say. */
+	int (*birth)(struct os *os, const char *path, int64_t *ret_ns);
 	int (*rename)(struct os *os, const char *from, const char *to);
 	int (*link)(struct os *os, const char *from, const char *to);
 	int (*unlink)(struct os *os, const char *path);

@@ -195,6 +195,20 @@ static int real_lstat(struct os *os, const char *path, struct os_stat *ret)
 	return stat_result(lstat(path, &st), &st, ret);
 }
 
+static int real_birth(struct os *os, const char *path, int64_t *ret_ns)
+{
+	struct statx st;
+
+	(void)os;
+	*ret_ns = 0;
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &st) < 0)
+		return errno == ENOSYS ? 0 : -errno;
+	if (st.stx_mask & STATX_BTIME)
+		*ret_ns = st.stx_btime.tv_sec * INT64_C(1000000000) +
+			  st.stx_btime.tv_nsec;
+	return 0;
+}
+
 static int real_stat(struct os *os, const char *path, struct os_stat *ret)
 {
 	struct stat st;
@@ -544,6 +558,7 @@ static const struct os_ops real_ops = {
 	.ftruncate = real_ftruncate,
 	.fstat = real_fstat,
 	.lstat = real_lstat,
+	.birth = real_birth,
 	.stat = real_stat,
 	.rename = real_rename,
 	.link = real_link,

@@ -142,7 +142,8 @@ void pass_source_drop(struct pass *p)
 	p->source_folder = 0;
 }
 
-#define ANY_MARKER "-" /* known of the marker: it is right as it is */
+#define ANY_MARKER "-"	/* known of the marker: it is right as it is */
+#define MARKED "marked" /* in the state: when its file was made; 0 any */
 
 int capture_stop(struct account *a, const char *why, struct err *err)
 {
@@ -160,19 +161,12 @@ int capture_stop(struct account *a, const char *why, struct err *err)
 
 int capture_accept(struct account *a, struct err *err)
 {
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
 	int rc = replica_text_set(a->replica, "marker", ANY_MARKER, err);
 
 	if (rc >= 0)
 		rc = replica_text_set(a->replica, "stopped", "", err);
-	if (rc >= 0)
-		rc = replica_folder_by_fid(
-			a->replica, &ID_INBOX, &arena, &f, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	f.p_ino = 0; /* whichever directory it is */
-	return replica_folder_place(a->replica, &f, err);
+	/* whichever copy it is */
+	return rc < 0 ? rc : replica_meta_set(a->replica, MARKED, 0, err);
 }
 
 static char *restored_key(const struct replica_folder *f)
@@ -233,7 +227,7 @@ static int meet_marker(struct pass *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	const char *known;
-	struct id128 marker;
+	struct store_marker marker;
 	struct err none = ERR_INIT;
 	int rc = replica_text_get(p->replica, "marker", &arena, &known, err);
 
@@ -256,7 +250,7 @@ static int compare_marker(struct pass *p, struct err *err)
 	AUTO_ARENA struct arena arena = {0};
 	const char *known, *stopped;
 	AUTO_FREE char *text = NULL;
-	struct id128 marker;
+	struct store_marker marker;
 	char hex[ID_HEX];
 	struct err why = ERR_INIT;
 	int rc = replica_text_get(p->replica, "marker", &arena, &known, err);
@@ -278,7 +272,8 @@ static int compare_marker(struct pass *p, struct err *err)
 			p->account->name);
 		return stop_account(p, text, err);
 	}
-	id_hex(&marker, hex);
+	id_hex(&marker.id, hex);
+	p->marked_ns = marker.made_ns;
 	if (any)
 		rc = replica_text_set(p->replica, "marker", hex, err);
 	else if (strcmp(known, hex) != 0) {
@@ -429,21 +424,21 @@ static int gone_folders(struct pass *p, struct err *err)
 }
 
 /*
- * A folder that is gone from a Maildir whose own directory is another one was
- * not deleted: the mail was restored, or copied, as it was before. Where
- * nothing is missing the directory is the one that is known from now on.
+ * A folder that is gone from a store that is a copy of the known one was not
+ * deleted: the mail was restored as it was before. The marker's file tells: it
+ * was made at another time. Where nothing is missing the copy is the store
+ * that is known from now on.
  */
-static int check_root(struct pass *p, struct err *err)
+static int check_copy(struct pass *p, struct err *err)
 {
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-	int rc = replica_folder_by_fid(p->replica, &ID_INBOX, &arena, &f, err);
+	int64_t known = 0;
+	int rc = replica_meta_get(p->replica, MARKED, &known, err);
 
-	if (rc != 0 || !f.p_path || !p->root_ino || f.p_ino == p->root_ino)
+	if (rc < 0 || !p->marked_ns || known == p->marked_ns)
 		return rc < 0 ? rc : 0;
-	if (f.p_ino && p->vanished_count) {
+	if (known && p->vanished_count) {
 		AUTO_FREE char *why = mem_printf(
-			"the mail lies in another directory than before, and "
+			"the mail is a copy of what was here before, and "
 			"folders are missing: restored from an older copy? "
 			"(put the right one back, or say \"packetboat on %s\" "
 			"if it is right)",
@@ -452,8 +447,7 @@ static int check_root(struct pass *p, struct err *err)
 	}
 	if (p->vanished_count || p->absence_count)
 		return 0;
-	f.p_ino = p->root_ino;
-	return replica_folder_place(p->replica, &f, err);
+	return replica_meta_set(p->replica, MARKED, p->marked_ns, err);
 }
 
 static int claim_inbox(struct pass *p, struct err *err)
@@ -508,7 +502,7 @@ static int run(struct pass *p, struct err *err)
 		p->settling = true;
 		rc = pass_tree(p, &arena, err);
 		if (rc >= 0)
-			rc = check_root(p, err);
+			rc = check_copy(p, err);
 		if (rc < 0)
 			return rc;
 		struct err again = ERR_INIT;
@@ -523,7 +517,7 @@ static int run(struct pass *p, struct err *err)
 			(rc = gone_folders(p, err)) < 0)
 			return rc;
 	}
-	if (worst >= 0 && (rc = check_root(p, err)) < 0)
+	if (worst >= 0 && (rc = check_copy(p, err)) < 0)
 		return rc;
 	if (p->finishing && worst >= 0 && (rc = pass_joined(p, err)) < 0)
 		return rc;

@@ -1,7 +1,8 @@
 /*
  * continuity: is this state the one that was written last?
  *
- * The state notes its own file's inode and the machine's id. A state directory
+ * The state notes when its own file was made (where no file system says so, its
+ * inode, which may be given out again) and the machine's id. A state directory
  * from a backup, or copied to another machine, has another file, or finds
  * itself elsewhere: what it says may be old, and somebody else may go on with
  * the other one. Lsns that it would give next may have been given. So, before
@@ -17,11 +18,11 @@
 
 #define MACHINE_ID "/etc/machine-id"
 /* In meta. */
-#define STATE_INODE "state inode"
+#define STATE_FILE "state file"
 #define MACHINE "machine"
 
 struct whereabouts {
-	int64_t inode;
+	int64_t file;	     /* what tells it from a copy */
 	const char *machine; /* "": not known */
 };
 
@@ -37,9 +38,13 @@ static int look_around(struct pass *p, struct arena *arena,
 
 	if (rc < 0)
 		return err_set_os(err, -rc, "%s", path);
+	rc = os->ops->birth(os, path, &ret->file);
+	if (rc < 0)
+		return err_set_os(err, -rc, "%s", path);
+	if (!ret->file)
+		ret->file = (int64_t)st.ino;
 	if (file_read(os, MACHINE_ID, 64, &text, &none) < 0)
 		buf_clear(&text);
-	ret->inode = (int64_t)st.ino;
 	ret->machine = arena_dup(
 		arena, buf_str(&text), strcspn(buf_str(&text), "\r\n"));
 	return 0;
@@ -70,25 +75,25 @@ int pass_continuity(struct pass *p, struct err *err)
 	AUTO_ARENA struct arena arena = {0};
 	struct whereabouts now;
 	const char *machine;
-	int64_t inode = 0;
+	int64_t file = 0;
 	int rc = look_around(p, &arena, &now, err);
 
 	if (rc >= 0)
-		rc = replica_meta_get(p->replica, STATE_INODE, &inode, err);
+		rc = replica_meta_get(p->replica, STATE_FILE, &file, err);
 	if (rc >= 0)
 		rc = replica_text_get(
 			p->replica, MACHINE, &arena, &machine, err);
 	if (rc < 0)
 		return rc;
-	bool moved = inode && inode != now.inode;
+	bool moved = file && file != now.file;
 	bool elsewhere =
 		*machine && *now.machine && strcmp(machine, now.machine) != 0;
-	bool noted = inode && (*machine || !*now.machine);
+	bool noted = file && (*machine || !*now.machine);
 	if (noted && !moved && !elsewhere)
 		return 0;
 	rc = moved || elsewhere ? begin_anew(p, err) : 0;
 	if (rc >= 0)
-		rc = replica_meta_set(p->replica, STATE_INODE, now.inode, err);
+		rc = replica_meta_set(p->replica, STATE_FILE, now.file, err);
 	if (rc >= 0 && *now.machine)
 		rc = replica_text_set(p->replica, MACHINE, now.machine, err);
 	return rc < 0 ? rc : pass_commit(p, err);

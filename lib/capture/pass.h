@@ -33,7 +33,7 @@ struct pass {
 	size_t listed_count;
 	struct absence *absences;
 	size_t absence_count;
-	uint64_t root_ino; /* the directory of INBOX, as listed */
+	int64_t marked_ns; /* when the store's marker was made (store.h) */
 	bool settling;	   /* the second look */
 	bool recognising;  /* nothing is logged (join.c) */
 	bool finishing;	   /* the end of joining */

@@ -471,9 +471,6 @@ int pass_tree(struct pass *p, struct arena *arena, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < t.list.folder_count; i++)
-		if (strcmp(t.list.folders[i].path, "INBOX") == 0)
-			p->root_ino = t.list.folders[i].ino;
 	t.row = arena_alloc(arena, (t.list.folder_count + 1) * sizeof(*t.row));
 	rc = load(&t, err);
 	if (rc >= 0)

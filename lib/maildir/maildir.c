@@ -73,7 +73,7 @@ static void op_close(struct store *s)
 }
 
 static int op_marker(
-	struct store *s, bool make, struct id128 *ret, struct err *err)
+	struct store *s, bool make, struct store_marker *ret, struct err *err)
 {
 	AS_USER(maildir_of(s), err, marker_read(maildir_of(s), make, ret, err));
 }

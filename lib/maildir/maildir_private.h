@@ -493,6 +493,6 @@ struct maildir *watch_maildir(const struct store_watch *w);
 int maildir_enter(struct maildir *m, struct err *err);
 void maildir_leave(struct maildir *m);
 int marker_read(
-	struct maildir *m, bool make, struct id128 *ret, struct err *err);
+	struct maildir *m, bool make, struct store_marker *ret, struct err *err);
 
 #endif

@@ -15,8 +15,8 @@
 #define MARKER_MAX ((size_t)256)
 
 /* Returns 0, or 1 if there is none. */
-static int read_marker(
-	struct os *os, const char *path, struct id128 *ret, struct err *err)
+static int read_marker(struct os *os, const char *path,
+	struct store_marker *ret, struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	int r = control_read(os, path, MARKER_MAX, &b, NULL, err);
@@ -26,9 +26,10 @@ static int read_marker(
 	if (b.len && b.data[b.len - 1] == '\n')
 		b.len--;
 	if (memchr(buf_str(&b), '\0', b.len) ||
-		id_from_hex(buf_str(&b), ret) < 0)
+		id_from_hex(buf_str(&b), &ret->id) < 0)
 		return err_set(err, ERR_CORRUPT, "%s: not an id", path);
-	return 0;
+	r = os->ops->birth(os, path, &ret->made_ns);
+	return r < 0 ? err_set_os(err, -r, "stat %s", path) : 0;
 }
 
 static int link_marker(
@@ -67,7 +68,7 @@ static int make_marker(
 }
 
 int marker_read(
-	struct maildir *m, bool make, struct id128 *ret, struct err *err)
+	struct maildir *m, bool make, struct store_marker *ret, struct err *err)
 {
 	AUTO_FREE char *dir = layout_private(m, false);
 	AUTO_FREE char *path = path_join(dir, "marker");

@@ -55,6 +55,10 @@ static void print_changes(const struct parcel_changes *c,
 		(unsigned long long)c->from.chain,
 		(unsigned long long)c->to.chain, (unsigned long long)c->base_ms,
 		(unsigned long long)c->first_lsn, c->len);
+	for (size_t i = 0; i < c->end_count; i++)
+		buf_printf(ret, "    handed over to lsn %llu chain …%08x\n",
+			(unsigned long long)c->ends[i].lsn,
+			(unsigned)c->ends[i].chain);
 	if (keys->changes)
 		keys->changes(keys->ctx, c, ret);
 }

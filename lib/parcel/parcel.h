@@ -76,16 +76,27 @@ enum parcel_section_type {
 	PARCEL_JOIN = 9
 };
 
+/* A position handed over before, by the low half of its chain value. */
+struct parcel_end {
+	uint64_t lsn;
+	uint32_t chain;
+};
+#define PARCEL_ENDS_MAX 64u
+
 /*
  * Changes of one log from one position to another: whoever knows the log at
- * least up to `from` and has applied this knows it up to `to`.
+ * least up to `from` and has applied this knows it up to `to`. But only if what
+ * it knows is this very history: where it stands between the two, at one of
+ * `ends`, its chain value tells.
  */
 struct parcel_changes {
 	const char *account;
-	struct position from, to; /* same log; chain values at both ends */
-	uint64_t base_ms;	  /* stamps inside are relative to it */
-	uint64_t first_lsn;	  /* context of the coding */
-	const uint8_t *payload;	  /* lib/change columns */
+	struct position from, to;      /* same log; chain values at both ends */
+	const struct parcel_end *ends; /* between the two, lsns ascending */
+	size_t end_count;
+	uint64_t base_ms;	/* stamps inside are relative to it */
+	uint64_t first_lsn;	/* context of the coding */
+	const uint8_t *payload; /* lib/change columns */
 	size_t len;
 };
 

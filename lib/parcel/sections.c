@@ -94,6 +94,20 @@ void sections_add(struct buf *b, enum parcel_section_type type,
 	buf_add(b, tail, tail_len);
 }
 
+static void add_ends(struct buf *b, const struct parcel_changes *c)
+{
+	uint64_t before = c->from.lsn;
+
+	assert(c->end_count <= PARCEL_ENDS_MAX);
+	wire_add_varint(b, c->end_count);
+	for (size_t i = 0; i < c->end_count; i++) {
+		assert(c->ends[i].lsn > before && c->ends[i].lsn < c->to.lsn);
+		wire_add_varint(b, c->ends[i].lsn - before);
+		wire_add_u32(b, c->ends[i].chain);
+		before = c->ends[i].lsn;
+	}
+}
+
 void parcel_add_changes(
 	struct buf *b, uint64_t sender, const struct parcel_changes *c)
 {
@@ -109,6 +123,7 @@ void parcel_add_changes(
 	wire_add_u64(&head, c->to.chain);
 	wire_add_varint(&head, c->base_ms);
 	wire_add_signed(&head, (int64_t)(c->first_lsn - c->from.lsn - 1));
+	add_ends(&head, c);
 	sections_add(b, PARCEL_CHANGES, &head, c->payload, c->len);
 }
 
@@ -262,6 +277,28 @@ int sections_take_account(
 	return 0;
 }
 
+static int parse_ends(
+	const struct parse *p, struct wire *w, struct parcel_changes *ret)
+{
+	uint64_t before = ret->from.lsn, count = wire_varint(w);
+
+	if (w->bad || count > PARCEL_ENDS_MAX)
+		return sections_bad(p, "ends are malformed");
+	struct parcel_end *ends = arena_alloc(
+		&p->out->arena, ((size_t)count + 1) * sizeof(*ends));
+	for (size_t i = 0; i < count; i++) {
+		uint64_t more = wire_varint(w);
+
+		ends[i].chain = wire_u32(w);
+		if (w->bad || !more || more >= ret->to.lsn - before)
+			return sections_bad(p, "ends are malformed");
+		ends[i].lsn = before += more;
+	}
+	ret->ends = ends;
+	ret->end_count = (size_t)count;
+	return 0;
+}
+
 static int parse_changes(
 	const struct parse *p, struct wire *w, struct parcel_changes *ret)
 {
@@ -282,6 +319,9 @@ static int parse_changes(
 	if (more > UINT64_MAX - ret->from.lsn)
 		return sections_bad(p, "lsn over the largest");
 	ret->to.lsn = ret->from.lsn + more;
+	r = parse_ends(p, w, ret);
+	if (r < 0)
+		return r;
 	ret->len = wire_left(w);
 	ret->payload = wire_raw(w, ret->len);
 	return 0;

@@ -406,6 +406,19 @@ int replica_sent_body(struct replica *r, uint64_t peer, const char *link,
 /* Forget all bundles of a medium. */
 int replica_sent_forget(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, struct err *err);
+/*
+ * Ends of what was handed over to a peer, wherever it went: a peer that knows a
+ * log of ours stands at one of them. The last ones are kept.
+ */
+struct replica_end {
+	uint64_t lsn, chain;
+};
+int replica_handed_add(struct replica *r, uint64_t peer, int64_t log,
+	const struct replica_end *end, struct err *err);
+/* Those behind `after` and before `before`, ascending; in the arena. */
+int replica_handed(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t after, uint64_t before, struct arena *arena,
+	struct replica_end **ret, size_t *ret_count, struct err *err);
 /* The bundles of a medium whose bodies are remembered: their sequences. */
 int replica_sent_sequences(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, struct arena *arena, uint64_t **ret,

@@ -63,6 +63,7 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 	static const char *const tables[] = {
 		"DELETE FROM ack_order WHERE peer = ?",
 		"DELETE FROM want WHERE peer = ?",
+		"DELETE FROM handed WHERE peer = ?",
 		"DELETE FROM stated WHERE peer = ?",
 		"DELETE FROM gap WHERE peer = ?",
 		"DELETE FROM comparing WHERE peer = ?",
@@ -209,6 +210,47 @@ int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
 		"itbiiii", (int64_t)peer, link, medium->b, sizeof(medium->b),
 		(int64_t)sent->sequence, sent->log, (int64_t)sent->lsn,
 		(int64_t)sent->chain);
+}
+
+#define HANDED_KEPT 64 /* of each log; as many as a parcel may name */
+
+int replica_handed_add(struct replica *r, uint64_t peer, int64_t log,
+	const struct replica_end *end, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"INSERT OR REPLACE INTO handed VALUES(?, ?, ?, ?)", "iiii",
+		(int64_t)peer, log, (int64_t)end->lsn, (int64_t)end->chain);
+
+	if (rc < 0)
+		return rc;
+	return sql_run(r, err,
+		"DELETE FROM handed WHERE peer = ?1 AND log = ?2 AND lsn <="
+		" (SELECT lsn FROM handed WHERE peer = ?1 AND log = ?2"
+		" ORDER BY lsn DESC LIMIT 1 OFFSET ?3)",
+		"iii", (int64_t)peer, log, (int64_t)HANDED_KEPT);
+}
+
+int replica_handed(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t after, uint64_t before, struct arena *arena,
+	struct replica_end **ret, size_t *ret_count, struct err *err)
+{
+	struct replica_end *list =
+		arena_alloc(arena, HANDED_KEPT * sizeof(*list));
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT lsn, chain FROM handed WHERE peer = ? AND log = ?"
+		" AND lsn > ? AND lsn < ? ORDER BY lsn LIMIT ?",
+		"iiiii", (int64_t)peer, log, (int64_t)after, (int64_t)before,
+		(int64_t)HANDED_KEPT);
+	size_t count = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0)
+		list[count++] = (struct replica_end){
+			(uint64_t)sqlite3_column_int64(st, 0),
+			(uint64_t)sqlite3_column_int64(st, 1)};
+	*ret = list;
+	*ret_count = count;
+	return rc;
 }
 
 int replica_sent_body(struct replica *r, uint64_t peer, const char *link,

@@ -163,6 +163,12 @@ enum store_view_how {
 	STORE_LOCKED = 1    /* under the server's lock (where it has one) */
 };
 
+struct store_marker {
+	struct id128 id;
+	int64_t made_ns; /* its file: a copy of the store has another time; 0
+			    where nobody can say */
+};
+
 struct store_ops {
 	void (*close)(struct store *s);
 
@@ -172,7 +178,7 @@ struct store_ops {
 	 * Returns 0; 1 if it was just made. Errors: ERR_ABSENT (none, and not
 	 * make; or the root itself is not there), ERR_IO.
 	 */
-	int (*marker)(struct store *s, bool make, struct id128 *ret,
+	int (*marker)(struct store *s, bool make, struct store_marker *ret,
 		struct err *err);
 
 	int (*list)(struct store *s, struct store_list *ret, struct err *err);

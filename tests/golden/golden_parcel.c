@@ -46,8 +46,20 @@ static void put_account(struct buf *to, const char *name)
 	wire_add_bytes(to, name, strlen(name));
 }
 
+/* Two, one behind `from`, the other `second` behind that; 0: none. */
+static void put_ends(struct buf *to, uint64_t second)
+{
+	wire_add_varint(to, second ? 2 : 0);
+	if (!second)
+		return;
+	wire_add_varint(to, 1);
+	wire_add_u32(to, 0xb1b2b3b4u); /* of the chain value there */
+	wire_add_varint(to, second);
+	wire_add_u32(to, 0xc1c2c3c4u);
+}
+
 static void put_changes(struct buf *to, const char *account, uint8_t how,
-	const void *log, size_t log_len)
+	const void *log, size_t log_len, uint64_t ends)
 {
 	struct buf s = BUF_INIT;
 
@@ -56,10 +68,11 @@ static void put_changes(struct buf *to, const char *account, uint8_t how,
 	buf_add(&s, log, log_len);
 	wire_add_varint(&s, 12345);	       /* from */
 	wire_add_u64(&s, 0x0102030405060708u); /* chain there */
-	wire_add_varint(&s, 1);		       /* to - from */
+	wire_add_varint(&s, 9);		       /* to - from */
 	wire_add_u64(&s, 0xf1f2f3f4f5f6f7f8u); /* chain there */
 	wire_add_varint(&s, 1795303760123u);   /* base time */
 	wire_add_varint(&s, 0);		       /* first lsn */
+	put_ends(&s, ends);
 	buf_add_str(&s, "15 bytes of it.");
 	put_section(to, 1, &s);
 	buf_free(&s);
@@ -68,7 +81,7 @@ static void put_changes(struct buf *to, const char *account, uint8_t how,
 /* The sender's own INBOX, incarnation "incarnat". */
 static void put_own_changes(struct buf *to, const char *account)
 {
-	put_changes(to, account, 0x21, "incarnat", 8);
+	put_changes(to, account, 0x21, "incarnat", 8, 0);
 }
 
 static void put_whole_body(struct buf *to, const char *bytes)
@@ -162,7 +175,7 @@ static void put_changes_and_statement(struct buf *to)
 {
 	struct buf s = BUF_INIT;
 
-	put_changes(to, "alice", 0x01, "incarnatsixteen byte id.", 24);
+	put_changes(to, "alice", 0x01, "incarnatsixteen byte id.", 24, 0);
 	put_statement_head(&s, "");
 	put_stated(&s, 1, "", 4000);
 	put_stated(&s, 2, "", 7);
@@ -287,9 +300,9 @@ static void every_section(struct maker *m)
 	put_ack(&m->contents);
 	put_own_changes(&m->contents, "alice@example.org");
 	put_changes(&m->contents, "alice@example.org", 0x10, "originalincarnat",
-		16);
+		16, 7);
 	put_changes(&m->contents, "alice@example.org", 0x01,
-		"incarnatsixteen byte id.", 24);
+		"incarnatsixteen byte id.", 24, 0);
 	put_whole_body(&m->contents, "From: me\n\nhi\n");
 	put_whole_body(&m->contents, "");
 	put_piece(&m->contents, 1, 100000000000, "the first bytes");
@@ -520,7 +533,7 @@ static void account_with_newline(struct maker *m)
 static void log_of_nobody(struct maker *m)
 {
 	begin_stored(m);
-	put_changes(&m->contents, "alice", 0x22, "incarnat", 8);
+	put_changes(&m->contents, "alice", 0x22, "incarnat", 8, 0);
 }
 
 /* The INBOX by its sixteen bytes. */
@@ -528,7 +541,7 @@ static void log_spelled_out(struct maker *m)
 {
 	begin_stored(m);
 	put_changes(&m->contents, "alice", 0x01,
-		"incarnatINBOX\0\0\0\0\0\0\0\0\0\0\0", 24);
+		"incarnatINBOX\0\0\0\0\0\0\0\0\0\0\0", 24, 0);
 }
 
 static void piece_beyond_its_body(struct maker *m)
@@ -613,7 +626,7 @@ static void statement_spells_its_folder(struct maker *m)
 {
 	begin_stored(m);
 	put_changes(
-		&m->contents, "alice", 0x01, "incarnatsixteen byte id.", 24);
+		&m->contents, "alice", 0x01, "incarnatsixteen byte id.", 24, 0);
 	put_bad_statement(m, "", 0, "sixteen byte id.", "");
 }
 
@@ -685,7 +698,14 @@ static void rows_ask_twice(struct maker *m)
 	put_bad_rows(m, 1, 0x01, 7);
 }
 
+static void end_at_the_end(struct maker *m)
+{
+	begin_stored(m);
+	put_changes(&m->contents, "alice", 0x21, "incarnat", 8, 8);
+}
+
 static const struct sample bad_parcels[] = {
+	{"parcel-end-at-the-end", end_at_the_end, false},
 	{"parcel-no-parcel", no_parcel, false},
 	{"parcel-torn", torn, false},
 	{"parcel-version-2", version_2, false},

@@ -188,7 +188,8 @@ static void each_parcel(struct end *from, struct end *to,
 	os->ops->close(os, fd);
 }
 
-static void take(struct end *from, struct end *to, const struct buf *parcel)
+static int take_parcel(
+	struct end *from, struct end *to, const struct buf *parcel)
 {
 	struct receive_peer peer = {
 		.name = "p", .key = from->key.pub, .takes_changes = true};
@@ -201,7 +202,13 @@ static void take(struct end *from, struct end *to, const struct buf *parcel)
 		.account_ok = any_account};
 	struct receive_result result = {0};
 
-	must(receive_parcel(&config, parcel->data, parcel->len, &result, &err));
+	return receive_parcel(
+		&config, parcel->data, parcel->len, &result, &err);
+}
+
+static void take(struct end *from, struct end *to, const struct buf *parcel)
+{
+	must(take_parcel(from, to, parcel));
 }
 
 static void deliver(struct end *from, struct end *to)
@@ -338,6 +345,116 @@ static void a_chain_value_that_differs_is_a_conflict(void **state)
 		ERR_CONFLICT);
 	assert_int_equal(
 		replica_log_agrees(b.account.replica, &log, 3, 0, &err), 0);
+	finish(&a);
+	finish(&b);
+}
+
+/* What `to` makes of the bundle that lies at `from`. */
+static int outcome;
+
+static void offer(struct end *from, struct end *to, const struct buf *parcel)
+{
+	int rc = take_parcel(from, to, parcel);
+
+	outcome = rc < 0 ? rc : outcome;
+}
+
+static int deliver_any(struct end *from, struct end *to)
+{
+	outcome = 0;
+	account_close(&to->account);
+	each_parcel(from, to, offer);
+	open_account(to);
+	return outcome;
+}
+
+/* Nothing was acknowledged: all is handed over once more, and more. */
+static void between_two_ends_a_peer_goes_on_where_it_was_handed_to(void **state)
+{
+	struct end a = begin('a'), b = begin('b');
+
+	(void)state;
+	put_saves(&a, 1, 3);
+	hand_over(&a, &b);
+	deliver(&a, &b);
+	put_saves(&a, 4, 3);
+	hand_over(&a, &b);
+	put_saves(&a, 7, 3);
+	hand_over(&a, &b);
+	look_at_bundle(&a, &b);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].from.lsn, 0);
+	assert_int_equal(seen[0].end_count, 2);
+	deliver(&a, &b);
+	same_folder(&a, &b);
+	finish(&a);
+	finish(&b);
+}
+
+static void alter(struct end *e, const char *query)
+{
+	sqlite3 *db = replica_db(e->account.replica);
+
+	if (sqlite3_exec(db, query, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+}
+
+/* What was restored from an old image wrote on from there: its positions are
+   others', though their numbers are the same. */
+static void another_history_below_the_end_is_a_conflict(void **state)
+{
+	struct end a = begin('a'), b = begin('b');
+
+	(void)state;
+	put_saves(&a, 1, 3);
+	hand_over(&a, &b);
+	deliver(&a, &b);
+	alter(&a, "UPDATE handed SET chain = chain + 1");
+	put_saves(&a, 4, 3);
+	hand_over(&a, &b);
+	assert_int_equal(deliver_any(&a, &b), ERR_CONFLICT);
+	assert_int_equal(inbox_log(&b, &a).known.lsn, 3);
+	finish(&a);
+	finish(&b);
+}
+
+static void an_end_that_nobody_knows_of_waits_to_be_acknowledged(void **state)
+{
+	struct end a = begin('a'), b = begin('b');
+
+	(void)state;
+	put_saves(&a, 1, 3);
+	hand_over(&a, &b);
+	deliver(&a, &b);
+	alter(&a, "DELETE FROM handed");
+	put_saves(&a, 4, 3);
+	hand_over(&a, &b);
+	assert_int_equal(deliver_any(&a, &b), ERR_TORN);
+	assert_int_equal(inbox_log(&b, &a).known.lsn, 3);
+	/* The acknowledgement that says so is due. */
+	assert_true(hand_over(&b, &a).acks > 0);
+	deliver(&b, &a);
+	hand_over(&a, &b);
+	look_at_bundle(&a, &b);
+	assert_int_equal(seen[0].from.lsn, 3);
+	deliver(&a, &b);
+	same_folder(&a, &b);
+	finish(&a);
+	finish(&b);
+}
+
+/* A peer that stands where we have been, but came there another way. */
+static void an_acknowledgement_of_another_history_is_a_conflict(void **state)
+{
+	struct end a = begin('a'), b = begin('b');
+
+	(void)state;
+	put_saves(&a, 1, 3);
+	hand_over(&a, &b);
+	deliver(&a, &b);
+	alter(&b, "UPDATE log SET chain = chain + 1 WHERE lsn = 3");
+	hand_over(&b, &a);
+	assert_int_equal(deliver_any(&b, &a), ERR_CONFLICT);
 	finish(&a);
 	finish(&b);
 }
@@ -483,6 +600,13 @@ int main(void)
 		cmocka_unit_test(
 			a_position_without_a_chain_value_is_gone_on_from),
 		cmocka_unit_test(a_chain_value_that_differs_is_a_conflict),
+		cmocka_unit_test(
+			between_two_ends_a_peer_goes_on_where_it_was_handed_to),
+		cmocka_unit_test(another_history_below_the_end_is_a_conflict),
+		cmocka_unit_test(
+			an_end_that_nobody_knows_of_waits_to_be_acknowledged),
+		cmocka_unit_test(
+			an_acknowledgement_of_another_history_is_a_conflict),
 		cmocka_unit_test(
 			half_a_log_comes_from_the_state_and_half_a_peer_knows),
 		cmocka_unit_test(catching_up_costs_what_changed),

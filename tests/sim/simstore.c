@@ -110,7 +110,8 @@ static void op_close(struct store *store)
 }
 
 static int op_marker(
-	struct store *store, bool make, struct id128 *ret, struct err *err)
+	struct store *store, bool make, struct store_marker *ret,
+	struct err *err)
 {
 	struct simstore *s = of(store);
 	int rc = look(s, err);
@@ -127,7 +128,8 @@ static int op_marker(
 		}
 	}
 	if (rc >= 0)
-		*ret = s->server->marker;
+		*ret = (struct store_marker){.id = s->server->marker,
+			.made_ns = (int64_t)s->server->folders[0].ino};
 	return rc < 0 ? rc : made;
 }
 

@@ -152,6 +152,16 @@ static int sim_lstat(struct os *os, const char *path, struct os_stat *ret)
 	return stat_path(sim_disk(os), "lstat", path, ret);
 }
 
+/* No two files were made at one time. */
+static int sim_birth(struct os *os, const char *path, int64_t *ret_ns)
+{
+	struct os_stat st;
+	int rc = stat_path(sim_disk(os), "birth", path, &st);
+
+	*ret_ns = rc < 0 ? 0 : (int64_t)st.ino;
+	return rc;
+}
+
 static int sim_stat(struct os *os, const char *path, struct os_stat *ret)
 {
 	return stat_path(sim_disk(os), "stat", path, ret);
@@ -372,6 +382,7 @@ static int sim_space(struct os *os, const char *path, uint64_t *ret_free,
 void sim_name_calls(struct os_ops *ops)
 {
 	ops->lstat = sim_lstat;
+	ops->birth = sim_birth;
 	ops->stat = sim_stat;
 	ops->rename = sim_rename;
 	ops->link = sim_link;

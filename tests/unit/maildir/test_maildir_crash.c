@@ -316,19 +316,19 @@ static void check_subscribe(struct os *os, struct store *s)
 
 static int run_marker(struct store *s, struct err *err)
 {
-	struct id128 id;
+	struct store_marker id;
 
 	return s->ops->marker(s, true, &id, err);
 }
 
 static void check_marker(struct os *os, struct store *s)
 {
-	struct id128 a, b;
+	struct store_marker a, b;
 
 	(void)os;
 	assert_int_equal(s->ops->marker(s, false, &a, NULL), 0);
 	assert_int_equal(s->ops->marker(s, true, &b, NULL), 0);
-	assert_true(id_equal(&a, &b));
+	assert_true(id_equal(&a.id, &b.id));
 }
 
 static const struct change changes[] = {

@@ -170,7 +170,7 @@ static void nothing_comes_to_belong_to_root(void **state)
 		.gid = MAIL_UID,
 		.dovecot = true};
 	struct store *s;
-	struct id128 id;
+	struct store_marker id;
 	struct stat st;
 	int fd;
 

@@ -484,7 +484,7 @@ static void lists(const char *want, const char *subscribed)
 
 static void plusplus_lists_dotted_directories_with_a_cur(void **state)
 {
-	struct id128 id;
+	struct store_marker id;
 
 	(void)state;
 	put("/m/.Work/cur/x", "");
@@ -505,7 +505,7 @@ static void plusplus_lists_dotted_directories_with_a_cur(void **state)
 
 static void fs_lists_directories_with_a_cur_at_any_depth(void **state)
 {
-	struct id128 id;
+	struct store_marker id;
 
 	(void)state;
 	store->ops->close(store);
@@ -602,7 +602,7 @@ static void a_root_that_is_not_there_is_absent(void **state)
 	struct maildir_config config = {
 		.root = "/none", .uid = (uid_t)-1, .gid = (gid_t)-1};
 	struct store *s;
-	struct id128 id;
+	struct store_marker id;
 
 	(void)state;
 	assert_int_equal(

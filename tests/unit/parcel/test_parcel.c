@@ -557,7 +557,7 @@ static void one_flag_change_is_at_most_150_bytes(void **state)
 	parcel_add_changes(&sections, sites.a.pub.origin, &c);
 	parcel_add_statement(&sections, &c, &said);
 	seal(sections.data, sections.len, PARCEL_SLOW, &parcel);
-	assert_int_equal(parcel.len, 119 + 22);
+	assert_int_equal(parcel.len, 120 + 22);
 	/* and in any other folder, what is stated of it apart */
 	memset(c.from.log.folder.b, 0x5a, 16);
 	c.to.log = c.from.log;

@@ -105,6 +105,7 @@ static void changes_come_back(void **state)
 		{{0}}, {{'I', 'N', 'B', 'O', 'X'}}, {{1, 2, 3}}};
 	static const uint64_t origins[] = {SENDER, OTHER};
 	static const uint64_t lsns[] = {0, 1, 200, UINT64_MAX - 10};
+	struct parcel_end ends[] = {{0, 0xfedcba98u}, {0, 1}};
 
 	(void)state;
 	for (size_t i = 0; i < 3 * 2 * 4; i++) {
@@ -119,6 +120,10 @@ static void changes_come_back(void **state)
 		c.to.lsn += i % 11;
 		c.to.chain = i;
 		c.first_lsn = i % 5 ? c.from.lsn + 1 : i;
+		c.ends = ends;
+		c.end_count = i % 11 > 2 ? i % 3 : 0;
+		for (size_t k = 0; k < c.end_count; k++)
+			ends[k].lsn = c.from.lsn + 1 + k;
 		parcel_add_changes(&b, SENDER, &c);
 		s = parsed(&b);
 		assert_int_equal(s.count, 1);
@@ -129,6 +134,11 @@ static void changes_come_back(void **state)
 		assert_position(&got->to, &c.to);
 		assert_true(got->base_ms == c.base_ms);
 		assert_true(got->first_lsn == c.first_lsn);
+		assert_int_equal(got->end_count, c.end_count);
+		for (size_t k = 0; k < c.end_count; k++) {
+			assert_true(got->ends[k].lsn == ends[k].lsn);
+			assert_int_equal(got->ends[k].chain, ends[k].chain);
+		}
 		assert_int_equal(got->len, c.len);
 		assert_memory_equal(got->payload, c.payload, c.len);
 		parcel_sections_free(&s);
