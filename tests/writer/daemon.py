@@ -183,13 +183,13 @@ def more_folders_than_can_be_watched_are_followed_all_the_same(scene):
     for number in (0, 29):
         folder = os.path.join(mail, '.F%02d' % number)
         scene.mail(folder, 'm%d' % number)
-        scene.wait(lambda: '"m%d"' % number in scene.logged('alice'), 3,
+        scene.wait(lambda: '"m%d"' % number in scene.logged('alice'), 30,
                    'the mail in %s' % folder)
         quiet()
         os.rename(os.path.join(folder, 'cur', 'm%d:2,' % number),
                   os.path.join(folder, 'cur', 'm%d:2,F' % number))
         before = scene.logged('alice').count(' +F')
-        scene.wait(lambda: scene.logged('alice').count(' +F') > before, 3,
+        scene.wait(lambda: scene.logged('alice').count(' +F') > before, 30,
                    'the flag in %s' % folder)
     before = scene.cpu()
     time.sleep(5)
@@ -208,7 +208,7 @@ def an_account_that_cannot_be_watched_at_all_is_followed_too(scene):
     quiet()
     for name, mail in (('alice', alice), ('bob', bob)):
         scene.mail(mail, 'one')
-        scene.wait(lambda: '"one"' in scene.logged(name), 3, name)
+        scene.wait(lambda: '"one"' in scene.logged(name), 30, name)
     scene.stop()
 
 
