@@ -47,6 +47,8 @@ static int ask_more(struct exchange *x, const struct parcel_compare *c,
 		/* of keys; in compressed UIDs and flags it is far less */
 		.table = (size_t)(s->elements < SIZE_MAX / 16 ? s->elements * 8
 							      : SIZE_MAX / 2),
+		/* what is asked for comes with the next bundle, or call */
+		.dear = true,
 	};
 	size_t want = useless ? 0 : sketch_want(&now);
 
