@@ -310,6 +310,25 @@ void mailuser_rename(struct mailuser *u, const char *from, const char *to)
 	}
 }
 
+bool mailuser_is_empty(struct mailuser *u, const char *folder)
+{
+	static const char *const subs[] = {"cur", "new"};
+	AUTO_FREE char *dir = dir_of(u, folder);
+	struct os_stat st;
+	bool any = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_FREE char *sub = mem_printf("%s/%s", dir, subs[i]);
+		AUTO_BUF struct buf list = BUF_INIT;
+		struct os_entry e;
+		size_t at = 0;
+
+		any |= u->os->ops->list(u->os, sub, &list) >= 0 &&
+		       os_list_next(&list, &at, &e);
+	}
+	return !any && u->os->ops->lstat(u->os, dir, &st) >= 0;
+}
+
 void mailuser_delete(struct mailuser *u, const char *folder)
 {
 	AUTO_FREE char *dir = dir_of(u, folder);

@@ -47,6 +47,8 @@ void mailuser_move(
 void mailuser_expunge(struct mailuser *u, const char *folder, unsigned mail);
 /* With its children. */
 void mailuser_rename(struct mailuser *u, const char *from, const char *to);
+/* There, and without mail? */
+bool mailuser_is_empty(struct mailuser *u, const char *folder);
 void mailuser_delete(struct mailuser *u, const char *folder);
 /* The whole file, a line each; names of letters, and of subscriptions. */
 void mailuser_keywords(

@@ -15,6 +15,7 @@
  * torn (each write, and of each directory a beginning, stays or not), ordered
  * (the same with one beginning of all that was done to directories), behind
  * (all is kept, but every UID list of both sites lacks its last line).
+ * A torn cut of a deletion may want an operator's word (ask_operator).
  * With odd dice nobody opens a mailbox before the programs go on.
  *
  * planted: a capture that does not sync the mail's directories before it logs
@@ -28,11 +29,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "capture.h"
 #include "err.h"
 #include "hash.h"
 #include "twosites.h"
 
 #define NS_PER_S INT64_C(1000000000)
+#define DELETED "Old" /* by the user, in one of the trips */
 #define ROUNDS 3 /* after a restart, until the sites are equal */
 
 static const struct {
@@ -137,9 +140,49 @@ static const struct point *point_of(const struct run *r, uint64_t call)
 	return &r->points[0];
 }
 
+struct cut {
+	uint64_t call;
+	size_t mode;
+	uint64_t dice;
+};
+
+/*
+ * DELETED was renamed away, and then removed. Where a disk keeps what was
+ * removed of it and not that it was renamed, it is there, empty, and the server
+ * gives it another UIDVALIDITY: as if it had been restored from an older copy.
+ * That is for a person to say, who says that it is right so. 1: said.
+ */
+static int ask_operator(
+	struct sites *s, const struct cut *c, const struct err *why)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	struct account a;
+	struct err err = ERR_INIT;
+
+	if (why->code != ERR_OPERATOR || modes[c->mode].how != SIMDISK_RANDOM ||
+		!mailuser_is_empty(&s->user, DELETED))
+		return 0;
+	if (account_open(&a, s->os, "/a", ACCOUNT, s->a.pub.origin, false,
+		    &err) < 0)
+		return 0;
+	int rc = replica_folder_by_path(
+		a.replica, DELETED, &arena, &f, &err);
+	bool said = rc == 0 && *f.stopped;
+
+	if (said)
+		rc = replica_begin(a.replica, &err);
+	if (said && rc >= 0)
+		rc = capture_accept_folder(&a, &f, &err);
+	if (said && rc >= 0)
+		rc = replica_commit(a.replica, &err);
+	account_close(&a);
+	return said && rc >= 0;
+}
+
 /* From where it was cut to the end of the trip, and round again. */
-static int go_on(
-	struct sites *s, const struct promises *p, int step, struct err *err)
+static int go_on(struct sites *s, const struct promises *p,
+	const struct cut *c, int step, struct err *err)
 {
 	int rc = 0;
 
@@ -149,6 +192,8 @@ static int go_on(
 		for (; step < STEP_COUNT; step++) {
 			pause_for(s, 3);
 			rc = sites_step(s, (enum step)step, NULL, err);
+			if (rc < 0 && ask_operator(s, c, err))
+				rc = sites_step(s, (enum step)step, NULL, err);
 			if (rc < 0)
 				return rc;
 		}
@@ -161,12 +206,6 @@ static int go_on(
 	}
 	return sites_equal(s, err);
 }
-
-struct cut {
-	uint64_t call;
-	size_t mode;
-	uint64_t dice;
-};
 
 static void restart(struct sites *s, const struct cut *c)
 {
@@ -203,7 +242,7 @@ static int try_cut(const struct run *r, const struct cut *c, struct err *err)
 	if (rc < 0)
 		err_wrap(err, "after the restart");
 	else
-		rc = go_on(&s, &p, at->step, err);
+		rc = go_on(&s, &p, c, at->step, err);
 	if (rc >= 0 && simdisk_open_files(s.disk))
 		rc = err_set(err, ERR_IO, "files left open");
 	promises_free(&p);

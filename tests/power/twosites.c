@@ -15,7 +15,6 @@
 #include "segment.h"
 #include "vfs.h"
 
-#define ACCOUNT "alice"
 #define VIA "dir:/stick"
 /* As the writer: what has no UID yet, or moves, is looked at again. */
 #define LOOKS 3

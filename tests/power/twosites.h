@@ -55,6 +55,8 @@ void promises_forget(struct promises *p);
 void promises_free(struct promises *p);
 struct promises promises_copy(const struct promises *p);
 
+#define ACCOUNT "alice" /* of both; its states are /a and /b */
+
 struct sites {
 	struct simdisk *disk;
 	struct os *os;
