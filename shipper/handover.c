@@ -466,15 +466,11 @@ static int compare_folders(struct packing *p, struct err *err)
 		.gives = p->config->send_changes,
 		.now_ms = os->ops->wall_ns(os) / 1000000,
 	};
-	bool again = true;
 
 	if (p->config->unread)
 		return 0;
-	for (size_t i = 0; p->lying && i < p->lying->count; i++)
-		if (p->lying->items[i].sender == p->config->self->pub.origin)
-			again = false;
-	int rc = exchange_pack(
-		&x, p->account.name, again, add_compare, p->lading, err);
+	int rc = exchange_pack(&x, p->account.name, !lies_there(p), add_compare,
+		p->lading, err);
 	if (rc > 0)
 		lading_compared(p->lading, p->index);
 	return rc < 0 ? rc : 0;
