@@ -30,13 +30,7 @@ bool capture_is_mass(
 struct change pass_change(
 	struct pass *p, enum change_kind kind, int64_t event_ms, uint64_t above)
 {
-	struct change c = {.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
 	c.by.stamp = journal_stamp(
 		event_ms ? event_ms : p->now_ms, p->now_ms, above);

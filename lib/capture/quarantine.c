@@ -26,13 +26,7 @@ static int put_aside(struct account *a, const char *hex, struct err *err)
 
 static struct change empty_change(struct account *a, enum change_kind kind)
 {
-	struct change c = {.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
 	c.by.stamp = STAMP_OF(a->os->ops->wall_ns(a->os) / 1000000, 0);
 	return c;

@@ -19,15 +19,9 @@ static struct change change_now(struct journal *j, enum change_kind kind,
 {
 	struct os *os = j->account->os;
 	int64_t now_ms = os->ops->wall_ns(os) / 1000000;
-	struct change c = {.kind = kind,
-		.folder = *folder,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
+	c.folder = *folder;
 	c.by.stamp = journal_stamp(now_ms, now_ms, above);
 	return c;
 }

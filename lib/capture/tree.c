@@ -545,15 +545,9 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 static struct change account_change(
 	enum change_kind kind, const struct id128 *folder, int64_t now_ms)
 {
-	struct change c = {.kind = kind,
-		.folder = *folder,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
+	c.folder = *folder;
 	c.by.stamp = journal_stamp(now_ms, now_ms, 0);
 	return c;
 }

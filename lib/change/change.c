@@ -10,6 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct change change_blank(enum change_kind kind)
+{
+	return (struct change){.kind = kind,
+		.base = "",
+		.extra = "",
+		.add = {"", ""},
+		.del = {"", ""},
+		.path = "",
+		.reason = ""};
+}
+
 struct change *change_add(struct change_batch *batch, enum change_kind kind)
 {
 	struct change *change;
@@ -20,13 +31,7 @@ struct change *change_add(struct change_batch *batch, enum change_kind kind)
 			batch->items, batch->cap, sizeof(*batch->items));
 	}
 	change = &batch->items[batch->count++];
-	*change = (struct change){.kind = kind,
-		.base = "",
-		.extra = "",
-		.add = {"", ""},
-		.del = {"", ""},
-		.path = "",
-		.reason = ""};
+	*change = change_blank(kind);
 	return change;
 }
 

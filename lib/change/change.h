@@ -118,7 +118,9 @@ struct change_batch {
 	struct arena arena;
 };
 
-/* Append a zeroed change (strings ""); valid until the next add. */
+/* A zeroed change: its strings are "", never NULL. */
+struct change change_blank(enum change_kind kind);
+/* Append one; valid until the next add. */
 struct change *change_add(struct change_batch *batch, enum change_kind kind);
 /* Copy a string into the batch. */
 const char *change_str(struct change_batch *batch, const char *s);

@@ -81,16 +81,12 @@ static int take_writes(
 		struct flag_set set = {
 			is_letter ? letter : "", is_letter ? "" : w->name};
 		struct flag_set none = {"", ""};
-		struct change c = {.kind = CHANGE_FLAGS,
-			.by = w->by,
-			.dot = row->mine->dots[0],
-			.base = "",
-			.extra = "",
-			.path = "",
-			.reason = "",
-			.add = w->value ? set : none,
-			.del = w->value ? none : set};
+		struct change c = change_blank(CHANGE_FLAGS);
 
+		c.by = w->by;
+		c.dot = row->mine->dots[0];
+		c.add = w->value ? set : none;
+		c.del = w->value ? none : set;
 		if (!w->by.lsn || !x->origin_ok(x->arg, w->by.log.origin)) {
 			x->result.refused++;
 			continue;

@@ -29,17 +29,11 @@ int adopting_dot(struct replica *r, const struct dot *dot, struct err *err)
 
 int adopting_death(struct replica *r, const struct dot *dot, struct err *err)
 {
-	struct change c = {.kind = CHANGE_EXPUNGE,
-		.by = {.log = dot->log},
-		.dot = *dot,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(CHANGE_EXPUNGE);
 	int known = adopting_dot(r, dot, err);
 
+	c.by.log = dot->log;
+	c.dot = *dot;
 	return known != ADOPTING_ALIVE ? known < 0 ? known : 1
 				       : replica_apply(r, &c, err);
 }

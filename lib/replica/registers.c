@@ -136,16 +136,10 @@ static int park_uid(struct replica *r, int64_t message, uint32_t uid,
 
 	if (rc < 0 || !m.dot.lsn)
 		return rc < 0 ? rc : 0;
-	struct change c = {.kind = CHANGE_UID,
-		.by = w->by,
-		.dot = m.dot,
-		.uid = uid,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(CHANGE_UID);
+	c.by = w->by;
+	c.dot = m.dot;
+	c.uid = uid;
 	int64_t dot_log = log_row(r, &m.dot.log, true, err);
 	if (dot_log < 0)
 		return (int)dot_log;

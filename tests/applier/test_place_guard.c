@@ -109,13 +109,7 @@ static void expunged(int mail, uint64_t ms)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct log_id id = {PEER, 7, ID_INBOX};
-	struct change c = {.kind = CHANGE_EXPUNGE,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(CHANGE_EXPUNGE);
 	struct replica_message m;
 	struct replica_log log;
 	struct err err = ERR_INIT;

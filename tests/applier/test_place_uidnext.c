@@ -127,22 +127,11 @@ static void merge(struct change *c, uint64_t lsn)
 	done(replica_commit(account.replica, &err), &err);
 }
 
-static struct change change_of(enum change_kind kind)
-{
-	return (struct change){.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
-}
-
 static void flag_comes(void)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct hash hash = hash_of("two", 3);
-	struct change c = change_of(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	struct replica_message m;
 	struct err err = ERR_INIT;
 
@@ -158,7 +147,7 @@ static void flag_comes(void)
 static void mail_comes(void)
 {
 	struct hash hash = hash_of(BODY, strlen(BODY));
-	struct change c = change_of(CHANGE_SAVE);
+	struct change c = change_blank(CHANGE_SAVE);
 	char path[80], hex[HASH_HEX];
 
 	hash_hex(&hash, hex);

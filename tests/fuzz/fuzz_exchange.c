@@ -66,20 +66,14 @@ static struct replica *the_state(void)
 {
 	static struct simdisk *disk;
 	static struct replica *r;
-	struct change claim = {.kind = CHANGE_AUTHORITY,
-		.by = {1u << 16, {PEER, 77, ID_ACCOUNT}, 1},
-		.folder = ID_INBOX,
-		.term = 1,
-		.site = PEER,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change claim = change_blank(CHANGE_AUTHORITY);
 
 	if (r)
 		return r;
+	claim.by = (struct write_id){1u << 16, {PEER, 77, ID_ACCOUNT}, 1};
+	claim.folder = ID_INBOX;
+	claim.term = 1;
+	claim.site = PEER;
 	disk = simdisk_new(1);
 	require(replica_open(simdisk_os(disk), "/state.db", "a", SELF, true, &r,
 			NULL) >= 0);

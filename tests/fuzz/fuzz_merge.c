@@ -84,17 +84,6 @@ static struct dot dot_at(const struct said *s, unsigned byte)
 		log_at(byte % (LOGS - ORIGINS)), 1 + byte / LOGS % LSNS};
 }
 
-static struct change blank(enum change_kind kind)
-{
-	return (struct change){.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
-}
-
 static enum change_kind kind_at(size_t log, unsigned byte)
 {
 	static const enum change_kind of_messages[] = {CHANGE_SAVE, CHANGE_COPY,
@@ -171,7 +160,7 @@ static void claim(struct said *s)
 {
 	for (size_t i = 0; i < FOLDERS - 1; i++) {
 		size_t log = LOGS - ORIGINS + i % ORIGINS;
-		struct change c = blank(CHANGE_AUTHORITY);
+		struct change c = change_blank(CHANGE_AUTHORITY);
 
 		c.by = (struct write_id){STAMP_OF(BASE_MS, 0), log_at(log),
 			s->logs[log].count + 1};
@@ -197,7 +186,7 @@ static void add_as_decoded(struct change_batch *log, const struct change *c)
 static void say(struct said *s, const uint8_t *in)
 {
 	size_t log = in[0] % LOGS;
-	struct change c = blank(kind_at(log, in[1]));
+	struct change c = change_blank(kind_at(log, in[1]));
 
 	uint64_t stamp = STAMP_OF(BASE_MS + in[2] % 16, 0);
 	uint64_t *last = &s->last[log % ORIGINS];

@@ -64,26 +64,22 @@ static void finish(struct end *e)
 
 /* ---- home ---- */
 
-static struct change blank(enum change_kind kind)
+static struct change stamped(enum change_kind kind)
 {
-	return (struct change){.kind = kind,
-		.by = {.stamp = STAMP_OF(1800000000000, 0)},
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
+
+	c.by.stamp = STAMP_OF(1800000000000, 0);
+	return c;
 }
 
 static void put_folder(struct journal *j)
 {
-	struct change c = blank(CHANGE_FOLDER);
+	struct change c = stamped(CHANGE_FOLDER);
 
 	c.folder = ID_INBOX;
 	c.path = "INBOX";
 	must(journal_put(j, &ID_ACCOUNT, &c, &err));
-	c = blank(CHANGE_AUTHORITY);
+	c = stamped(CHANGE_AUTHORITY);
 	c.folder = ID_INBOX;
 	c.term = 1;
 	c.site = replica_origin(j->account->replica);
@@ -92,7 +88,7 @@ static void put_folder(struct journal *j)
 
 static void put_save(struct journal *j, uint64_t i)
 {
-	struct change c = blank(CHANGE_SAVE);
+	struct change c = stamped(CHANGE_SAVE);
 	char base[40];
 
 	snprintf(base, sizeof(base), "18%08llu.M1.x", (unsigned long long)i);
@@ -545,7 +541,7 @@ static void put_changes(struct end *e, unsigned long count)
 	must(journal_begin(&j, &e->account, &err));
 	for (uint64_t i = 0; i < CHANGES; i++) {
 		struct change c =
-			blank(i % 3 == 1 ? CHANGE_EXPUNGE : CHANGE_FLAGS);
+			stamped(i % 3 == 1 ? CHANGE_EXPUNGE : CHANGE_FLAGS);
 
 		c.by.stamp = STAMP_OF(1800000001000 + i, 0);
 		c.dot = (struct dot){log.known.log, 1 + i * (count / CHANGES)};

@@ -221,14 +221,8 @@ static inline void maker_strip(struct change *c)
 {
 	struct change kept = *c;
 
-	*c = (struct change){.kind = kept.kind,
-		.by = kept.by,
-		.base = "",
-		.extra = "",
-		.add = {"", ""},
-		.del = {"", ""},
-		.path = "",
-		.reason = ""};
+	*c = change_blank(kept.kind);
+	c->by = kept.by;
 	switch (kept.kind) {
 	case CHANGE_COPY:
 	case CHANGE_MOVE:

@@ -170,13 +170,7 @@ static inline void many_merge(struct replica *r, const struct log_id *id,
 static inline struct change many_change(
 	struct many *m, enum change_kind kind, uint64_t above)
 {
-	struct change c = {.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
 	m->ms += many_below(m, 3);
 	c.by.stamp = STAMP_OF(m->ms, 0);

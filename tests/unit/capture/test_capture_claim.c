@@ -8,15 +8,13 @@
 
 static struct change peer_change(enum change_kind kind)
 {
-	return (struct change){.kind = kind,
-		.by = {.log = {PEER, 7, ID_ACCOUNT}, .lsn = 1, .stamp = 1},
-		.folder = ID_INBOX,
-		.base = "",
-		.extra = "",
-		.path = "INBOX",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
+
+	c.by = (struct write_id){
+		.log = {PEER, 7, ID_ACCOUNT}, .lsn = 1, .stamp = 1};
+	c.folder = ID_INBOX;
+	c.path = "INBOX";
+	return c;
 }
 
 static struct claim peer_claim(uint32_t uidvalidity, uint32_t uidnext)

@@ -364,21 +364,10 @@ static void merge(struct scene *s, struct change *c, uint64_t lsn)
 	merge_in(s, &ID_INBOX, c, lsn);
 }
 
-static struct change peer_change(enum change_kind kind)
-{
-	return (struct change){.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
-}
-
 static struct dot merge_save_in(struct scene *s, const struct id128 *folder,
 	const char *base, const char *body, uint64_t lsn)
 {
-	struct change c = peer_change(CHANGE_SAVE);
+	struct change c = change_blank(CHANGE_SAVE);
 
 	c.base = base;
 	c.size = strlen(body);
@@ -431,7 +420,7 @@ static void a_plain_folder_that_a_dead_applier_built_is_recognised(void **state)
 	s->plain = true;
 	scene_store_open(s);
 	logs(s, "folder INBOX\n");
-	struct change c = peer_change(CHANGE_FOLDER);
+	struct change c = change_blank(CHANGE_FOLDER);
 	c.folder = fid;
 	c.path = "Jobs";
 	merge_in(s, &ID_ACCOUNT, &c, 1);
@@ -465,7 +454,7 @@ static void flags_that_a_dead_applier_set_are_recognised(void **state)
 
 	server_save(s, "INBOX", "a", "S");
 	logs(s, "folder INBOX\nINBOX save a uid=1 +S\n");
-	struct change c = peer_change(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	c.dot = s->names[0].dot;
 	c.add.letters = "F";
 	c.del.letters = "S";
@@ -485,7 +474,7 @@ static void what_a_user_does_beside_a_peer_is_logged_alone(void **state)
 
 	server_save(s, "INBOX", "a", "S");
 	logs(s, "folder INBOX\nINBOX save a uid=1 +S\n");
-	struct change c = peer_change(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	c.dot = s->names[0].dot;
 	c.add.letters = "F"; /* merged, not yet placed */
 	merge(s, &c, 1);
@@ -505,7 +494,7 @@ static void an_expunge_that_a_dead_applier_did_is_recognised(void **state)
 
 	server_save(s, "INBOX", "a", "S");
 	logs(s, "folder INBOX\nINBOX save a uid=1 +S\n");
-	struct change c = peer_change(CHANGE_EXPUNGE);
+	struct change c = change_blank(CHANGE_EXPUNGE);
 	c.dot = s->names[0].dot;
 	merge(s, &c, 1);
 	logs(s, ""); /* dead, and still there: the applier's to remove */

@@ -78,13 +78,7 @@ static int64_t now_ms(const struct scene *s)
 
 static struct change template(const struct scene *s, enum change_kind kind)
 {
-	struct change c = {.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
 
 	c.by.stamp = STAMP_OF(now_ms(s), 0);
 	return c;

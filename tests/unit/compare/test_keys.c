@@ -38,15 +38,12 @@ static void put(struct replica *r, struct change *c)
 static struct change change_of(
 	enum change_kind kind, uint64_t origin, uint64_t lsn)
 {
-	return (struct change){.kind = kind,
-		.by = {STAMP_OF(1000 + lsn, origin), log_of(origin), lsn},
-		.dot = {log_of(origin), lsn},
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
+	struct change c = change_blank(kind);
+
+	c.by = (struct write_id){
+		STAMP_OF(1000 + lsn, origin), log_of(origin), lsn};
+	c.dot = (struct dot){log_of(origin), lsn};
+	return c;
 }
 
 /*

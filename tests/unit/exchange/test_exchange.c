@@ -116,7 +116,7 @@ static void an_expunge_that_was_missed_comes_after_all(void **state)
 
 	(void)state;
 	equal_pair(&p);
-	struct change gone = blank(CHANGE_EXPUNGE);
+	struct change gone = change_blank(CHANGE_EXPUNGE);
 	gone.dot = (struct dot){log_id_of(0), 3};
 	put(&p.h, 0, &gone);
 	take_all(&p.home, &p.h);
@@ -167,7 +167,7 @@ static void a_tombstone_that_only_one_has_is_told(void **state)
 		struct site *s = at_home ? &p.home : &p.here;
 
 		equal_pair(&p);
-		struct change gone = blank(CHANGE_EXPUNGE);
+		struct change gone = change_blank(CHANGE_EXPUNGE);
 		gone.dot = (struct dot){log_id_of(0), 3};
 		gone.by =
 			(struct write_id){NOW << 17, {HOME, 78, folders[0]}, 1};
@@ -194,7 +194,7 @@ static void changes_in_a_folder_of_another_home_stay_where_they_are(
 
 	(void)state;
 	equal_pair(&p);
-	struct change c = blank(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	c.dot = (struct dot){log_id_of(0), 1};
 	c.add.letters = "F";
 	c.by = (struct write_id){NOW << 17, {SELF, 1234, folders[0]}, 1};
@@ -245,7 +245,7 @@ static void many_differences_are_found_by_a_table(void **state)
 static void differing_pair(struct pair *p)
 {
 	equal_pair(p);
-	struct change gone = blank(CHANGE_EXPUNGE);
+	struct change gone = change_blank(CHANGE_EXPUNGE);
 	gone.dot = (struct dot){log_id_of(0), 3};
 	put(&p->h, 0, &gone);
 	take_all(&p->home, &p->h);

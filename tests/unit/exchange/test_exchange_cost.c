@@ -54,7 +54,7 @@ static void five_differences_in_100000_messages_cost_some_hundred_bytes(
 	(void)state;
 	fill(&p, 100000);
 	for (unsigned i = 0; i < 5; i++) {
-		struct change c = blank(CHANGE_FLAGS);
+		struct change c = change_blank(CHANGE_FLAGS);
 		struct err err = ERR_INIT;
 
 		c.dot = (struct dot){log_id_of(0), 20000 * i + 17};

@@ -117,7 +117,7 @@ static void symbols_of_nothing_real_are_answered_in_bounds(void **state)
 
 static void changes_of_origins_that_may_not_write_are_left_out(void **state)
 {
-	struct change c = blank(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	struct err err = ERR_INIT;
 	struct pair p;
 
@@ -136,7 +136,7 @@ static void changes_of_origins_that_may_not_write_are_left_out(void **state)
 
 static void changes_are_not_taken_where_the_peer_may_not_write(void **state)
 {
-	struct change c = blank(CHANGE_EXPUNGE);
+	struct change c = change_blank(CHANGE_EXPUNGE);
 	struct err err = ERR_INIT;
 	struct pair p;
 
@@ -152,7 +152,7 @@ static void changes_are_not_taken_where_the_peer_may_not_write(void **state)
 
 static void changes_of_the_account_are_no_rows(void **state)
 {
-	struct change c = blank(CHANGE_DELETE);
+	struct change c = change_blank(CHANGE_DELETE);
 	struct err err = ERR_INIT;
 	struct pair p;
 
@@ -167,7 +167,7 @@ static void changes_of_the_account_are_no_rows(void **state)
 /* Of this very state nobody knows more than it does. */
 static void our_own_changes_of_the_future_are_a_conflict(void **state)
 {
-	struct change c = blank(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	struct err err = ERR_INIT;
 	struct pair p;
 

@@ -131,7 +131,7 @@ static void an_expunged_mail_is_known_by_its_content(void **state)
 	struct id128 is = content_id(m.base, m.size, &m.hash);
 	done(gone_list(home.r, NULL, 10, &arena, &gone, &count, &err), &err);
 	assert_int_equal(count, 0);
-	struct change c = blank(CHANGE_EXPUNGE);
+	struct change c = change_blank(CHANGE_EXPUNGE);
 	c.dot = dot;
 	put(&h, 0, &c);
 	take_all(&home, &h);

@@ -247,7 +247,7 @@ static void nothing_follows_at_another_vector(void **state)
 static void nothing_follows_where_we_logged_something_ourselves(void **state)
 {
 	struct log_id ours = {SELF, 5, folders[1]};
-	struct change c = blank(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 	struct err err = ERR_INIT;
 	struct replica_log log;
 	struct scene s;

@@ -31,7 +31,7 @@ static size_t below(struct random *r, size_t n)
 static void copy_or_move(struct random *r, struct mail *m, bool moves)
 {
 	size_t to = (m->folder + 1 + below(r, FOLDERS - 1)) % FOLDERS;
-	struct change c = blank(moves ? CHANGE_MOVE : CHANGE_COPY);
+	struct change c = change_blank(moves ? CHANGE_MOVE : CHANGE_COPY);
 	char base[32];
 
 	snprintf(base, sizeof(base), "%llu.x", (unsigned long long)r->h.ms);
@@ -51,7 +51,7 @@ static void copy_or_move(struct random *r, struct mail *m, bool moves)
 				(struct mail){c.dot, to, m->size, false};
 		return;
 	}
-	struct change left = blank(CHANGE_LEFT);
+	struct change left = change_blank(CHANGE_LEFT);
 	left.dot = m->dot;
 	left.folder = folders[to];
 	put(&r->h, m->folder, &left);
@@ -60,7 +60,7 @@ static void copy_or_move(struct random *r, struct mail *m, bool moves)
 
 static void expunge(struct random *r, struct mail *m)
 {
-	struct change c = blank(CHANGE_EXPUNGE);
+	struct change c = change_blank(CHANGE_EXPUNGE);
 
 	c.dot = m->dot;
 	put(&r->h, m->folder, &c);

@@ -71,17 +71,6 @@ static inline struct log_id log_id_of(size_t log)
 		HOME, INCARNATION, log == FOLDERS ? ID_ACCOUNT : folders[log]};
 }
 
-static inline struct change blank(enum change_kind kind)
-{
-	return (struct change){.kind = kind,
-		.base = "",
-		.extra = "",
-		.path = "",
-		.reason = "",
-		.add = {"", ""},
-		.del = {"", ""}};
-}
-
 /* Give a change its place in a log. */
 static inline struct change *put(struct history *h, size_t log, struct change *c)
 {
@@ -100,7 +89,7 @@ static inline void history_begin(struct history *h)
 {
 	*h = (struct history){.ms = NOW};
 	for (size_t i = 0; i < FOLDERS; i++) {
-		struct change c = blank(CHANGE_AUTHORITY);
+		struct change c = change_blank(CHANGE_AUTHORITY);
 
 		c.folder = folders[i];
 		c.term = 1;
@@ -117,7 +106,7 @@ static inline void history_free(struct history *h)
 
 static inline struct change save(struct history *h, size_t folder)
 {
-	struct change c = blank(CHANGE_SAVE);
+	struct change c = change_blank(CHANGE_SAVE);
 	char base[32];
 
 	snprintf(base, sizeof(base), "%llu.x", (unsigned long long)h->ms);
@@ -134,7 +123,7 @@ static inline struct change save(struct history *h, size_t folder)
 static inline void flag(struct history *h, size_t folder, const struct dot *dot,
 	const char *add, const char *del)
 {
-	struct change c = blank(CHANGE_FLAGS);
+	struct change c = change_blank(CHANGE_FLAGS);
 
 	c.dot = *dot;
 	c.add.letters = add;
