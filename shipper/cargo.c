@@ -11,31 +11,16 @@
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
 
-/* Is this site the folder's home? Of an INBOX without mail nobody is yet:
-   what is said of the folder itself, `unclaimed`, is everybody's to say. */
-static int is_home(struct packing *p, const struct id128 *fid, bool unclaimed,
-	struct err *err)
-{
-	struct replica_folder f;
-
-	if (id_is_account(fid))
-		return 1;
-	int rc = replica_folder_by_fid(
-		p->account.replica, fid, &p->arena, &f, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return f.authority.term
-		       ? f.authority.site == p->config->self->pub.origin
-		       : unclaimed;
-}
-
+/* Of an INBOX without mail nobody is the home yet: what is said of the folder
+   itself is everybody's to say. */
 static int keep_home_changes(
 	struct packing *p, struct change_batch *batch, struct err *err)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		int home = is_home(p, &batch->items[i].folder, true, err);
+		int home = replica_is_home(
+			p->account.replica, &batch->items[i].folder, true, err);
 
 		if (home < 0)
 			return home;
@@ -350,7 +335,8 @@ int cargo_add(struct packing *p, struct err *err)
 		if (log->known.log.origin != p->config->self->pub.origin ||
 			log->known.lsn <= p->from[i])
 			continue;
-		rc = is_home(p, &log->known.log.folder, false, err);
+		rc = replica_is_home(
+			p->account.replica, &log->known.log.folder, false, err);
 		if (rc > 0)
 			rc = add_log(p, i, &damage, err);
 	}

@@ -57,21 +57,6 @@ int status_local_changes(
 
 /* ---- what a peer lacks ---- */
 
-/* Is this site the folder's home? `unclaimed`: so is everybody of an INBOX
-   that nobody is the home of yet, as far as the folder itself goes. */
-static bool is_home(struct account *a, uint64_t self,
-	const struct id128 *folder, bool unclaimed)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-
-	if (id_is_account(folder))
-		return true;
-	if (replica_folder_by_fid(a->replica, folder, &arena, &f, NULL) != 0)
-		return false;
-	return f.authority.term ? f.authority.site == self : unclaimed;
-}
-
 /* What of a log, behind lsn, is to be handed over, and when the first of it
    was written. */
 struct tail {
@@ -82,7 +67,7 @@ struct tail {
 };
 
 /* Of the account log, `some`, what speaks of folders whose home is here. */
-static void count_tail(struct account *a, uint64_t self, bool some,
+static void count_tail(struct account *a, bool some,
 	const struct change_batch *batch, struct tail *t)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -90,7 +75,8 @@ static void count_tail(struct account *a, uint64_t self, bool some,
 
 		if (c->by.lsn <= t->lsn)
 			continue;
-		if (some && !is_home(a, self, &c->folder, true))
+		if (some && replica_is_home(
+				    a->replica, &c->folder, true, NULL) <= 0)
 			continue;
 		if (!t->changes++)
 			t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
@@ -98,8 +84,8 @@ static void count_tail(struct account *a, uint64_t self, bool some,
 }
 
 /* Without segments: what stands of a log, and its oldest stamp. */
-static void read_state(struct account *a, uint64_t self,
-	const struct replica_log *log, struct tail *t)
+static void read_state(
+	struct account *a, const struct replica_log *log, struct tail *t)
 {
 	bool some = id_is_account(&log->known.log.folder);
 	struct change_batch batch = {0};
@@ -108,7 +94,7 @@ static void read_state(struct account *a, uint64_t self,
 		log->known.lsn, &batch, &upto, NULL);
 
 	if (rc >= 0)
-		count_tail(a, self, some, &batch, t);
+		count_tail(a, some, &batch, t);
 	for (size_t i = 0; i < batch.count; i++) {
 		int64_t ms = (int64_t)STAMP_MS(batch.items[i].by.stamp);
 
@@ -123,8 +109,8 @@ static void read_state(struct account *a, uint64_t self,
 
 /* A folder's log is told by its first change; the account log is read to its
    end. */
-static void read_tail(struct account *a, uint64_t self,
-	const struct replica_log *log, struct tail *t)
+static void read_tail(
+	struct account *a, const struct replica_log *log, struct tail *t)
 {
 	bool some = id_is_account(&log->known.log.folder);
 	struct log_end end = {
@@ -139,7 +125,7 @@ static void read_tail(struct account *a, uint64_t self,
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
 	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
 		    &end, t->lsn + 1, NULL) < 0) {
-		read_state(a, self, log, t);
+		read_state(a, log, t);
 		return;
 	}
 	while ((some || !t->changes) &&
@@ -151,7 +137,7 @@ static void read_tail(struct account *a, uint64_t self,
 		if (frame.kind == FRAME_CHANGES &&
 			change_decode(&ctx, frame.payload.data,
 				frame.payload.len, &batch, NULL) == 0)
-			count_tail(a, self, some, &batch, t);
+			count_tail(a, some, &batch, t);
 		change_batch_free(&batch);
 	}
 	if (!some || rc < 0)
@@ -160,20 +146,23 @@ static void read_tail(struct account *a, uint64_t self,
 	log_reader_close(&reader);
 }
 
-static int measure_own(struct account *a, uint64_t self, uint64_t peer,
+static int measure_own(struct account *a, uint64_t peer,
 	const struct replica_log *log, struct status_lag *lag, struct err *err)
 {
 	struct replica_ack ack;
 	uint64_t count = 0, bytes = 0;
 	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
 
-	if (rc < 0 || !is_home(a, self, &log->known.log.folder, false))
+	if (rc >= 0)
+		rc = replica_is_home(
+			a->replica, &log->known.log.folder, false, err);
+	if (rc <= 0)
 		return rc;
 	lag->unapplied += ack.durable - ack.applied;
 	if (ack.durable >= log->known.lsn)
 		return 0;
 	struct tail tail = {.lsn = ack.durable};
-	read_tail(a, self, log, &tail);
+	read_tail(a, log, &tail);
 	lag->changes += tail.changes;
 	lag->from_state += tail.from_state;
 	if (tail.since_ms && (!lag->since_ms || tail.since_ms < lag->since_ms))
@@ -198,7 +187,7 @@ int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
 		const struct replica_log *log = &logs[i];
 
 		if (log->known.log.origin == self && sends) {
-			rc = measure_own(a, self, peer, log, lag, err);
+			rc = measure_own(a, peer, log, lag, err);
 		} else if (log->known.log.origin == peer) {
 			lag->received += log->known.lsn;
 			lag->to_apply += log->known.lsn - log->applied;

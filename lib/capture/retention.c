@@ -89,23 +89,6 @@ static bool is_ours(const struct pass *p, const struct replica_log *log)
 	return log->known.log.origin == replica_origin(p->a->replica);
 }
 
-/* Do peers get this log at all? Changes made away from a folder's home stay
-   where they are. */
-static int is_shipped(
-	struct pass *p, const struct replica_log *log, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-
-	if (id_is_account(&log->known.log.folder))
-		return 1;
-	int rc = replica_folder_by_fid(
-		p->a->replica, &log->known.log.folder, &arena, &f, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return f.authority.site == log->known.log.origin;
-}
-
 /* The lsn up to which every peer has applied a log; 0 where there is none. */
 static int applied_by_all(struct pass *p, const struct replica_log *log,
 	uint64_t *ret, struct err *err)
@@ -151,7 +134,9 @@ static int remove_sealed(struct pass *p, size_t at,
 	struct log_end end = end_of(log);
 	uint64_t applied;
 	size_t n = 0;
-	int shipped = is_shipped(p, log, err);
+	/* Changes made away from a folder's home stay where they are. */
+	int shipped = replica_is_home(
+		p->a->replica, &log->known.log.folder, false, err);
 	int rc = shipped < 0 ? shipped : applied_by_all(p, log, &applied, err);
 
 	if (rc < 0)

@@ -154,6 +154,21 @@ int replica_folder_by_fid(struct replica *r, const struct id128 *fid,
 		arena, ret, err);
 }
 
+int replica_is_home(struct replica *r, const struct id128 *fid, bool unclaimed,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+
+	if (id_is_account(fid))
+		return 1;
+	int rc = replica_folder_by_fid(r, fid, &arena, &f, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return f.authority.term ? f.authority.site == replica_origin(r)
+				: unclaimed;
+}
+
 int replica_folder_by_row(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_folder *ret, struct err *err)
 {

@@ -175,6 +175,13 @@ int replica_folder_by_fid(struct replica *r, const struct id128 *fid,
 	struct arena *arena, struct replica_folder *ret, struct err *err);
 int replica_folder_by_row(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_folder *ret, struct err *err);
+/*
+ * Are changes of this folder ours to hand over: is this site its home? 1 or 0.
+ * The account log is everybody's own. unclaimed: what to say of a folder that
+ * nobody is the home of yet.
+ */
+int replica_is_home(struct replica *r, const struct id128 *fid, bool unclaimed,
+	struct err *err);
 /* The living folder whose merged path this is. 0, or 1 when none. */
 int replica_folder_by_path(struct replica *r, const char *path,
 	struct arena *arena, struct replica_folder *ret, struct err *err);
