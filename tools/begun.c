@@ -1,9 +1,10 @@
 #include "begun.h"
 
+#include "err.h"
 #include "os.h"
 #include "site.h"
 
-bool account_begun(const struct site *s, const char *name)
+static bool is_begun(const struct site *s, const char *name)
 {
 	AUTO_FREE char *state =
 		mem_printf("%s/accounts/%s/state.db", s->config.state, name);
@@ -15,4 +16,14 @@ bool account_begun(const struct site *s, const char *name)
 	if (rc < 0 || st.size > 0)
 		return rc == 0; /* what else is wrong, opening it says */
 	return s->os->ops->list(s->os, logs, &list) == 0 && list.len;
+}
+
+int begun_open(const struct site *s, const char *name, struct account *ret,
+	struct err *err)
+{
+	if (!is_begun(s, name))
+		return 1;
+	int rc = site_account_open(s, name, false, ret, err);
+
+	return rc == ERR_ABSENT ? 1 : rc; /* a crash cut that short */
 }

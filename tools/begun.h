@@ -4,15 +4,18 @@
 #ifndef PB_BEGUN_H
 #define PB_BEGUN_H
 
-#include <stdbool.h>
-
+struct account;
+struct err;
 struct site;
 
 /*
- * False where nothing was logged or received yet. A state that is empty is
- * one that a kill left while it was being made, and the next run makes it, if
- * there is no log beside it; with a log it was cut short, and counts.
+ * Open an account's state, to be closed by account_close. Returns 0; 1 where
+ * nothing was logged or received yet. A state that is empty is one that a kill
+ * left while it was being made, and the next run makes it, if there is no log
+ * beside it; with a log it was cut short, and counts.
+ * Errors: as site_account_open.
  */
-bool account_begun(const struct site *s, const char *name);
+int begun_open(const struct site *s, const char *name, struct account *ret,
+	struct err *err);
 
 #endif

@@ -59,15 +59,10 @@ static int check_account(struct checkup *c, const char *name, struct err *err)
 	AUTO_FREE char *state = mem_printf(
 		"%s/accounts/%s/state.db", c->site->config.state, name);
 	uint64_t pages = 0;
-	int rc;
+	int rc = begun_open(c->site, name, &a, err);
 
-	if (!account_begun(c->site, name))
-		return 0;
-	rc = site_account_open(c->site, name, false, &a, err);
-	if (rc == ERR_ABSENT)
-		return 0; /* begun, but a crash cut that short */
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = account_lock(&a, LOCK_WAIT_MS, err);
 	if (rc == 0)
 		rc = vfs_verify(a.os, state, &pages, err);

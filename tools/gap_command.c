@@ -43,14 +43,10 @@ static int list_account(struct listing *l, const char *name, struct err *err)
 	struct account a;
 	struct gap *gaps;
 	size_t count = 0;
+	int rc = begun_open(&l->site, name, &a, err);
 
-	if (!account_begun(&l->site, name))
-		return 0;
-	int rc = site_account_open(&l->site, name, false, &a, err);
-	if (rc == ERR_ABSENT)
-		return 0;
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = gaptext_list(&l->site, &a, &arena, &gaps, &count, err);
 	for (size_t i = 0; rc >= 0 && i < count; i++)
 		list_gap(l, name, &gaps[i]);

@@ -42,14 +42,10 @@ static int forget_in(
 	struct site *s, const char *account, uint64_t peer, struct err *err)
 {
 	struct account a;
+	int rc = begun_open(s, account, &a, err);
 
-	if (!account_begun(s, account))
-		return 0;
-	int rc = site_account_open(s, account, false, &a, err);
-	if (rc == ERR_ABSENT)
-		return 0; /* begun, but a crash cut that short */
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = account_lock(&a, LOCK_WAIT_MS, err);
 	if (rc >= 0)
 		rc = replica_begin(a.replica, err);

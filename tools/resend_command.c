@@ -163,14 +163,10 @@ static int each_log(struct resend *s, struct account *a, struct err *err)
 static int in_account(struct resend *s, const char *name, struct err *err)
 {
 	struct account a;
+	int rc = begun_open(&s->site, name, &a, err);
 
-	if (!account_begun(&s->site, name))
-		return 0;
-	int rc = site_account_open(&s->site, name, false, &a, err);
-	if (rc == ERR_ABSENT)
-		return 0; /* begun, but a crash cut that short */
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = replica_begin(a.replica, err);
 	if (rc >= 0)
 		rc = each_log(s, &a, err);

@@ -315,17 +315,11 @@ static int add_account(struct status *s, const char *name,
 
 	add_text(o, "name", name);
 	json_object_array_add(array(s->tree, "accounts"), o);
-	if (!account_begun(&s->site, name)) {
+	rc = begun_open(&s->site, name, &a, err);
+	if (rc > 0)
 		json_object_object_add(o, "begun", json_object_new_boolean(0));
-		return 0;
-	}
-	rc = site_account_open(&s->site, name, false, &a, err);
-	if (rc == ERR_ABSENT) { /* begun, but a crash cut that short */
-		json_object_object_add(o, "begun", json_object_new_boolean(0));
-		return 0;
-	}
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = add_state(s, o, &a, err);
 	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++) {
 		struct status_lag lag = {0};
