@@ -2,12 +2,11 @@
 """Folders that differ, for whatever reason, are equal again after some hand-overs,
 without an operator; whatever happens to the parcels, and to the mail meanwhile."""
 
-import json
 import os
 import sys
 
 import plainsites
-from gaps import gaps, lose, mailed, registers, rename, state_sql
+from gaps import gaps, lose, mailed, registers
 
 CHECKS = []
 
@@ -37,33 +36,28 @@ def settled(*sites):
     assert registers(sites[0]) == registers(sites[1])
 
 
-def expunge(site, base):
-    [old] = [f for f in site.files() if site.base(f) == base]
-    os.unlink(os.path.join(site.mail, 'cur', old))
-
-
 def skip(a, b):
     """Both come to believe that b knows all that a logged of INBOX."""
-    end = state_sql(a, "SELECT l.lsn, l.chain FROM log l JOIN meta m ON"
-                       " m.key = 'incarnation' AND l.incarnation = m.value"
-                       " WHERE substr(l.folder, 1, 5) = x'494e424f58'")
+    end = a.sql("SELECT l.lsn, l.chain FROM log l JOIN meta m ON"
+                " m.key = 'incarnation' AND l.incarnation = m.value"
+                " WHERE substr(l.folder, 1, 5) = x'494e424f58'")
     lsn, chain = end.split()
-    state_sql(a, "UPDATE ack SET durable = %s, chain = %s, applied = %s WHERE"
-                 " log IN (SELECT id FROM log WHERE lsn = %s AND chain = %s)"
-              % (lsn, chain, lsn, lsn, chain))
-    state_sql(b, "UPDATE log SET lsn = %s, chain = %s WHERE lsn > 0 AND"
-                 " substr(folder, 1, 5) = x'494e424f58'" % (lsn, chain))
+    a.sql("UPDATE ack SET durable = %s, chain = %s, applied = %s WHERE"
+          " log IN (SELECT id FROM log WHERE lsn = %s AND chain = %s)"
+          % (lsn, chain, lsn, lsn, chain))
+    b.sql("UPDATE log SET lsn = %s, chain = %s WHERE lsn > 0 AND"
+          " substr(folder, 1, 5) = x'494e424f58'" % (lsn, chain))
 
 
 def skipped(sites):
     """Of every kind something that b never heard of."""
     a, b = mailed(sites)
-    rename(a, 'm0', 'FS')
-    expunge(a, 'm1')
+    a.flag('m0', 'FS')
+    a.expunge('m1')
     a.save('m3', flags='F')
     a.run('write')
     skip(a, b)
-    rename(a, 'm2', 'S')
+    a.flag('m2', 'S')
     a.run('sync')
     b.run('sync', code=3)
     assert gaps(b, 1)
@@ -78,7 +72,7 @@ def what_was_never_heard_of_is_made_up_for(sites):
     settled(a, b)
     assert len(b.files()) == 3
     # And all goes on as ever.
-    rename(a, 'm3', '')
+    a.flag('m3', '')
     a.save('m4')
     exchange(a, b, times=1)
     settled(a, b)
@@ -88,9 +82,9 @@ def what_was_never_heard_of_is_made_up_for(sites):
 def users_go_on_meanwhile(sites):
     a, b = skipped(sites)
     for number in range(4):
-        rename(a, 'm0', '' if number % 2 else 'F')
+        a.flag('m0', '' if number % 2 else 'F')
         a.save('more%d' % number)
-        expunge(a, 'm3') if number == 1 else None
+        a.expunge('m3') if number == 1 else None
         a.run('sync', code=None)
         b.run('sync', code=None)
     exchange(a, b)
@@ -106,10 +100,10 @@ def parcels_that_are_lost_are_made_again(sites):
         site.run('sync', code=None)
         # The time after which it is said again.
         for s in (a, b):
-            state_sql(s, 'UPDATE comparing SET asked_ms = 1')
+            s.sql('UPDATE comparing SET asked_ms = 1')
     lose(sites)
     for s in (a, b):
-        state_sql(s, 'UPDATE comparing SET asked_ms = 1')
+        s.sql('UPDATE comparing SET asked_ms = 1')
     exchange(b, a)
     settled(a, b)
 
@@ -144,16 +138,16 @@ def what_was_merged_and_not_placed_is_placed_later(sites):
 def lost_changes_that_are_not_told_again_are_compared(sites):
     """A gap in the peer's log, of which nothing is left to be handed over."""
     a, b = mailed(sites)
-    state_sql(b, "INSERT INTO gap(kind, folder, log, first, last, reason,"
-                 " since_ms) SELECT 1, folder, id, lsn + 1, lsn + 5,"
-                 " 'lost', 1 FROM log WHERE lsn > 0 AND"
-                 " substr(folder, 1, 5) = x'494e424f58'")
+    b.sql("INSERT INTO gap(kind, folder, log, first, last, reason,"
+          " since_ms) SELECT 1, folder, id, lsn + 1, lsn + 5,"
+          " 'lost', 1 FROM log WHERE lsn > 0 AND"
+          " substr(folder, 1, 5) = x'494e424f58'")
     [gap] = gaps(b, 1)
     assert gap['kind'] == 'lost' and gap['lacked_here'], gap
     a.run('write')
-    state_sql(a, "UPDATE ack SET durable = durable - 1")
+    a.sql("UPDATE ack SET durable = durable - 1")
     exchange(a, b)
-    rename(a, 'm1', 'S')
+    a.flag('m1', 'S')
     exchange(a, b)
     settled(a, b)
 
@@ -161,7 +155,7 @@ def lost_changes_that_are_not_told_again_are_compared(sites):
 @check
 def a_folder_named_in_a_scan_is_compared(sites):
     a, b = mailed(sites)
-    state_sql(b, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
+    b.sql("UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
     a.run('scan', 'alice', 'INBOX')
     exchange(a, b, times=2)
     settled(a, b)
@@ -177,8 +171,8 @@ def oneway(sites):
 @check
 def a_table_mends_flags_and_expunges_where_nobody_answers(sites):
     a, b = oneway(sites)
-    rename(a, 'm0', 'FS')
-    expunge(a, 'm1')
+    a.flag('m0', 'FS')
+    a.expunge('m1')
     a.run('write')
     skip(a, b)
     a.run('sync')

@@ -4,7 +4,6 @@ accepted."""
 
 import json
 import os
-import subprocess
 import sys
 
 import plainsites
@@ -15,21 +14,6 @@ CHECKS = []
 def check(function):
     CHECKS.append(function)
     return function
-
-
-def state_sql(site, text):
-    """The state is edited behind the back of everything that keeps sums."""
-    return subprocess.run(
-        [os.environ['PB_STATE_SQL'],
-         os.path.join(site.state, 'accounts', 'alice', 'state.db'), text],
-        stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def rename(site, base, flags):
-    [old] = [f for f in site.files() if site.base(f) == base]
-    cur = os.path.join(site.mail, 'cur')
-    os.rename(os.path.join(cur, old),
-              os.path.join(cur, '%s:2,%s' % (base, flags)))
 
 
 def mailed(sites):
@@ -64,19 +48,19 @@ def gaps(site, count):
 def sites_that_are_equal_have_no_gap(sites):
     a, b = mailed(sites)
     for flags in ('S', 'FS', ''):
-        rename(a, 'm1', flags)
+        a.flag('m1', flags)
         a.run('sync')
         b.run('sync')
         gaps(b, 0)
-    rows = state_sql(b, 'SELECT messages, agreed_ms > 0, owed FROM stated')
+    rows = b.sql('SELECT messages, agreed_ms > 0, owed FROM stated')
     assert rows == '3\t1\t0\n', rows
 
 
 def told_and_mended(a, b, base, what):
     """What rots at b is told with the next change of it there, and mended by
     the next exchange."""
-    state_sql(b, "UPDATE message SET %s WHERE base = '%s'" % (what, base))
-    rename(a, base, 'S')
+    b.sql("UPDATE message SET %s WHERE base = '%s'" % (what, base))
+    a.flag(base, 'S')
     a.run('sync')
     b.run('sync', code=3)
     assert 'differs from what a peer holds that knows the same' in b.said
@@ -95,9 +79,9 @@ def told_and_mended(a, b, base, what):
 
 
 def registers(site):
-    return state_sql(site, 'SELECT m.base, m.size, m.mtime, hex(m.hash),'
-                     ' m.extra, m.letters, m.uid, m.p_letters FROM message m'
-                     ' WHERE dead = 0 ORDER BY base')
+    return site.sql('SELECT m.base, m.size, m.mtime, hex(m.hash),'
+                    ' m.extra, m.letters, m.uid, m.p_letters FROM message m'
+                    ' WHERE dead = 0 ORDER BY base')
 
 
 @check
@@ -110,7 +94,7 @@ def a_wrong_register_is_told_and_taken_from_the_peer(sites):
                        ('m1', "letters = 'T'")):
         told_and_mended(a, b, base, what)
         assert registers(a) == registers(b), (registers(a), registers(b))
-        rename(a, base, '')
+        a.flag(base, '')
         for site in (a, b, a):
             site.run('sync')
     assert a.uids() == b.uids()
@@ -120,8 +104,8 @@ def a_wrong_register_is_told_and_taken_from_the_peer(sites):
 @check
 def a_difference_that_was_accepted_is_not_told(sites):
     a, b = mailed(sites)
-    state_sql(b, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm1'")
-    rename(a, 'm1', 'S')
+    b.sql("UPDATE message SET mtime = mtime + 7 WHERE base = 'm1'")
+    a.flag('m1', 'S')
     a.run('sync')
     b.run('sync', code=3)
     b.run('gap', 'accept', 'alice', 'Sent', code=2)
@@ -132,13 +116,13 @@ def a_difference_that_was_accepted_is_not_told(sites):
     b.run('gap', 'accept', 'alice', 'ALL', code=2)
     # What was asked before it was accepted shall not be answered.
     lose(sites)
-    rename(a, 'm2', 'S')
+    a.flag('m2', 'S')
     a.run('sync')
     b.run('sync')
     gaps(b, 0)
     # Another one is.
-    state_sql(b, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm2'")
-    rename(a, 'm2', '')
+    b.sql("UPDATE message SET mtime = mtime + 7 WHERE base = 'm2'")
+    a.flag('m2', '')
     a.run('sync')
     b.run('sync', code=3)
     gaps(b, 1)
@@ -156,8 +140,8 @@ def lose(sites):
 def a_wrong_register_at_home_is_taken_from_the_peer(sites):
     a, b = mailed(sites)
     right = registers(a)
-    state_sql(a, "UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
-    rename(a, 'm0', 'S')
+    a.sql("UPDATE message SET mtime = mtime + 7 WHERE base = 'm0'")
+    a.flag('m0', 'S')
     a.run('sync')
     b.run('sync', code=3)
     gaps(b, 1)
@@ -172,9 +156,9 @@ def a_wrong_register_at_home_is_taken_from_the_peer(sites):
 @check
 def local_changes_of_another_home_raise_no_alarm(sites):
     a, b = mailed(sites)
-    rename(b, 'm1', 'F')
+    b.flag('m1', 'F')
     b.run('sync')
-    rename(a, 'm2', 'S')
+    a.flag('m2', 'S')
     for site in (a, b, a, b):
         site.run('sync')
         gaps(site, 0)
@@ -195,7 +179,7 @@ def flip_in_log(site):
 @check
 def a_damaged_log_is_a_gap_here_that_names_who_lacks_it(sites):
     a, b = mailed(sites)
-    rename(a, 'm1', 'S')
+    a.flag('m1', 'S')
     a.run('write')
     flip_in_log(a)
     a.run('ship', code=3)

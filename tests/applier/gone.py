@@ -3,10 +3,10 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import plainsites
+from gaps import mailed
 
 CHECKS = []
 
@@ -16,31 +16,14 @@ def check(function):
     return function
 
 
-def state_sql(site, text, account='alice'):
-    return subprocess.run(
-        [os.environ['PB_STATE_SQL'],
-         os.path.join(site.state, 'accounts', account, 'state.db'), text],
-        stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def mailed(sites):
-    a, b = sites.two()
-    a.folder()
-    for number in range(3):
-        a.save('m%d' % number)
-    for site in (a, b, a):
-        site.run('sync')
-    return a, b
-
-
 def remembered(site, peer):
     """Rows that speak of a peer, in all tables that have any."""
     count = 0
     for table in ('ack', 'ack_order', 'want', 'sent', 'sent_body', 'stated'):
-        count += int(state_sql(site, 'SELECT count(*) FROM ' + table))
+        count += int(site.sql('SELECT count(*) FROM ' + table))
     hexed = json.loads(peer.run('status', '--json', code=None))['origin']
-    return count + int(state_sql(
-        site, "SELECT count(*) FROM meta WHERE key LIKE '%%%s'" % hexed))
+    return count + int(site.sql(
+        "SELECT count(*) FROM meta WHERE key LIKE '%%%s'" % hexed))
 
 
 def names_below(top):

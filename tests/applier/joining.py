@@ -20,22 +20,6 @@ def lose_state(site):
         shutil.rmtree(os.path.join(site.state, part), ignore_errors=True)
 
 
-def path_of(site, base, name=''):
-    [found] = [os.path.join(site.mail, name, sub, f) for sub in ('cur', 'new')
-               for f in os.listdir(os.path.join(site.mail, name, sub))
-               if site.base(f) == base]
-    return found
-
-
-def expunge(site, base, name=''):
-    os.unlink(path_of(site, base, name))
-
-
-def flags(site, base, letters, name=''):
-    old = path_of(site, base, name)
-    os.rename(old, '%s:2,%s' % (old.split(':2,')[0], letters))
-
-
 def mail(site, name=''):
     """{base: (flags, UID)}"""
     uids = {base: uid for uid, base in site.uids(name).items()}
@@ -88,8 +72,8 @@ def a_lost_state_at_home_comes_back_from_the_peer(sites):
     assert not births(b)
     # And it goes on as before.
     a.save('later')
-    flags(a, 'm1', 'FS')
-    expunge(a, 'm2')
+    a.flag('m1', 'FS')
+    a.expunge('m2')
     around(a, b)
     assert mail(a) == mail(b)
     assert [line for line in births(a) if 'later' in line] == births(a)
@@ -102,10 +86,10 @@ def a_lost_state_at_home_comes_back_from_the_peer(sites):
 def what_happened_at_home_since_the_last_exchange_is_found(sites):
     a, b = mailed(sites)
     a.save('new')
-    expunge(a, 'm0')
-    flags(a, 'm1', 'FS')
-    flags(a, 'm3', '')
-    old = path_of(a, 'm4')
+    a.expunge('m0')
+    a.flag('m1', 'FS')
+    a.flag('m3', '')
+    old = a.path_of('m4')
     a.line('m4', '.Work')
     os.rename(old, os.path.join(a.mail, '.Work', 'cur',
                                 os.path.basename(old)))
@@ -123,8 +107,8 @@ def what_happened_at_home_since_the_last_exchange_is_found(sites):
 def what_was_expunged_while_a_standby_had_lost_its_state_goes(sites):
     a, b = mailed(sites)
     lose_state(b)
-    expunge(a, 'm0')
-    flags(a, 'm1', 'F')
+    a.expunge('m0')
+    a.flag('m1', 'F')
     a.save('new')
     around(a, b)
     assert mail(a) == mail(b) and 'm0' not in mail(b)
@@ -167,10 +151,10 @@ def a_seeded_maildir_joins_and_only_the_differences_travel(sites):
     # rsync, the marker and all; then half a year passes.
     shutil.copytree(a.mail, b.mail)
     for number in range(5):
-        expunge(a, 'm%d' % number)
+        a.expunge('m%d' % number)
         a.save('n%d' % number, body='Subject: n\n\n%s\n' %
                os.urandom(2000).hex())
-    flags(a, 'm7', 'F')
+    a.flag('m7', 'F')
     # It speaks first, or all bodies would be on their way already.
     b.run('sync', code=None)
     assert not births(b), births(b)
@@ -193,7 +177,7 @@ def no_body_that_a_peer_has_travels_when_the_home_has_joined(sites):
                os.urandom(2000).hex())
     around(a, b, rounds=2)
     a.save('new')
-    expunge(a, 'big3')
+    a.expunge('big3')
     lose_state(a)
     travelled = 0
     for _ in range(3):
@@ -256,7 +240,7 @@ def nothing_comes_back_into_a_state_that_does_not_join(sites):
     # new, whoever repeats it.
     shutil.copytree(sites.carrier, os.path.join(sites.top, 'kept'))
     around(a, b)
-    expunge(a, 'm0')
+    a.expunge('m0')
     around(a, b)
     shutil.rmtree(sites.carrier)
     shutil.copytree(os.path.join(sites.top, 'kept'), sites.carrier)
@@ -283,9 +267,9 @@ def a_state_from_last_week_at_home_catches_up_and_logs_nothing_twice(sites):
     kept = keep_state(sites, a)
     # A week passes: known to the peer, and not to the state of then.
     a.save('new')
-    flags(a, 'm1', 'FS')
-    expunge(a, 'm0')
-    old = path_of(a, 'm4')
+    a.flag('m1', 'FS')
+    a.expunge('m0')
+    old = a.path_of('m4')
     a.line('m4', '.Work')
     os.rename(old, os.path.join(a.mail, '.Work', 'cur',
                                 os.path.basename(old)))
@@ -294,7 +278,7 @@ def a_state_from_last_week_at_home_catches_up_and_logs_nothing_twice(sites):
     logged = len(births(a))
     # And what no peer knows yet.
     a.save('newer')
-    flags(a, 'm3', '')
+    a.flag('m3', '')
     put_back(a, kept)
     a.run('write')
     assert 'a new incarnation begins' in a.said, a.said
@@ -320,12 +304,12 @@ def a_state_from_last_week_at_a_standby_is_no_different(sites):
     a, b = mailed(sites)
     kept = keep_state(sites, b)
     a.save('new')
-    flags(a, 'm1', 'FS')
-    expunge(a, 'm0')
+    a.flag('m1', 'FS')
+    a.expunge('m0')
     around(a, b)
     put_back(b, kept)
-    flags(a, 'm1', 'F')
-    expunge(a, 'm2')
+    a.flag('m1', 'F')
+    a.expunge('m2')
     around(a, b)
     assert mail(a) == mail(b), (mail(a), mail(b))
     assert not births(b), births(b)
@@ -375,7 +359,7 @@ def a_copied_site_begins_another_incarnation_before_it_logs(sites):
 @check
 def mail_that_is_missing_under_another_uidvalidity_is_no_expunge(sites):
     a, b = mailed(sites)
-    expunge(a, 'm0')
+    a.expunge('m0')
     lines = a.uidlist('')
     lines[0] = lines[0].replace(' V1000 ', ' V999 ')
     a.uidlist('', *lines)
@@ -390,7 +374,7 @@ def what_was_restored_on_purpose_stays_and_what_is_missing_comes_back(sites):
     a, b = mailed(sites)
     backup = os.path.join(sites.top, 'backup')
     shutil.copytree(a.mail, backup)
-    expunge(a, 'm0')
+    a.expunge('m0')
     a.save('new')
     around(a, b)
     assert 'm0' not in mail(b) and 'new' in mail(b)
@@ -406,7 +390,7 @@ def what_was_restored_on_purpose_stays_and_what_is_missing_comes_back(sites):
     a.run('status')
     b.run('status')
     # The word was for once.
-    expunge(a, 'm1')
+    a.expunge('m1')
     around(a, b)
     assert 'm1' not in mail(a) and 'm1' not in mail(b)
 

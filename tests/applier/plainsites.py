@@ -65,6 +65,22 @@ class Site:
             done.stderr)
         return done.stdout
 
+    def says(self, *words):
+        """In the last run, on stderr."""
+        for word in words:
+            assert word in self.said, '%r is not in:\n%s' % (word, self.said)
+
+    def silent(self, *words):
+        for word in words:
+            assert word not in self.said, '%r is in:\n%s' % (word, self.said)
+
+    def sql(self, text, account='alice'):
+        """The state, behind the back of everything that keeps sums."""
+        return subprocess.run(
+            [os.environ['PB_STATE_SQL'],
+             os.path.join(self.state, 'accounts', account, 'state.db'), text],
+            stdout=subprocess.PIPE, text=True, check=True).stdout
+
     def log(self):
         """All that this site logged, as text."""
         files = [os.path.join(where, name) for where, _, names in
@@ -149,6 +165,21 @@ class Site:
         return [f for sub in ('cur', 'new')
                 for f in os.listdir(os.path.join(path, sub))
                 if not f.startswith('.')]
+
+    def path_of(self, base, name=''):
+        path = os.path.join(self.mail, name)
+        [found] = [os.path.join(path, sub, f) for sub in ('cur', 'new')
+                   for f in os.listdir(os.path.join(path, sub))
+                   if self.base(f) == base]
+        return found
+
+    def expunge(self, base, name=''):
+        os.unlink(self.path_of(base, name))
+
+    def flag(self, base, flags, name=''):
+        """These and no others."""
+        old = self.path_of(base, name)
+        os.rename(old, '%s:2,%s' % (old.split(':2,')[0], flags))
 
     def save(self, base, name='', extra='', flags='', body=None):
         path = os.path.join(self.mail, name)

@@ -6,8 +6,7 @@ import re
 import sys
 
 import plainsites
-from truncation import equal, exchange, no_gap, paired, rename, segments, \
-    while_away
+from truncation import equal, exchange, no_gap, paired, segments, while_away
 
 CHECKS = []
 
@@ -61,11 +60,11 @@ def a_bundle_that_a_diode_lost_comes_again(sites):
     a, b = a_diode(sites)
     a.folder('.Work', 1001, 'b')
     a.save('w1', '.Work')
-    rename(a, 'm1', 'S')
+    a.flag('m1', 'S')
     a.save('m5')
     a.run('sync')
     lost(sites)
-    rename(a, 'm2', 'F')
+    a.flag('m2', 'F')
     a.save('m6')
     ship(a, b)
     assert 'm5' not in [b.base(f) for f in b.files()]
@@ -83,7 +82,7 @@ def a_bundle_that_a_diode_lost_comes_again(sites):
 @check
 def it_is_written_out_where_the_logs_are_gone(sites):
     a, b = a_diode(sites)
-    rename(a, 'm1', 'S')
+    a.flag('m1', 'S')
     a.save('m5')
     a.run('sync')
     lost(sites)
@@ -101,7 +100,7 @@ def it_is_written_out_where_the_logs_are_gone(sites):
 def one_folder_from_an_lsn_on(sites):
     a, b = a_diode(sites)
     a.save('m5')
-    rename(a, 'm1', 'S')
+    a.flag('m1', 'S')
     a.run('sync')
     lost(sites)
     said = a.run('resend', '--dry-run', 'b', 'alice', 'INBOX')
@@ -127,7 +126,7 @@ def a_peer_that_answers_says_what_it_has(sites):
     assert before == {name: b.uids(name) for name in ('', '.Work')}
     assert 'has everything' in a.run('status'), a.run('status')
     no_gap(a, b)
-    rename(a, 'm5', 'S')
+    a.flag('m5', 'S')
     exchange(a, b)
     equal(a, b)
 

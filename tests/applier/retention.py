@@ -10,8 +10,7 @@ import sys
 import time
 
 import plainsites
-from truncation import equal, exchange, expunge, no_gap, paired, rename, \
-    while_away
+from truncation import equal, exchange, no_gap, paired, while_away
 
 CHECKS = []
 
@@ -67,7 +66,7 @@ def old_logs_go_and_nobody_misses_them(sites):
     assert 'from the state' not in a.run('status')
     # Each log begins anew where it was, and is removed again.
     for number in range(3):
-        rename(a, 'm4', 'S' if number % 2 else '')
+        a.flag('m4', 'S' if number % 2 else '')
         a.save('later%d' % number)
         a.run('write')
         time.sleep(0.01)
@@ -162,7 +161,7 @@ def check_and_status_agree_on_what_somebody_removed(sites):
     a.run('write')
     no_gap(a)
     a.run('status')
-    rename(a, 'm4', 'S')
+    a.flag('m4', 'S')
     exchange(a, b)
     equal(a, b)
     no_gap(a, b)
@@ -196,7 +195,7 @@ def on_a_small_disk(sites):
         with open(path, 'ab') as file:
             file.write(b'x')
     for base, name in (('m5', ''), ('w1', '.Work')):
-        rename(a, base, 'F', name)
+        a.flag(base, 'F', name)
     a.run('write')
     assert len(logs(a)) == len(old) + 2, logs(a)
 
@@ -209,7 +208,7 @@ def on_a_small_disk(sites):
                 pass
 
     fill()
-    rename(a, 'm4', 'S')
+    a.flag('m4', 'S')
     # The sealed segments are young, and go all the same.
     a.run('write', code=None)
     assert 'the disk is full' in a.said, a.said
@@ -228,7 +227,7 @@ def on_a_small_disk(sites):
     no_gap(a)
     exchange(a, b)
     equal(a, b)
-    expunge(a, 'n7')
+    a.expunge('n7')
     exchange(a, b)
     equal(a, b)
     no_gap(a, b)

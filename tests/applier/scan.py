@@ -18,13 +18,6 @@ def check(function):
     return function
 
 
-def state_sql(site, text):
-    return subprocess.run(
-        [os.environ['PB_STATE_SQL'],
-         os.path.join(site.state, 'accounts', 'alice', 'state.db'), text],
-        stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
 def mailed(sites, count=4):
     a, b = sites.two()
     a.folder()
@@ -41,14 +34,9 @@ def carry(*two, rounds=2):
             site.run('sync')
 
 
-def path(site, base):
-    [name] = [f for f in site.files() if site.base(f) == base]
-    return os.path.join(site.mail, 'cur', name)
-
-
 def flip(site, base):
     """A disk gives another byte: no date shows it."""
-    file = path(site, base)
+    file = site.path_of(base)
     was = os.stat(file)
     with open(file, 'r+b') as f:
         f.seek(12)
@@ -59,7 +47,7 @@ def flip(site, base):
 
 
 def truncate(site, base, size):
-    file = path(site, base)
+    file = site.path_of(base)
     was = os.stat(file)
     os.truncate(file, size)
     os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
@@ -131,7 +119,7 @@ def mends(a, b, spoilt, spoil, *options):
     assert logged(spoilt) == log
     assert not [f for f in os.listdir(os.path.join(spoilt.state, 'bodies'))]
     # Nobody goes on asking.
-    assert state_sql(other, 'SELECT count(*) FROM want') == '0\n'
+    assert other.sql('SELECT count(*) FROM want') == '0\n'
 
 
 @check
@@ -176,8 +164,8 @@ def an_emptied_file_is_found_without_reading(sites):
 def a_cut_file_is_found_by_its_next_flag_and_keeps_the_flag(sites):
     a, b = mailed(sites)
     truncate(a, 'm1', 7)
-    os.rename(path(a, 'm1'), path(a, 'm1') + 'F')     # as :2,SF
-    os.rename(path(a, 'm1'),
+    os.rename(a.path_of('m1'), a.path_of('m1') + 'F')   # as :2,SF
+    os.rename(a.path_of('m1'),
               os.path.join(a.mail, 'cur', 'm1:2,FS'))
     a.run('write', code=3)
     assert '1 messages were found damaged' in a.said, a.said
@@ -193,7 +181,7 @@ def a_cut_file_is_found_by_its_next_flag_and_keeps_the_flag(sites):
 def a_copy_here_mends_without_a_peer(sites):
     a, b = mailed(sites)
     a.folder('.Copies', 1001, 'b')
-    with open(path(a, 'm1')) as file:
+    with open(a.path_of('m1')) as file:
         a.save('m1', '.Copies', body=file.read())
     a.run('write')
     flip(a, 'm1')
@@ -208,7 +196,7 @@ def what_was_copied_by_a_client_is_mended_with_its_source(sites):
     a, b = mailed(sites)
     a.folder('.Copies', 1001, 'b')
     flip(a, 'm1')       # and then copied by a hard link
-    os.link(path(a, 'm1'), os.path.join(a.mail, '.Copies', 'cur', 'm1:2,S'))
+    os.link(a.path_of('m1'), os.path.join(a.mail, '.Copies', 'cur', 'm1:2,S'))
     a.line('m1', '.Copies')
     a.run('write')
     a.run('scan', '--deep', code=3)
@@ -226,7 +214,7 @@ def what_was_copied_by_a_client_is_mended_with_its_source(sites):
 def another_date_is_set_back_by_this_site_alone(sites):
     a, b = mailed(sites)
     before = look(b)
-    os.utime(path(b, 'm2'), (1, 1))
+    os.utime(b.path_of('m2'), (1, 1))
     b.run('scan', code=3)
     assert damaged(b) == {'m2': 'its date is not the one it had'}
     b.run('apply')
@@ -237,7 +225,7 @@ def another_date_is_set_back_by_this_site_alone(sites):
 @check
 def a_file_that_is_removed_is_an_expunge(sites):
     a, b = mailed(sites)
-    os.unlink(path(a, 'm2'))
+    os.unlink(a.path_of('m2'))
     a.run('scan', '--deep')
     assert [line for line in logged(a) if ' expunge ' in line]
     carry(a, b)
@@ -250,7 +238,7 @@ def a_damaged_mail_that_goes_comes_back(sites):
     log = logged(a)
     flip(a, 'm1')
     a.run('scan', '--deep', code=3)
-    os.unlink(path(a, 'm1'))
+    os.unlink(a.path_of('m1'))
     a.run('sync', code=3)
     b.run('sync')
     a.run('sync')
@@ -294,7 +282,7 @@ def what_is_gone_and_accepted_is_expunged(sites):
     a, b = mailed(sites)
     flip(a, 'm1')
     a.run('scan', '--deep', code=3)
-    os.unlink(path(a, 'm1'))
+    os.unlink(a.path_of('m1'))
     a.run('gap', 'accept', 'alice', 'ALL')
     carry(a, b)
     for site in (a, b):
@@ -342,15 +330,15 @@ def the_folder_that_waited_longest_comes_first(sites):
     assert '1 folders scanned: 1 messages' in a.said
     a.run('scan', 'alice', 'Nowhere', code=2)
     a.run('scan', 'nobody', code=2)
-    rows = state_sql(a, 'SELECT f.path FROM scanned s JOIN folder f'
-                        ' ON f.id = s.folder')
+    rows = a.sql('SELECT f.path FROM scanned s JOIN folder f'
+                 ' ON f.id = s.folder')
     assert rows == 'Other\n', rows
 
 
 @check
 def a_register_that_rotted_is_found_and_the_peer_told(sites):
     a, b = mailed(sites)
-    state_sql(a, "UPDATE message SET size = size + 1 WHERE base = 'm1'")
+    a.sql("UPDATE message SET size = size + 1 WHERE base = 'm1'")
     a.run('scan', code=3)
     gaps = json.loads(a.run('gap', 'list', '--json', code=3))
     assert sorted(gap['kind'] for gap in gaps) == ['damaged', 'differs'], gaps
@@ -365,7 +353,7 @@ def a_register_that_rotted_is_found_and_the_peer_told(sites):
 @check
 def a_register_that_rotted_here_is_found_by_what_the_peer_stated(sites):
     a, b = mailed(sites)
-    state_sql(b, "UPDATE message SET base = 'm9' WHERE base = 'm1'")
+    b.sql("UPDATE message SET base = 'm9' WHERE base = 'm1'")
     b.run('scan', code=3)
     gaps = json.loads(b.run('gap', 'list', '--json', code=3))
     assert [gap['peer'] for gap in gaps if gap['kind'] == 'differs'] == \

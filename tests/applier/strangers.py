@@ -24,16 +24,6 @@ def bundles(carrier, ending='.pb'):
                   if name.endswith(ending))
 
 
-def says(site, *words):
-    for word in words:
-        assert word in site.said, '%r is not in:\n%s' % (word, site.said)
-
-
-def silent(site, *words):
-    for word in words:
-        assert word not in site.said, '%r is in:\n%s' % (word, site.said)
-
-
 def link(site):
     return json.loads(site.run('status', '--json', code=site.code))[
         'peers'][0]['links'][0]
@@ -58,7 +48,7 @@ def a_file_of_a_stranger_fails_and_says_what_to_do(sites):
     c.run('write')
     c.run('ship', 'b', '--output', path)
     b.run('apply', path, code=1)
-    says(b, 'bundle ' + path, 'sealed by an unknown key', '"key" in peer')
+    b.says('bundle ' + path, 'sealed by an unknown key', '"key" in peer')
     assert not os.path.exists(b.mail)
     b.run('status')
     a.run('sync')
@@ -78,8 +68,8 @@ def a_carrier_with_a_strangers_bundle_says_so_and_serves_the_others(sites):
     before = bundles(sites.carrier)
     assert len(before) == 2
     b.run('sync', code=3)
-    says(b, 'peer a: dir:' + sites.carrier, 'sealed by an unknown key',
-         '"key" in peer')
+    b.says('peer a: dir:' + sites.carrier, 'sealed by an unknown key',
+           '"key" in peer')
     assert b.said.count('unknown key') == 1, b.said
     assert b.files() == ['one:2,'], b.files()
     left = [path for path in bundles(sites.carrier) if path in before]
@@ -101,7 +91,7 @@ def a_peer_with_a_new_key_is_no_stranger_once_it_is_told(sites):
     a.key = a.run('init').strip()
     a.run('sync')
     b.run('sync', code=3)
-    says(b, 'peer a: ', 'sealed by an unknown key')
+    b.says('peer a: ', 'sealed by an unknown key')
     b.more = b.more.replace(old, a.key)
     b.write_config()
     b.run('sync')
@@ -116,7 +106,7 @@ def a_parcel_that_is_refused_is_put_aside_and_may_be_given_later(sites):
     b.write_config()
     a.run('sync')
     b.run('sync', code=3)
-    says(b, 'changes from here are not taken', 'put aside', 'refused/')
+    b.says('changes from here are not taken', 'put aside', 'refused/')
     refused = [os.path.join(b.state, 'refused', name)
                for name in os.listdir(os.path.join(b.state, 'refused'))]
     assert len(refused) == 1
@@ -139,7 +129,7 @@ def a_changed_bundle_is_told_removed_and_sent_again(sites):
             file.seek(700)
             file.write(b'\xff')
     b.run('sync', code=1)
-    says(b, '.pb', 'bytes that were written to it')
+    b.says('.pb', 'bytes that were written to it')
     a.run('sync')
     b.run('sync')
     assert b.files() == ['one:2,'], b.files()
@@ -164,16 +154,16 @@ def what_is_cut_off_is_told_and_sent_again(sites):
             if ending == '.tmp':
                 os.rename(path, path[:-3] + '.tmp')
         b.run('sync')
-        says(b, 'peer a: dir:' + carrier, 'incomplete: still being copied, '
-             'or cut off; then its sender hands it over again')
+        b.says('peer a: dir:' + carrier, 'incomplete: still being copied, '
+               'or cut off; then its sender hands it over again')
         assert link(b)['incomplete'] == 1, link(b)
         assert 'incomplete' in b.run('status')
         b.run('sync')
-        says(b, 'incomplete')
+        b.says('incomplete')
         a.run('sync')
         assert link(a)['incomplete'] == 0, link(a)
         b.run('sync')
-        silent(b, 'incomplete')
+        b.silent('incomplete')
         assert b.files() == ['one:2,'], b.files()
         shutil.rmtree(a.top)
 
@@ -187,11 +177,11 @@ def what_is_being_copied_is_taken_when_it_is_whole(sites):
         whole = file.read()
     cut(path)
     b.run('sync')
-    says(b, 'incomplete')
+    b.says('incomplete')
     with open(path, 'wb') as file:
         file.write(whole)
     b.run('sync')
-    silent(b, 'incomplete')
+    b.silent('incomplete')
     assert b.files() == ['one:2,'], b.files()
     assert not os.path.exists(path)
 
@@ -206,7 +196,7 @@ def a_file_that_is_cut_off_fails_and_the_whole_one_is_taken(sites):
         whole = file.read()
     cut(path)
     b.run('apply', path, code=1)
-    says(b, path)
+    b.says(path)
     with open(path, 'wb') as file:
         file.write(whole)
     b.run('apply', path)

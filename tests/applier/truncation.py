@@ -36,18 +36,6 @@ def equal(a, b):
     assert mail(a) == mail(b), 'a: %s\nb: %s' % (mail(a), mail(b))
 
 
-def rename(site, base, flags, name=''):
-    [old] = [f for f in site.files(name) if site.base(f) == base]
-    cur = os.path.join(site.mail, name, 'cur')
-    os.rename(os.path.join(cur, old),
-              os.path.join(cur, '%s:2,%s' % (base, flags)))
-
-
-def expunge(site, base, name=''):
-    [old] = [f for f in site.files(name) if site.base(f) == base]
-    os.unlink(os.path.join(site.mail, name, 'cur', old))
-
-
 def move(site, base, name, to):
     [old] = [f for f in site.files(name) if site.base(f) == base]
     os.rename(os.path.join(site.mail, name, 'cur', old),
@@ -73,18 +61,18 @@ def paired(sites):
 
 def while_away(a):
     """What happens at a while b is away: some of every kind."""
-    rename(a, 'm0', 'S')
-    expunge(a, 'm1')
+    a.flag('m0', 'S')
+    a.expunge('m1')
     a.save('new1', flags='F')
     a.run('write')
     a.folder('.Work', 1001, 'b')
     a.save('w1', '.Work')
     move(a, 'm2', '', '.Work')
-    rename(a, 'm0', 'RS')
-    rename(a, 'm3', 'F')
+    a.flag('m0', 'RS')
+    a.flag('m3', 'F')
     a.run('write')
-    rename(a, 'm3', '')
-    expunge(a, 'new1')
+    a.flag('m3', '')
+    a.expunge('new1')
     a.save('new2')
     a.run('write')
     move(a, 'new2', '', '.Work')
@@ -119,13 +107,13 @@ def segments_that_somebody_deleted_are_not_needed(sites):
     exchange(a, b)
     equal(a, b)
     # The next change goes into a new segment, behind what is gone.
-    rename(a, 'm4', 'S')
+    a.flag('m4', 'S')
     exchange(a, b)
     equal(a, b)
     assert 'came from the state' not in a.said, a.said
     a.run('check', code=1)
     for name in ('m5', 'm6'):
-        rename(a, name, 'S')
+        a.flag(name, 'S')
     a.save('w2', '.Work')
     a.folder('.Last', 1002, 'c')
     exchange(a, b)
@@ -163,7 +151,7 @@ def they_are_a_gap_as_long_as_a_peer_lacks_them(sites):
     while_away(a)
     for path in segments(a):
         os.unlink(path)
-    rename(a, 'm5', 'S')
+    a.flag('m5', 'S')
     a.run('write')
     said = a.run('gap', 'list', code=3)
     assert 'its segments were removed' in said, said
@@ -192,13 +180,13 @@ def a_damaged_log_leaves_nobody_behind(sites):
     b.run('sync')
     equal(a, b)
     # The writer puts it aside, and begins anew.
-    rename(a, 'm5', 'S')
+    a.flag('m5', 'S')
     a.run('write', code=3)
     assert 'was put aside' in a.said, a.said
     assert any('.damaged-' in name for name in os.listdir(log_dir(a)))
     exchange(a, b)
     equal(a, b)
-    rename(a, 'm6', 'F')
+    a.flag('m6', 'F')
     a.save('w3', '.Work')
     exchange(a, b)
     equal(a, b)
@@ -236,7 +224,7 @@ def a_peer_that_comes_late_gets_all_of_it(sites):
     equal(a, c)
     equal(a, b)
     for line in ('m7', 'm8'):
-        rename(a, line, 'F')
+        a.flag(line, 'F')
     for site in (a, c, b, a):
         site.run('sync')
     equal(a, c)

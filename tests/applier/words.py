@@ -18,16 +18,6 @@ def check(function):
     return function
 
 
-def says(site, *words):
-    for word in words:
-        assert word in site.said, '%r is not in:\n%s' % (word, site.said)
-
-
-def silent(site, *words):
-    for word in words:
-        assert word not in site.said, '%r is in:\n%s' % (word, site.said)
-
-
 def mount(size, path):
     """A file system of its own, or False: only root may."""
     os.mkdir(path)
@@ -50,19 +40,19 @@ def what_was_done_is_counted(sites):
     a.save('one')
     a.save('two', '.Box')
     a.run('write')
-    says(a, ' changes in 2 folders\n')
+    a.says(' changes in 2 folders\n')
     a.save('three', '.Box')
     a.run('write')
     assert re.search(r'changes? in 1 folder\n', a.said), a.said
     a.run('write')
     assert a.said == '', a.said
     a.run('ship')
-    says(a, ', 3 bodies (')
-    silent(a, ' 0 ', ' 1 bodies')
+    a.says(', 3 bodies (')
+    a.silent(' 0 ', ' 1 bodies')
     b.run('sync')
-    says(b, ': 1 parcel collected (', ' 1 parcel taken: ', ', 3 bodies\n',
-         ' 3 messages placed\n')
-    silent(b, ' 0 ')
+    b.says(': 1 parcel collected (', ' 1 parcel taken: ', ', 3 bodies\n',
+           ' 3 messages placed\n')
+    b.silent(' 0 ')
 
 
 @check
@@ -76,7 +66,7 @@ def many_folders_are_counted(sites):
         a.save('one', name)
         a.save('two', name)
     a.run('write')
-    says(a, ' in 151 folders\n')
+    a.says(' in 151 folders\n')
 
 
 @check
@@ -91,9 +81,9 @@ def messages_that_wait_are_counted_once(sites):
         os.rename(os.path.join(a.mail, 'cur', base + ':2,'),
                   os.path.join(a.top, base))
     a.run('ship')
-    says(a, '3 bodies are in no mail folder any more')
+    a.says('3 bodies are in no mail folder any more')
     b.run('sync')
-    says(b, '3 messages wait for their bodies')
+    b.says('3 messages wait for their bodies')
     b.run('status')
 
 
@@ -110,7 +100,7 @@ def every_account_that_is_not_there_is_named(sites):
     b.folder('alice')
     a.run('sync')
     b.run('sync', code=3)
-    says(b, 'account bob: there is none', 'account carol: there is none')
+    b.says('account bob: there is none', 'account carol: there is none')
     assert b.said.count('account bob: there') == 1, b.said
     assert len(b.files('alice')) == 1, b.said
 
@@ -131,25 +121,25 @@ def a_wrong_call_says_what_is_wrong(sites):
     a, b = sites.two()
     a.folder()
     a.run('ship', 'nobody', code=2)
-    says(a, 'there is no peer "nobody"')
+    a.says('there is no peer "nobody"')
     a.run('ship', 'b', 'nolink', code=2)
-    says(a, 'peer b has no link "nolink"')
+    a.says('peer b has no link "nolink"')
     a.run('ship', '--collect', '--hand-over', code=2)
-    says(a, 'usage:')
+    a.says('usage:')
     a.run('apply', os.path.join(a.top, 'nothing.pb'), code=1)
-    says(a, 'nothing.pb')
+    a.says('nothing.pb')
     a.run('media', 'init', os.path.join(a.top, 'nowhere'), code=2)
-    says(a, 'no such directory (mount the medium, or make it)')
+    a.says('no such directory (mount the medium, or make it)')
     c = sites.site('c')
     c.folder()
     c.run('ship', code=2)
-    says(c, 'there is no peer in the configuration')
+    c.says('there is no peer in the configuration')
     c.more = 'peer "b" { key = "%s" }\n' % b.key
     c.write_config()
     c.run('ship', code=2)
-    says(c, 'no peer has a link')
+    c.says('no peer has a link')
     c.run('ship', 'b', code=2)
-    says(c, 'peer b has no link')
+    c.says('peer b has no link')
 
 
 @check
@@ -160,10 +150,10 @@ def halves_of_shipping_can_be_asked_for(sites):
     a.save('one')
     a.run('sync')
     b.run('ship', '--hand-over')
-    silent(b, 'collected')
+    b.silent('collected')
     b.run('ship', '--collect')
-    says(b, '1 parcel collected')
-    silent(b, 'hand over')
+    b.says('1 parcel collected')
+    b.silent('hand over')
 
 
 @check
@@ -175,7 +165,7 @@ def nobody_works_on_the_state_of_another(sites):
     os.chown(a.state, 12345, 12345)
     for command in ('write', 'ship', 'apply', 'status'):
         a.run(command, code=2)
-        says(a, 'belongs to uid 12345', 'run as its owner')
+        a.says('belongs to uid 12345', 'run as its owner')
 
 
 @check
@@ -200,13 +190,13 @@ def a_small_stick_takes_what_it_can(sites):
         for i in range(4):
             a.save('m%d' % i, body=os.urandom(500000).hex())
         a.run('sync')
-        says(a, 'no room there for')
+        a.says('no room there for')
         for _ in range(6):
             b.run('sync')
             a.run('sync')
         b.run('sync')
         assert len(b.files()) == 4, (a.said, b.said)
-        silent(a, 'no room')
+        a.silent('no room')
     finally:
         subprocess.run(['umount', stick], check=True)
 
@@ -230,7 +220,7 @@ def a_medium_of_small_files_takes_several_bundles(sites):
     assert len(sizes) == int(bundles[1]) >= 3, sizes
     assert max(sizes) <= 8 << 20, sizes
     a.run('ship')       # and they are under way, all of them
-    says(a, 'nothing to hand over')
+    a.says('nothing to hand over')
     b.run('sync')
     assert len(b.files()) == 3, b.said
     a.run('sync')
@@ -258,7 +248,7 @@ def a_full_disk_takes_nothing_and_says_so(sites):
         with open(os.path.join(disk, 'filler'), 'wb') as file:
             file.write(bytes(free(disk) - 370000))
         b.run('sync', code=3)
-        says(b, 'nothing is taken until there is room')
+        b.says('nothing is taken until there is room')
         assert b.said.count('until there is room') == 1, b.said
         assert 'of the disk is free' in b.run('status', code=3)
         os.unlink(os.path.join(disk, 'filler'))

@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.join(HERE, '..', 'support'),
 import plainsites                                   # noqa: E402
 from retention import logs, setting                 # noqa: E402
 from snapshot import Snapshots                      # noqa: E402
-from truncation import equal, exchange, no_gap, paired, rename, \
+from truncation import equal, exchange, no_gap, paired, \
     while_away                                      # noqa: E402
 
 KINDS = ('kill', 'kill_after', 'torn', 'EIO', 'ENOSPC')
@@ -45,11 +45,11 @@ def prepare(sites):
         with open(path, 'ab') as file:
             file.write(b'x')
     for base, name in (('m5', ''), ('w1', '.Work')):
-        rename(a, base, 'F', name)
+        a.flag(base, 'F', name)
     a.run('write')
     assert len(logs(a)) == 5, logs(a)
     setting(a, 'log_keep = "0s"')
-    rename(a, 'm6', 'S')
+    a.flag('m6', 'S')
     return a, b
 
 

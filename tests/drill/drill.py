@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'applier'))
 import plainsites
 import transcript
-from truncation import equal, expunge, flip, rename
+from truncation import equal, flip
 
 PART = 'Case by case'
 SHAPE = ('**You notice**', '**What has happened**', '**What to do**',
@@ -110,11 +110,11 @@ class Drill:
 
     def away(self):
         """What users do at aurora that shore does not hear of yet."""
-        rename(self.aurora, 'm0', 'S')
-        expunge(self.aurora, 'm1')
+        self.aurora.flag('m0', 'S')
+        self.aurora.expunge('m1')
         self.aurora.save('new1', flags='F')
         self.aurora.run('write')
-        rename(self.aurora, 'm0', 'RS')
+        self.aurora.flag('m0', 'RS')
         self.aurora.save('new2')
         self.aurora.run('write')
 
@@ -123,7 +123,7 @@ class Drill:
         if self.left == (self.aurora, self.shore):
             self.exchange()
             self.same(self.aurora, self.shore)
-            rename(self.aurora, 'm4', 'FS')
+            self.aurora.flag('m4', 'FS')
             self.aurora.save('after')
             self.exchange()
             self.same(self.aurora, self.shore)
@@ -160,7 +160,7 @@ def bases(site):
 def tidy_up(d):
     """A user removes most of a folder."""
     for number in range(80):
-        expunge(d.aurora, 'old%d' % number)
+        d.aurora.expunge('old%d' % number)
 
 
 @case('Expunges wait')
@@ -207,7 +207,7 @@ def differing_folder(d):
             d.shore.state, 'accounts', 'alice', 'state.db'),
          "UPDATE message SET mtime = mtime + 60 WHERE base = 'm2'"],
         check=True)
-    rename(d.aurora, 'm2', 'S')
+    d.aurora.flag('m2', 'S')
     d.aurora.run('sync')
     yield
 
@@ -226,7 +226,7 @@ def removed_segments(d):
     yield
     # What the section says: until the logs' next changes.
     d.aurora.folder('.Work', 1001, 'b')
-    rename(d.aurora, 'm5', 'S')
+    d.aurora.flag('m5', 'S')
 
 
 @case('A UID list that went back')
@@ -244,8 +244,8 @@ def restore_mail(d):
     """A backup of aurora's mail takes the place of what came later."""
     kept = os.path.join(d.backup, 'Maildir')
     copy(d.aurora.mail, kept)
-    rename(d.aurora, 'm1', 'S')
-    expunge(d.aurora, 'm2')
+    d.aurora.flag('m1', 'S')
+    d.aurora.expunge('m2')
     for base in ('n1', 'n2'):
         d.aurora.save(base)
     d.exchange()
@@ -383,7 +383,7 @@ def full_disk(d):
     room = os.statvfs(state)
     with open(os.path.join(state, 'old-backup.tar'), 'wb') as file:
         file.write(bytes(room.f_bavail * room.f_bsize))
-    rename(d.aurora, 'm2', 'S')
+    d.aurora.flag('m2', 'S')
     d.aurora.save('unlucky')
     yield
     yield
@@ -450,11 +450,11 @@ def wrong_clock(d):
     d.player.env['aurora'] = {'LD_PRELOAD': os.environ['CLOCKSHIM'],
                               'CLOCK_OFF': '-500000000',
                               'CLOCK_SINCE': str(int(time.time()))}
-    rename(d.aurora, 'm0', 'F')
+    d.aurora.flag('m0', 'F')
     d.aurora.save('then')
     yield
     del d.player.env['aurora']
-    rename(d.aurora, 'm0', 'S')     # later, and so it counts
+    d.aurora.flag('m0', 'S')   # later, and so it counts
     yield
     assert 'm0:2,S' in d.shore.files() and 'then' in bases(d.shore)
 
@@ -466,9 +466,9 @@ def old_stick(d):
     copy(d.stick, d.stick + '.drawer')
     d.exchange()
     for number in range(5):
-        rename(d.aurora, 'm%d' % number, 'S')
+        d.aurora.flag('m%d' % number, 'S')
         if number == 3:
-            expunge(d.aurora, 'then')
+            d.aurora.expunge('then')
         d.aurora.save('since%d' % number)
         d.exchange()
     shutil.rmtree(d.stick)
