@@ -397,10 +397,6 @@ static int real_lock(
 	return 0;
 }
 
-/*
- * When somebody opens the file the kernel tells us by a signal. SIGIO, its
- * choice, would end the process; SIGURG does nothing unless it is caught.
- */
 static void real_uncache(struct os *os, int fd)
 {
 	(void)os;
@@ -408,6 +404,10 @@ static void real_uncache(struct os *os, int fd)
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+/*
+ * When somebody opens the file the kernel tells us by a signal. SIGIO, its
+ * choice, would end the process; SIGURG does nothing unless it is caught.
+ */
 static int real_lease(struct os *os, int fd, bool take)
 {
 	(void)os;

@@ -118,16 +118,16 @@ int capture_merge_names(struct journal *j, struct err *err);
 /*
  * Another site claims a folder that is at home here, more strongly. Where
  * somebody has acknowledged our claim it stays at home, and we say so, in the
- * next term, with all UIDs once more; else the stronger claim decides. In an open journal, before the
- * rival's is merged.
+ * next term, with all UIDs once more; else the stronger claim decides. In an
+ * open journal, before the rival's is merged.
  */
 int capture_stay_home(struct journal *j, const struct replica_folder *f,
 	const struct claim *rival, struct err *err);
 
 /* Is a folder of this name exempt from the guard? Pure. */
 bool capture_is_exempt(const struct capture_config *config, const char *path);
-/* Are so many expunges of so many messages more than go without asking? Pure.
- */
+/* Are so many expunges of so many messages more than go without asking?
+   Pure. */
 bool capture_is_mass(
 	const struct capture_config *config, uint64_t there, uint64_t gone);
 

@@ -239,8 +239,8 @@ void temp_sweep(struct maildir *m, const char *dir);
 /* To be called before anything is made that a crash would leave behind. */
 int work_begin(struct maildir *m, struct err *err);
 void work_end(struct maildir *m);
-/* Remove such a thing. Returns 0; -errno where the system refuses: the note stays
-   for it. */
+/* Remove such a thing. Returns 0; -errno where the system refuses: the note
+   stays for it. */
 int work_remove(struct maildir *m, const char *path);
 /* Sweep away what dead processes left in this store. */
 void work_sweep(struct maildir *m);

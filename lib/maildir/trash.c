@@ -11,7 +11,8 @@
  * To restore by hand: move the file to the folder's new/ or cur/. Everything
  * comes by rename, so it is on the mail's own file system and a crash leaves
  * it either in the folder or here (a folder: or under way, moving.c). A crash
- * may leave an empty batch. What has another name than a batch is never touched.
+ * may leave an empty batch. What has another name than a batch is never
+ * touched.
  */
 #include "maildir_private.h"
 

@@ -53,8 +53,8 @@ struct comparing {
 };
 
 /*
- * Begin one; nothing if one is under way, unless the next word is the peer's. In a transaction, as are all that
- * write. folder: any of its ids.
+ * Begin one; nothing if one is under way, unless the next word is the peer's.
+ * In a transaction, as are all that write. folder: any of its ids.
  */
 int comparing_begin(struct replica *r, uint64_t peer,
 	const struct id128 *folder, enum comparing_kind kind, struct err *err);
@@ -86,8 +86,9 @@ int comparing_due(struct replica *r, uint64_t peer, bool again, int64_t now_ms,
 /* Is it its turn now, whatever is owed beside it? */
 bool comparing_speaks(const struct comparing *c, bool again, int64_t now_ms);
 /*
- * All that is owed of a folder was packed, and if it spoke what is due, … and the bundle is durable:
- * then it is due and owed no more, if nothing was added in between.
+ * All that is owed of a folder was packed, and if it spoke what is due, … and
+ * the bundle is durable: then it is due and owed no more, if nothing was added
+ * in between.
  */
 int comparing_packed(struct replica *r, uint64_t peer,
 	const struct id128 *folder, bool spoke, struct err *err);

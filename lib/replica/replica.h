@@ -90,7 +90,8 @@ int replica_logs(struct replica *r, struct arena *arena,
 	struct replica_log **ret, size_t *ret_count, struct err *err);
 /*
  * Does chain agree with what was known of this log at lsn? Returns 1 agrees,
- * 0 not known any more, or chain is 0 (not known there), ERR_CONFLICT it differs (a rollback).
+ * 0 not known any more, or chain is 0 (not known there), ERR_CONFLICT it
+ * differs (a rollback).
  */
 int replica_log_agrees(struct replica *r, const struct replica_log *log,
 	uint64_t lsn, uint64_t chain, struct err *err);

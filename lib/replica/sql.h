@@ -73,8 +73,8 @@ int logs_load(struct replica *r, struct err *err);
 int tally_message(struct replica *r, int64_t message, int sign,
 	struct err *err);
 int tally_flush(struct replica *r, struct err *err);
-/* What a living message adds to its folder's digest. Returns 1; 0: it is none.
- */
+/* What a living message adds to its folder's digest. Returns 1; 0: it is
+   none. */
 int tally_value(struct replica *r, int64_t message, int64_t *ret_folder,
 	uint8_t ret[16], struct err *err);
 /* Add a value to a sum of them; a sum begins with zeros. */

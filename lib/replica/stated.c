@@ -183,8 +183,8 @@ static int note_agreed(struct replica *r, const struct word *w, int64_t now_ms,
 	return sql_run(r, err,
 		"UPDATE stated SET agreed_ms = ?, owed = iif(owed = ?, owed, 0)"
 		" WHERE peer = ? AND folder = ?",
-		"iiib", now_ms, (int64_t)STATED_ALONE, (int64_t)w->peer, w->said.folder.b,
-		sizeof(w->said.folder.b));
+		"iiib", now_ms, (int64_t)STATED_ALONE, (int64_t)w->peer,
+		w->said.folder.b, sizeof(w->said.folder.b));
 }
 
 static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,

@@ -233,8 +233,8 @@ struct log_reader {
 /*
  * Returns 0. Errors: ERR_ABSENT: the files do not reach back to from_lsn, or
  * the last is missing (truncated: the caller writes the changes out from the
- * state); ERR_CORRUPT: a file in the middle is missing or damaged. On failure there
- * is nothing to close.
+ * state); ERR_CORRUPT: a file in the middle is missing or damaged. On failure
+ * there is nothing to close.
  */
 int log_reader_open(struct log_reader *r, struct os *os, const char *dir,
 	uint64_t incarnation, const struct log_end *end, uint64_t from_lsn,
