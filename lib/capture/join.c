@@ -172,8 +172,7 @@ static int expunge(struct pass *p, const struct replica_folder *f,
 static bool is_mass(
 	const struct pass *p, const struct replica_folder *f, size_t missing)
 {
-	return f->messages > p->config->guard_least &&
-	       missing * 100 > f->messages * p->config->guard_percent &&
+	return capture_is_mass(p->config, f->messages, missing) &&
 	       !capture_is_exempt(p->config, f->path);
 }
 
