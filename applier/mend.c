@@ -43,9 +43,7 @@ static int note_victim(
 	struct victims *v = arg;
 
 	(void)err;
-	if (!(v->count & (v->count - 1)))
-		v->items = mem_grow(v->items, v->count ? 2 * v->count : 1,
-			sizeof(*v->items));
+	v->items = mem_room(v->items, v->count, sizeof(*v->items));
 	v->items[v->count++] = (struct victim){m->id, m->p_folder};
 	return 0;
 }

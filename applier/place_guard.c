@@ -101,10 +101,7 @@ static int note_gone(
 		last->ms = last->ms < m->ms ? m->ms : last->ms;
 		return 0;
 	}
-	if (!(p->gone_count & (p->gone_count - 1)))
-		p->gone =
-			mem_grow(p->gone, p->gone_count ? 2 * p->gone_count : 1,
-				sizeof(*p->gone));
+	p->gone = mem_room(p->gone, p->gone_count, sizeof(*p->gone));
 	p->gone[p->gone_count++] =
 		(struct gone){.id = m->id, .folder = m->folder, .ms = m->ms};
 	return 0;

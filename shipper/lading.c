@@ -279,10 +279,7 @@ int lading_want(struct lading *l, size_t account, const struct hash *hash,
 	size_t at = slot_of(l, hash);
 	if (l->slots[at])
 		return 1;
-	if (!(l->body_count & (l->body_count - 1)))
-		l->bodies = mem_grow(l->bodies,
-			l->body_count ? 2 * l->body_count : 1,
-			sizeof(*l->bodies));
+	l->bodies = mem_room(l->bodies, l->body_count, sizeof(*l->bodies));
 	l->bodies[l->body_count++] =
 		(struct lading_body){account, *hash, size, offset, 0};
 	l->slots[at] = l->body_count;

@@ -56,9 +56,7 @@ static int add_subject(const struct stating *s, const struct id128 *folder,
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	if (!(to->count & (to->count - 1)))
-		to->ids = mem_grow(to->ids, to->count ? 2 * to->count : 1,
-			sizeof(*to->ids));
+	to->ids = mem_room(to->ids, to->count, sizeof(*to->ids));
 	to->ids[to->count++] = f.fid;
 	return 0;
 }

@@ -53,6 +53,14 @@ void *mem_grow(void *old, size_t count, size_t size)
 	return p;
 }
 
+void *mem_room(void *old, size_t count, size_t size)
+{
+	/* Full at each power of two. */
+	if (count & (count - 1))
+		return old;
+	return mem_grow(old, count ? 2 * count : 1, size);
+}
+
 char *mem_dup(const char *s)
 {
 	return s ? mem_dup_n(s, strlen(s)) : NULL;

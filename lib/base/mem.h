@@ -15,6 +15,9 @@
 void *mem_alloc(size_t size);                 /* zeroed; free() releases */
 void *mem_array(size_t count, size_t size);   /* zeroed, overflow-checked */
 void *mem_grow(void *old, size_t count, size_t size); /* realloc */
+/* Room for one more in an array that has `count`, and no field for what it
+   could hold: it doubles. NULL: none yet. */
+void *mem_room(void *old, size_t count, size_t size);
 char *mem_dup(const char *s);                 /* NULL gives NULL */
 char *mem_dup_n(const char *s, size_t len);   /* adds the NUL */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -65,11 +65,7 @@ void column_state_free(struct column_state *st)
 struct column_log *column_state_log(struct column_state *st, uint64_t index)
 {
 	while (st->log_count <= index) {
-		/* powers of two, without a field for the capacity */
-		if ((st->log_count & (st->log_count - 1)) == 0)
-			st->logs = mem_grow(st->logs,
-				st->log_count ? 2 * st->log_count : 1,
-				sizeof(*st->logs));
+		st->logs = mem_room(st->logs, st->log_count, sizeof(*st->logs));
 		st->logs[st->log_count++] = (struct column_log){0};
 	}
 	return &st->logs[index];

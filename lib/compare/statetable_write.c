@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for another value in an array that doubles; at: values it has. */
-static void *room(void *array, size_t at, size_t size)
-{
-	if (at & (at - 1))
-		return array;
-	return mem_grow(array, at ? 2 * at : 1, size);
-}
-
 struct statetable_writer *statetable_begin(
 	const struct statetable_header *header)
 {
@@ -31,8 +23,8 @@ struct statetable_writer *statetable_begin(
 	w->h = header;
 	w->others.seed = w->names.lower.seed = w->sets.members.seed = seed;
 	for (size_t i = 0; i < header->known.log_count; i++) {
-		w->dots = room(w->dots, i, sizeof(*w->dots));
-		w->writers = room(w->writers, i, sizeof(*w->writers));
+		w->dots = mem_room(w->dots, i, sizeof(*w->dots));
+		w->writers = mem_room(w->writers, i, sizeof(*w->writers));
 		w->dots[i] = w->writers[i] = 0;
 		w->log_count++;
 	}
@@ -73,8 +65,8 @@ static uint64_t log_number(
 		return at;
 	at += (size_t)table_index(&w->others, log, sizeof(*log)) - 1;
 	if (at == w->log_count) {
-		w->dots = room(w->dots, at, sizeof(*w->dots));
-		w->writers = room(w->writers, at, sizeof(*w->writers));
+		w->dots = mem_room(w->dots, at, sizeof(*w->dots));
+		w->writers = mem_room(w->writers, at, sizeof(*w->writers));
 		w->dots[at] = w->writers[at] = 0;
 		w->log_count++;
 	}
@@ -95,7 +87,7 @@ static uint32_t name_number(
 								: name[i]);
 	uint32_t number = (uint32_t)table_index(&n->lower, lower, len);
 	if (n->lower.count > before) {
-		n->spelled = room(n->spelled, before, sizeof(*n->spelled));
+		n->spelled = mem_room(n->spelled, before, sizeof(*n->spelled));
 		n->spelled[before] = arena_dup(&w->arena, name, len);
 	}
 	return number;
@@ -127,7 +119,7 @@ static int set_number(struct statetable_writer *w, const struct flag_set *flags,
 		&w->sets.members, members, count * sizeof(*members));
 	if (w->sets.members.count > before) {
 		w->sets.uses =
-			room(w->sets.uses, before, sizeof(*w->sets.uses));
+			mem_room(w->sets.uses, before, sizeof(*w->sets.uses));
 		w->sets.uses[before] = 0;
 	}
 	w->sets.uses[*ret - 1]++;
@@ -184,8 +176,8 @@ static void add_write(struct statetable_writer *w, const struct row_write *by)
 	uint64_t ms = STAMP_MS(by->by.stamp);
 	uint32_t name = name_number(w, by->name, strlen(by->name));
 
-	w->write_names =
-		room(w->write_names, w->write_count, sizeof(*w->write_names));
+	w->write_names = mem_room(
+		w->write_names, w->write_count, sizeof(*w->write_names));
 	w->write_names[w->write_count++] = 2 * name + by->value;
 	wire_add_varint(&w->parts[PART_WRITE_LOGS], log);
 	wire_add_varint(&w->parts[PART_WRITE_LSNS],
@@ -237,7 +229,8 @@ int statetable_add(
 		w->before = row->dots[0];
 	}
 	if (columns & STATETABLE_FLAGS) {
-		w->row_sets = room(w->row_sets, w->rows, sizeof(*w->row_sets));
+		w->row_sets =
+			mem_room(w->row_sets, w->rows, sizeof(*w->row_sets));
 		rc = set_number(w, &row->flags, &w->row_sets[w->rows], err);
 	}
 	w->rows++;

@@ -13,9 +13,7 @@ void exchange_ask_key(
 {
 	if (!x->takes || f->key_count == COMPARING_KEYS_MAX)
 		return;
-	if (!(f->key_count & (f->key_count - 1)))
-		f->keys = mem_grow(f->keys, f->key_count ? 2 * f->key_count : 1,
-			sizeof(*f->keys));
+	f->keys = mem_room(f->keys, f->key_count, sizeof(*f->keys));
 	f->keys[f->key_count++] = key;
 }
 
@@ -26,9 +24,7 @@ void exchange_ask_uid(
 
 	if (!x->takes || f->uid_count == COMPARING_KEYS_MAX)
 		return;
-	if (!(f->uid_count & (f->uid_count - 1)))
-		f->uids = mem_grow(f->uids, f->uid_count ? 2 * f->uid_count : 1,
-			sizeof(*f->uids));
+	f->uids = mem_room(f->uids, f->uid_count, sizeof(*f->uids));
 	last = f->uid_count ? &f->uids[f->uid_count - 1] : NULL;
 	if (last && last->last + 1 == uid)
 		last->last = uid;

@@ -20,9 +20,7 @@ static int add_value(void *arg, int64_t message,
 	struct gathering *g = arg;
 
 	(void)err;
-	if (!(g->count & (g->count - 1)))
-		g->rows = mem_grow(
-			g->rows, g->count ? 2 * g->count : 1, sizeof(*g->rows));
+	g->rows = mem_room(g->rows, g->count, sizeof(*g->rows));
 	g->rows[g->count++] =
 		(struct keys_row){keys_key(g->seed, value), message};
 	return 0;

@@ -23,9 +23,7 @@ static int list_messages(struct replica *r, int64_t folder, int64_t **ret,
 
 	*ret = NULL;
 	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
-		if (!(count & (count - 1)))
-			*ret = mem_grow(
-				*ret, count ? 2 * count : 1, sizeof(**ret));
+		*ret = mem_room(*ret, count, sizeof(**ret));
 		(*ret)[count++] = sqlite3_column_int64(st, 0);
 	}
 	*ret_count = count;
@@ -181,7 +179,7 @@ static int read_gaps(struct replica *r, struct met_log *log,
 
 struct dot_runs {
 	struct dot_run *items;
-	size_t count, cap;
+	size_t count;
 };
 
 static void add_lsn(struct dot_runs *runs, size_t log, uint64_t lsn)
@@ -193,11 +191,7 @@ static void add_lsn(struct dot_runs *runs, size_t log, uint64_t lsn)
 		last->last = lsn;
 		return;
 	}
-	if (runs->count == runs->cap) {
-		runs->cap = runs->cap ? 2 * runs->cap : 16;
-		runs->items =
-			mem_grow(runs->items, runs->cap, sizeof(*runs->items));
-	}
+	runs->items = mem_room(runs->items, runs->count, sizeof(*runs->items));
 	runs->items[runs->count++] = (struct dot_run){log, lsn, lsn};
 }
 
@@ -302,10 +296,8 @@ static int read_places(
 	while (rc >= 0 && (rc = sql_step(rows->r, st, err)) > 0) {
 		uint32_t uid = (uint32_t)sqlite3_column_int64(st, 1);
 
-		if (!(rows->count & (rows->count - 1)))
-			rows->places = mem_grow(rows->places,
-				rows->count ? 2 * rows->count : 1,
-				sizeof(*rows->places));
+		rows->places = mem_room(
+			rows->places, rows->count, sizeof(*rows->places));
 		rows->places[rows->count++] = (struct compared_place){
 			.id = sqlite3_column_int64(st, 0),
 			.uid = uids && uid != before ? uid : 0,

@@ -378,10 +378,7 @@ static int gather_mail(
 	d = damaged_of(g, m->p_folder);
 	if (!d->gap.mail_count || m->damage_ms < d->gap.since_ms)
 		d->gap.since_ms = m->damage_ms;
-	if (!(d->gap.mail_count & (d->gap.mail_count - 1)))
-		d->mails = mem_grow(d->mails,
-			d->gap.mail_count ? 2 * d->gap.mail_count : 1,
-			sizeof(*d->mails));
+	d->mails = mem_room(d->mails, d->gap.mail_count, sizeof(*d->mails));
 	d->mails[d->gap.mail_count++] = (struct gap_mail){m->p_uid,
 		arena_dup(g->arena, m->p_base, strlen(m->p_base)),
 		(enum damage)m->damage};

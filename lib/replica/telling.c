@@ -23,9 +23,7 @@ struct pairs {
 
 static void add_pair(struct pairs *p, int64_t log, uint64_t lsn)
 {
-	if (!(p->count & (p->count - 1)))
-		p->items = mem_grow(p->items, p->count ? 2 * p->count : 1,
-			sizeof(*p->items));
+	p->items = mem_room(p->items, p->count, sizeof(*p->items));
 	p->items[p->count++] = (struct pair){log, lsn};
 }
 

@@ -25,6 +25,23 @@ static void fresh_memory_is_zero_even_of_no_size(void **state)
 	assert_non_null(grown);
 }
 
+static void an_array_without_a_capacity_doubles(void **state)
+{
+	int *list = NULL;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		list = mem_room(list, (size_t)i, sizeof(*list));
+		list[i] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(list[i], i);
+	int *full = mem_room(list, 512, sizeof(*list));
+	assert_ptr_equal(mem_room(full, 513, sizeof(*list)), full);
+	assert_ptr_equal(mem_room(full, 1023, sizeof(*list)), full);
+	free(full);
+}
+
 static int exit_code_of(void (*fn)(void))
 {
 	int status = 0;
@@ -163,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fresh_memory_is_zero_even_of_no_size),
+		cmocka_unit_test(an_array_without_a_capacity_doubles),
 		cmocka_unit_test(sizes_that_overflow_end_the_process),
 		cmocka_unit_test(strings_are_copied_with_their_nul),
 		cmocka_unit_test(a_buf_grows_by_any_of_its_adds),
