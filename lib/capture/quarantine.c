@@ -24,7 +24,7 @@ static int put_aside(struct account *a, const char *hex, struct err *err)
 	return dir_sync(os, a->log_dir, err);
 }
 
-static struct change empty_change(struct account *a, enum change_kind kind)
+static struct change change_now(struct account *a, enum change_kind kind)
 {
 	struct change c = change_blank(kind);
 
@@ -60,7 +60,7 @@ static char *reason_of(const struct account *a, const char *why)
 static int give_up(struct replica *r, struct journal *j, struct account *a,
 	struct replica_log *log, const char *why, struct err *err)
 {
-	struct change gap = empty_change(a, CHANGE_GAP);
+	struct change gap = change_now(a, CHANGE_GAP);
 	AUTO_FREE char *reason = reason_of(a, why);
 
 	gap.first = 1;
@@ -86,7 +86,7 @@ int quarantine_log(struct account *a, const struct id128 *folder,
 	struct replica *r = a->replica;
 	struct log_id account_log = {
 		replica_origin(r), replica_incarnation(r), ID_ACCOUNT};
-	struct change begin = empty_change(a, CHANGE_BEGIN);
+	struct change begin = change_now(a, CHANGE_BEGIN);
 	struct replica_log before, *logs;
 	struct journal j;
 	size_t count;

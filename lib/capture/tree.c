@@ -542,16 +542,6 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 
 /* ---- two folders, one name ---- */
 
-static struct change account_change(
-	enum change_kind kind, const struct id128 *folder, int64_t now_ms)
-{
-	struct change c = change_blank(kind);
-
-	c.folder = *folder;
-	c.by.stamp = journal_stamp(now_ms, now_ms, 0);
-	return c;
-}
-
 int capture_merge_names(struct journal *j, struct err *err)
 {
 	struct account *a = j->account;
@@ -570,7 +560,9 @@ int capture_merge_names(struct journal *j, struct err *err)
 			(rc = replica_folder_by_row(
 				 a->replica, yid, &arena, &y, err)) != 0)
 			return rc;
-		struct change c = account_change(CHANGE_MERGE, &x.fid, now);
+		struct change c = change_blank(CHANGE_MERGE);
+		c.by.stamp = journal_stamp(now, now, 0);
+		c.folder = x.fid;
 		c.other = y.fid;
 		if ((rc = capture_stay_home(j, &x, &y.authority, err)) < 0 ||
 			(rc = capture_stay_home(j, &y, &x.authority, err)) <

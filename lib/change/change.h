@@ -118,9 +118,9 @@ struct change_batch {
 	struct arena arena;
 };
 
-/* A zeroed change: its strings are "", never NULL. */
+/* A change that says nothing yet: all zero, strings "". */
 struct change change_blank(enum change_kind kind);
-/* Append one; valid until the next add. */
+/* Append one like that; valid until the next add. */
 struct change *change_add(struct change_batch *batch, enum change_kind kind);
 /* Copy a string into the batch. */
 const char *change_str(struct change_batch *batch, const char *s);

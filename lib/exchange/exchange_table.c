@@ -80,13 +80,14 @@ static int take_writes(
 		bool is_letter = w->name[0] == '\\';
 		struct flag_set set = {
 			is_letter ? letter : "", is_letter ? "" : w->name};
-		struct flag_set none = {"", ""};
 		struct change c = change_blank(CHANGE_FLAGS);
 
 		c.by = w->by;
 		c.dot = row->mine->dots[0];
-		c.add = w->value ? set : none;
-		c.del = w->value ? none : set;
+		if (w->value)
+			c.add = set;
+		else
+			c.del = set;
 		if (!w->by.lsn || !x->origin_ok(x->arg, w->by.log.origin)) {
 			x->result.refused++;
 			continue;
