@@ -10,24 +10,12 @@
 #define WAIT_MS INT64_C(60000)
 #define WAIT_MAX_MS INT64_C(86400000)
 
-/* The id that a folder's own row has, through merges of ids. */
-static int own_id(struct replica *r, const struct id128 *folder,
-	struct id128 *ret, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-	int rc = replica_folder_by_fid(r, folder, &arena, &f, err);
-
-	*ret = rc == 0 ? f.fid : *folder;
-	return rc < 0 ? rc : 0;
-}
-
 int comparing_begin(struct replica *r, uint64_t peer,
 	const struct id128 *folder, enum comparing_kind kind, struct err *err)
 {
 	uint8_t seed[RIBLT_SEED_SIZE];
 	struct id128 id;
-	int rc = own_id(r, folder, &id, err);
+	int rc = folder_own_id(r, folder, &id, err);
 
 	if (rc < 0)
 		return rc;
@@ -48,7 +36,7 @@ int comparing_begin_now(struct replica *r, uint64_t peer,
 	const struct id128 *folder, enum comparing_kind kind, struct err *err)
 {
 	struct id128 id;
-	int rc = own_id(r, folder, &id, err);
+	int rc = folder_own_id(r, folder, &id, err);
 
 	if (rc >= 0)
 		rc = sql_run(r, err,
@@ -114,7 +102,7 @@ int comparing_get(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct arena *arena, struct comparing *ret, struct err *err)
 {
 	struct id128 id;
-	int rc = own_id(r, folder, &id, err);
+	int rc = folder_own_id(r, folder, &id, err);
 	sqlite3_stmt *st =
 		rc < 0 ? NULL
 		       : sql(r, err,
@@ -156,7 +144,7 @@ int comparing_put(struct replica *r, const struct comparing *c, struct err *err)
 {
 	AUTO_BUF struct buf keys = BUF_INIT, uids = BUF_INIT;
 	struct id128 id;
-	int rc = own_id(r, &c->folder, &id, err);
+	int rc = folder_own_id(r, &c->folder, &id, err);
 
 	if (rc < 0)
 		return rc;
@@ -314,7 +302,7 @@ int owed_dot(struct replica *r, uint64_t peer, const struct id128 *folder,
 {
 	int64_t log = log_row(r, &dot->log, true, err);
 	struct id128 id;
-	int rc = log < 0 ? (int)log : own_id(r, folder, &id, err);
+	int rc = log < 0 ? (int)log : folder_own_id(r, folder, &id, err);
 
 	return rc < 0 ? rc
 		      : sql_run(r, err,
@@ -328,7 +316,7 @@ int owed_message(struct replica *r, uint64_t peer, const struct id128 *folder,
 	int64_t message, struct err *err)
 {
 	struct id128 id;
-	int rc = own_id(r, folder, &id, err);
+	int rc = folder_own_id(r, folder, &id, err);
 
 	return rc < 0 ? rc
 		      : sql_run(r, err,
@@ -345,7 +333,7 @@ int owed_tombstones(struct replica *r, uint64_t peer,
 {
 	int64_t row = log_row(r, log, false, err);
 	struct id128 id;
-	int rc = row < 0 ? (int)row : own_id(r, folder, &id, err);
+	int rc = row < 0 ? (int)row : folder_own_id(r, folder, &id, err);
 
 	if (rc < 0 || !row)
 		return rc;

@@ -169,6 +169,23 @@ int replica_is_home(struct replica *r, const struct id128 *fid, bool unclaimed,
 				: unclaimed;
 }
 
+int folder_own_id(struct replica *r, const struct id128 *folder,
+	struct id128 *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT f.fid FROM alias a JOIN folder f ON f.id = a.folder"
+		" WHERE a.fid = ?",
+		"b", folder->b, sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	*ret = *folder;
+	if (rc > 0) {
+		sql_blob(st, 0, ret->b, sizeof(ret->b));
+		sqlite3_reset(st);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int replica_folder_by_row(struct replica *r, int64_t id, struct arena *arena,
 	struct replica_folder *ret, struct err *err)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sql.h"
+#include "registers.h"
 
 int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
 	uint64_t last, const char *reason, int64_t since_ms, struct err *err)
@@ -27,24 +27,6 @@ int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
 		"ibiiiti", (int64_t)GAP_LOST, log->folder.b,
 		sizeof(log->folder.b), row, (int64_t)first, (int64_t)last,
 		reason, since_ms);
-}
-
-/* The id that a folder's own row has, through merges of ids. */
-static int own_id(struct replica *r, const struct id128 *folder,
-	struct id128 *ret, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT f.fid FROM alias a JOIN folder f ON f.id = a.folder"
-		" WHERE a.fid = ?",
-		"b", folder->b, sizeof(folder->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	*ret = *folder;
-	if (rc > 0) {
-		sql_blob(st, 0, ret->b, sizeof(ret->b));
-		sqlite3_reset(st);
-	}
-	return rc < 0 ? rc : 0;
 }
 
 /* Sums mod 2^64: what both sites change alike leaves this as it was. */
@@ -82,7 +64,7 @@ int gap_differs(struct replica *r, uint64_t peer, const struct id128 *folder,
 	const char *reason, int64_t now_ms, struct err *err)
 {
 	struct id128 id;
-	int rc = own_id(r, folder, &id, err);
+	int rc = folder_own_id(r, folder, &id, err);
 	int known = rc < 0 ? rc : is_known(r, peer, &id, ours, theirs, err);
 
 	if (known < 0)

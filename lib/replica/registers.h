@@ -155,6 +155,10 @@ int64_t folder_row(struct replica *r, const struct id128 *fid, struct err *err);
 /* The same, and make it where there is none (its name not known yet). */
 int64_t folder_row_make(
 	struct replica *r, const struct id128 *fid, struct err *err);
+/* The id that a folder's own row has, through merges of ids; where there is no
+   such folder, the one given. */
+int folder_own_id(struct replica *r, const struct id128 *folder,
+	struct id128 *ret, struct err *err);
 /* May this site set UIDs and identity of the folder? */
 int folder_authority_ok(
 	struct replica *r, int64_t folder, uint64_t site, struct err *err);
