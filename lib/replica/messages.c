@@ -383,8 +383,9 @@ int replica_placed_after(struct replica *r, int64_t folder, const char *base,
 	return rc;
 }
 
-int replica_damaged_each(
-	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
+/* The query's rows behind an id, EACH_CHUNK at most, by id. */
+static int by_id_each(struct replica *r, const char *query,
+	replica_message_fn fn, void *arg, struct err *err)
 {
 	int64_t id = 0;
 	bool more = true;
@@ -395,14 +396,8 @@ int replica_damaged_each(
 
 		rc = reading_begin(r, err);
 		if (rc >= 0)
-			rc = chunk_fill(r,
-				sql(r, err,
-					MESSAGE_COLUMNS
-					"WHERE m.damage <> 0 AND m.dead = 0"
-					" AND m.p_folder <> 0 AND m.id > ?"
-					" ORDER BY m.id LIMIT 512",
-					"i", id),
-				true, &c, err);
+			rc = chunk_fill(
+				r, sql(r, err, query, "i", id), true, &c, err);
 		more = rc >= 0 && c.count == EACH_CHUNK;
 		if (more)
 			id = c.rows[c.count - 1].id;
@@ -414,35 +409,23 @@ int replica_damaged_each(
 	return rc;
 }
 
+int replica_damaged_each(
+	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
+{
+	return by_id_each(r,
+		MESSAGE_COLUMNS
+		"WHERE m.damage <> 0 AND m.dead = 0 AND m.p_folder <> 0"
+		" AND m.id > ? ORDER BY m.id LIMIT 512",
+		fn, arg, err);
+}
+
 int replica_bodiless_each(
 	struct replica *r, replica_message_fn fn, void *arg, struct err *err)
 {
-	int64_t id = 0;
-	bool more = true;
-	int rc = 0;
-
-	while (more && rc >= 0) {
-		struct chunk c = {0};
-
-		rc = reading_begin(r, err);
-		if (rc >= 0)
-			rc = chunk_fill(r,
-				sql(r, err,
-					MESSAGE_COLUMNS
-					"WHERE m.p_folder = 0 AND m.dead = 0"
-					" AND m.id > ?"
-					" ORDER BY m.id LIMIT 512",
-					"i", id),
-				true, &c, err);
-		more = rc >= 0 && c.count == EACH_CHUNK;
-		if (more)
-			id = c.rows[c.count - 1].id;
-		if (rc >= 0)
-			rc = chunk_give(&c, fn, arg, err);
-		reading_end(r);
-		arena_free(&c.arena);
-	}
-	return rc;
+	return by_id_each(r,
+		MESSAGE_COLUMNS "WHERE m.p_folder = 0 AND m.dead = 0"
+				" AND m.id > ? ORDER BY m.id LIMIT 512",
+		fn, arg, err);
 }
 
 int replica_todo_list(struct replica *r, int64_t folder, struct arena *arena,
