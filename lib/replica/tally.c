@@ -134,18 +134,6 @@ static unsigned __int128 number_of(const uint8_t value[16])
 	return ((unsigned __int128)high << 64) | low;
 }
 
-/* The same as a number. */
-static int value_of(struct replica *r, int64_t message, int64_t *ret_folder,
-	unsigned __int128 *ret, struct err *err)
-{
-	uint8_t value[16];
-	int rc = tally_value(r, message, ret_folder, value, err);
-
-	if (rc > 0)
-		*ret = number_of(value);
-	return rc;
-}
-
 void tally_sum(uint8_t sum[16], const uint8_t value[16])
 {
 	unsigned __int128 total = number_of(sum) + number_of(value);
@@ -154,38 +142,34 @@ void tally_sum(uint8_t sum[16], const uint8_t value[16])
 		sum[i] = (uint8_t)(total >> (8 * i));
 }
 
-static void add_value(struct tally *t, unsigned __int128 value, int sign)
-{
-	unsigned __int128 total = ((unsigned __int128)t->high << 64) | t->low;
-
-	total = sign > 0 ? total + value : total - value;
-	t->low = (uint64_t)total;
-	t->high = (uint64_t)(total >> 64);
-	t->messages += sign > 0 ? 1 : -1;
-}
-
 int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 {
-	unsigned __int128 value;
+	uint8_t value[16];
 	int64_t folder;
-	int rc = value_of(r, message, &folder, &value, err);
+	int rc = tally_value(r, message, &folder, value, err);
 
 	if (rc <= 0)
 		return rc;
-	add_value(tally_of(r, folder), value, sign);
+	struct tally *t = tally_of(r, folder);
+	unsigned __int128 total = ((unsigned __int128)t->high << 64) | t->low;
+
+	total += sign > 0 ? number_of(value) : -number_of(value);
+	t->low = (uint64_t)total;
+	t->high = (uint64_t)(total >> 64);
+	t->messages += sign > 0 ? 1 : -1;
 	return 0;
 }
 
 #define RECOUNT_STEP 1000 /* messages; others write between two steps */
 
-/* Add the messages behind *last, which moves on. Returns 1 if there are more.
- */
+/* Add the messages behind *last, which moves on. Returns 1 if there are
+   more. */
 static int recount_step(struct replica *r, int64_t folder, int64_t *last,
-	struct tally *t, struct err *err)
+	uint64_t *messages, uint8_t digest[16], struct err *err)
 {
 	int64_t ids[RECOUNT_STEP], where;
 	size_t count = 0;
-	unsigned __int128 value;
+	uint8_t value[16];
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT id FROM message WHERE folder = ? AND id > ?"
 		" AND dead = 0 ORDER BY id LIMIT ?",
@@ -199,9 +183,11 @@ static int recount_step(struct replica *r, int64_t folder, int64_t *last,
 		sqlite3_reset(st);
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		*last = ids[i];
-		rc = value_of(r, ids[i], &where, &value, err);
-		if (rc > 0)
-			add_value(t, value, 1);
+		rc = tally_value(r, ids[i], &where, value, err);
+		if (rc > 0) {
+			tally_sum(digest, value);
+			++*messages;
+		}
 	}
 	return rc < 0 ? rc : count == RECOUNT_STEP;
 }
@@ -209,24 +195,19 @@ static int recount_step(struct replica *r, int64_t folder, int64_t *last,
 int tally_recount(struct replica *r, int64_t folder, uint64_t *ret_messages,
 	uint8_t ret_digest[16], struct err *err)
 {
-	struct tally t = {.folder = folder};
 	int64_t last = 0;
 	int rc;
 
+	*ret_messages = 0;
+	memset(ret_digest, 0, 16);
 	do {
 		rc = reading_begin(r, err);
 		if (rc >= 0)
-			rc = recount_step(r, folder, &last, &t, err);
+			rc = recount_step(r, folder, &last, ret_messages,
+				ret_digest, err);
 		reading_end(r);
 	} while (rc > 0);
-	if (rc < 0)
-		return rc;
-	AUTO_BUF struct buf b = BUF_INIT;
-	wire_add_u64(&b, t.low);
-	wire_add_u64(&b, t.high);
-	memcpy(ret_digest, b.data, 16);
-	*ret_messages = (uint64_t)t.messages;
-	return 0;
+	return rc;
 }
 
 static int flush_one(struct replica *r, const struct tally *t, struct err *err)
