@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "compared.h"
 #include "err.h"
 #include "exchange_kind.h"
 #include "gaps.h"
@@ -29,10 +30,49 @@ struct comparing exchange_answer(
 	return answer;
 }
 
-static bool same_seed(
+bool exchange_is_of(
 	const struct comparing *mine, const struct parcel_compare *c)
 {
 	return memcmp(mine->seed, c->seed, sizeof(mine->seed)) == 0;
+}
+
+int exchange_settle(
+	struct exchange *x, const struct parcel_compare *c, struct err *err)
+{
+	x->result.settled++;
+	return comparing_agreed(x->replica, x->peer, &c->folder, err);
+}
+
+int exchange_uids_agree(struct exchange *x, const struct id128 *folder,
+	uint64_t term, uint64_t authority, uint32_t uidvalidity,
+	struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	int rc = replica_folder_by_fid(x->replica, folder, &arena, &f, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return f.authority.term == term && f.authority.site == authority &&
+	       f.uidvalidity == uidvalidity;
+}
+
+int exchange_bury(struct exchange *x, const struct log_id *log, uint64_t first,
+	uint64_t last, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	uint64_t *lsns;
+	size_t count;
+	int rc = adopting_living(x->replica, log, first, last,
+		COMPARING_KEYS_MAX, &arena, &lsns, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct dot dot = {*log, lsns[i]};
+
+		rc = adopting_death(x->replica, &dot, err);
+		x->result.taken += rc == 0;
+	}
+	return rc < 0 ? rc : 0;
 }
 
 /* Two sites that began at once: the lower origin's goes on. 1: it is ours. */
@@ -46,26 +86,23 @@ static int is_ours(
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	return mine.role == COMPARING_ASKS && mine.asked_ms &&
-	       (same_seed(&mine, c) || replica_origin(x->replica) < x->peer);
+	       (exchange_is_of(&mine, c) ||
+		       replica_origin(x->replica) < x->peer);
 }
 
 /* UIDs only where they mean the same here and there. */
 static int columns_for(struct exchange *x, const struct parcel_compare *c,
 	uint32_t *ret, struct err *err)
 {
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-	int rc = replica_folder_by_fid(x->replica, &c->folder, &arena, &f, err);
-	bool same = rc == 0 && f.authority.term == c->term &&
-		    f.authority.site == c->authority &&
-		    f.uidvalidity == c->uidvalidity;
+	int same = exchange_uids_agree(
+		x, &c->folder, c->term, c->authority, c->uidvalidity, err);
 
 	*ret = c->columns & STATETABLE_ALL & ~(uint32_t)STATETABLE_DEAD;
 	if (!same && c->kind == PARCEL_COMPARE_EXACT && *ret & STATETABLE_UID) {
 		*ret &= ~(uint32_t)(STATETABLE_UID | STATETABLE_FLAGS);
 		*ret |= STATETABLE_DOTS | STATETABLE_EXACT;
 	}
-	return rc < 0 ? rc : 0;
+	return same < 0 ? same : 0;
 }
 
 /* The peer needs more to find out what differs. */
@@ -85,7 +122,7 @@ static int take_question(
 			return 0;
 		mine = exchange_answer(x, c);
 	} else {
-		if (!same_seed(&mine, c))
+		if (!exchange_is_of(&mine, c))
 			return 0; /* of one that is over */
 		if (++mine.turn > COMPARING_TURNS)
 			return comparing_fail(

@@ -40,14 +40,6 @@ int exchange_owe(struct exchange *x, const struct parcel_compare *c,
 		->owe(x, &c->folder, id, err);
 }
 
-/* Nothing differs: this is the end, here; the peer is still to be told. */
-static int settle(
-	struct exchange *x, const struct parcel_compare *c, struct err *err)
-{
-	x->result.settled++;
-	return comparing_agreed(x->replica, x->peer, &c->folder, err);
-}
-
 static int cmp_uids(const void *a, const void *b)
 {
 	const struct uid_run *x = a, *y = b;
@@ -79,7 +71,7 @@ int exchange_answer_found(struct exchange *x, const struct parcel_compare *c,
 	struct exchange_found *f, bool equal, struct err *err)
 {
 	struct comparing answer = exchange_answer(x, c);
-	int rc = equal ? settle(x, c, err) : 0;
+	int rc = equal ? exchange_settle(x, c, err) : 0;
 
 	sort_uids(f);
 	answer.keys = f->keys;

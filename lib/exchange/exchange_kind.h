@@ -34,5 +34,19 @@ int exchange_find(struct exchange *x, const struct parcel_compare *c,
 /* A new answer to what c asks. */
 struct comparing exchange_answer(
 	const struct exchange *x, const struct parcel_compare *c);
+/* Is c of this very comparison? Else of one that is over. */
+bool exchange_is_of(
+	const struct comparing *mine, const struct parcel_compare *c);
+/* Nothing differs: this is the end, here. */
+int exchange_settle(
+	struct exchange *x, const struct parcel_compare *c, struct err *err);
+/* Do UIDs that were given under these mean the same here? 1 or 0. */
+int exchange_uids_agree(struct exchange *x, const struct id128 *folder,
+	uint64_t term, uint64_t authority, uint32_t uidvalidity,
+	struct err *err);
+/* Dots of one log, first … last, are dead, as the site says where they were
+   born. */
+int exchange_bury(struct exchange *x, const struct log_id *log, uint64_t first,
+	uint64_t last, struct err *err);
 
 #endif

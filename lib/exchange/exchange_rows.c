@@ -5,7 +5,6 @@
  * keys. Births go first, so that what speaks of them finds them.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "compared.h"
 #include "err.h"
@@ -257,26 +256,14 @@ static int take_changes(struct taking *t, struct err *err)
 static int take_deaths(
 	struct taking *t, const struct parcel_dead *dead, struct err *err)
 {
-	AUTO_ARENA struct arena arena = {0};
-	uint64_t *lsns;
-	size_t count;
 	int rc = 0;
 
 	if (dead->log.origin != t->x->peer)
 		return 0;
-
-	for (size_t i = 0; i < dead->count && rc >= 0; i++) {
-		rc = adopting_living(t->x->replica, &dead->log,
-			dead->runs[i].first, dead->runs[i].last,
-			COMPARING_KEYS_MAX, &arena, &lsns, &count, err);
-		for (size_t k = 0; k < count && rc >= 0; k++) {
-			struct dot dot = {dead->log, lsns[k]};
-
-			rc = adopting_death(t->x->replica, &dot, err);
-			t->x->result.taken += rc == 0;
-		}
-	}
-	return rc < 0 ? rc : 0;
+	for (size_t i = 0; i < dead->count && rc >= 0; i++)
+		rc = exchange_bury(t->x, &dead->log, dead->runs[i].first,
+			dead->runs[i].last, err);
+	return rc;
 }
 
 static int take_told(
@@ -287,7 +274,7 @@ static int take_told(
 	struct comparing mine;
 	int rc = exchange_find(x, c, &arena, &mine, err);
 
-	t.fresh = rc == 0 && memcmp(mine.seed, c->seed, sizeof(mine.seed)) == 0;
+	t.fresh = rc == 0 && exchange_is_of(&mine, c);
 	if (rc >= 0)
 		rc = gap_in_doubt(x->replica, &c->folder, err);
 	t.doubt = rc > 0;
@@ -314,12 +301,10 @@ static int go_on(
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	if (mine.role != COMPARING_ASKS || !c->last ||
-		memcmp(mine.seed, c->seed, sizeof(mine.seed)) != 0)
+		!exchange_is_of(&mine, c))
 		return 0;
-	if (c->equal) {
-		x->result.settled++;
-		return comparing_agreed(x->replica, x->peer, &c->folder, err);
-	}
+	if (c->equal)
+		return exchange_settle(x, c, err);
 	if (mine.due)
 		return 0; /* it came twice */
 	if (++mine.turn > COMPARING_TURNS)

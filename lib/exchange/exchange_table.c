@@ -142,11 +142,7 @@ static int diff_table(struct table_diff *d, struct statetable *t,
 static int take_runs(
 	struct table_diff *d, const struct diff_run *run, struct err *err)
 {
-	AUTO_ARENA struct arena arena = {0};
 	struct exchange *x = d->x;
-	uint64_t *lsns;
-	size_t count;
-	int rc;
 
 	if (run->verdict == DIFF_TELL)
 		return owed_tombstones(x->replica, x->peer, &d->c->folder,
@@ -156,15 +152,7 @@ static int take_runs(
 		run->log.origin != x->peer)
 		return 0;
 	d->any = true;
-	rc = adopting_living(x->replica, &run->log, run->first, run->last,
-		COMPARING_KEYS_MAX, &arena, &lsns, &count, err);
-	for (size_t i = 0; i < count && rc >= 0; i++) {
-		struct dot dot = {run->log, lsns[i]};
-
-		rc = adopting_death(x->replica, &dot, err);
-		x->result.taken += rc == 0;
-	}
-	return rc < 0 ? rc : 0;
+	return exchange_bury(x, &run->log, run->first, run->last, err);
 }
 
 static int diff_living(
@@ -180,25 +168,11 @@ static int diff_living(
 	return rc;
 }
 
-/* Do UIDs of the table mean the same here? 1 or 0. */
-static int uids_agree(struct table_diff *d, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	const struct statetable_header *h = d->header;
-	struct replica_folder f;
-	int rc = replica_folder_by_fid(
-		d->x->replica, &d->c->folder, &arena, &f, err);
-
-	return rc != 0 ? rc < 0 ? rc : 0
-		       : f.authority.term == h->term &&
-				 f.authority.site == h->authority &&
-				 f.uidvalidity == h->uidvalidity;
-}
-
 static int diff(struct table_diff *d, struct statetable *t, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	unsigned columns = d->header->columns;
+	const struct statetable_header *h = d->header;
+	unsigned columns = h->columns;
 	struct known known;
 	int rc = compared_known(
 		d->x->replica, &d->c->folder, &arena, &known, err);
@@ -210,7 +184,10 @@ static int diff(struct table_diff *d, struct statetable *t, struct err *err)
 	if (columns & (d->c->kind == PARCEL_COMPARE_CONTENT ? STATETABLE_CONTENT
 							    : STATETABLE_EXACT))
 		return diff_keys(d, t, err);
-	rc = columns & STATETABLE_UID ? uids_agree(d, err) : 1;
+	rc = columns & STATETABLE_UID
+		     ? exchange_uids_agree(d->x, &d->c->folder, h->term,
+			       h->authority, h->uidvalidity, err)
+		     : 1;
 	return rc <= 0 ? rc : diff_table(d, t, &known, err);
 }
 
