@@ -43,6 +43,10 @@ int adopting_living(struct replica *r, const struct log_id *log, uint64_t first,
 	size_t *ret_count, struct err *err)
 {
 	int64_t row = log_row(r, log, false, err);
+
+	/* Most runs are short, and there may be many. */
+	if (last - first < max)
+		max = (size_t)(last - first) + 1;
 	sqlite3_stmt *st =
 		row <= 0 ? NULL
 			 : sql(r, err,
