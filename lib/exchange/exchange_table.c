@@ -122,13 +122,15 @@ static int next_row(void *arg, struct row *ret, struct err *err)
 static int diff_table(struct table_diff *d, struct statetable *t,
 	const struct known *known, struct err *err)
 {
+	bool keys = d->header->columns & STATETABLE_KEYS;
 	struct compared_rows rows;
 	struct diff_side mine = {.known = known, .columns = STATETABLE_ALL};
 	struct diff_side theirs = {.rows = {next_row, t},
 		.known = &d->header->known,
 		.columns = d->header->columns};
 	int rc = compared_rows_begin(d->x->replica, &d->c->folder,
-		d->header->columns & STATETABLE_UID, d->c->seed, &rows, err);
+		d->header->columns & STATETABLE_UID, keys ? d->c->seed : NULL,
+		&rows, err);
 
 	if (rc < 0)
 		return rc;
