@@ -36,8 +36,7 @@ int exchange_owe(struct exchange *x, const struct parcel_compare *c,
 	struct exchange_found *f, int64_t id, struct err *err)
 {
 	f->ours++;
-	return exchange_kind((enum comparing_kind)c->kind)
-		->owe(x, &c->folder, id, err);
+	return owed_message(x->replica, x->peer, &c->folder, id, err);
 }
 
 static int cmp_uids(const void *a, const void *b)

@@ -22,7 +22,7 @@ void exchange_ask_key(
 	struct exchange *x, struct exchange_found *f, uint64_t key);
 void exchange_ask_uid(
 	struct exchange *x, struct exchange_found *f, uint32_t uid);
-/* A row of ours, by the kind's id. */
+/* A row of ours, by its message. */
 int exchange_owe(struct exchange *x, const struct parcel_compare *c,
 	struct exchange_found *f, int64_t id, struct err *err);
 /* Let the answer to c ask for what was found. equal: nothing differs: that is

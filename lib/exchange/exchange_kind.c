@@ -26,51 +26,23 @@ static int add_value(void *arg, int64_t message,
 	return 0;
 }
 
-static int finish(
-	struct gathering *g, int rc, struct keys_row **ret, size_t *ret_count)
+int exchange_our_rows(struct exchange *x, enum comparing_kind kind,
+	const struct id128 *folder, const uint8_t seed[RIBLT_SEED_SIZE],
+	struct keys_row **ret, size_t *ret_count, struct err *err)
 {
+	struct gathering g = {.seed = seed};
+	int rc = kind == COMPARING_CONTENT
+			 ? compared_content_each(
+				   x->replica, folder, add_value, &g, err)
+			 : compared_exact_each(x->replica, folder, x->now_ms,
+				   add_value, &g, err);
+
 	if (rc < 0) {
-		free(g->rows);
+		free(g.rows);
 		return rc;
 	}
-	keys_sort(g->seed, g->rows, g->count);
-	*ret = g->rows;
-	*ret_count = g->count;
+	keys_sort(seed, g.rows, g.count);
+	*ret = g.rows;
+	*ret_count = g.count;
 	return 0;
-}
-
-static int exact_rows(struct exchange *x, const struct id128 *folder,
-	const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
-	size_t *ret_count, struct err *err)
-{
-	struct gathering g = {.seed = seed};
-	int rc = compared_exact_each(
-		x->replica, folder, x->now_ms, add_value, &g, err);
-
-	return finish(&g, rc, ret, ret_count);
-}
-
-static int content_rows(struct exchange *x, const struct id128 *folder,
-	const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
-	size_t *ret_count, struct err *err)
-{
-	struct gathering g = {.seed = seed};
-	int rc = compared_content_each(x->replica, folder, add_value, &g, err);
-
-	return finish(&g, rc, ret, ret_count);
-}
-
-/* The id is the message's row. */
-static int owe_message(struct exchange *x, const struct id128 *folder,
-	int64_t id, struct err *err)
-{
-	return owed_message(x->replica, x->peer, folder, id, err);
-}
-
-const struct exchange_kind *exchange_kind(enum comparing_kind kind)
-{
-	static const struct exchange_kind exact = {exact_rows, owe_message};
-	static const struct exchange_kind content = {content_rows, owe_message};
-
-	return kind == COMPARING_CONTENT ? &content : &exact;
 }

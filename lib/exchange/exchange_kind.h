@@ -1,24 +1,17 @@
 /*
- * exchange_kind: what the kinds of comparison differ in. Private to
- * lib/exchange.
+ * exchange_kind: what the kinds of comparison differ in, and what the sections
+ * share. Private to lib/exchange.
  */
 #ifndef PB_EXCHANGE_KIND_H
 #define PB_EXCHANGE_KIND_H
 
 #include "exchange.h"
 
-struct exchange_kind {
-	/* Our rows of a folder, by keys_sort; ids are the kind's own. To be
-	   freed. In a transaction. */
-	int (*rows)(struct exchange *x, const struct id128 *folder,
-		const uint8_t seed[RIBLT_SEED_SIZE], struct keys_row **ret,
-		size_t *ret_count, struct err *err);
-	/* A row of ours that the peer lacks, or asks for. */
-	int (*owe)(struct exchange *x, const struct id128 *folder, int64_t id,
-		struct err *err);
-};
-
-const struct exchange_kind *exchange_kind(enum comparing_kind kind);
+/* Our rows of a folder, by keys_sort; ids are messages. To be freed. In a
+   transaction. */
+int exchange_our_rows(struct exchange *x, enum comparing_kind kind,
+	const struct id128 *folder, const uint8_t seed[RIBLT_SEED_SIZE],
+	struct keys_row **ret, size_t *ret_count, struct err *err);
 
 /* One section each; see exchange_take. */
 int exchange_sketch(

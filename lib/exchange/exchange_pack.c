@@ -243,9 +243,8 @@ static int pack_sketch(struct packing *p, struct err *err)
 	struct keys_row *rows;
 	struct riblt set;
 	size_t count;
-	int rc = exchange_kind(p->now.kind)
-			 ->rows(p->x, &p->now.folder, p->now.seed, &rows,
-				 &count, err);
+	int rc = exchange_our_rows(p->x, p->now.kind, &p->now.folder,
+		p->now.seed, &rows, &count, err);
 
 	if (rc < 0)
 		return rc;

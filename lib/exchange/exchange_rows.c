@@ -19,22 +19,22 @@
 static int owe_keys(
 	struct exchange *x, const struct parcel_compare *c, struct err *err)
 {
-	const struct exchange_kind *kind =
-		exchange_kind((enum comparing_kind)c->kind);
 	struct keys_row *rows;
 	size_t count;
 	int rc;
 
 	if (!c->key_count)
 		return 0;
-	rc = kind->rows(x, &c->folder, c->seed, &rows, &count, err);
+	rc = exchange_our_rows(x, (enum comparing_kind)c->kind, &c->folder,
+		c->seed, &rows, &count, err);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < c->key_count && rc >= 0; i++) {
 		const struct keys_row *row = keys_find(rows, count, c->keys[i]);
 
 		if (row) /* else it was changed meanwhile */
-			rc = kind->owe(x, &c->folder, row->id, err);
+			rc = owed_message(
+				x->replica, x->peer, &c->folder, row->id, err);
 	}
 	free(rows);
 	return rc < 0 ? rc : 0;

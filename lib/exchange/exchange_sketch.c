@@ -101,8 +101,8 @@ int exchange_sketch(
 		rc = err_set(err, ERR_CORRUPT, "sketch begins at symbol %zu",
 			s.first);
 	if (rc >= 0)
-		rc = exchange_kind((enum comparing_kind)c->kind)
-			     ->rows(x, &c->folder, c->seed, &rows, &count, err);
+		rc = exchange_our_rows(x, (enum comparing_kind)c->kind,
+			&c->folder, c->seed, &rows, &count, err);
 	if (rc >= 0) {
 		rc = decode(x, c, &s, rows, count, err);
 		free(rows);

@@ -37,9 +37,8 @@ static int diff_keys(
 	uint64_t *theirs = mem_array(their_count + 1, sizeof(*theirs));
 	struct keys_row *rows;
 	struct row row;
-	int rc = exchange_kind((enum comparing_kind)d->c->kind)
-			 ->rows(d->x, &d->c->folder, d->c->seed, &rows, &count,
-				 err);
+	int rc = exchange_our_rows(d->x, (enum comparing_kind)d->c->kind,
+		&d->c->folder, d->c->seed, &rows, &count, err);
 
 	for (size_t i = 0; rc >= 0 && statetable_next(t, &row); i++)
 		theirs[i] = content ? row.content : row.exact;
