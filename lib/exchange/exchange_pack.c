@@ -165,40 +165,40 @@ static const struct parcel_run *widen(
 	return runs;
 }
 
+static void add_asked(
+	const struct packing *p, struct parcel_compare *c, struct arena *arena)
+{
+	c->keys = p->now.keys;
+	c->key_count = p->now.key_count;
+	c->uids = widen(&p->now, arena);
+	c->uid_count = p->now.uid_count;
+}
+
 /* All that is owed, and in the first section what is asked for. */
 static int pack_rows(struct packing *p, struct err *err)
 {
-	AUTO_ARENA struct arena asked = {0};
-	struct parcel_compare c = begin_section(p);
 	struct owed_place at = {0};
 	bool answers = p->speaks && p->now.role == COMPARING_ANSWERS &&
 		       !p->now.ask_symbols && !p->now.ask_columns &&
 		       !p->now.give_columns;
+	bool first = true, last = false;
 	int rc = 0;
 
-	if (answers) {
-		c.equal = p->now.equal;
-		c.keys = p->now.keys;
-		c.key_count = p->now.key_count;
-		c.uids = widen(&p->now, &asked);
-		c.uid_count = p->now.uid_count;
-	}
-	for (bool first = true; rc >= 0 && !c.last; first = false) {
+	for (; rc >= 0 && !last; first = false) {
 		AUTO_ARENA struct arena arena = {0};
+		struct parcel_compare c = begin_section(p);
 		struct dot *dots;
 		size_t count;
 
 		rc = owed_next(p->x->replica, p->x->peer, &p->now.folder, &at,
 			ROWS_MAX, &arena, &dots, &count, err);
-		c.last = count < ROWS_MAX;
-		c.equal = c.equal && c.last && !count;
-		if (rc >= 0 && (count || (first && answers) || !first))
+		c.last = last = count < ROWS_MAX;
+		/* Nothing is owed: then the first is the last. */
+		c.equal = answers && p->now.equal && !count && first;
+		if (first && answers)
+			add_asked(p, &c, &arena);
+		if (rc >= 0 && (count || !first || answers))
 			rc = add_rows(p, &c, dots, count, &arena, err);
-		bool last = c.last;
-		bool equal = c.equal;
-		c = begin_section(p);
-		c.last = last;
-		c.equal = equal;
 	}
 	return rc < 0 ? rc : 0;
 }
