@@ -43,8 +43,7 @@ static int hear_claim(
 static int note_heard(struct receiving *r, struct replica *rep, struct err *err)
 {
 	int64_t heard = 0;
-	AUTO_FREE char *key = mem_printf(
-		"heard %016llx", (unsigned long long)r->peer->key.origin);
+	AUTO_FREE char *key = replica_peer_key("heard", r->peer->key.origin);
 	int rc = replica_meta_get(rep, key, &heard, err);
 
 	return rc < 0 ? rc : replica_meta_set(rep, key, heard + 1, err);

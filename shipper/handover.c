@@ -244,8 +244,7 @@ static int add_ack(struct packing *p, struct err *err)
 	int64_t now;
 	memcpy(&now, sum.b, sizeof(now));
 
-	AUTO_FREE char *heard_key =
-		mem_printf("heard %016llx", (unsigned long long)peer);
+	AUTO_FREE char *heard_key = replica_peer_key("heard", peer);
 	AUTO_FREE char *told_key = lading_told_key(peer);
 	AUTO_FREE char *answered_key = lading_answered_key(peer);
 	int64_t answered = 0;

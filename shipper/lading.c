@@ -462,12 +462,12 @@ static int record_log(struct lading *l, struct replica *r,
 
 char *lading_told_key(uint64_t peer)
 {
-	return mem_printf("told %016llx", (unsigned long long)peer);
+	return replica_peer_key("told", peer);
 }
 
 char *lading_answered_key(uint64_t peer)
 {
-	return mem_printf("answered %016llx", (unsigned long long)peer);
+	return replica_peer_key("answered", peer);
 }
 
 void lading_told(struct lading *l, const struct lading_told *told)

@@ -45,15 +45,10 @@ int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
 
 /* ---- meta ---- */
 
-static char *key_of(const char *what, uint64_t peer)
-{
-	return mem_printf("%s %016llx", what, (unsigned long long)peer);
-}
-
 static int get(struct replica *r, const char *what, uint64_t peer, int64_t *ret,
 	struct err *err)
 {
-	AUTO_FREE char *key = key_of(what, peer);
+	AUTO_FREE char *key = replica_peer_key(what, peer);
 	int rc;
 
 	*ret = 0;
@@ -64,7 +59,7 @@ static int get(struct replica *r, const char *what, uint64_t peer, int64_t *ret,
 static int set(struct replica *r, const char *what, uint64_t peer,
 	int64_t value, struct err *err)
 {
-	AUTO_FREE char *key = key_of(what, peer);
+	AUTO_FREE char *key = replica_peer_key(what, peer);
 
 	return replica_meta_set(r, key, value, err);
 }

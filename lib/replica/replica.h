@@ -62,6 +62,9 @@ int replica_meta_get(struct replica *r, const char *key, int64_t *ret,
 	struct err *err);
 int replica_meta_set(struct replica *r, const char *key, int64_t value,
 	struct err *err);
+/* The name of a value that is kept for a peer, to free: "heard 00…1f". What is
+   kept under such names replica_peer_forget has to know. */
+char *replica_peer_key(const char *what, uint64_t peer);
 /* Text: "" when there is none; into the arena. */
 int replica_text_get(struct replica *r, const char *key, struct arena *arena,
 	const char **ret, struct err *err);

@@ -58,6 +58,11 @@ static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
 	return rc;
 }
 
+char *replica_peer_key(const char *what, uint64_t peer)
+{
+	return mem_printf("%s %016llx", what, (unsigned long long)peer);
+}
+
 int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 {
 	static const char *const tables[] = {
@@ -77,8 +82,7 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)
 		rc = sql_run(r, err, tables[i], "i", (int64_t)peer);
 	for (size_t i = 0; i < sizeof(metas) / sizeof(*metas) && rc >= 0; i++) {
-		AUTO_FREE char *key = mem_printf(
-			"%s %016llx", metas[i], (unsigned long long)peer);
+		AUTO_FREE char *key = replica_peer_key(metas[i], peer);
 
 		rc = sql_run(
 			r, err, "DELETE FROM meta WHERE key = ?", "t", key);
