@@ -307,15 +307,10 @@ bool pass_again(const struct pass *p, int64_t folder)
 static int look_at_boot(
 	struct pass *p, struct arena *arena, const char **ret, struct err *err)
 {
-	AUTO_BUF struct buf text = BUF_INIT;
-	struct err none = ERR_INIT;
 	const char *known;
 	int rc = replica_text_get(p->replica, BOOT, arena, &known, err);
 
-	if (file_read(p->account->os, BOOT_ID, 64, &text, &none) < 0)
-		buf_clear(&text);
-	*ret = arena_dup(
-		arena, buf_str(&text), strcspn(buf_str(&text), "\r\n"));
+	*ret = pass_system_line(p, BOOT_ID, arena);
 	p->started = rc >= 0 && **ret && strcmp(known, *ret) != 0;
 	return rc;
 }

@@ -26,13 +26,23 @@ struct whereabouts {
 	const char *machine; /* "": not known */
 };
 
+const char *pass_system_line(
+	struct pass *p, const char *path, struct arena *arena)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	struct err none = ERR_INIT;
+
+	if (file_read(p->account->os, path, 64, &text, &none) < 0)
+		return "";
+	return arena_dup(
+		arena, buf_str(&text), strcspn(buf_str(&text), "\r\n"));
+}
+
 static int look_around(struct pass *p, struct arena *arena,
 	struct whereabouts *ret, struct err *err)
 {
 	struct os *os = p->account->os;
 	AUTO_FREE char *path = mem_printf("%s/state.db", p->account->dir);
-	AUTO_BUF struct buf text = BUF_INIT;
-	struct err none = ERR_INIT;
 	struct os_stat st;
 	int rc = os->ops->lstat(os, path, &st);
 
@@ -43,10 +53,7 @@ static int look_around(struct pass *p, struct arena *arena,
 		return err_set_os(err, -rc, "%s", path);
 	if (!ret->file)
 		ret->file = (int64_t)st.ino;
-	if (file_read(os, MACHINE_ID, 64, &text, &none) < 0)
-		buf_clear(&text);
-	ret->machine = arena_dup(
-		arena, buf_str(&text), strcspn(buf_str(&text), "\r\n"));
+	ret->machine = pass_system_line(p, MACHINE_ID, arena);
 	return 0;
 }
 

@@ -152,6 +152,10 @@ int pass_restored_set(struct replica *r, const struct replica_folder *f,
 /* continuity.c: before all else: a state that may be an older one, or a copy,
    begins a new incarnation. */
 int pass_continuity(struct pass *p, struct err *err);
+/* The first line of a short file of the system's; "" where it cannot be
+   read. */
+const char *pass_system_line(
+	struct pass *p, const char *path, struct arena *arena);
 
 /* join.c: what comes before all else in a state that joins. Returns 0; 1 if it
    waits for its peers, and that was all. */
