@@ -137,7 +137,7 @@ static char *parent_of(const char *path)
 	return len ? mem_dup_n(path, len) : mem_dup(".");
 }
 
-static int sync_parent(struct os *os, const char *path, struct err *err)
+int dir_sync_parent(struct os *os, const char *path, struct err *err)
 {
 	AUTO_FREE char *parent = parent_of(path);
 
@@ -181,7 +181,7 @@ int file_replace(struct os *os, const char *path, const void *data, size_t len,
 		os->ops->unlink(os, tmp);
 		return r;
 	}
-	return sync_parent(os, path, err);
+	return dir_sync_parent(os, path, err);
 }
 
 int dir_sync(struct os *os, const char *path, struct err *err)
@@ -222,7 +222,7 @@ int os_sync_many(struct os *os, int dir_fd, size_t count, const char *path,
 static int keep_existing(struct os *os, const char *path, struct err *err)
 {
 	struct err why = ERR_INIT;
-	int r = sync_parent(os, path, &why);
+	int r = dir_sync_parent(os, path, &why);
 
 	if (r == 0 || why.os_errno == EACCES)
 		return 0;

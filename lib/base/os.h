@@ -182,6 +182,8 @@ int file_replace(struct os *os, const char *path, const void *data, size_t len,
 
 /* fsync a directory (entries created, renamed, removed in it last). */
 int dir_sync(struct os *os, const char *path, struct err *err);
+/* The same for the directory that holds path. */
+int dir_sync_parent(struct os *os, const char *path, struct err *err);
 
 /*
  * To be called before `count` new files are fsynced one by one: does it for

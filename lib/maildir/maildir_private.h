@@ -426,7 +426,6 @@ bool path_exists(struct os *os, const char *path);
 /* A directory all of whose parts were moved elsewhere, but for its lock. */
 void drop_moved(struct os *os, const char *dir);
 char *path_parent(const char *path); /* to free */
-int sync_parent(struct os *os, const char *path, struct err *err);
 /* An entry that is a directory, asked for where the listing does not tell. */
 bool entry_is_directory(
 	struct os *os, const char *dir, const struct os_entry *e);

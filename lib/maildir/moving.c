@@ -98,7 +98,7 @@ static int take_whole(const struct moving *mv, const char *dir, struct err *err)
 	if (r < 0)
 		return err_set_os(err, -r, "rename %s to %s", dir, mv->mail);
 	r = dir_sync(os, mv->dir, err);
-	return r == 0 ? sync_parent(os, dir, err) : r;
+	return r == 0 ? dir_sync_parent(os, dir, err) : r;
 }
 
 /* But for the folders below, in layout fs. */
@@ -152,7 +152,7 @@ static int rename_side(
 		return 0;
 	drop_same_names(os, source, target);
 	r = place_folder(mv->m, source, target, err);
-	return r == 0 ? sync_parent(os, source, err) : r;
+	return r == 0 ? dir_sync_parent(os, source, err) : r;
 }
 
 /* To another file system nothing can be renamed. */

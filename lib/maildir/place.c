@@ -27,13 +27,6 @@ char *path_parent(const char *path)
 	return mem_dup_n(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-int sync_parent(struct os *os, const char *path, struct err *err)
-{
-	AUTO_FREE char *parent = path_parent(path);
-
-	return dir_sync(os, parent, err);
-}
-
 bool entry_is_directory(
 	struct os *os, const char *dir, const struct os_entry *e)
 {

@@ -47,7 +47,7 @@ static int move_locked(const struct renaming *r, const char *from,
 	if (r->m->control || r->m->index)
 		return moving_move(r->m, from, to, true, lock, err);
 	e = place_folder(r->m, source, target, err);
-	return e == 0 ? sync_parent(r->m->store.os, source, err) : e;
+	return e == 0 ? dir_sync_parent(r->m->store.os, source, err) : e;
 }
 
 static int move_one(const struct renaming *r, const char *from, const char *to,

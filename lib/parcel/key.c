@@ -114,17 +114,6 @@ static void render(
 	sodium_memzero(hex, sizeof(hex));
 }
 
-static int sync_parent(struct os *os, const char *path, struct err *err)
-{
-	AUTO_FREE char *parent = mem_dup(path);
-	char *slash = strrchr(parent, '/');
-
-	if (!slash)
-		return dir_sync(os, ".", err);
-	slash[slash == parent ? 1 : 0] = '\0';
-	return dir_sync(os, parent, err);
-}
-
 /* Give the finished file its name, unless there is one of that name. */
 static int publish(
 	struct os *os, const char *from, const char *path, struct err *err)
@@ -137,7 +126,7 @@ static int publish(
 			"%s exists: a site's key is made once", path);
 	if (r < 0)
 		return err_set_os(err, -r, "create %s", path);
-	return sync_parent(os, path, err);
+	return dir_sync_parent(os, path, err);
 }
 
 /* There is a key. Whoever made it may have been killed behind the link. */
@@ -145,7 +134,7 @@ static int refuse(
 	struct os *os, const char *new, const char *path, struct err *err)
 {
 	os->ops->unlink(os, new);
-	sync_parent(os, path, NULL);
+	dir_sync_parent(os, path, NULL);
 	return err_set(err, ERR_CONFLICT,
 		"%s exists: a site's key is made once", path);
 }
