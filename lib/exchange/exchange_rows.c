@@ -40,22 +40,25 @@ static int owe_keys(
 	return rc < 0 ? rc : 0;
 }
 
+/* Runs ascend, as the folder's UIDs do: it is read once for all of them. */
 static int owe_uids(
 	struct exchange *x, const struct parcel_compare *c, struct err *err)
 {
-	int rc = 0;
+	AUTO_FREE struct compared_uid *list = NULL;
+	size_t count, run = 0;
+	int rc;
 
-	for (size_t i = 0; i < c->uid_count && rc >= 0; i++) {
-		AUTO_ARENA struct arena arena = {0};
-		int64_t *ids;
-		size_t count;
-
-		rc = compared_with_uids(x->replica, &c->folder,
-			(uint32_t)c->uids[i].first, (uint32_t)c->uids[i].last,
-			&arena, &ids, &count, err);
-		for (size_t k = 0; k < count && rc >= 0; k++)
-			rc = owed_message(
-				x->replica, x->peer, &c->folder, ids[k], err);
+	if (!c->uid_count)
+		return 0;
+	rc = compared_uids(x->replica, &c->folder, &list, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		while (run < c->uid_count && c->uids[run].last < list[i].uid)
+			run++;
+		if (run == c->uid_count)
+			break;
+		if (c->uids[run].first <= list[i].uid)
+			rc = owed_message(x->replica, x->peer, &c->folder,
+				list[i].id, err);
 	}
 	return rc < 0 ? rc : 0;
 }

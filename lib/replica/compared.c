@@ -429,28 +429,25 @@ int compared_rows_next(void *arg, struct row *ret, struct err *err)
 	return 1;
 }
 
-int compared_with_uids(struct replica *r, const struct id128 *folder,
-	uint32_t first, uint32_t last, struct arena *arena, int64_t **ret,
-	size_t *ret_count, struct err *err)
+int compared_uids(struct replica *r, const struct id128 *folder,
+	struct compared_uid **ret, size_t *ret_count, struct err *err)
 {
 	int64_t row = folder_row(r, folder, err);
-	sqlite3_stmt *st =
-		row < 0 ? NULL
-			: sql(r, err,
-				  "SELECT id, (SELECT count(*) FROM message"
-				  "  WHERE folder = ?1) FROM message"
-				  " WHERE folder = ?1 AND dead = 0"
-				  " AND uid BETWEEN ?2 AND ?3 AND uid <> 0",
-				  "iii", row, (int64_t)first, (int64_t)last);
-	int rc = st ? 0 : row < 0 ? (int)row : ERR_IO;
+	sqlite3_stmt *st = row < 0 ? NULL
+				   : sql(r, err,
+					     "SELECT id, uid FROM message"
+					     " WHERE folder = ? AND dead = 0"
+					     " AND uid <> 0 ORDER BY uid",
+					     "i", row);
 	size_t count = 0;
+	int rc = st ? 0 : row < 0 ? (int)row : ERR_IO;
 
+	*ret = NULL;
 	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
-		if (!count)
-			*ret = arena_alloc(
-				arena, (size_t)sqlite3_column_int64(st, 1) *
-					       sizeof(**ret));
-		(*ret)[count++] = sqlite3_column_int64(st, 0);
+		*ret = mem_room(*ret, count, sizeof(**ret));
+		(*ret)[count++] =
+			(struct compared_uid){sqlite3_column_int64(st, 0),
+				(uint32_t)sqlite3_column_int64(st, 1)};
 	}
 	*ret_count = count;
 	return rc;

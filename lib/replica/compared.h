@@ -52,11 +52,13 @@ int compared_rows_begin(struct replica *r, const struct id128 *folder,
 int compared_rows_next(void *arg, struct row *ret, struct err *err);
 void compared_rows_end(struct compared_rows *rows);
 
-/* The living messages of a folder with UIDs first … last: their rows, in the
-   arena. */
-int compared_with_uids(struct replica *r, const struct id128 *folder,
-	uint32_t first, uint32_t last, struct arena *arena, int64_t **ret,
-	size_t *ret_count, struct err *err);
+/* The living messages of a folder that have a UID, by UID; to be freed. */
+struct compared_uid {
+	int64_t id;
+	uint32_t uid;
+};
+int compared_uids(struct replica *r, const struct id128 *folder,
+	struct compared_uid **ret, size_t *ret_count, struct err *err);
 
 /* ---- what is told (telling.c) ---- */
 
