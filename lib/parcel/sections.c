@@ -351,6 +351,8 @@ static int parse_body(
 	if (ret->size > INT64_MAX || ret->offset > ret->size ||
 		ret->len > ret->size - ret->offset)
 		return sections_bad(p, "piece reaches beyond the body");
+	if (is_whole(ret))
+		return sections_bad(p, "a whole body is spelled as a piece");
 	return 0;
 }
 

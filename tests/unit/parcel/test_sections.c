@@ -569,6 +569,20 @@ static void lsns_do_not_run_over(void **state)
 	refuse(&b, PARCEL_CHANGES, ERR_CORRUPT, "largest");
 }
 
+static void a_whole_body_has_one_spelling(void **state)
+{
+	static const char bytes[] = "whole";
+	struct hash hash = hash_of(bytes, 5);
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	wire_add_varint(&b, 1);
+	buf_add(&b, hash.b, HASH_SIZE);
+	wire_add_varint(&b, 5);
+	buf_add_str(&b, bytes);
+	refuse(&b, PARCEL_BODY, ERR_CORRUPT, "spelled as a piece");
+}
+
 static void a_piece_beyond_its_body_is_refused(void **state)
 {
 	static const struct {
@@ -654,6 +668,7 @@ int main(void)
 		cmocka_unit_test(more_applied_than_known_is_refused),
 		cmocka_unit_test(bytes_after_an_acknowledgement_are_refused),
 		cmocka_unit_test(lsns_do_not_run_over),
+		cmocka_unit_test(a_whole_body_has_one_spelling),
 		cmocka_unit_test(a_piece_beyond_its_body_is_refused),
 		cmocka_unit_test(a_log_before_the_first_is_refused),
 		cmocka_unit_test(the_reason_names_the_section),
