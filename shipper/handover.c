@@ -428,6 +428,7 @@ static int add_joining(struct packing *p, struct err *err)
 
 static int state_folders(struct packing *p, struct err *err)
 {
+	struct os *os = p->config->os;
 	struct stating s = {
 		.lading = p->lading,
 		.replica = p->account.replica,
@@ -438,7 +439,11 @@ static int state_folders(struct packing *p, struct err *err)
 		.logs = p->logs,
 		.from = p->from,
 		.log_count = p->log_count,
+		.sends = p->config->send_changes,
+		.oneway = p->config->oneway,
 		.record = p->medium,
+		.span_ms = p->config->state_ms,
+		.now_ms = os->ops->wall_ns(os) / 1000000,
 	};
 
 	return stating_add(&s, err);
@@ -526,7 +531,7 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 	rc = also(&p, add_joining, rc, err);
 	/* Bodies that a peer lacks are no changes. */
 	rc = also(&p, add_wants, rc, err);
-	if (rc >= 0 && config->send_changes)
+	if (rc >= 0)
 		rc = state_folders(&p, err);
 	if (rc >= 0)
 		rc = compare_folders(&p, err);

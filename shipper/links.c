@@ -81,6 +81,7 @@ static struct handover_config handover_for(
 		.unread = inbox_holds(s, p->name),
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,
+		.state_ms = p->state_every_ms,
 		.level = link ? link->level : 3,
 		.bundle_max = link ? link->max_file : 0,
 		.link = link ? link->name : "",

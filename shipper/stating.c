@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparing.h"
 #include "err.h"
 #include "stated.h"
+
+#define SUMMED_MAX 200000u /* messages at a time: some seconds */
 
 /* Folders to be spoken of, by id. */
 struct subjects {
@@ -94,6 +97,64 @@ static int add_owed(const struct stating *s, struct arena *arena,
 	return rc;
 }
 
+/* What is not what it was is compared at once. */
+static int begin_comparison(
+	const struct stating *s, const struct id128 *folder, struct err *err)
+{
+	int rc = replica_begin(s->replica, err);
+
+	if (rc >= 0 && s->oneway)
+		rc = comparing_push(s->replica, s->peer, folder, err);
+	else if (rc >= 0)
+		rc = comparing_begin_now(
+			s->replica, s->peer, folder, COMPARING_EXACT, err);
+	if (rc >= 0)
+		rc = replica_commit(s->replica, err);
+	replica_rollback(s->replica);
+	return rc;
+}
+
+/* Are a folder's sums those of its registers? Returns 1 if it does not stand
+   still. */
+static int sum_up(
+	const struct stating *s, const struct stated_folder *f, struct err *err)
+{
+	int rc = stated_recount(s->replica, f->row, s->now_ms, err);
+
+	if (rc == ERR_BUSY) {
+		*err = (struct err)ERR_INIT;
+		return 1;
+	}
+	return rc > 0 ? begin_comparison(s, &f->folder, err) : rc;
+}
+
+/*
+ * What was not stated for long, once its sums are those of its registers. Of
+ * what is too much at once the next time.
+ */
+static int add_due(const struct stating *s, struct arena *arena,
+	struct subjects *to, struct err *err)
+{
+	struct stated_folder *due;
+	uint64_t summed = 0;
+	size_t count;
+	int rc;
+
+	if (s->span_ms < 0 || !s->record)
+		return 0;
+	rc = stated_due(s->replica, s->peer, s->span_ms, s->now_ms, arena, &due,
+		&count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		if (i && summed + due[i].messages > SUMMED_MAX)
+			break;
+		summed += due[i].messages;
+		rc = sum_up(s, &due[i], err);
+		if (rc == 0)
+			rc = add_subject(s, &due[i].folder, arena, to, err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int by_id(const void *a, const void *b)
 {
 	return id_cmp(a, b);
@@ -133,10 +194,28 @@ static int record(const struct stating *s, const struct stated *folders,
 	int rc = replica_begin(s->replica, err);
 
 	if (rc >= 0)
-		rc = stated_told(s->replica, s->peer, folders, count, err);
+		rc = stated_told(
+			s->replica, s->peer, folders, count, s->now_ms, err);
 	if (rc >= 0)
 		rc = replica_commit(s->replica, err);
 	replica_rollback(s->replica);
+	return rc;
+}
+
+/* A site that hands over nothing looks at its own sums all the same. */
+static int look_only(const struct stating *s, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct subjects subjects = {0};
+	int rc = add_due(s, &arena, &subjects, err);
+	struct stated *seen =
+		arena_alloc(&arena, (subjects.count + 1) * sizeof(*seen));
+
+	for (size_t i = 0; i < subjects.count; i++)
+		seen[i] = (struct stated){.folder = subjects.ids[i]};
+	if (rc >= 0 && subjects.count)
+		rc = record(s, seen, subjects.count, err);
+	free(subjects.ids);
 	return rc;
 }
 
@@ -149,12 +228,16 @@ int stating_add(const struct stating *s, struct err *err)
 	size_t count = 0, handed_over;
 	int rc = 0;
 
+	if (!s->sends)
+		return look_only(s, err);
 	if (!will_know_all(s))
 		return 0;
 	rc = add_handed_over(s, &arena, &subjects, err);
 	handed_over = subjects.count;
 	if (rc >= 0)
 		rc = add_owed(s, &arena, &subjects, err);
+	if (rc >= 0)
+		rc = add_due(s, &arena, &subjects, err);
 	bool owed = subjects.count > handed_over;
 	if (rc >= 0 && subjects.count) {
 		qsort(subjects.ids, subjects.count, sizeof(*subjects.ids),

@@ -2,8 +2,11 @@
  * stating: what our state holds, said to a peer that is about to know as much
  * (lib/replica/stated.h).
  *
- * Said of a folder when changes of it are handed over, and when a statement of
- * it is owed. Only where the peer will then know all of our logs, so that its
+ * Said of a folder when changes of it are handed over, when a statement of it is
+ * owed, and once in a span whatever happens: then its registers are summed up
+ * anew before, for sums that nobody changes would hide what they became. That
+ * too is said once in a span only, and calls for no answer but where the two
+ * differ. Only where the peer will then know all of our logs, so that its
  * vector can be ours; at any other vector a statement is of no use.
  */
 #ifndef PB_STATING_H
@@ -23,7 +26,11 @@ struct stating {
 	const uint64_t *from; /* per log: lsn that the peer knows, or will by
 				 what lies on this medium already */
 	size_t log_count;
-	bool record; /* what was owed is told with this */
+	bool sends; /* else our sums are only looked at */
+	bool oneway;
+	bool record;	 /* what was owed is told with this */
+	int64_t span_ms; /* within this each folder is stated; -1: never */
+	int64_t now_ms;
 };
 
 /*

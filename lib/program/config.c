@@ -115,6 +115,7 @@ static const struct rule {
 	{"peer", "oneway", check_bool, false},
 	{"peer", "changes", check_changes, false},
 	{"peer", "late", check_patience, false},
+	{"peer", "state_every", check_patience, false},
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
@@ -437,6 +438,7 @@ static int load_peer(struct load *l, cfg_t *sec)
 	peer->name = title_of(l, sec);
 	peer->key = text_of(l, sec, "key");
 	peer->late_ms = 15 * 60 * 1000;
+	peer->state_every_ms = 24 * 3600 * 1000;
 	if (!peer->key)
 		return fail(l, sec,
 			"no key (add the line that `packetboat "
@@ -451,6 +453,9 @@ static int load_peer(struct load *l, cfg_t *sec)
 	peer->changes = (enum config_changes)changes;
 	if ((text = cfg_getstr(sec, "late")))
 		(void)value_duration_ms(text, true, &peer->late_ms, NULL);
+	if ((text = cfg_getstr(sec, "state_every")))
+		(void)value_duration_ms(
+			text, true, &peer->state_every_ms, NULL);
 	return load_links(l, sec, peer);
 }
 

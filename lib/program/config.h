@@ -58,6 +58,7 @@ struct config_peer {
 	enum config_changes changes;
 	bool oneway;	 /* advances on hand-over, no acknowledgements */
 	int64_t late_ms; /* -1: never (strict standby); default 15 min */
+	int64_t state_every_ms; /* default 1 day; -1: with changes only */
 	struct config_link *links;
 	size_t link_count;
 };

@@ -107,6 +107,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 						: "both");
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	print_duration(b, "late", p->late_ms);
+	print_duration(b, "state_every", p->state_every_ms);
 	for (size_t i = 0; i < p->link_count; i++) {
 		const struct config_link *link = &p->links[i];
 		const char *indent = link->name[0] ? "\t\t" : "\t";

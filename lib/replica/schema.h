@@ -210,6 +210,7 @@ static const char schema_text[] =
 	" heard_ms INTEGER NOT NULL DEFAULT 0,"
 	" agreed_ms INTEGER NOT NULL DEFAULT 0,"
 	" owed INTEGER NOT NULL DEFAULT 0,"
+	" told_ms INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(peer, folder)) WITHOUT ROWID;"
 
 	/* expunges that wait for an operator, by folder (guarded.h) */

@@ -292,16 +292,16 @@ int stated_owed(struct replica *r, uint64_t peer, struct arena *arena,
 }
 
 int stated_told(struct replica *r, uint64_t peer, const struct stated *folders,
-	size_t count, struct err *err)
+	size_t count, int64_t now_ms, struct err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < count && rc >= 0; i++)
 		rc = sql_run(r, err,
-			"UPDATE stated SET owed = 0 WHERE peer = ? AND"
-			" folder IN (SELECT b.fid FROM alias a JOIN alias b"
+			"UPDATE stated SET owed = 0, told_ms = ? WHERE peer = ?"
+			" AND folder IN (SELECT b.fid FROM alias a JOIN alias b"
 			"  ON b.folder = a.folder WHERE a.fid = ?)",
-			"ib", (int64_t)peer, folders[i].folder.b,
+			"iib", now_ms, (int64_t)peer, folders[i].folder.b,
 			sizeof(folders[i].folder.b));
 	return rc;
 }

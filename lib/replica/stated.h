@@ -79,6 +79,28 @@ int stated_owed(struct replica *r, uint64_t peer, struct arena *arena,
 	struct err *err);
 /* Nothing is owed of these any more. In a transaction. */
 int stated_told(struct replica *r, uint64_t peer, const struct stated *folders,
-	size_t count, struct err *err);
+	size_t count, int64_t now_ms, struct err *err);
+
+/*
+ * What nothing else brings about (stated_due.c): each folder is stated to each
+ * peer once in a while, so that what was lost, or is not what it was, is found
+ * though nobody changes anything there.
+ */
+#define STATED_DUE_MAX 256u /* at once; the others next time */
+struct stated_folder {
+	struct id128 folder;
+	int64_t row;
+	uint64_t messages;
+};
+/*
+ * Folders that are to be stated to a peer now, those that waited longest
+ * first; none unless one of them was not stated for almost span_ms, and then
+ * all that were not for half of it, so that they go together. What is met for
+ * the first time counts as stated. A clock that went back makes nothing wait
+ * longer than a span. No transaction is open.
+ */
+int stated_due(struct replica *r, uint64_t peer, int64_t span_ms,
+	int64_t now_ms, struct arena *arena, struct stated_folder **ret,
+	size_t *ret_count, struct err *err);
 
 #endif

@@ -11,6 +11,7 @@
  *	uid      a UID came to mean another message, or a new one lies below
  *	         the UIDNEXT that somebody saw (5)
  *	alarm    an operator is called without need
+ *	chatter  something is handed over though nothing happened
  *	silent   "has everything" is said, and it has not (6)
  *	unequal  the sites differ after the last exchanges (3), and nothing
  *	         says so (6)

@@ -358,13 +358,14 @@ void simsite_hand_over(
 		.send_changes = s->peers[peer].sends,
 		.unread = inbox_holds(s, peer),
 		.patience_ms = (uint64_t)s->patience_s * 1000,
+		.state_ms = SIM_STATE_S * 1000,
 		.level = 1,
 		.link = "",
 		.accounts = accounts,
 		.account_count = 1,
 		.body = body_of,
 		.body_arg = &serving};
-	struct handover_result handed;
+	struct handover_result handed = {0};
 	struct err err = ERR_INIT;
 	struct carrier *c =
 		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
@@ -377,6 +378,7 @@ void simsite_hand_over(
 		fail(s, &err);
 	else if (handed.damaged)
 		say(s, EXIT_OPERATOR, "mails are not as they were logged");
+	s->handed += handed.bundles;
 	serve_no_more(&serving);
 	c->ops->close(c);
 }

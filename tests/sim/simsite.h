@@ -22,6 +22,9 @@ struct sim_peer {
 	bool sends, takes; /* what "changes" says of this peer here */
 };
 
+/* Within this a site states each folder, though nothing happens there. */
+#define SIM_STATE_S INT64_C(3600)
+
 struct sim_site {
 	char name[4];
 	struct simdisk *disk;
@@ -35,6 +38,7 @@ struct sim_site {
 	/* Of the last run: its exit code, and what it said. */
 	int code;
 	char said[512];
+	uint64_t handed; /* bundles */
 };
 
 /* name: one letter. seed: of the machine; the key is made of the name. */

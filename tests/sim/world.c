@@ -665,6 +665,18 @@ static void scan(struct world *w)
 		one_event(w, &e);
 }
 
+/* Where nothing changes any more it takes a while until all is compared, and a
+   scan until what was placed by it is. */
+static void wait_for_rot(struct world *w, unsigned exchanges)
+{
+	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
+
+	if (exchanges == 2 * EXCHANGES - 3)
+		scan(w);
+	else if (exchanges % 4 == 1)
+		one_event(w, &e);
+}
+
 /* NULL, or what differs. */
 static const char *differs(struct world *w)
 {
@@ -701,6 +713,35 @@ static bool somebody_is_told(struct world *w)
 	return w->told;
 }
 
+static uint64_t handed_over(const struct world *w)
+{
+	uint64_t bundles = 0;
+
+	for (size_t i = 0; i < w->site_count; i++)
+		bundles += w->sites[i].handed;
+	return bundles;
+}
+
+/* Where all is equal and nothing happens each states its folders once, and
+   nobody says anything to that. */
+static void check_quiet(struct world *w)
+{
+	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
+
+	for (int i = 0; i < 4; i++) {
+		exchange(w);
+		if (i == 0)
+			one_event(w, &e);
+	}
+	uint64_t before = handed_over(w);
+	for (int i = 0; i < 2; i++)
+		exchange(w);
+	if (handed_over(w) != before && !w->oracle.what[0])
+		oracle_fail(&w->oracle, "chatter",
+			"%u bundles though nothing happened",
+			(unsigned)(handed_over(w) - before));
+}
+
 static void settle(struct world *w, struct outcome *ret)
 {
 	unsigned most = w->rotten ? 2 * EXCHANGES : EXCHANGES;
@@ -714,12 +755,13 @@ static void settle(struct world *w, struct outcome *ret)
 		what && ret->exchanges < most && !w->oracle.what[0];
 		what = differs(w)) {
 		w->told = false;
-		/* Where nothing changes any more nothing is compared. */
-		if (w->rotten && ret->exchanges % 4 == 1)
-			scan(w);
+		if (w->rotten)
+			wait_for_rot(w, ret->exchanges);
 		exchange(w);
 		ret->exchanges++;
 	}
+	if (!what && !w->disaster && !w->rotten && !w->oracle.what[0])
+		check_quiet(w);
 	if (!what)
 		return;
 	ret->told = w->disaster && somebody_is_told(w);

@@ -301,9 +301,87 @@ static void what_is_owed_is_owed_until_it_is_told(void **state)
 	assert_int_equal(owed(&s.here, &most), 2);
 	assert_int_equal(most, STATED_ALONE);
 	done(replica_begin(s.here.r, &err), &err);
-	done(stated_told(s.here.r, HOME, &told, 1, &err), &err);
+	done(stated_told(s.here.r, HOME, &told, 1, NOW, &err), &err);
 	done(replica_commit(s.here.r, &err), &err);
 	assert_int_equal(owed(&s.here, &most), 1);
+	scene_end(&s);
+}
+
+/* ---- what nothing calls for ---- */
+
+#define SPAN INT64_C(16000)
+
+/* How many folders are due then; told: and they are stated. */
+static size_t due(struct scene *s, int64_t at_ms, bool told)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct stated_folder *list;
+	struct stated stated[2];
+	struct err err = ERR_INIT;
+	size_t count;
+
+	done(stated_due(s->here.r, HOME, SPAN, NOW + at_ms, &arena, &list,
+		     &count, &err),
+		&err);
+	assert_true(count <= 2);
+	for (size_t i = 0; i < count; i++)
+		stated[i] = (struct stated){.folder = list[i].folder};
+	if (!told)
+		return count;
+	done(replica_begin(s->here.r, &err), &err);
+	done(stated_told(s->here.r, HOME, stated, count, NOW + at_ms, &err),
+		&err);
+	done(replica_commit(s->here.r, &err), &err);
+	return count;
+}
+
+static void each_folder_is_due_once_in_a_span(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s);
+	assert_int_equal(due(&s, 0, true), 0);
+	assert_int_equal(due(&s, SPAN - SPAN / 16 - 1, true), 0);
+	assert_int_equal(due(&s, SPAN, true), 2);
+	/* Looked for a few times only. */
+	assert_int_equal(due(&s, SPAN + 1, true), 0);
+	for (int64_t at = SPAN; at < 2 * SPAN - SPAN / 16; at += 100)
+		assert_int_equal(due(&s, at, true), 0);
+	assert_int_equal(due(&s, 2 * SPAN, true), 2);
+	scene_end(&s);
+}
+
+static void what_waited_half_as_long_goes_along(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s);
+	assert_int_equal(due(&s, 0, true), 0);
+	edit(&s.here, "UPDATE stated SET told_ms = told_ms + 7999"
+		      " WHERE folder = (SELECT max(folder) FROM stated)");
+	assert_int_equal(due(&s, SPAN - 1, false), 2);
+	edit(&s.here, "UPDATE stated SET told_ms = told_ms + 1"
+		      " WHERE folder = (SELECT max(folder) FROM stated)");
+	assert_int_equal(due(&s, 2 * SPAN - 8002, true), 2);
+	edit(&s.here, "UPDATE stated SET told_ms = told_ms + 9000"
+		      " WHERE folder = (SELECT max(folder) FROM stated)");
+	assert_int_equal(due(&s, 3 * SPAN - 8002, true), 1);
+	scene_end(&s);
+}
+
+static void a_clock_that_went_back_makes_nothing_wait(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s);
+	assert_int_equal(due(&s, 0, true), 0);
+	assert_int_equal(due(&s, SPAN, true), 2);
+	assert_int_equal(due(&s, -SPAN, true), 2);
+	assert_int_equal(due(&s, -SPAN / 2, true), 0);
+	assert_int_equal(due(&s, 0, true), 2);
 	scene_end(&s);
 }
 
@@ -406,6 +484,9 @@ int main(void)
 			nothing_follows_where_we_logged_something_ourselves),
 		cmocka_unit_test(whose_uids_count_is_part_of_the_vector),
 		cmocka_unit_test(what_is_owed_is_owed_until_it_is_told),
+		cmocka_unit_test(each_folder_is_due_once_in_a_span),
+		cmocka_unit_test(what_waited_half_as_long_goes_along),
+		cmocka_unit_test(a_clock_that_went_back_makes_nothing_wait),
 		cmocka_unit_test(
 			lost_changes_are_a_gap_until_every_peer_has_caught_up),
 		cmocka_unit_test(
