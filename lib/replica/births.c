@@ -136,11 +136,11 @@ int birth_is_first(struct replica *r, int64_t message, const struct change *c,
  * copies, too). Within one incarnation two births are two messages, and
  * copies at two sites are.
  */
-#define BORN_ALIKE                                                             \
+#define BORN_ALIKE(copy)                                                       \
 	" AND m.dead = 0 AND m.id <> ?7"                                       \
 	" AND NOT EXISTS(SELECT 1 FROM dot e JOIN log k ON k.id = e.log"       \
 	"  WHERE e.message = m.id AND k.origin = ?4 AND k.incarnation = ?5)"   \
-	" AND ((?6 = 0 AND ifnull(b.copy, m.birth_copy) = 0)"                  \
+	" AND ((?6 = 0 AND " copy " = 0)"                                      \
 	"  OR EXISTS(SELECT 1 FROM dot e JOIN log k ON k.id = e.log"           \
 	"   WHERE e.message = m.id AND k.origin = ?4)) LIMIT 1"
 
@@ -167,9 +167,9 @@ static int find_twin(struct replica *r, const struct change *c, int64_t folder,
 	int64_t but, int64_t *ret, struct err *err)
 {
 	int rc = find_twin_by(r,
-		"SELECT m.id FROM message m LEFT JOIN birth b ON 0"
-		" WHERE m.birth_base = ?1"
-		" AND m.birth_folder = ?2 AND m.hash = ?3" BORN_ALIKE,
+		"SELECT m.id FROM message m WHERE m.birth_base = ?1"
+		" AND m.birth_folder = ?2 AND m.hash = ?3" BORN_ALIKE(
+			"m.birth_copy"),
 		c, folder, but, ret, err);
 
 	if (rc < 0 || *ret)
@@ -180,7 +180,7 @@ static int find_twin(struct replica *r, const struct change *c, int64_t folder,
 		" JOIN alias a ON a.fid = l.folder"
 		" JOIN message m ON m.id = d.message"
 		" WHERE b.base = ?1 AND a.folder = ?2"
-		" AND m.hash = ?3" BORN_ALIKE,
+		" AND m.hash = ?3" BORN_ALIKE("b.copy"),
 		c, folder, but, ret, err);
 }
 

@@ -10,26 +10,6 @@
 
 /* ---- values ---- */
 
-/* Rows of the living messages of a folder; to be freed. */
-static int list_messages(struct replica *r, int64_t folder, int64_t **ret,
-	size_t *ret_count, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT id FROM message WHERE folder = ? AND dead = 0"
-		" ORDER BY id",
-		"i", folder);
-	size_t count = 0;
-	int rc = st ? 0 : ERR_IO;
-
-	*ret = NULL;
-	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
-		*ret = mem_room(*ret, count, sizeof(**ret));
-		(*ret)[count++] = sqlite3_column_int64(st, 0);
-	}
-	*ret_count = count;
-	return rc;
-}
-
 /* The values of all, and what they come to. */
 static int list_values(struct replica *r, const int64_t *ids, size_t count,
 	uint8_t (*values)[KEYS_VALUE_SIZE], uint8_t sum[KEYS_VALUE_SIZE],
@@ -51,12 +31,12 @@ int compared_exact_each(struct replica *r, const struct id128 *folder,
 	int64_t now_ms, compared_value_fn fn, void *arg, struct err *err)
 {
 	AUTO_FREE uint8_t(*values)[KEYS_VALUE_SIZE] = NULL;
-	AUTO_FREE int64_t *ids = NULL;
-	int64_t row = folder_row(r, folder, err);
+	AUTO_ARENA struct arena arena = {0};
+	int64_t row = folder_row(r, folder, err), *ids;
 	uint8_t sum[KEYS_VALUE_SIZE];
 	size_t count = 0;
 	int rc = row <= 0 ? (int)row
-			  : list_messages(r, row, &ids, &count, err);
+			  : folder_living(r, row, &arena, &ids, &count, err);
 
 	if (rc < 0 || !row)
 		return rc;

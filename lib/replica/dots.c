@@ -200,26 +200,19 @@ int unpark_message(struct replica *r, int64_t message, struct err *err)
 
 int unpark_folder(struct replica *r, int64_t folder, struct err *err)
 {
-	int64_t last = 0;
+	AUTO_ARENA struct arena arena = {0};
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT DISTINCT m.id FROM parked p JOIN dot d"
+		" ON d.log = p.log AND d.lsn = p.lsn"
+		" JOIN message m ON m.id = d.message WHERE m.folder = ?",
+		"i", folder);
+	size_t count = 0;
+	int64_t *ids;
+	int rc = sql_ids(r, st, &arena, &ids, &count, err);
 
-	for (;;) {
-		sqlite3_stmt *st = sql(r, err,
-			"SELECT min(m.id) FROM parked p JOIN dot d"
-			" ON d.log = p.log AND d.lsn = p.lsn"
-			" JOIN message m ON m.id = d.message"
-			" WHERE m.folder = ? AND m.id > ?",
-			"ii", folder, last);
-		int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-		if (rc <= 0)
-			return rc;
-		last = sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-		if (!last)
-			return 0;
-		if ((rc = unpark_message(r, last, err)) < 0)
-			return rc;
-	}
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = unpark_message(r, ids[i], err);
+	return rc < 0 ? rc : 0;
 }
 
 int dot_target(struct replica *r, const struct change *c, int64_t by_log,

@@ -47,29 +47,28 @@ static int newer_than(struct replica *r, const struct change *c,
 	return rc;
 }
 
+int folder_living(struct replica *r, int64_t folder, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT id FROM message WHERE folder = ? AND dead = 0"
+		" ORDER BY id",
+		"i", folder);
+
+	return sql_ids(r, st, arena, ret, ret_count, err);
+}
+
 /* Take all living messages of a folder out of its digest, or put them in. */
 static int retally(struct replica *r, int64_t folder, int sign, struct err *err)
 {
-	int64_t last = 0;
+	AUTO_ARENA struct arena arena = {0};
+	size_t count = 0;
+	int64_t *ids;
+	int rc = folder_living(r, folder, &arena, &ids, &count, err);
 
-	for (;;) {
-		sqlite3_stmt *st = sql(r, err,
-			"SELECT min(id) FROM message WHERE folder = ?"
-			" AND id > ? AND dead = 0",
-			"ii", folder, last);
-		if (!st)
-			return ERR_IO;
-		int rc = sql_step(r, st, err);
-		if (rc <= 0)
-			return rc;
-		last = sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-		if (!last)
-			return 0;
-		rc = tally_message(r, last, sign, err);
-		if (rc < 0)
-			return rc;
-	}
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = tally_message(r, ids[i], sign, err);
+	return rc < 0 ? rc : 0;
 }
 
 static int set_path(struct replica *r, const struct change *c, int64_t by_log,

@@ -256,30 +256,6 @@ int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,
 }
 
 /* The first column of all rows. */
-static int id_list(struct replica *r, sqlite3_stmt *st, struct arena *arena,
-	int64_t **ret, size_t *ret_count, struct err *err)
-{
-	int64_t *list = NULL;
-	size_t count = 0, cap = 0;
-	int rc;
-
-	if (!st)
-		return ERR_IO;
-	while ((rc = sql_step(r, st, err)) > 0) {
-		if (count == cap) {
-			cap = cap ? 2 * cap : 64;
-			list = mem_grow(list, cap, sizeof(*list));
-		}
-		list[count++] = sqlite3_column_int64(st, 0);
-	}
-	*ret = arena_alloc(arena, (count + 1) * sizeof(*list));
-	if (count)
-		memcpy(*ret, list, count * sizeof(*list));
-	*ret_count = count;
-	free(list);
-	return rc;
-}
-
 /*
  * Rows are handed out from an array filled first, so that the callback may
  * write to the tables.
@@ -438,7 +414,7 @@ int replica_todo_list(struct replica *r, int64_t folder, struct arena *arena,
 		" ORDER BY dead = 0, uid = 0, uid, id",
 		"i", folder);
 
-	return id_list(r, st, arena, ret, ret_count, err);
+	return sql_ids(r, st, arena, ret, ret_count, err);
 }
 
 int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
@@ -480,7 +456,7 @@ int replica_missing(struct replica *r, int64_t folder, uint32_t uidnext,
 		" AND folder = ? AND uid > 0 AND uid < ?",
 		"ii", folder, (int64_t)uidnext);
 
-	return id_list(r, st, arena, ret, ret_count, err);
+	return sql_ids(r, st, arena, ret, ret_count, err);
 }
 
 int replica_todo_folders(struct replica *r, struct arena *arena, int64_t **ret,
@@ -492,7 +468,7 @@ int replica_todo_folders(struct replica *r, struct arena *arena, int64_t **ret,
 		" <> 0",
 		"");
 
-	return id_list(r, st, arena, ret, ret_count, err);
+	return sql_ids(r, st, arena, ret, ret_count, err);
 }
 
 int replica_message_place(struct replica *r, const struct replica_message *m,

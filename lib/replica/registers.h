@@ -167,6 +167,9 @@ struct claim folder_claim(sqlite3_stmt *st, int col);
 /* Raise the folder's UIDNEXT to at least next. */
 int folder_uidnext(struct replica *r, int64_t folder, uint32_t next,
 	const struct writer *w, struct err *err);
+/* Its living messages, by row. */
+int folder_living(struct replica *r, int64_t folder, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err);
 /* The UIDs of a folder's messages are no longer confirmed. */
 int folder_unconfirm(struct replica *r, int64_t folder, struct err *err);
 /* The oldest of a folder's ids that was born is its own. */

@@ -124,6 +124,27 @@ int sql_run(struct replica *r, struct err *err, const char *text,
 	return rc;
 }
 
+int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err)
+{
+	int64_t *list = NULL;
+	size_t count = 0;
+	int rc;
+
+	if (!st)
+		return ERR_IO;
+	while ((rc = sql_step(r, st, err)) > 0) {
+		list = mem_room(list, count, sizeof(*list));
+		list[count++] = sqlite3_column_int64(st, 0);
+	}
+	*ret = arena_alloc(arena, (count + 1) * sizeof(*list));
+	if (count)
+		memcpy(*ret, list, count * sizeof(*list));
+	*ret_count = count;
+	free(list);
+	return rc;
+}
+
 void sql_close(struct replica *r)
 {
 	for (size_t i = 0; i < r->cached_count; i++)

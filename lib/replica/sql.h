@@ -49,6 +49,10 @@ int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err);
 /* Bind, run to the end, ignore rows: 0 or an error. */
 int sql_run(struct replica *r, struct err *err, const char *text,
 	const char *fmt, ...);
+/* All that a statement gives in its first column; st may be NULL: err says
+   why. */
+int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err);
 void sql_close(struct replica *r);
 
 /*

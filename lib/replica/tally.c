@@ -7,6 +7,7 @@
  * their writers. A message's value is taken out before it is changed and put
  * back after; sums wait in memory and are written at commit.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sql.h"
@@ -162,31 +163,44 @@ int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 
 #define RECOUNT_STEP 1000 /* messages; others write between two steps */
 
-/* Add the messages behind *last, which moves on. Returns 1 if there are
-   more. */
-static int recount_step(struct replica *r, int64_t folder, int64_t *last,
-	uint64_t *messages, uint8_t digest[16], struct err *err)
+/* Where a recount stands: behind this message, by the folder's index. */
+struct recount {
+	char *base;
+	int64_t id;
+	uint64_t *messages;
+	uint8_t *digest;
+};
+
+/* Add the messages behind it, which moves on. Returns 1 if there are more. */
+static int recount_step(
+	struct replica *r, int64_t folder, struct recount *at, struct err *err)
 {
 	int64_t ids[RECOUNT_STEP], where;
 	size_t count = 0;
 	uint8_t value[16];
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT id FROM message WHERE folder = ? AND id > ?"
-		" AND dead = 0 ORDER BY id LIMIT ?",
-		"iii", folder, *last, (int64_t)RECOUNT_STEP);
+		"SELECT id, base FROM message WHERE folder = ?"
+		" AND (base, id) > (?, ?) AND dead = 0"
+		" ORDER BY base, id LIMIT ?",
+		"itii", folder, at->base, at->id, (int64_t)RECOUNT_STEP);
 	int rc = st ? 0 : ERR_IO;
 
 	while (rc >= 0 && count < RECOUNT_STEP &&
-		(rc = sql_step(r, st, err)) > 0)
+		(rc = sql_step(r, st, err)) > 0) {
 		ids[count++] = sqlite3_column_int64(st, 0);
+		if (count < RECOUNT_STEP)
+			continue;
+		free(at->base);
+		at->base = mem_dup((const char *)sqlite3_column_text(st, 1));
+		at->id = ids[count - 1];
+	}
 	if (st)
 		sqlite3_reset(st);
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		*last = ids[i];
 		rc = tally_value(r, ids[i], &where, value, err);
 		if (rc > 0) {
-			tally_sum(digest, value);
-			++*messages;
+			tally_sum(at->digest, value);
+			++*at->messages;
 		}
 	}
 	return rc < 0 ? rc : count == RECOUNT_STEP;
@@ -195,7 +209,11 @@ static int recount_step(struct replica *r, int64_t folder, int64_t *last,
 int tally_recount(struct replica *r, int64_t folder, uint64_t *ret_messages,
 	uint8_t ret_digest[16], struct err *err)
 {
-	int64_t last = 0;
+	struct recount at = {
+		.base = mem_dup(""),
+		.messages = ret_messages,
+		.digest = ret_digest,
+	};
 	int rc;
 
 	*ret_messages = 0;
@@ -203,10 +221,10 @@ int tally_recount(struct replica *r, int64_t folder, uint64_t *ret_messages,
 	do {
 		rc = reading_begin(r, err);
 		if (rc >= 0)
-			rc = recount_step(r, folder, &last, ret_messages,
-				ret_digest, err);
+			rc = recount_step(r, folder, &at, err);
 		reading_end(r);
 	} while (rc > 0);
+	free(at.base);
 	return rc;
 }
 

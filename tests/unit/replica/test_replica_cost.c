@@ -1,8 +1,9 @@
 /*
- * Writing out a hundred changes costs the same whatever the folder holds: what
- * is read of the state's file, and the steps that SQLite takes.
+ * What the state costs, in pages that are read of its file and in steps that
+ * SQLite takes: writing out a hundred changes the same whatever the folder
+ * holds, and what concerns every message of a folder the same for each.
  *
- *     test_writeout_cost [MESSAGES...]
+ *     test_replica_cost [MESSAGES...]
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include "err.h"
 #include "replica.h"
 #include "simdisk.h"
+#include "stated.h"
 
 #define ORIGIN 1u
 #define CHANGES 100
@@ -224,11 +226,120 @@ static void a_slice_ends_where_it_is_full(void **state)
 	simdisk_free(disk);
 }
 
+/* ---- what concerns every message ---- */
+
+#define OTHER 2u
+
+static struct log_id other_log(const struct id128 *folder)
+{
+	return (struct log_id){OTHER, 8, *folder};
+}
+
+/* The same mail as births of another site: both were seeded from one. */
+static void born_there_too(struct replica *r, unsigned long count)
+{
+	struct log_id id = other_log(&ID_INBOX);
+	struct hash *hashes = mem_array(count, sizeof(*hashes));
+	sqlite3_stmt *st;
+
+	assert_int_equal(sqlite3_prepare_v2(replica_db(r),
+				 "SELECT id, hash FROM message", -1, &st, NULL),
+		SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		memcpy(hashes[sqlite3_column_int64(st, 0) - 1].b,
+			sqlite3_column_blob(st, 1), HASH_SIZE);
+	sqlite3_finalize(st);
+	for (unsigned long i = 1; i <= count; i++) {
+		struct change c = change_blank(CHANGE_SAVE);
+		char base[64];
+
+		snprintf(base, sizeof(base), "1700%06lu.M%luP1.vm", i, i);
+		c.by = (struct write_id){5, id, i};
+		c.dot = (struct dot){id, i};
+		c.base = base;
+		c.size = 8;
+		c.hash = hashes[i - 1];
+		must(replica_apply(r, &c, &err));
+	}
+	free(hashes);
+}
+
+/* Twice: who is the first to claim a folder changes nothing of it. */
+static void claimed_by_another(struct replica *r, unsigned long count)
+{
+	(void)count;
+	for (uint64_t site = 1; site <= OTHER; site++) {
+		struct change c = change_blank(CHANGE_AUTHORITY);
+
+		c.by = (struct write_id){site, {site, 6 + site, ID_ACCOUNT}, 2};
+		c.folder = ID_INBOX;
+		c.term = site;
+		c.site = site;
+		must(replica_apply(r, &c, &err));
+	}
+}
+
+static uint64_t steps_for_each(unsigned long count,
+	void (*act)(struct replica *r, unsigned long count))
+{
+	struct simdisk *disk = simdisk_new(1);
+	struct replica *r;
+
+	must(replica_open(
+		simdisk_os(disk), "/state.db", "a", ORIGIN, true, &r, &err));
+	fill(r, count);
+	if (act) {
+		must(replica_begin(r, &err));
+		act(r, count);
+		must(replica_commit(r, &err));
+	} else {
+		must(stated_recount(r, 1, 1, &err));
+	}
+	uint64_t steps = steps_of(replica_db(r));
+
+	replica_close(r);
+	simdisk_free(disk);
+	return steps / count;
+}
+
+static void assert_same_for_each(
+	void (*act)(struct replica *r, unsigned long count))
+{
+	uint64_t few = steps_for_each(2000, act);
+	uint64_t many = steps_for_each(8000, act);
+
+	if (many > few + few / 10)
+		fail_msg("%llu steps for each of 2000 messages, %llu of 8000",
+			(unsigned long long)few, (unsigned long long)many);
+}
+
+static void births_that_another_site_saw_too_cost_the_same_each(void **state)
+{
+	(void)state;
+	assert_same_for_each(born_there_too);
+}
+
+static void so_does_what_a_new_authority_makes_void(void **state)
+{
+	(void)state;
+	assert_same_for_each(claimed_by_another);
+}
+
+static void so_does_counting_them_anew(void **state)
+{
+	(void)state;
+	assert_same_for_each(NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hundred_changes_cost_the_same_in_any_folder),
 		cmocka_unit_test(a_slice_ends_where_it_is_full),
+		cmocka_unit_test(
+			births_that_another_site_saw_too_cost_the_same_each),
+		cmocka_unit_test(so_does_what_a_new_authority_makes_void),
+		cmocka_unit_test(so_does_counting_them_anew),
 	};
 
 	if (argc > 1) {
