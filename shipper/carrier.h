@@ -9,7 +9,7 @@
  *
  *   <PATH>/packetboat.id                                   the marker
  *   <PATH>/pb/<recipient>/<sender>-<sequence>.pb           a bundle
- *   <PATH>/pb/<recipient>/<sender>-<sequence>.ok           its manifest
+ *   <PATH>/pb/<recipient>/<sender>-<sequence>.whole        its manifest
  *
  * A bundle exists if and only if its manifest does and agrees in size (and,
  * before it is used, in hash). Order: data under a temporary name, fsync,
@@ -17,6 +17,8 @@
  * way last. A stick pulled out at any moment leaves whole bundles and
  * leftovers that their sender removes when it comes again; so there is one put
  * at a time for each pair of them (the shipper's lock).
+ *
+ * `rsync:TARGET` (carrier_rsync.c): such a directory on another machine.
  */
 #ifndef PB_CARRIER_H
 #define PB_CARRIER_H
@@ -31,7 +33,7 @@
 struct err;
 struct carrier;
 
-#define CARRIER_NAME_MAX 48u /* "<sender>-<sequence>.ok.tmp" */
+#define CARRIER_NAME_MAX 48u /* "<sender>-<sequence>.whole.tmp" */
 
 /* A bundle that lies on the carrier. */
 struct carrier_item {
@@ -57,13 +59,22 @@ struct carrier_list {
 };
 void carrier_list_free(struct carrier_list *list);
 
+/* From where a carrier is opened. */
+struct carrier_place {
+	struct os *os;
+	uint64_t self, peer;
+	const char *spool; /* directory of this link's own, made when needed */
+	bool fetch; /* of a carrier that lies elsewhere: look there, and not
+		       only at what is known of it here */
+};
+
 struct carrier_ops {
 	const char *scheme; /* "dir" */
 	/*
 	 * Errors: ERR_ABSENT: not there now (exit code 4), with the remedy;
 	 * ERR_USAGE: the address is malformed.
 	 */
-	int (*open)(struct os *os, const char *address, uint64_t self,
+	int (*open)(const struct carrier_place *place, const char *address,
 		struct carrier **ret, struct err *err);
 	void (*close)(struct carrier *c);
 	/* Id of the medium: several sticks may serve one link in turn. */
@@ -114,6 +125,12 @@ struct carrier_ops {
 	/* Remove a bundle (collected, or superseded). Read-only: done. */
 	int (*remove)(struct carrier *c, const struct carrier_item *item,
 		struct err *err);
+	/*
+	 * Bring away what was put and removed, where those only note it; NULL:
+	 * they do it themselves. Errors: ERR_ABSENT: the line dropped, what is
+	 * left waits here for the next flush; ERR_IO.
+	 */
+	int (*flush)(struct carrier *c, struct err *err);
 };
 
 struct carrier {
@@ -121,9 +138,13 @@ struct carrier {
 };
 
 /* Open the carrier that `via` ("dir:/media/usb") names.
-   Errors: ERR_USAGE: unknown scheme, or one that is not yet built. */
-int carrier_open(struct os *os, const char *via, uint64_t self,
+   Errors: ERR_USAGE: unknown scheme. */
+int carrier_open(const struct carrier_place *place, const char *via,
 	struct carrier **ret, struct err *err);
+/* A link's own directory in the state directory; freed by the caller. */
+char *carrier_spool(const char *state_dir, uint64_t peer, const char *via);
+/* Is it far away: reached by calls that cost, or take their time? */
+bool carrier_is_remote(const char *via);
 
 /* Write the marker into a directory. Returns 1 if it already was one. */
 int carrier_media_init(struct os *os, const char *dir, struct err *err);

@@ -7,10 +7,10 @@
  * (3) neither name is there in two spellings.
  *
  * put     x.tmp written -> fsync -> renamed x.pb -> directory fsynced -> read
- *         back -> x.ok.tmp -> fsync -> renamed x.ok -> directory fsynced
- * remove  x.ok unlinked -> directory fsynced -> x.pb unlinked
+ *         back -> x.whole.tmp -> fsync -> renamed x.whole -> directory fsynced
+ * remove  x.whole unlinked -> directory fsynced -> x.pb unlinked
  *
- * A cut leaves x.tmp, x.pb, x.pb and x.ok.tmp, or both whole; a cut in remove
+ * A cut leaves x.tmp, x.pb, x.pb and x.whole.tmp, or both whole; a cut in remove
  * leaves x.pb. What is not both whole is listed as a part, and the sender's
  * next put for that recipient removes it.
  *
@@ -86,9 +86,10 @@ static bool is_read_only(struct os *os, const char *root, const char *marker)
 	return os->ops->stat(os, root, &st) == 0 && !(st.mode & 0222);
 }
 
-static int dir_open(struct os *os, const char *address, uint64_t self,
+static int dir_open(const struct carrier_place *place, const char *address,
 	struct carrier **ret, struct err *err)
 {
+	struct os *os = place->os;
 	AUTO_FREE char *marker = NULL;
 	struct carrier_dir *c;
 	struct id128 medium;
@@ -106,7 +107,7 @@ static int dir_open(struct os *os, const char *address, uint64_t self,
 	c->os = os;
 	c->root = mem_dup(address);
 	c->medium = medium;
-	c->self = self;
+	c->self = place->self;
 	c->put_fd = -1;
 	c->read_only = is_read_only(os, address, marker);
 	*ret = &c->carrier;
@@ -357,7 +358,8 @@ static char *put_path(const struct carrier_dir *c, const char *ending)
 /* Whatever of the put is there is no longer, as far as the medium obeys. */
 static void put_undo(struct carrier_dir *c)
 {
-	static const char *const endings[] = {".ok", ".ok.tmp", ".pb", ".tmp"};
+	static const char *const endings[] = {
+		".whole", ".whole.tmp", ".pb", ".tmp"};
 
 	if (c->put_fd >= 0)
 		c->os->ops->close(c->os, c->put_fd);
@@ -479,8 +481,8 @@ static int put_manifest(struct carrier_dir *c, uint64_t size,
 		.hash = *hash,
 	};
 	char text[MEDIUM_MANIFEST_SIZE + 1], again[MEDIUM_MANIFEST_SIZE];
-	AUTO_FREE char *name = mem_printf("%s.ok", c->put_name);
-	AUTO_FREE char *path = put_path(c, ".ok");
+	AUTO_FREE char *name = mem_printf("%s.whole", c->put_name);
+	AUTO_FREE char *path = put_path(c, ".whole");
 	int r;
 
 	medium_manifest_write(&item, text);
@@ -525,7 +527,8 @@ static void dir_put_abort(struct carrier *carrier)
 
 /* ---- get and remove ---- */
 
-/* The path of an item's .pb or .ok as it is spelled: 1, or 0 if not there. */
+/* The path of an item's .pb or .whole as it is spelled: 1, or 0 if not
+   there. */
 static int item_path(const struct carrier_dir *c,
 	const struct carrier_item *item, const char *ending, char **ret_dir,
 	char **ret, struct err *err)
@@ -600,7 +603,7 @@ static int dir_remove_item(struct carrier *carrier,
 		return 0;
 	r = check_medium(c, err);
 	if (r == 0)
-		r = remove_half(c, item, ".ok", err);
+		r = remove_half(c, item, ".whole", err);
 	if (r == 0 && !c->read_only)
 		r = remove_half(c, item, ".pb", err);
 	return r;

@@ -14,6 +14,7 @@
 #include "shipper.h"
 
 #define BODIES_AGAIN_MS 30000
+#define REMOTE_EVERY_MS 300000
 #define PATIENCE_MS 60000 /* for what may be under way */
 
 static int fetch_body(void *arg, const char *account, const struct hash *hash,
@@ -95,7 +96,8 @@ static struct handover_config handover_for(
 }
 
 static void report(struct shipper *s, const struct config_peer *p,
-	const char *where, const struct handover_result *r, bool failed)
+	const char *where, const struct handover_result *r, const char *how,
+	bool failed)
 {
 	AUTO_BUF struct buf what = BUF_INIT;
 	AUTO_BUF struct buf bundles = BUF_INIT;
@@ -116,8 +118,8 @@ static void report(struct shipper *s, const struct config_peer *p,
 	count_add(&what, r->acks, "acknowledgement", "acknowledgements");
 	if (r->size)
 		log_say(&s->log, LOG_LEVEL_INFO,
-			"peer %s: %s: %llu bytes handed over%s%s%s%s", p->name,
-			where, (unsigned long long)r->size,
+			"peer %s: %s: %llu bytes %s%s%s%s%s", p->name, where,
+			(unsigned long long)r->size, how,
 			r->bundles > 1 ? " in " : "", buf_str(&bundles),
 			what.len ? ": " : "", buf_str(&what));
 	else if (!s->following && !failed && !r->left)
@@ -209,6 +211,21 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 	carrier_list_free(&list);
 }
 
+/* What is remembered of a link from round to round. */
+static struct link_note *note_of(
+	struct shipper *s, const char *peer, const char *via)
+{
+	AUTO_FREE char *name = mem_printf("%s %s", peer, via);
+	uint64_t link = hash_check(name, strlen(name), 0);
+
+	for (size_t i = 0; i < s->note_count; i++)
+		if (s->notes[i].link == link)
+			return &s->notes[i];
+	s->notes = mem_grow(s->notes, s->note_count + 1, sizeof(*s->notes));
+	s->notes[s->note_count] = (struct link_note){.link = link};
+	return &s->notes[s->note_count++];
+}
+
 /*
  * No failure: a stick comes and goes. A daemon says once that it went and once
  * that it came.
@@ -216,26 +233,56 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 static void note_away(struct shipper *s, const char *peer, const char *via,
 	const struct err *away)
 {
-	AUTO_FREE char *name = mem_printf("%s %s", peer, via);
-	uint64_t link = hash_check(name, strlen(name), 0);
-	size_t at = 0;
+	struct link_note *note = note_of(s, peer, via);
 
-	while (at < s->away_count && s->away[at] != link)
-		at++;
-	bool was_away = at < s->away_count;
-	if (away && (!was_away || !s->following) && s->step != STEP_COLLECT)
+	/* Of the two steps of a sync the one that looks says so. */
+	enum step quiet =
+		carrier_is_remote(via) ? STEP_HAND_OVER : STEP_COLLECT;
+
+	if (away && (!note->away || !s->following) && s->step != quiet)
 		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s", peer,
 			away->text);
-	if (!away && was_away) {
-		s->away[at] = s->away[--s->away_count];
+	if (!away && note->away)
 		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s: is there", peer,
 			via);
+	note->away = away != NULL;
+}
+
+/* A daemon visits a link again when its time has come. */
+static bool is_due(
+	struct shipper *s, const char *peer, const struct config_link *link)
+{
+	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
+	int64_t every = link->every_ms >= 0	       ? link->every_ms
+			: carrier_is_remote(link->via) ? REMOTE_EVERY_MS
+						       : 0;
+	struct link_note *note = note_of(s, peer, link->via);
+
+	if (s->following && note->visited && now < note->next_ms)
+		return false;
+	note->visited = true;
+	note->next_ms = now + every;
+	return true;
+}
+
+/* A line that dropped is no failure: what waits goes with the next visit. */
+static bool bring_away(
+	struct shipper *s, const char *peer, struct carrier *carrier)
+{
+	struct err err = ERR_INIT;
+	int rc = carrier->ops->flush ? carrier->ops->flush(carrier, &err) : 0;
+
+	if (rc >= 0)
+		return true;
+	err_wrap(&err, "peer %s", peer);
+	if (rc != ERR_ABSENT) {
+		shipper_fail(s, &err);
+		return false;
 	}
-	if (away && !was_away) {
-		s->away =
-			mem_grow(s->away, s->away_count + 1, sizeof(*s->away));
-		s->away[s->away_count++] = link;
-	}
+	log_say(&s->log, LOG_LEVEL_WARNING, "%s: what did not get there waits",
+		err.text);
+	s->code = exit_worse(s->code, EXIT_LATER);
+	return false;
 }
 
 static void ship_link(
@@ -253,8 +300,14 @@ static void ship_link(
 	struct carrier *carrier = NULL;
 	struct err err = ERR_INIT;
 	AUTO_FREE char *inbox = mem_printf("%s/%s", s->site.inbox_dir, p->name);
-	int rc = carrier_open(
-		s->site.os, link->via, s->site.key.pub.origin, &carrier, &err);
+	AUTO_FREE char *spool = carrier_spool(
+		s->site.config.state, s->site.peers[peer].origin, link->via);
+	struct carrier_place place = {.os = s->site.os,
+		.self = s->site.key.pub.origin,
+		.peer = s->site.peers[peer].origin,
+		.spool = spool,
+		.fetch = s->step != STEP_HAND_OVER};
+	int rc = carrier_open(&place, link->via, &carrier, &err);
 
 	if (rc >= 0 || rc == ERR_ABSENT)
 		note_away(
@@ -310,7 +363,9 @@ static void ship_link(
 		err_wrap(&err, "peer %s: %s", p->name, link->via);
 		shipper_fail(s, &err);
 	}
-	report(s, p, link->via, &handed, rc < 0);
+	bool there = bring_away(s, p->name, carrier);
+	report(s, p, link->via, &handed, there ? "handed over" : "packed",
+		rc < 0 || !there);
 	carrier->ops->close(carrier);
 }
 
@@ -350,7 +405,7 @@ static void ship_output(struct shipper *s, size_t peer)
 		err_wrap(&err, "peer %s", p->name);
 		shipper_fail(s, &err);
 	}
-	report(s, p, s->output, &handed, rc < 0);
+	report(s, p, s->output, &handed, "handed over", rc < 0);
 }
 
 /* Nothing that was named, or nothing at all, has a link. */
@@ -402,7 +457,8 @@ void links_round(struct shipper *s)
 				strcmp(s->only_link, p->links[k].name))
 				continue;
 			any = true;
-			ship_link(s, i, &p->links[k]);
+			if (is_due(s, p->name, &p->links[k]))
+				ship_link(s, i, &p->links[k]);
 		}
 	}
 	if (!any)

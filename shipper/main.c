@@ -191,7 +191,7 @@ int main(int argc, char **argv)
 		run_once(&s);
 	stop_close(&stop);
 	untaken_free(&s.untaken);
-	free(s.away);
+	free(s.notes);
 	site_close(&s.site);
 	logger_close(&s.log);
 	return s.code;

@@ -122,10 +122,10 @@ enum medium_kind medium_name_read(
 		return MEDIUM_STRANGE;
 	if (strcasecmp(ending, ".pb") == 0)
 		return MEDIUM_BUNDLE;
-	if (strcasecmp(ending, ".ok") == 0)
+	if (strcasecmp(ending, ".whole") == 0)
 		return MEDIUM_MANIFEST;
 	if (strcasecmp(ending, ".tmp") == 0 ||
-		strcasecmp(ending, ".ok.tmp") == 0)
+		strcasecmp(ending, ".whole.tmp") == 0)
 		return MEDIUM_UNDER_WAY;
 	return MEDIUM_STRANGE;
 }

@@ -26,8 +26,8 @@ int medium_manifest_read(
 enum medium_kind {
 	MEDIUM_STRANGE,	 /* none of ours */
 	MEDIUM_BUNDLE,	 /* .pb */
-	MEDIUM_MANIFEST, /* .ok */
-	MEDIUM_UNDER_WAY /* .tmp, .ok.tmp */
+	MEDIUM_MANIFEST, /* .whole */
+	MEDIUM_UNDER_WAY /* .tmp, .whole.tmp */
 };
 
 /* What a name below pb/<recipient>/ is, in either case. */

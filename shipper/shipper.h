@@ -13,6 +13,13 @@
 /* `sync` does one, has it applied, then does the other. */
 enum step { STEP_BOTH, STEP_COLLECT, STEP_HAND_OVER };
 
+struct link_note {
+	uint64_t link;	/* hash of peer and via */
+	bool away;	/* it was not there in the last round */
+	bool visited;	/* and again: */
+	int64_t next_ms; /* monotonic */
+};
+
 struct shipper {
 	struct site site;
 	struct logger log;
@@ -26,8 +33,8 @@ struct shipper {
 	const char **accounts; /* of this round */
 	size_t account_count;
 	struct untaken untaken;
-	uint64_t *away; /* links that were not there in the last round */
-	size_t away_count;
+	struct link_note *notes;
+	size_t note_count;
 	int code;
 	bool following;
 	enum step step;

@@ -253,9 +253,15 @@ static void check_bundles_for(struct checkup *c, struct carrier *carrier,
 static void check_link(struct checkup *c, const char *via, uint64_t peer)
 {
 	uint64_t self = c->site->key.pub.origin;
+	AUTO_FREE char *spool =
+		carrier_spool(c->site->config.state, peer, via);
+	struct carrier_place place = {.os = c->site->os,
+		.self = self,
+		.peer = peer,
+		.spool = spool};
 	struct carrier *carrier;
 	struct err err = ERR_INIT;
-	int rc = carrier_open(c->site->os, via, self, &carrier, &err);
+	int rc = carrier_open(&place, via, &carrier, &err);
 
 	if (rc == ERR_ABSENT) {
 		if (c->away)

@@ -54,13 +54,19 @@ static int look(const struct site *s, struct carrier *c, uint64_t peer,
 void status_link(const struct site *s, size_t peer, const char *via,
 	struct link_view *ret)
 {
+	uint64_t origin = s->peers[peer].origin;
+	AUTO_FREE char *spool = carrier_spool(s->config.state, origin, via);
+	struct carrier_place place = {.os = s->os,
+		.self = s->key.pub.origin,
+		.peer = origin,
+		.spool = spool};
 	struct carrier *c;
 	struct err err = ERR_INIT;
-	int rc = carrier_open(s->os, via, s->key.pub.origin, &c, &err);
+	int rc = carrier_open(&place, via, &c, &err);
 
 	*ret = (struct link_view){.there = rc >= 0};
 	if (rc >= 0) {
-		rc = look(s, c, s->peers[peer].origin, ret, &err);
+		rc = look(s, c, origin, ret, &err);
 		c->ops->close(c);
 	}
 	if (rc < 0)

@@ -119,11 +119,13 @@ static const struct rule {
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
+	{"peer", "every", check_age, false},
 	{"peer", "send", refuse_later, true},
 	{"peer", "accept", refuse_later, true},
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},
 	{"link", "max_file", check_max_file, false},
+	{"link", "every", check_age, false},
 	{"link", "window", refuse_later, true},
 	{"link", "hold", refuse_later, true},
 	{"link", "rate", refuse_later, true},
@@ -387,6 +389,10 @@ static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "max_file");
 	if (text)
 		(void)value_max_file(text, &link->max_file, NULL);
+	link->every_ms = -1;
+	text = cfg_getstr(sec, "every");
+	if (text)
+		(void)value_duration_ms(text, false, &link->every_ms, NULL);
 }
 
 static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
@@ -412,6 +418,9 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 	if (cfg_getstr(sec, "max_file"))
 		return fail(
 			l, sec, "max_file without via (put it into the link)");
+	if (cfg_getstr(sec, "every"))
+		return fail(
+			l, sec, "every without via (put it into the link)");
 	for (unsigned i = 0; i < count; i++) {
 		cfg_t *link = cfg_getnsec(sec, "link", i);
 

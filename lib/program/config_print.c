@@ -29,7 +29,8 @@ static void print_key(
 }
 
 /* The largest unit that says it exactly. */
-static void print_duration(struct buf *b, const char *key, int64_t ms)
+static void print_duration(
+	struct buf *b, const char *indent, const char *key, int64_t ms)
 {
 	static const struct {
 		const char *name;
@@ -39,13 +40,13 @@ static void print_duration(struct buf *b, const char *key, int64_t ms)
 	size_t i = 0;
 
 	if (ms < 0) {
-		buf_printf(b, "\t%s = \"never\"\n", key);
+		buf_printf(b, "%s%s = \"never\"\n", indent, key);
 		return;
 	}
 	while (ms % units[i].ms || (ms == 0 && units[i].ms > 1000))
 		i++;
-	buf_printf(b, "\t%s = \"%" PRId64 "%s\"\n", key, ms / units[i].ms,
-		units[i].name);
+	buf_printf(b, "%s%s = \"%" PRId64 "%s\"\n", indent, key,
+		ms / units[i].ms, units[i].name);
 }
 
 static void print_size(
@@ -106,8 +107,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		: p->changes == CHANGES_RECEIVE ? "receive"
 						: "both");
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
-	print_duration(b, "late", p->late_ms);
-	print_duration(b, "state_every", p->state_every_ms);
+	print_duration(b, "\t", "late", p->late_ms);
+	print_duration(b, "\t", "state_every", p->state_every_ms);
 	for (size_t i = 0; i < p->link_count; i++) {
 		const struct config_link *link = &p->links[i];
 		const char *indent = link->name[0] ? "\t\t" : "\t";
@@ -122,6 +123,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			link->level > 3 ? "slow" : "fast");
 		if (link->max_file)
 			print_size(b, indent, "max_file", link->max_file);
+		if (link->every_ms >= 0)
+			print_duration(b, indent, "every", link->every_ms);
 		if (link->name[0])
 			buf_add_str(b, "\t}\n");
 	}
@@ -136,9 +139,9 @@ void config_print(const struct config *c, struct buf *ret)
 	buf_add_str(ret, " {\n");
 	print_key(ret, "\t", "state", c->state);
 	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
-	print_duration(ret, "trash_age", c->trash_age_s * 1000);
+	print_duration(ret, "\t", "trash_age", c->trash_age_s * 1000);
 	print_size(ret, "\t", "trash_size", c->trash_size);
-	print_duration(ret, "log_keep", c->log_keep_ms);
+	print_duration(ret, "\t", "log_keep", c->log_keep_ms);
 	if (c->log_cap)
 		print_size(ret, "\t", "log_cap", c->log_cap);
 	else

@@ -259,20 +259,38 @@ int value_changes(const char *text, int *ret, struct err *err)
 	return 0;
 }
 
+/* It becomes an argument of rsync's, and a name in messages. */
+static int check_rsync_target(const char *text, struct err *err)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return err_set(err, ERR_USAGE,
+				"a control character in \"rsync:...\"");
+	if (!text[0] || text[0] == '-')
+		return err_set(err, ERR_USAGE,
+			"\"rsync:%s\" names no target (for example "
+			"\"rsync:shore.example.org:/srv/exchange\")",
+			text);
+	return 0;
+}
+
 int value_via(const char *text, struct err *err)
 {
-	static const char *const later[] = {
-		"tcp:", "stdio:", "rsync:", "exec:"};
+	static const char *const later[] = {"tcp:", "stdio:", "exec:"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
 		if (strncmp(text, later[i], strlen(later[i])) == 0)
 			return err_set(err, ERR_USAGE,
 				"the carrier %s is not yet built (use "
-				"\"dir:/PATH\")",
+				"\"dir:/PATH\" or \"rsync:TARGET\")",
 				later[i]);
+	if (strncmp(text, "rsync:", 6) == 0)
+		return check_rsync_target(text + 6, err);
 	if (strncmp(text, "dir:", 4) != 0)
 		return err_set(err, ERR_USAGE,
-			"unknown carrier \"%s\" (use \"dir:/PATH\")", text);
+			"unknown carrier \"%s\" (use \"dir:/PATH\" or "
+			"\"rsync:TARGET\")",
+			text);
 	return check_path(text + 4, err);
 }
 

@@ -99,7 +99,7 @@ def what_has_to_wait_for_one_account_is_taken_for_the_others(sites):
     mail(a, 'one', 'alice')
     first = [os.path.join(where, name)
              for where, _, names in os.walk(sites.carrier)
-             for name in names if name.endswith(('.pb', '.ok'))]
+             for name in names if name.endswith(('.pb', '.whole'))]
     for site in (a, b):
         site.folder('bob')
     mail(a, 'two', 'alice', 'bob')

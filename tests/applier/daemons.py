@@ -170,7 +170,7 @@ def a_parcel_that_has_to_wait_is_not_looked_at_every_second(sites):
     a.run('write')
     a.run('ship')
     os.unlink(first)
-    os.unlink(first[:-3] + '.ok')
+    os.unlink(first[:-3] + '.whole')
     b.follow('ship', 'apply')
     b.wait(lambda: 'kept for later' in b.daemon_said('apply'), 10,
            'the later one was not collected')

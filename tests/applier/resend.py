@@ -19,7 +19,7 @@ def check(function):
 def bundles(sites):
     return [os.path.join(where, name)
             for where, _, names in os.walk(sites.carrier)
-            for name in names if name.endswith(('.pb', '.ok'))]
+            for name in names if name.endswith(('.pb', '.whole'))]
 
 
 def lost(sites):

@@ -141,12 +141,12 @@ def cut(path):
 
 @check
 def what_is_cut_off_is_told_and_sent_again(sites):
-    for ending in ('.pb', '.ok', '.tmp'):
+    for ending in ('.pb', '.whole', '.tmp'):
         a, b = two(plainsites.Sites())
         carrier = os.path.join(a.top, 'carrier1')
         a.run('sync')
         for path in bundles(carrier):
-            manifest = path[:-3] + '.ok'
+            manifest = path[:-3] + '.whole'
             if ending == '.pb':
                 cut(path)
             else:

@@ -247,7 +247,9 @@ static int ship(struct side *w, struct err *err)
 		.body_arg = w};
 	struct handover_result handed;
 	struct carrier *c;
-	int rc = carrier_open(w->sites->os, VIA, w->self->pub.origin, &c, err);
+	int rc = carrier_open(&(struct carrier_place){.os = w->sites->os,
+				      .self = w->self->pub.origin},
+		VIA, &c, err);
 
 	if (rc < 0)
 		return rc;
@@ -265,7 +267,9 @@ static int collect(const struct side *w, struct err *err)
 		.peer = w->peer->origin};
 	struct collect_result got = {0};
 	struct carrier *c;
-	int rc = carrier_open(w->sites->os, VIA, w->self->pub.origin, &c, err);
+	int rc = carrier_open(&(struct carrier_place){.os = w->sites->os,
+				      .self = w->self->pub.origin},
+		VIA, &c, err);
 
 	if (rc < 0)
 		return rc;
@@ -642,7 +646,9 @@ static int check_shipped(struct sites *s, struct err *err)
 	struct carrier_list list;
 	struct carrier *c;
 	int fd;
-	int rc = carrier_open(s->os, VIA, s->b.pub.origin, &c, err);
+	int rc = carrier_open(
+		&(struct carrier_place){.os = s->os, .self = s->b.pub.origin},
+		VIA, &c, err);
 
 	if (rc < 0)
 		return rc;

@@ -40,7 +40,8 @@ static struct carrier *open_as(struct os *os, uint64_t self)
 	struct carrier *c;
 	struct err err = ERR_INIT;
 
-	if (carrier_open(os, "dir:" ROOT, self, &c, &err) < 0)
+	if (carrier_open(&(struct carrier_place){.os = os, .self = self},
+		    "dir:" ROOT, &c, &err) < 0)
 		fail_msg("%s", err.text);
 	return c;
 }
@@ -138,8 +139,8 @@ static bool exists(struct os *os, const char *path)
 static void via_that_is_not_built_or_not_known_is_refused(void **state)
 {
 	static const char *const vias[] = {"", "dir", "dir:", "DIR:/x",
-		"tcp:h:1", "stdio:ssh", "rsync:h:", "exec:x", "usb:/x", ":/x",
-		"di:/x"};
+		"tcp:h:1", "stdio:ssh", "rsync:", "rsync:-h:", "exec:x",
+		"usb:/x", ":/x", "di:/x"};
 	struct simdisk *d = stick();
 
 	(void)state;
@@ -148,7 +149,10 @@ static void via_that_is_not_built_or_not_known_is_refused(void **state)
 		struct carrier *c;
 
 		assert_int_equal(
-			carrier_open(simdisk_os(d), vias[i], SELF, &c, &err),
+			carrier_open(
+				&(struct carrier_place){
+					.os = simdisk_os(d), .self = SELF},
+				vias[i], &c, &err),
 			ERR_USAGE);
 		assert_true(err.text[0] != '\0');
 	}
@@ -163,11 +167,15 @@ static void a_directory_without_marker_is_absent(void **state)
 
 	(void)state;
 	assert_int_equal(
-		carrier_open(simdisk_os(d), "dir:" ROOT, SELF, &c, &err),
+		carrier_open(&(struct carrier_place){.os = simdisk_os(d),
+				     .self = SELF},
+			"dir:" ROOT, &c, &err),
 		ERR_ABSENT);
 	dir_make(simdisk_os(d), ROOT, 0755, &err);
 	assert_int_equal(
-		carrier_open(simdisk_os(d), "dir:" ROOT, SELF, &c, &err),
+		carrier_open(&(struct carrier_place){.os = simdisk_os(d),
+				     .self = SELF},
+			"dir:" ROOT, &c, &err),
 		ERR_ABSENT);
 	assert_non_null(strstr(err.text, "packetboat media init " ROOT));
 	simdisk_free(d);
@@ -207,7 +215,10 @@ static void two_media_have_two_ids(void **state)
 	(void)state;
 	dir_make(os, "/other", 0755, NULL);
 	assert_int_equal(carrier_media_init(os, "/other", NULL), 0);
-	assert_int_equal(carrier_open(os, "dir:/other", SELF, &b, NULL), 0);
+	assert_int_equal(
+		carrier_open(&(struct carrier_place){.os = os, .self = SELF},
+			"dir:/other", &b, NULL),
+		0);
 	assert_memory_not_equal(a->ops->medium(a).b, b->ops->medium(b).b, 16);
 	a->ops->close(a);
 	b->ops->close(b);
@@ -225,8 +236,11 @@ static void every_flip_in_a_marker_is_noticed(void **state)
 		uint8_t flip = (uint8_t)(1u << bit % 8);
 
 		simdisk_damage(d, ROOT "/packetboat.id", bit / 8, flip);
-		assert_int_equal(carrier_open(simdisk_os(d), "dir:" ROOT, SELF,
-					 &c, &err),
+		assert_int_equal(
+			carrier_open(
+				&(struct carrier_place){
+					.os = simdisk_os(d), .self = SELF},
+				"dir:" ROOT, &c, &err),
 			ERR_CORRUPT);
 		assert_int_equal(carrier_media_init(simdisk_os(d), ROOT, &err),
 			ERR_CORRUPT);
@@ -251,7 +265,9 @@ static void a_cut_in_init_leaves_no_medium_or_one(void **state)
 		simdisk_stop_at(d, n);
 		made = carrier_media_init(os, ROOT, &err);
 		simdisk_power_cut(d, n);
-		r = carrier_open(os, "dir:" ROOT, SELF, &c, &err);
+		r = carrier_open(
+			&(struct carrier_place){.os = os, .self = SELF},
+			"dir:" ROOT, &c, &err);
 		assert_true(r == 0 || (made < 0 && r == ERR_ABSENT));
 		if (r == 0)
 			c->ops->close(c);
@@ -319,7 +335,7 @@ static void names_are_as_the_format_says(void **state)
 	(void)state;
 	put_well(os, c, PEER, 0x2a);
 	assert_true(exists(os, PEER_DIR OWN("2a") ".pb"));
-	assert_true(exists(os, PEER_DIR OWN("2a") ".ok"));
+	assert_true(exists(os, PEER_DIR OWN("2a") ".whole"));
 	assert_int_equal(names_in(os, PEER_DIR), 2);
 	assert_int_equal(names_in(os, ROOT), 2);
 	c->ops->close(c);
@@ -356,10 +372,10 @@ static void take_at_once(void *ctx, const char *call, const char *path)
 	struct quick *q = ctx;
 	struct os *os = simdisk_os(q->disk);
 
-	if (strcmp(call, "open") != 0 || !strstr(path, "01.ok") ||
-		!exists(os, PEER_DIR OWN("01") ".ok"))
+	if (strcmp(call, "open") != 0 || !strstr(path, "01.whole") ||
+		!exists(os, PEER_DIR OWN("01") ".whole"))
 		return;
-	os->ops->unlink(os, PEER_DIR OWN("01") ".ok");
+	os->ops->unlink(os, PEER_DIR OWN("01") ".whole");
 	os->ops->unlink(os, PEER_DIR OWN("01") ".pb");
 	q->taken = true;
 }
@@ -632,8 +648,8 @@ static void leftovers_of_others_are_left_alone(void **state)
 	(void)state;
 	simdisk_put(d, PEER_DIR OWN("01") ".tmp", "x", 1);
 	simdisk_put(d, PEER_DIR OWN("02") ".pb", "x", 1);
-	simdisk_put(d, PEER_DIR OWN("03") ".ok", "x", 1);
-	simdisk_put(d, PEER_DIR OWN("04") ".ok.tmp", "x", 1);
+	simdisk_put(d, PEER_DIR OWN("03") ".whole", "x", 1);
+	simdisk_put(d, PEER_DIR OWN("04") ".whole.tmp", "x", 1);
 	simdisk_put(
 		d, PEER_DIR "/0000000000aaaaaa-0000000000000001.tmp", "", 0);
 	simdisk_put(d, PEER_DIR "/0000000000aaaaaa-0000000000000002.pb", "", 0);
@@ -642,7 +658,7 @@ static void leftovers_of_others_are_left_alone(void **state)
 	simdisk_put(d, PEER_DIR "/0000000041c0d2-0000000000000006.tmp", "", 0);
 	list = listed(c, PEER);
 	assert_int_equal(list.count, 0);
-	assert_int_equal(list.damaged, 1); /* .ok without .pb */
+	assert_int_equal(list.damaged, 1); /* .whole without .pb */
 	assert_int_equal(list.strange, 3);
 	carrier_list_free(&list);
 	assert_int_equal(c->ops->tidy(c, PEER, NULL), 0);
@@ -673,12 +689,13 @@ static void damaged_bundles_are_counted_and_not_opened(void **state)
 	(void)state;
 	for (uint64_t i = 1; i <= 5; i++)
 		put_well(os, c, PEER, i);
-	simdisk_damage(d, PEER_DIR OWN("01") ".ok", 40, 1);
+	simdisk_damage(d, PEER_DIR OWN("01") ".whole", 40, 1);
 	fd = os->ops->open(os, PEER_DIR OWN("02") ".pb", O_RDWR, 0);
 	os->ops->ftruncate(os, fd, 100);
 	os->ops->close(os, fd);
 	simdisk_damage(d, PEER_DIR OWN("03") ".pb", 700, 1);
-	os->ops->rename(os, PEER_DIR OWN("04") ".ok", PEER_DIR OWN("08") ".ok");
+	os->ops->rename(
+		os, PEER_DIR OWN("04") ".whole", PEER_DIR OWN("08") ".whole");
 	os->ops->rename(os, PEER_DIR OWN("04") ".pb", PEER_DIR OWN("08") ".pb");
 	list = listed(c, PEER);
 	assert_int_equal(list.count, 2);
@@ -706,12 +723,12 @@ static void every_flip_in_a_manifest_is_noticed(void **state)
 		uint8_t flip = (uint8_t)(1u << bit % 8);
 		struct carrier_list list;
 
-		simdisk_damage(d, PEER_DIR OWN("01") ".ok", bit / 8, flip);
+		simdisk_damage(d, PEER_DIR OWN("01") ".whole", bit / 8, flip);
 		list = listed(c, PEER);
 		assert_int_equal(list.count, 0);
 		assert_int_equal(list.damaged, 1);
 		carrier_list_free(&list);
-		simdisk_damage(d, PEER_DIR OWN("01") ".ok", bit / 8, flip);
+		simdisk_damage(d, PEER_DIR OWN("01") ".whole", bit / 8, flip);
 	}
 	c->ops->close(c);
 	simdisk_free(d);
@@ -955,7 +972,8 @@ static struct carrier *open_real(const char *root)
 	struct carrier *c;
 	struct err err = ERR_INIT;
 
-	if (carrier_open(os_real(), via, SELF, &c, &err) < 0)
+	if (carrier_open(&(struct carrier_place){.os = os_real(), .self = SELF},
+		    via, &c, &err) < 0)
 		fail_msg("%s", err.text);
 	return c;
 }
@@ -979,7 +997,7 @@ static void the_real_system_carries_a_bundle(void **state)
 
 static void links_and_pipes_are_no_bundles(void **state)
 {
-	static const char *const endings[] = {".pb", ".ok"};
+	static const char *const endings[] = {".pb", ".whole"};
 	AUTO_FREE char *root = real_medium();
 	struct carrier *c = open_real(root);
 

@@ -177,8 +177,10 @@ static struct handover_result lade_stick(
 	body_size = 1000000;
 	assert_int_equal(dir_make(simdisk_os(disk), STICK, 0755, &err), 0);
 	assert_int_equal(carrier_media_init(simdisk_os(disk), STICK, &err), 0);
-	assert_int_equal(carrier_open(simdisk_os(disk), "dir:" STICK,
-				 ours.pub.origin, &carrier, &err),
+	assert_int_equal(
+		carrier_open(&(struct carrier_place){.os = simdisk_os(disk),
+				     .self = ours.pub.origin},
+			"dir:" STICK, &carrier, &err),
 		0);
 	simdisk_set_space(disk, free_bytes, STICK_TOTAL);
 	lading_begin(&l, &config, &result);
@@ -301,8 +303,9 @@ static struct laden lade_many(
 	odd.file_max = file_max;
 	assert_int_equal(dir_make(simdisk_os(disk), STICK, 0755, &err), 0);
 	assert_true(carrier_media_init(simdisk_os(disk), STICK, &err) >= 0);
-	assert_int_equal(carrier_open(&odd.os, "dir:" STICK, ours.pub.origin,
-				 &carrier, &err),
+	assert_int_equal(carrier_open(&(struct carrier_place){.os = &odd.os,
+					      .self = ours.pub.origin},
+				 "dir:" STICK, &carrier, &err),
 		0);
 	assert_int_equal(
 		carrier->ops->list(carrier, peer.pub.origin, &lying, &err), 0);

@@ -120,7 +120,7 @@ def done_by(w, step):
         # that was removed lies there until its sender comes.
         return {os.path.splitext(line)[1] + os.path.dirname(line)
                 for line in endstate.tree(w.root, endstate.Ids())
-                if line.endswith(('.ok', '.parcel'))}
+                if line.endswith(('.whole', '.parcel'))}
     try:
         look = mailmaker.look(w.shapes[step.site])
     except (OSError, ValueError, mailmaker.Twice):

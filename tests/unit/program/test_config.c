@@ -85,7 +85,7 @@ static void the_example_of_the_manual_loads(void **state)
 		"  key  = \"" KEY_A "\"\n"
 		"  link \"stick\" { via = \"dir:/media/usb\" }\n"
 		"  link \"other\" { via = \"dir:/media/other\""
-		"    compression = slow }\n"
+		"    compression = slow every = \"90s\" }\n"
 		"}\n"
 		"peer \"ashore\" { key = \"" KEY_B "\"\n"
 		"  via = \"dir:/srv/exchange\" /* a bare via\n is one */ }\n";
@@ -324,8 +324,8 @@ static void what_is_not_yet_built_is_refused_by_name(void **state)
 	static const char *const keys[] = {
 		"window = { \"Mon-Fri 22:00-06:00\" }", "hold = \"200K\"",
 		"rate = 2400", "budget = 1", "before = \"x\"", "after = \"x\""};
-	static const char *const carriers[] = {"tcp:host:4470",
-		"stdio:ssh host packetboat", "rsync:host:/x", "exec:/x"};
+	static const char *const carriers[] = {
+		"tcp:host:4470", "stdio:ssh host packetboat", "exec:/x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -396,6 +396,13 @@ static void values_are_checked_where_they_stand(void **state)
 		"unknown carrier");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:usb\" }", 3,
 		"not an absolute path");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"rsync:\" }", 3,
+		"names no target");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"rsync:-e\" }", 3,
+		"names no target");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "every = never }",
+		3, "every");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "compression = best }",
 		3, "unknown compression");
@@ -423,6 +430,8 @@ static void blocks_need_what_they_are_for(void **state)
 		"compression without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" max_file = 8M }", 2,
 		"max_file without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" every = 1h }", 2,
+		"every without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
 		     " link l { via = \"dir:/x\" } }",
 		3, "both a bare via and links");
