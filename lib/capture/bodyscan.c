@@ -7,7 +7,9 @@
 #include "scanned.h"
 #include "stated.h"
 
-#define ROWS 200 /* looked at before it is kept how far we are */
+#define ROWS 200	       /* looked at before it is kept how far we are */
+#define STEP_BYTES (64u << 20) /* or read */
+#define FILE_COST 4096	       /* of the rate: a disk has to go there */
 #define LOCK_WAIT_MS 30000
 #define NAP_NS INT64_C(200000000)
 #define STOPPED ERR_BUSY /* what step says when there is no more time */
@@ -20,9 +22,9 @@ struct scan {
 	struct replica_folder folder;
 	struct scanned at;
 	uint64_t done; /* messages of this folder, in this run */
-	/* Bytes read since then, for the rate. */
+	/* What was spent of the rate since then, in bytes. */
 	int64_t began_ns;
-	uint64_t read;
+	uint64_t spent;
 	bool stopped;
 };
 
@@ -38,16 +40,14 @@ static bool wants_stop(struct scan *s)
 	return s->stopped;
 }
 
-/* Reading may not be faster than the rate: sleep until it is not. */
-static int pace(void *arg, size_t len)
+/* Looking may not be faster than the rate: sleep until it is not. */
+static int spend(struct scan *s, size_t len)
 {
-	struct scan *s = arg;
 	struct os *os = os_of(s);
 
-	s->read += len;
-	s->result->bytes += len;
+	s->spent += len;
 	while (!wants_stop(s) && s->config->rate) {
-		int64_t due = s->began_ns + (int64_t)((double)s->read * 1e9 /
+		int64_t due = s->began_ns + (int64_t)((double)s->spent * 1e9 /
 						      (double)s->config->rate);
 		int64_t left = due - os->ops->mono_ns(os);
 
@@ -56,6 +56,14 @@ static int pace(void *arg, size_t len)
 		os->ops->sleep_ns(os, left < NAP_NS ? left : NAP_NS);
 	}
 	return s->stopped ? STOPPED : 0;
+}
+
+static int note_read(void *arg, size_t len)
+{
+	struct scan *s = arg;
+
+	s->result->bytes += len;
+	return spend(s, len);
 }
 
 /* ---- one file ---- */
@@ -150,14 +158,18 @@ static int confirm(struct scan *s, int64_t message, struct err *err)
 	return 0;
 }
 
+/* One by one: each is read with the lock held. */
 static int confirm_all(
 	struct scan *s, const int64_t *suspects, size_t count, struct err *err)
 {
-	int rc = count ? account_lock(s->account, LOCK_WAIT_MS, err) : 0;
+	int rc = 0;
 
-	for (size_t i = 0; i < count && rc >= 0; i++)
-		rc = confirm(s, suspects[i], err);
-	account_unlock(s->account);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		rc = account_lock(s->account, LOCK_WAIT_MS, err);
+		if (rc >= 0)
+			rc = confirm(s, suspects[i], err);
+		account_unlock(s->account);
+	}
 	return rc;
 }
 
@@ -180,9 +192,11 @@ static int judge(struct scan *s, const struct replica_message *m,
 	enum damage *ret, struct err *err)
 {
 	int64_t ctime_ns;
-	int rc = bodyscan_judge(s->store, s->folder.p_path, m, s->config->deep,
-		pace, s, ret, &ctime_ns, err);
+	int rc = spend(s, FILE_COST);
 
+	if (rc >= 0)
+		rc = bodyscan_judge(s->store, s->folder.p_path, m,
+			s->config->deep, note_read, s, ret, &ctime_ns, err);
 	if (rc == ERR_BUSY && !s->stopped)
 		rc = 0; /* renamed without pause: the next scan */
 	if (rc >= 0) {
@@ -201,10 +215,13 @@ static int step(struct scan *s, struct arena *arena, struct err *err)
 	struct replica_message *rows;
 	int64_t suspects[ROWS];
 	size_t count, suspect_count = 0, i = 0;
+	uint64_t before = s->result->bytes;
 	int rc = replica_placed_after(s->account->replica, s->folder.id,
 		s->at.base, ROWS, arena, &rows, &count, err);
 
-	for (; i < count && rc >= 0 && !wants_stop(s); i++) {
+	for (; i < count && rc >= 0 && !wants_stop(s) &&
+		s->result->bytes - before < STEP_BYTES;
+		i++) {
 		enum damage is = DAMAGE_NONE;
 
 		if (!is_subject(s, &rows[i]))

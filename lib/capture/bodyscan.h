@@ -25,7 +25,8 @@ struct err;
 
 struct bodyscan_config {
 	bool deep;
-	uint64_t rate; /* bytes a second; 0: as fast as it goes */
+	/* Bytes a second, 4 KiB more for each file; 0: as fast as it goes. */
+	uint64_t rate;
 	/* Asked often: is there no more time? */
 	bool (*stop)(void *arg);
 	/* May be NULL: messages done, of how many. */

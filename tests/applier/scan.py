@@ -321,6 +321,20 @@ def a_scan_goes_on_where_it_was_stopped(sites):
 
 
 @check
+def a_mail_that_takes_longer_than_a_scan_may_keeps_nothing_else(sites):
+    a, b = sites.two()
+    a.folder()
+    for number in range(3):
+        a.save('m%d' % number, body='x' * 120000 + str(number))
+    a.run('write')
+    flip(a, 'm2')
+    for turn in range(3):
+        a.run('scan', '--deep', '--rate', '100K', '--for', '1s', code=None)
+        a.says('1 messages looked at, 120001 bytes read')
+        assert ('m2' in a.said) == (turn == 2), a.said
+
+
+@check
 def the_folder_that_waited_longest_comes_first(sites):
     a, b = mailed(sites)
     a.folder('.Other', 1001, 'b')

@@ -284,15 +284,20 @@ static void stopped_anywhere_it_goes_on_and_does_nothing_twice(void **state)
 	assert_int_equal(scan(*state, true, &run).messages, MANY);
 }
 
-static void it_reads_no_faster_than_it_may(void **state)
+static void it_looks_no_faster_than_it_may(void **state)
 {
-	struct bodyscan_config config = {.deep = true, .rate = 100};
-	struct bodyscan_result r;
-	struct run run = {0};
+	for (int deep = 0; deep < 2; deep++) {
+		struct bodyscan_config config = {.deep = deep, .rate = 100};
+		struct bodyscan_result r;
+		struct run run = {0};
 
-	assert_int_equal(scan_with(*state, &config, &run, &r), 0);
-	assert_true(mono_ns > (int64_t)r.bytes * 10000000);
-	assert_true(mono_ns < (int64_t)r.bytes * 10000000 + 1000000000);
+		mono_ns = 1;
+		assert_int_equal(scan_with(*state, &config, &run, &r), 0);
+		/* Each file takes a disk as long as a page does. */
+		int64_t spent = (int64_t)r.bytes + FEW * 4096;
+		assert_true(mono_ns > spent * 10000000);
+		assert_true(mono_ns < spent * 10000000 + 1000000000);
+	}
 }
 
 static void where_somebody_is_at_work_it_comes_again(void **state)
@@ -371,7 +376,7 @@ int main(void)
 		B(what_was_put_right_is_whole_again),
 		B(a_file_that_is_gone_is_left_to_capture),
 		MANY_B(stopped_anywhere_it_goes_on_and_does_nothing_twice),
-		B(it_reads_no_faster_than_it_may),
+		B(it_looks_no_faster_than_it_may),
 		B(where_somebody_is_at_work_it_comes_again),
 		MANY_B(nothing_is_said_of_a_message_that_changed_under_way),
 		B(sums_that_are_not_of_the_registers_are_a_gap),
