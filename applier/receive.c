@@ -7,9 +7,11 @@
 #include "bodies.h"
 #include "capture.h"
 #include "change.h"
+#include "compared.h"
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "gaps.h"
 #include "joining.h"
 #include "journal.h"
 #include "stated.h"
@@ -101,6 +103,49 @@ static int check_between(const struct parcel_changes *s,
 		(unsigned long long)s->to.lsn, (unsigned long long)known->lsn);
 }
 
+/* The sender's own changes, as they are to be. */
+static int take_batch(struct receiving *r, struct journal *j,
+	const struct parcel_changes *s, const struct change_batch *batch,
+	struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++) {
+		const struct change *c = &batch->items[i];
+
+		if (c->by.log.origin != s->from.log.origin)
+			return err_set(err, ERR_AUTH,
+				"account %s: holds a change of another site",
+				s->account);
+		if (c->kind == CHANGE_AUTHORITY)
+			rc = hear_claim(j, c, err);
+		if (rc >= 0)
+			rc = replica_apply(j->account->replica, c, err);
+		r->result->changes += rc == 0;
+	}
+	return rc;
+}
+
+/* Handed over again: what of it is not here as it was written is damaged
+   here, or was lost. */
+static int take_values(
+	struct journal *j, const struct change_batch *batch, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++)
+		rc = adopting_change(
+			j->account->replica, &batch->items[i], err);
+	return rc < 0 ? rc : 0;
+}
+
+/* An older bundle must not bring back what was expunged since. */
+static bool is_again(
+	const struct parcel_changes *s, const struct position *known)
+{
+	return s->again && s->again >= known->lsn;
+}
+
 static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
@@ -122,7 +167,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 		rc = replica_log_agrees(rep, &log, s->to.lsn, s->to.chain, err);
 	if (rc < 0)
 		return rc;
-	if (s->to.lsn <= log.known.lsn) {
+	bool again = is_again(s, &log.known);
+	if (s->to.lsn <= log.known.lsn && !again) {
 		r->result->repeats++;
 		return 0;
 	}
@@ -132,30 +178,20 @@ static int merge_section(struct receiving *r, struct journal *j,
 			"something before it is still under way",
 			s->account, (unsigned long long)s->from.lsn,
 			(unsigned long long)log.known.lsn);
-	if (s->from.lsn < log.known.lsn && log.known.chain) {
+	if (s->from.lsn < log.known.lsn && log.known.lsn < s->to.lsn &&
+		log.known.chain) {
 		rc = check_between(s, &log.known, err);
 		if (rc < 0)
 			return rc;
 	}
 	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
 	rc = change_decode(&ctx, s->payload, s->len, &batch, err);
-	for (size_t i = 0; i < batch.count && rc >= 0; i++) {
-		const struct change *c = &batch.items[i];
-
-		if (c->by.log.origin != s->from.log.origin) {
-			rc = err_set(err, ERR_AUTH,
-				"account %s: holds a change of another site",
-				s->account);
-			break;
-		}
-		if (c->kind == CHANGE_AUTHORITY)
-			rc = hear_claim(j, c, err);
-		if (rc >= 0)
-			rc = replica_apply(rep, c, err);
-		r->result->changes += rc == 0;
-	}
+	if (rc >= 0)
+		rc = take_batch(r, j, s, &batch, err);
+	if (rc >= 0 && again)
+		rc = take_values(j, &batch, err);
 	change_batch_free(&batch);
-	if (rc < 0)
+	if (rc < 0 || s->to.lsn <= log.known.lsn)
 		return rc;
 	log.known = s->to;
 	/* Of our own, come back: its segments do not reach so far. */
@@ -320,6 +356,21 @@ static const char *account_of(const struct parcel_section *s)
 	return NULL;
 }
 
+/* From a peer that cannot be asked it does not come by itself. */
+static int note_lost(struct receiving *r, struct replica *rep,
+	const struct parcel_changes *s, struct err *err)
+{
+	struct os *os = r->config->os;
+	struct replica_log log;
+	int rc = replica_log_get(rep, &s->from.log, true, &log, err);
+
+	if (rc < 0 || !s->unasked || s->from.lsn <= log.known.lsn)
+		return rc;
+	return gap_lost(rep, &s->from.log, log.known.lsn + 1, s->from.lsn,
+		"was handed over and did not come",
+		os->ops->wall_ns(os) / 1000000, err);
+}
+
 /*
  * Something before these sections is missing: it may be under way, or our
  * state was lost. The next acknowledgement tells how far we know these logs.
@@ -332,12 +383,10 @@ static void note_lacking(struct receiving *r, struct account *a,
 
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
 		const struct parcel_section *s = &sections->items[i];
-		struct replica_log log;
 
 		if (s->type == PARCEL_CHANGES &&
 			strcmp(s->changes.account, a->name) == 0)
-			rc = replica_log_get(a->replica, &s->changes.from.log,
-				true, &log, &err);
+			rc = note_lost(r, a->replica, &s->changes, &err);
 	}
 	if (rc >= 0)
 		rc = note_heard(r, a->replica, &err);

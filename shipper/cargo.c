@@ -68,6 +68,17 @@ static int peer_has_source(
 					    peer_has_body(p, &c->hash, err));
 }
 
+/* In an overlap. Small mail goes once more, too. */
+static bool was_handed_over(struct packing *p, const struct change *c)
+{
+	if (!knows_dot(p, &c->dot))
+		return false;
+	if (c->size > p->overlap_room)
+		return true;
+	p->overlap_room -= c->size;
+	return false;
+}
+
 static int note_bodies(
 	struct packing *p, const struct change_batch *batch, struct err *err)
 {
@@ -85,7 +96,8 @@ static int note_bodies(
 			return rc;
 		if (rc > 0)
 			continue; /* expunged since */
-		rc = c->kind == CHANGE_SAVE ? 0 : peer_has_source(p, c, err);
+		rc = c->kind == CHANGE_SAVE ? was_handed_over(p, c)
+					    : peer_has_source(p, c, err);
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
@@ -115,6 +127,19 @@ static int add_ends(struct packing *p, size_t log, struct parcel_changes *c,
 	return rc;
 }
 
+/* Was more than what counts as known handed over before? Then somebody asked
+   for it again. */
+static int is_again(struct packing *p, size_t log, struct err *err)
+{
+	struct replica_end *handed;
+	size_t count;
+	int rc = replica_handed(p->account.replica, p->config->peer->origin,
+		p->logs[log].id, p->from[log], UINT64_MAX >> 1, &p->arena,
+		&handed, &count, err);
+
+	return rc < 0 ? rc : count > 0;
+}
+
 /* Changes that bring whoever knows a log up to `from` to `to`. */
 static int put_section(struct packing *p, size_t log,
 	struct change_batch *batch, const struct position *from,
@@ -138,6 +163,8 @@ static int put_section(struct packing *p, size_t log,
 		.to = *to,
 		.base_ms = base_ms,
 		.first_lsn = ctx.first_lsn,
+		.unasked = p->config->oneway,
+		.again = p->again ? p->logs[log].known.lsn : 0,
 		.payload = payload.data,
 		.len = payload.len,
 	};
@@ -182,7 +209,7 @@ static int take_frame(struct packing *p, size_t log, struct span *s,
 		s->to.chain = frame->chain;
 		return 0;
 	}
-	if (last <= p->from[log])
+	if (last <= s->to.lsn)
 		return 0;
 	if (s->batch.count && s->batch.count + frame->count > SECTION_CHANGES) {
 		rc = put_folded(
@@ -287,13 +314,54 @@ static int write_out(
 
 /* ---- the logs ---- */
 
+/*
+ * A peer that cannot be asked gets what it got last once more with the next:
+ * one bundle that is lost then leaves no hole.
+ */
+static int overlap(
+	struct packing *p, size_t i, struct position *from, struct err *err)
+{
+	struct replica_end *handed, before = {0};
+	size_t count, most = p->config->overlap;
+	int rc = replica_handed(p->account.replica, p->config->peer->origin,
+		p->logs[i].id, 0, from->lsn, &p->arena, &handed, &count, err);
+
+	if (rc < 0 || !most)
+		return rc;
+	if (count >= most)
+		before = handed[count - most];
+	if (from->lsn - before.lsn > SECTION_CHANGES)
+		return 0;
+	from->lsn = before.lsn;
+	from->chain = before.chain;
+	return 0;
+}
+
+/* As it is now, for what was handed over may be what was lost there. */
+static int add_again(struct packing *p, size_t i, const struct position *from,
+	struct err *err)
+{
+	p->again = true;
+	int rc = write_out(p, i, *from, err);
+	p->again = false;
+	return rc;
+}
+
 /* Damage is told, and the writer is to look; the peer goes without nothing. */
 static int add_log(
 	struct packing *p, size_t i, struct err *damage, struct err *err)
 {
 	struct position from = {
 		p->logs[i].known.log, p->from[i], p->from_chain[i]};
-	int rc = read_segments(p, i, &from, err);
+	int rc = p->config->oneway ? is_again(p, i, err) : 0;
+
+	if (rc > 0)
+		return add_again(p, i, &from, err);
+	if (rc >= 0 && p->config->oneway)
+		rc = overlap(p, i, &from, err);
+	if (rc < 0)
+		return rc;
+	rc = read_segments(p, i, &from, err);
 
 	if (rc != ERR_ABSENT && rc != ERR_CORRUPT)
 		return rc;

@@ -27,6 +27,8 @@ struct packing {
 	size_t log_count;
 	/* The peer joins with this incarnation, and is answered; 0: not. */
 	uint64_t asker;
+	bool again;	       /* the log being packed was handed over before */
+	uint64_t overlap_room; /* bytes of bodies that may go once more */
 	struct arena arena;
 };
 

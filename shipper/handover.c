@@ -10,6 +10,8 @@
 #include "joining.h"
 #include "stating.h"
 
+#define OVERLAP_BODIES (1u << 20) /* bytes of an account in one hand-over */
+
 /* ---- from where ---- */
 
 static bool is_lying(const struct packing *p, uint64_t sequence)
@@ -511,7 +513,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		.result = result,
 		.index = index,
 		.medium = medium,
-		.lying = lying};
+		.lying = lying,
+		.overlap_room = OVERLAP_BODIES};
 	int rc = account_open(&p.account, config->os, config->state_dir,
 		config->accounts[index], config->self->pub.origin, false, err);
 

@@ -82,6 +82,7 @@ static struct handover_config handover_for(
 		.unread = inbox_holds(s, p->name),
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,
+		.overlap = p->overlap,
 		.state_ms = p->state_every_ms,
 		.level = link ? link->level : 3,
 		.bundle_max = link ? link->max_file : 0,
@@ -128,7 +129,8 @@ static void report(struct shipper *s, const struct config_peer *p,
 	if (r->written_out)
 		log_say(&s->log, LOG_LEVEL_INFO,
 			"peer %s: %s came from the state: the segments do not "
-			"reach back to what it knows",
+			"reach back to what it knows, or it was to be told "
+			"again",
 			p->name, buf_str(&written_out));
 	if (r->left)
 		log_say(&s->log, LOG_LEVEL_WARNING,

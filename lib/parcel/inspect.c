@@ -55,6 +55,11 @@ static void print_changes(const struct parcel_changes *c,
 		(unsigned long long)c->from.chain,
 		(unsigned long long)c->to.chain, (unsigned long long)c->base_ms,
 		(unsigned long long)c->first_lsn, c->len);
+	if (c->unasked)
+		buf_add_str(ret, "    from a peer that cannot be asked\n");
+	if (c->again)
+		buf_printf(ret, "    again, as it is at lsn %llu\n",
+			(unsigned long long)c->again);
 	for (size_t i = 0; i < c->end_count; i++)
 		buf_printf(ret, "    handed over to lsn %llu chain …%08x\n",
 			(unsigned long long)c->ends[i].lsn,

@@ -88,12 +88,19 @@ struct parcel_end {
  * least up to `from` and has applied this knows it up to `to`. But only if what
  * it knows is this very history: where it stands between the two, at one of
  * `ends`, its chain value tells.
+ *
+ * A peer that nobody can ask says so: what was lost before `from` does not come
+ * by itself. And where it hands over again what it handed over before, as it is
+ * in its state now, it says how far its log goes: who knows no more than that
+ * takes it though it is known.
  */
 struct parcel_changes {
 	const char *account;
 	struct position from, to;      /* same log; chain values at both ends */
 	const struct parcel_end *ends; /* between the two, lsns ascending */
 	size_t end_count;
+	bool unasked; /* the sender hears no acknowledgement */
+	uint64_t again; /* unasked: where its log ends; 0: not again */
 	uint64_t base_ms;	/* stamps inside are relative to it */
 	uint64_t first_lsn;	/* context of the coding */
 	const uint8_t *payload; /* lib/change columns */

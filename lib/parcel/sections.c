@@ -2,7 +2,7 @@
  * sections: what is inside a parcel, to bytes and back.
  *
  *	section         type | varint length | bytes
- *	changes         account | log | from, chain | to - from, chain |
+ *	changes         [again] | account | log | from, chain | to - from, chain |
  *	                base ms | first lsn - (from + 1) | payload
  *	body, whole     0 | bytes
  *	body, piece     offset + 1 | hash | size | bytes
@@ -24,6 +24,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Changes from who cannot be asked: a type of their own. */
+#define CHANGES_UNASKED 10
 
 /* How a log id is written: one byte of three of these. */
 #define ORIGIN_SENDER 0x01u
@@ -115,6 +118,9 @@ void parcel_add_changes(
 
 	assert(log_id_cmp(&c->from.log, &c->to.log) == 0);
 	assert(c->from.lsn <= c->to.lsn);
+	assert(!c->again || (c->unasked && c->again >= c->to.lsn));
+	if (c->unasked)
+		wire_add_varint(&head, c->again ? c->again - c->to.lsn + 1 : 0);
 	sections_add_account(&head, c->account);
 	sections_add_log(&head, sender, &c->from.log, NULL);
 	wire_add_varint(&head, c->from.lsn);
@@ -124,7 +130,10 @@ void parcel_add_changes(
 	wire_add_varint(&head, c->base_ms);
 	wire_add_signed(&head, (int64_t)(c->first_lsn - c->from.lsn - 1));
 	add_ends(&head, c);
-	sections_add(b, PARCEL_CHANGES, &head, c->payload, c->len);
+	sections_add(b,
+		c->unasked ? (enum parcel_section_type)CHANGES_UNASKED
+			   : PARCEL_CHANGES,
+		&head, c->payload, c->len);
 }
 
 static bool is_whole(const struct parcel_body *body)
@@ -302,7 +311,7 @@ static int parse_ends(
 static int parse_changes(
 	const struct parse *p, struct wire *w, struct parcel_changes *ret)
 {
-	uint64_t more;
+	uint64_t more, again = ret->unasked ? wire_varint(w) : 0;
 	int r = sections_take_account(p, w, &ret->account);
 
 	if (r < 0)
@@ -319,6 +328,11 @@ static int parse_changes(
 	if (more > UINT64_MAX - ret->from.lsn)
 		return sections_bad(p, "lsn over the largest");
 	ret->to.lsn = ret->from.lsn + more;
+	if (again && again - 1 > UINT64_MAX - ret->to.lsn)
+		return sections_bad(p, "lsn over the largest");
+	ret->again = again ? ret->to.lsn + (again - 1) : 0;
+	if (again && !ret->again)
+		return sections_bad(p, "head is malformed");
 	r = parse_ends(p, w, ret);
 	if (r < 0)
 		return r;
@@ -512,6 +526,10 @@ static int parse_section(
 		return sections_bad(p, "header is malformed");
 	ret->type = type;
 	switch (type) {
+	case CHANGES_UNASKED:
+		ret->type = PARCEL_CHANGES;
+		ret->changes.unasked = true;
+		/* fall through */
 	case PARCEL_CHANGES:
 		r = parse_changes(p, &section, &ret->changes);
 		return r < 0 ? err_wrap(p->err, "changes") : 0;

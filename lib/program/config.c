@@ -113,6 +113,7 @@ static const struct rule {
 	{"accounts", "guard_exempt", value_folder, true},
 	{"peer", "key", value_key, false},
 	{"peer", "oneway", check_bool, false},
+	{"peer", "overlap", check_count, false},
 	{"peer", "changes", check_changes, false},
 	{"peer", "late", check_patience, false},
 	{"peer", "state_every", check_patience, false},
@@ -446,6 +447,7 @@ static int load_peer(struct load *l, cfg_t *sec)
 		return ERR_USAGE;
 	peer->name = title_of(l, sec);
 	peer->key = text_of(l, sec, "key");
+	peer->overlap = 1;
 	peer->late_ms = 15 * 60 * 1000;
 	peer->state_every_ms = 24 * 3600 * 1000;
 	if (!peer->key)
@@ -457,6 +459,8 @@ static int load_peer(struct load *l, cfg_t *sec)
 			return fail(l, sec, "another peer has this key");
 	if ((text = cfg_getstr(sec, "oneway")))
 		(void)value_bool(text, &peer->oneway, NULL);
+	if ((text = cfg_getstr(sec, "overlap")))
+		(void)value_count(text, &peer->overlap, NULL);
 	if ((text = cfg_getstr(sec, "changes")))
 		(void)value_changes(text, &changes, NULL);
 	peer->changes = (enum config_changes)changes;

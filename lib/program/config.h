@@ -41,7 +41,7 @@ struct config_account {
 struct config_link {
 	const char *name; /* "" for a bare via */
 	const char *via;
-	int level; /* zstd: compression = "fast" (3), "slow" (19) */
+	int level;	   /* zstd: compression = "fast" (3), "slow" (19) */
 	uint64_t max_file; /* bytes; 0: as the file system says */
 	int64_t every_ms;  /* between a daemon's visits; -1: as the carrier
 			      needs */
@@ -58,8 +58,9 @@ struct config_peer {
 	const char *name;
 	const char *key; /* key line */
 	enum config_changes changes;
-	bool oneway;	 /* advances on hand-over, no acknowledgements */
-	int64_t late_ms; /* -1: never (strict standby); default 15 min */
+	bool oneway;	  /* advances on hand-over, no acknowledgements */
+	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
+	int64_t late_ms;  /* -1: never (strict standby); default 15 min */
 	int64_t state_every_ms; /* default 1 day; -1: with changes only */
 	struct config_link *links;
 	size_t link_count;
@@ -70,12 +71,12 @@ struct config {
 	const char *site;  /* name */
 	const char *state; /* directory */
 	bool syslog;
-	int64_t trash_age_s;		 /* default 30 days */
-	uint64_t trash_size;		 /* bytes, default 1 GiB */
-	unsigned reserve_percent;	 /* default 5 */
-	int64_t log_keep_ms;		 /* default 30 days; -1: never removed */
-	uint64_t log_cap;		 /* bytes; 0: the share below */
-	unsigned log_cap_percent;	 /* of the file system; default 10 */
+	int64_t trash_age_s;	  /* default 30 days */
+	uint64_t trash_size;	  /* bytes, default 1 GiB */
+	unsigned reserve_percent; /* default 5 */
+	int64_t log_keep_ms;	  /* default 30 days; -1: never removed */
+	uint64_t log_cap;	  /* bytes; 0: the share below */
+	unsigned log_cap_percent; /* of the file system; default 10 */
 	struct config_account *accounts; /* as written, patterns included */
 	size_t account_count;
 	struct config_peer *peers;

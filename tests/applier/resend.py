@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What was handed over and lost is handed over again when somebody says so."""
 
+import json
 import os
 import re
 import sys
@@ -29,13 +30,12 @@ def lost(sites):
         os.unlink(path)
 
 
-def a_diode(sites):
+def a_diode(sites, overlap=0):
     """a never hears of b."""
     a, b = sites.two()
-    with open(a.config) as file:
-        words = file.read()
-    with open(a.config, 'w') as file:
-        file.write(words.replace(' via =', ' oneway = "yes" via ='))
+    a.more = a.more.replace(
+        ' via =', ' oneway = "yes" overlap = "%d" via =' % overlap)
+    a.write_config()
     a.folder()
     for number in range(5):
         a.save('m%d' % number)
@@ -55,6 +55,90 @@ def ship(a, b, code=0):
     return said
 
 
+def told_as_lost(site):
+    """By status and gap list, until it came."""
+    gaps = json.loads(site.run('gap', 'list', '--json', code=3))
+    assert {gap['kind'] for gap in gaps} == {'lost'}, gaps
+    assert all(gap['lacked_here'] for gap in gaps), gaps
+    assert 'did not come' in site.run('status', code=3)
+
+
+@check
+def what_one_lost_bundle_held_comes_with_the_next(sites):
+    a, b = a_diode(sites, overlap=1)
+    for number in range(3):
+        a.flag('m1', 'S' * (number % 2))
+        a.save('n%d' % number)
+        a.run('sync')
+        lost(sites)
+        a.flag('m2', 'F' * ((number + 1) % 2))
+        ship(a, b)
+        equal(a, b)
+        assert 'nothing to hand over' in ship(a, b)
+    no_gap(a, b)
+    # Two in a row are too many.
+    for flags in 'S', 'FS':
+        a.flag('m3', flags)
+        a.run('sync')
+        lost(sites)
+    a.flag('m3', '')
+    ship(a, b, code=3)
+    told_as_lost(b)
+    a.run('resend', 'b')
+    ship(a, b)
+    equal(a, b)
+    no_gap(a, b)
+
+
+def forget(site, base):
+    """A site loses a mail, and every trace of it."""
+    where = "(SELECT id FROM message WHERE base = '%s')" % base
+    for table, key in (('flag', 'message'), ('dot', 'message'),
+                       ('message', 'id')):
+        site.sql('DELETE FROM %s WHERE %s IN %s' % (table, key, where))
+    site.expunge(base)
+
+
+@check
+def what_is_known_and_was_lost_comes_again(sites):
+    a, b = a_diode(sites)
+    a.flag('m3', 'F')
+    ship(a, b)
+    forget(b, 'm3')
+    b.sql("UPDATE message SET size = 7 WHERE base = 'm2'")
+    b.run('scan', code=3)
+    assert 'nothing to hand over' in ship(a, b, code=3)
+    assert 'm3' not in [b.base(f) for f in b.files()]
+    a.run('resend', 'b')
+    assert '5 bodies' in ship(a, b), a.said
+    b.run('apply')
+    equal(a, b)
+    registers = 'SELECT base, size, mtime, letters FROM message ORDER BY base'
+    assert a.sql(registers) == b.sql(registers)
+    b.run('scan')
+    no_gap(a, b)
+    a.flag('m3', 'S')
+    ship(a, b)
+    equal(a, b)
+
+
+@check
+def an_older_one_that_comes_late_brings_nothing_back(sites):
+    a, b = a_diode(sites)
+    path = os.path.join(sites.top, 'late.pb')
+    a.run('resend', 'b')
+    a.run('ship', 'b', '--output', path)
+    a.expunge('m3')
+    a.flag('m1', 'F')
+    ship(a, b)
+    equal(a, b)
+    # As if nobody had ever heard that it was expunged.
+    b.sql('DELETE FROM dot WHERE dead_log <> 0')
+    b.run('apply', path)
+    assert sorted(b.base(f) for f in b.files()) == ['m0', 'm1', 'm2', 'm4']
+    equal(a, b)
+
+
 @check
 def a_bundle_that_a_diode_lost_comes_again(sites):
     a, b = a_diode(sites)
@@ -66,12 +150,14 @@ def a_bundle_that_a_diode_lost_comes_again(sites):
     lost(sites)
     a.flag('m2', 'F')
     a.save('m6')
-    ship(a, b)
+    ship(a, b, code=3)
+    b.says('was handed over and did not come')
+    told_as_lost(b)
     assert 'm5' not in [b.base(f) for f in b.files()]
-    assert 'nothing to hand over' in ship(a, b)
+    assert 'nothing to hand over' in ship(a, b, code=3)
     would = a.run('resend', '--dry-run', 'b')
     assert 'would be handed over again' in would, would
-    assert 'nothing to hand over' in ship(a, b)
+    assert 'nothing to hand over' in ship(a, b, code=3)
     assert a.run('resend', 'b').split(': ', 2)[2] == would.split(': ', 2)[2]
     assert 'handed over' in ship(a, b)
     equal(a, b)

@@ -58,11 +58,14 @@ static void put_ends(struct buf *to, uint64_t second)
 	wire_add_u32(to, 0xc1c2c3c4u);
 }
 
-static void put_changes(struct buf *to, const char *account, uint8_t how,
-	const void *log, size_t log_len, uint64_t ends)
+/* again: as a section of type 10 has it; below 0: one of type 1. */
+static void put_changes_as(struct buf *to, int again, const char *account,
+	uint8_t how, const void *log, size_t log_len, uint64_t ends)
 {
 	struct buf s = BUF_INIT;
 
+	if (again >= 0)
+		wire_add_varint(&s, (uint64_t)again);
 	put_account(&s, account);
 	buf_add_byte(&s, how);
 	buf_add(&s, log, log_len);
@@ -74,8 +77,14 @@ static void put_changes(struct buf *to, const char *account, uint8_t how,
 	wire_add_varint(&s, 0);		       /* first lsn */
 	put_ends(&s, ends);
 	buf_add_str(&s, "15 bytes of it.");
-	put_section(to, 1, &s);
+	put_section(to, again < 0 ? 1 : 10, &s);
 	buf_free(&s);
+}
+
+static void put_changes(struct buf *to, const char *account, uint8_t how,
+	const void *log, size_t log_len, uint64_t ends)
+{
+	put_changes_as(to, -1, account, how, log, log_len, ends);
 }
 
 /* The sender's own INBOX, incarnation "incarnat". */
@@ -303,6 +312,9 @@ static void every_section(struct maker *m)
 		16, 7);
 	put_changes(&m->contents, "alice@example.org", 0x01,
 		"incarnatsixteen byte id.", 24, 0);
+	put_changes_as(&m->contents, 0, "bob", 0x21, "incarnat", 8, 0);
+	put_changes_as(&m->contents, 1, "bob", 0x21, "incarnat", 8, 0);
+	put_changes_as(&m->contents, 301, "bob", 0x21, "incarnat", 8, 0);
 	put_whole_body(&m->contents, "From: me\n\nhi\n");
 	put_whole_body(&m->contents, "");
 	put_piece(&m->contents, 1, 100000000000, "the first bytes");
@@ -502,7 +514,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x0a\x05newer");
+	buf_add_str(&m->contents, "\x0b\x05newer");
 }
 
 static void section_cut(struct maker *m)

@@ -123,6 +123,8 @@ static void changes_come_back(void **state)
 		c.first_lsn = i % 5 ? c.from.lsn + 1 : i;
 		c.ends = ends;
 		c.end_count = i % 11 > 2 ? i % 3 : 0;
+		c.unasked = i % 4 > 1;
+		c.again = i % 4 == 3 ? c.to.lsn + (i < 12) : 0;
 		for (size_t k = 0; k < c.end_count; k++)
 			ends[k].lsn = c.from.lsn + 1 + k;
 		parcel_add_changes(&b, SENDER, &c);
@@ -135,6 +137,8 @@ static void changes_come_back(void **state)
 		assert_position(&got->to, &c.to);
 		assert_true(got->base_ms == c.base_ms);
 		assert_true(got->first_lsn == c.first_lsn);
+		assert_true(got->unasked == c.unasked);
+		assert_true(got->again == c.again);
 		assert_int_equal(got->end_count, c.end_count);
 		for (size_t k = 0; k < c.end_count; k++) {
 			assert_true(got->ends[k].lsn == ends[k].lsn);
@@ -369,6 +373,11 @@ static void add_all(struct buf *b)
 
 	parcel_add_ack(b, SENDER, &ack);
 	parcel_add_changes(b, SENDER, &c);
+	c.unasked = true;
+	c.again = c.to.lsn + 7;
+	parcel_add_changes(b, SENDER, &c);
+	c.unasked = false;
+	c.again = 0;
 	add_body(b, "From: me\n\nhi\n", 0, 13);
 	add_body(b, "From: me\n\nhi\n", 2, 5);
 	struct parcel_statement said = some_statement();
@@ -402,7 +411,7 @@ static void every_truncation_inside_a_section_is_refused(void **state)
 	(void)state;
 	add_all(&b);
 	all = parsed(&b);
-	assert_int_equal(whole_cuts(&b), 7); /* cut behind 0, 1 … 6 sections */
+	assert_int_equal(whole_cuts(&b), 8); /* cut behind 0, 1 … 7 sections */
 	parcel_sections_free(&all);
 }
 
@@ -493,7 +502,7 @@ static void an_unknown_type_is_from_a_newer_packetboat(void **state)
 	(void)state;
 	buf_add_byte(&any, 0);
 	refuse(&any, 0, ERR_LIMIT, "newer");
-	refuse(&any, 10, ERR_LIMIT, "newer");
+	refuse(&any, 11, ERR_LIMIT, "newer");
 	refuse(&any, 255, ERR_LIMIT, "newer");
 }
 
@@ -567,6 +576,22 @@ static void lsns_do_not_run_over(void **state)
 	wire_add_varint(&b, 0);
 	wire_add_varint(&b, 0);
 	refuse(&b, PARCEL_CHANGES, ERR_CORRUPT, "largest");
+
+	/* Nor does the end of what is handed over again: (lsn)…(lsn) + 2. */
+	AUTO_BUF struct buf again = BUF_INIT;
+
+	wire_add_varint(&again, 3);
+	wire_add_bytes(&again, "bob", 3);
+	buf_add_byte(&again, 0x21);
+	wire_add_u64(&again, 3);
+	wire_add_varint(&again, UINT64_MAX - 1);
+	wire_add_u64(&again, 0);
+	wire_add_varint(&again, 0);
+	wire_add_u64(&again, 0);
+	wire_add_varint(&again, 0);
+	wire_add_varint(&again, 0);
+	wire_add_varint(&again, 0);
+	refuse(&again, 10, ERR_CORRUPT, "largest");
 }
 
 static void a_whole_body_has_one_spelling(void **state)
