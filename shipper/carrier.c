@@ -3,6 +3,7 @@
  */
 #include "carrier.h"
 #include "carrier_dir.h"
+#include "carrier_exec.h"
 #include "carrier_rsync.h"
 #include "err.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 static const struct carrier_ops *const built[] = {
-	&carrier_dir_ops, &carrier_rsync_ops};
+	&carrier_dir_ops, &carrier_rsync_ops, &carrier_exec_ops};
 
 static bool is_scheme(const char *scheme, const char *via, size_t len)
 {
@@ -52,7 +53,7 @@ bool carrier_is_remote(const char *via)
 {
 	const struct carrier_ops *ops = find(via);
 
-	return ops && ops->flush;
+	return ops && ops->remote;
 }
 
 void carrier_list_free(struct carrier_list *list)

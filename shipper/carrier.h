@@ -64,12 +64,15 @@ struct carrier_place {
 	struct os *os;
 	uint64_t self, peer;
 	const char *spool; /* directory of this link's own, made when needed */
+	int64_t again_ms;  /* where nothing tells that something arrived: how
+			      long to wait for an answer */
 	bool fetch; /* of a carrier that lies elsewhere: look there, and not
 		       only at what is known of it here */
 };
 
 struct carrier_ops {
 	const char *scheme; /* "dir" */
+	bool remote;	    /* reached by calls that cost, or take their time */
 	/*
 	 * Errors: ERR_ABSENT: not there now (exit code 4), with the remedy;
 	 * ERR_USAGE: the address is malformed.
@@ -143,7 +146,6 @@ int carrier_open(const struct carrier_place *place, const char *via,
 	struct carrier **ret, struct err *err);
 /* A link's own directory in the state directory; freed by the caller. */
 char *carrier_spool(const char *state_dir, uint64_t peer, const char *via);
-/* Is it far away: reached by calls that cost, or take their time? */
 bool carrier_is_remote(const char *via);
 
 /* Write the marker into a directory. Returns 1 if it already was one. */

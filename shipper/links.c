@@ -308,6 +308,7 @@ static void ship_link(
 		.self = s->site.key.pub.origin,
 		.peer = s->site.peers[peer].origin,
 		.spool = spool,
+		.again_ms = link->again_ms,
 		.fetch = s->step != STEP_HAND_OVER};
 	int rc = carrier_open(&place, link->via, &carrier, &err);
 

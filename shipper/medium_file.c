@@ -175,6 +175,19 @@ static int hash_file(struct os *os, int fd, const char *path,
 	return 0;
 }
 
+int medium_hash(struct os *os, const char *path, uint64_t *ret_size,
+	struct hash *ret, struct err *err)
+{
+	int64_t there;
+	int fd = medium_open(os, path, &there, err), r;
+
+	if (fd < 0)
+		return fd;
+	r = hash_file(os, fd, path, ret_size, ret, err);
+	os->ops->close(os, fd);
+	return r;
+}
+
 int medium_open_hashed(struct os *os, const char *path, uint64_t size,
 	const struct hash *hash, struct err *err)
 {

@@ -33,6 +33,9 @@ int medium_open(
 /* The same, if it holds exactly these bytes: else ERR_CORRUPT. */
 int medium_open_hashed(struct os *os, const char *path, uint64_t size,
 	const struct hash *hash, struct err *err);
+/* Size and hash of a regular file. */
+int medium_hash(struct os *os, const char *path, uint64_t *ret_size,
+	struct hash *ret, struct err *err);
 /* Read a file of exactly size bytes: else ERR_CORRUPT. */
 int medium_read_small(struct os *os, const char *path, void *text, size_t size,
 	struct err *err);

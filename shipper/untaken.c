@@ -89,6 +89,21 @@ static void tell_stranger(struct untaken *u, const struct untaken_look *look,
 	look->say(look->arg, true, text);
 }
 
+static void tell_strange(
+	struct untaken *u, const struct untaken_look *look, size_t count)
+{
+	struct untaken_name *n = meet(u, look, 0, 0);
+	AUTO_FREE char *text = mem_printf(
+		"among the bundles for this site lie files that are none, by "
+		"their names: %zu; they are left alone",
+		count);
+
+	if (n->said)
+		return;
+	n->said = true;
+	look->say(look->arg, false, text);
+}
+
 void untaken_tell(struct untaken *u, const struct untaken_look *look,
 	const struct carrier_list *list)
 {
@@ -98,4 +113,6 @@ void untaken_tell(struct untaken *u, const struct untaken_look *look,
 	for (size_t i = 0; i < list->count; i++)
 		if (!is_known(look, list->items[i].sender))
 			tell_stranger(u, look, &list->items[i]);
+	if (list->strange)
+		tell_strange(u, look, list->strange);
 }

@@ -1,7 +1,8 @@
 /*
  * untaken: what lies on a carrier for this site and is not collected: bundles
- * of somebody who is no peer, and what of a peer's is not whole. Both are left
- * where they are; a person is told, in a daemon once for each.
+ * of somebody who is no peer, what of a peer's is not whole, and what is no
+ * bundle at all. It is left where it is; a person is told, in a daemon once for
+ * each.
  */
 #ifndef PB_UNTAKEN_H
 #define PB_UNTAKEN_H

@@ -121,12 +121,14 @@ static const struct rule {
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
 	{"peer", "every", check_age, false},
+	{"peer", "again", check_age, false},
 	{"peer", "send", refuse_later, true},
 	{"peer", "accept", refuse_later, true},
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},
 	{"link", "max_file", check_max_file, false},
 	{"link", "every", check_age, false},
+	{"link", "again", check_age, false},
 	{"link", "window", refuse_later, true},
 	{"link", "hold", refuse_later, true},
 	{"link", "rate", refuse_later, true},
@@ -394,6 +396,10 @@ static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "every");
 	if (text)
 		(void)value_duration_ms(text, false, &link->every_ms, NULL);
+	link->again_ms = 24 * 3600 * 1000;
+	text = cfg_getstr(sec, "again");
+	if (text)
+		(void)value_duration_ms(text, false, &link->again_ms, NULL);
 }
 
 static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
@@ -422,6 +428,9 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 	if (cfg_getstr(sec, "every"))
 		return fail(
 			l, sec, "every without via (put it into the link)");
+	if (cfg_getstr(sec, "again"))
+		return fail(
+			l, sec, "again without via (put it into the link)");
 	for (unsigned i = 0; i < count; i++) {
 		cfg_t *link = cfg_getnsec(sec, "link", i);
 

@@ -43,6 +43,8 @@ struct config_link {
 	const char *via;
 	int level;	   /* zstd: compression = "fast" (3), "slow" (19) */
 	uint64_t max_file; /* bytes; 0: as the file system says */
+	int64_t again_ms; /* exec: for how long what was sent may have no
+			     answer; default 1 day */
 	int64_t every_ms;  /* between a daemon's visits; -1: as the carrier
 			      needs */
 };

@@ -126,6 +126,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			print_size(b, indent, "max_file", link->max_file);
 		if (link->every_ms >= 0)
 			print_duration(b, indent, "every", link->every_ms);
+		if (strncmp(link->via, "exec:", 5) == 0)
+			print_duration(b, indent, "again", link->again_ms);
 		if (link->name[0])
 			buf_add_str(b, "\t}\n");
 	}

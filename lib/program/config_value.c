@@ -259,37 +259,42 @@ int value_changes(const char *text, int *ret, struct err *err)
 	return 0;
 }
 
-/* It becomes an argument of rsync's, and a name in messages. */
-static int check_rsync_target(const char *text, struct err *err)
+/* A control character would spoil messages; a dash an option of rsync's. */
+static int check_words(const char *text, const char *scheme,
+	const char *example, struct err *err)
 {
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 127)
 			return err_set(err, ERR_USAGE,
-				"a control character in \"rsync:...\"");
+				"a control character in \"%s\"", scheme);
 	if (!text[0] || text[0] == '-')
 		return err_set(err, ERR_USAGE,
-			"\"rsync:%s\" names no target (for example "
-			"\"rsync:shore.example.org:/srv/exchange\")",
-			text);
+			"\"%s%s\" names nothing (for example \"%s%s\")", scheme,
+			text, scheme, example);
 	return 0;
 }
 
 int value_via(const char *text, struct err *err)
 {
-	static const char *const later[] = {"tcp:", "stdio:", "exec:"};
+	static const char *const later[] = {"tcp:", "stdio:"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
 		if (strncmp(text, later[i], strlen(later[i])) == 0)
 			return err_set(err, ERR_USAGE,
 				"the carrier %s is not yet built (use "
-				"\"dir:/PATH\" or \"rsync:TARGET\")",
+				"\"dir:/PATH\", \"rsync:TARGET\" or "
+				"\"exec:COMMAND\")",
 				later[i]);
 	if (strncmp(text, "rsync:", 6) == 0)
-		return check_rsync_target(text + 6, err);
+		return check_words(text + 6,
+			"rsync:", "shore.example.org:/srv/exchange", err);
+	if (strncmp(text, "exec:", 5) == 0)
+		return check_words(
+			text + 5, "exec:", "/usr/local/bin/by-uucp", err);
 	if (strncmp(text, "dir:", 4) != 0)
 		return err_set(err, ERR_USAGE,
-			"unknown carrier \"%s\" (use \"dir:/PATH\" or "
-			"\"rsync:TARGET\")",
+			"unknown carrier \"%s\" (use \"dir:/PATH\", "
+			"\"rsync:TARGET\" or \"exec:COMMAND\")",
 			text);
 	return check_path(text + 4, err);
 }

@@ -139,7 +139,7 @@ static bool exists(struct os *os, const char *path)
 static void via_that_is_not_built_or_not_known_is_refused(void **state)
 {
 	static const char *const vias[] = {"", "dir", "dir:", "DIR:/x",
-		"tcp:h:1", "stdio:ssh", "rsync:", "rsync:-h:", "exec:x",
+		"tcp:h:1", "stdio:ssh", "rsync:", "rsync:-h:", "exec:",
 		"usb:/x", ":/x", "di:/x"};
 	struct simdisk *d = stick();
 

@@ -327,7 +327,7 @@ static void what_is_not_yet_built_is_refused_by_name(void **state)
 		"window = { \"Mon-Fri 22:00-06:00\" }", "hold = \"200K\"",
 		"rate = 2400", "budget = 1", "before = \"x\"", "after = \"x\""};
 	static const char *const carriers[] = {
-		"tcp:host:4470", "stdio:ssh host packetboat", "exec:/x"};
+		"tcp:host:4470", "stdio:ssh host packetboat"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -399,9 +399,14 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:usb\" }", 3,
 		"not an absolute path");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"rsync:\" }", 3,
-		"names no target");
+		"names nothing");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"rsync:-e\" }", 3,
-		"names no target");
+		"names nothing");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"exec:\" }", 3,
+		"names nothing");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "again = soon }",
+		3, "again");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "every = never }",
 		3, "every");
@@ -434,6 +439,8 @@ static void blocks_need_what_they_are_for(void **state)
 		"max_file without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" every = 1h }", 2,
 		"every without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" again = 1h }", 2,
+		"again without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
 		     " link l { via = \"dir:/x\" } }",
 		3, "both a bare via and links");
