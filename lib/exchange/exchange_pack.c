@@ -383,7 +383,7 @@ static int pack_state(struct packing *p, struct err *err)
 	return rc;
 }
 
-static int pack_folder(
+static int pack_one(
 	struct packing *p, const struct id128 *folder, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -409,6 +409,22 @@ static int pack_folder(
 		      : comparing_packed(r, p->x->peer, folder, p->speaks, err);
 }
 
+/* In a transaction of its own: a large folder's keys take their time, and
+   others want to write between two of them. */
+static int pack_folder(
+	struct packing *p, const struct id128 *folder, struct err *err)
+{
+	struct replica *r = p->x->replica;
+	int rc = replica_begin(r, err);
+
+	if (rc >= 0)
+		rc = pack_one(p, folder, err);
+	if (rc >= 0)
+		rc = replica_commit(r, err);
+	replica_rollback(r);
+	return rc;
+}
+
 int exchange_pack(struct exchange *x, const char *account, bool again,
 	exchange_add_fn add, void *arg, struct err *err)
 {
@@ -425,12 +441,7 @@ int exchange_pack(struct exchange *x, const char *account, bool again,
 
 	if (rc < 0 || !count)
 		return rc;
-	rc = replica_begin(x->replica, err);
 	for (size_t i = 0; i < count && rc >= 0; i++)
 		rc = pack_folder(&p, &folders[i], err);
-	if (rc >= 0)
-		rc = replica_commit(x->replica, err);
-	if (rc < 0)
-		replica_rollback(x->replica);
 	return rc < 0 ? rc : (int)count;
 }

@@ -278,6 +278,50 @@ static void a_parcel_that_is_lost_is_made_again(void **state)
 	}
 }
 
+struct looking {
+	struct site *at;
+	int64_t most; /* folders that were done when one was spoken of */
+};
+
+/* As another program sees the state. */
+static int look_in_between(void *arg, enum parcel_section_type type,
+	const struct parcel_compare *c, struct err *err)
+{
+	struct looking *l = arg;
+	struct site other;
+
+	(void)type;
+	(void)c;
+	done(replica_open(simdisk_os(l->at->disk), "/state.db", "a", SELF,
+		     false, &other.r, err),
+		err);
+	int64_t packed =
+		ask(&other, "SELECT count(*) FROM comparing WHERE due = 2");
+	l->most = packed > l->most ? packed : l->most;
+	replica_close(other.r);
+	return 0;
+}
+
+static void others_may_write_between_two_folders(void **state)
+{
+	struct err err = ERR_INIT;
+	struct pair p;
+
+	(void)state;
+	pair_begin(&p);
+	for (unsigned i = 0; i < MAILS; i++)
+		save(&p.h, i % 3);
+	pair_take(&p);
+	for (size_t i = 0; i < 3; i++)
+		begin(&p.here, HOME, i);
+	struct looking l = {.at = &p.here};
+	struct exchange x = exchange_of(&p, false);
+	assert_int_equal(
+		exchange_pack(&x, "a", true, look_in_between, &l, &err), 3);
+	assert_int_equal(l.most, 2);
+	pair_end(&p);
+}
+
 static void parcels_that_come_twice_do_no_harm(void **state)
 {
 	struct pair p;
@@ -415,6 +459,7 @@ int main(void)
 			changes_in_a_folder_of_another_home_stay_where_they_are),
 		cmocka_unit_test(many_differences_are_found_by_a_table),
 		cmocka_unit_test(a_parcel_that_is_lost_is_made_again),
+		cmocka_unit_test(others_may_write_between_two_folders),
 		cmocka_unit_test(parcels_that_come_twice_do_no_harm),
 		cmocka_unit_test(an_old_answer_brings_no_mail_back),
 		cmocka_unit_test(two_that_begin_at_once_do_not_meet_twice),
