@@ -9,6 +9,7 @@
 #include "exchange.h"
 #include "joining.h"
 #include "stating.h"
+#include "tables.h"
 
 #define OVERLAP_BODIES (1u << 20) /* bytes of an account in one hand-over */
 
@@ -428,6 +429,16 @@ static int add_joining(struct packing *p, struct err *err)
 
 /* ---- the whole ---- */
 
+static int add_tables(struct packing *p, struct err *err)
+{
+	const struct handover_config *c = p->config;
+
+	if (!c->oneway || !c->send_changes || c->tables_ms < 0 || !p->medium)
+		return 0;
+	return tables_add(p->account.replica, c->peer->origin, c->tables_ms,
+		c->os->ops->wall_ns(c->os) / 1000000, err);
+}
+
 static int state_folders(struct packing *p, struct err *err)
 {
 	struct os *os = p->config->os;
@@ -461,7 +472,8 @@ static int add_compare(void *arg, enum parcel_section_type type,
 
 /*
  * What got no answer is asked again, unless it may still lie on the medium; and
- * nothing while the inbox holds what may be the answer.
+ * nothing while the inbox holds what may be the answer. From a one-way peer none
+ * ever comes.
  */
 static int compare_folders(struct packing *p, struct err *err)
 {
@@ -473,7 +485,7 @@ static int compare_folders(struct packing *p, struct err *err)
 		.now_ms = os->ops->wall_ns(os) / 1000000,
 	};
 
-	if (p->config->unread)
+	if (p->config->unread && !p->config->oneway)
 		return 0;
 	int rc = exchange_pack(&x, p->account.name, !lies_there(p), add_compare,
 		p->lading, err);
@@ -522,7 +534,9 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return 0; /* nothing logged or received yet */
 	if (rc < 0)
 		return rc;
-	rc = find_from(&p, err);
+	rc = add_tables(&p, err);
+	if (rc >= 0)
+		rc = find_from(&p, err);
 	if (rc >= 0)
 		rc = asker_get(
 			p.account.replica, config->peer->origin, &p.asker, err);

@@ -40,6 +40,7 @@ struct handover_config {
 				 was collected, and not lost */
 	bool oneway;	      /* handed over counts as acknowledged */
 	size_t overlap;	      /* oneway: hand-overs that are repeated */
+	int64_t tables_ms;    /* oneway: within this tables go; -1: never */
 	int64_t state_ms;     /* within this each folder is stated; -1: never */
 	int level;	      /* zstd */
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */

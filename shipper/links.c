@@ -83,6 +83,7 @@ static struct handover_config handover_for(
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,
 		.overlap = p->overlap,
+		.tables_ms = p->tables_every_ms,
 		.state_ms = p->state_every_ms,
 		.level = link ? link->level : 3,
 		.bundle_max = link ? link->max_file : 0,

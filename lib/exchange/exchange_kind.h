@@ -21,6 +21,12 @@ int exchange_table(
 int exchange_rows(
 	struct exchange *x, const struct parcel_compare *c, struct err *err);
 
+/* A table was looked through: what of its site's logs was lost, and need not
+   come any more. */
+struct statetable_header;
+int exchange_reached(struct exchange *x, const struct parcel_compare *c,
+	const struct statetable_header *h, struct err *err);
+
 /* The row of table comparing for c's folder; 1: there is none. */
 int exchange_find(struct exchange *x, const struct parcel_compare *c,
 	struct arena *arena, struct comparing *ret, struct err *err);

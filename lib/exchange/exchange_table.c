@@ -227,6 +227,8 @@ int exchange_table(
 	if (rc >= 0)
 		rc = diff(&d, t, err);
 	if (rc >= 0)
+		rc = exchange_reached(x, c, d.header, err);
+	if (rc >= 0)
 		rc = answer_table(&d, err);
 	exchange_found_free(&d.found);
 	statetable_free(t);

@@ -114,6 +114,7 @@ static const struct rule {
 	{"peer", "key", value_key, false},
 	{"peer", "oneway", check_bool, false},
 	{"peer", "overlap", check_count, false},
+	{"peer", "tables_every", check_patience, false},
 	{"peer", "changes", check_changes, false},
 	{"peer", "late", check_patience, false},
 	{"peer", "state_every", check_patience, false},
@@ -457,6 +458,7 @@ static int load_peer(struct load *l, cfg_t *sec)
 	peer->name = title_of(l, sec);
 	peer->key = text_of(l, sec, "key");
 	peer->overlap = 1;
+	peer->tables_every_ms = INT64_C(7) * 24 * 3600 * 1000;
 	peer->late_ms = 15 * 60 * 1000;
 	peer->state_every_ms = 24 * 3600 * 1000;
 	if (!peer->key)
@@ -470,6 +472,9 @@ static int load_peer(struct load *l, cfg_t *sec)
 		(void)value_bool(text, &peer->oneway, NULL);
 	if ((text = cfg_getstr(sec, "overlap")))
 		(void)value_count(text, &peer->overlap, NULL);
+	if ((text = cfg_getstr(sec, "tables_every")))
+		(void)value_duration_ms(
+			text, true, &peer->tables_every_ms, NULL);
 	if ((text = cfg_getstr(sec, "changes")))
 		(void)value_changes(text, &changes, NULL);
 	peer->changes = (enum config_changes)changes;

@@ -62,6 +62,7 @@ struct config_peer {
 	enum config_changes changes;
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
+	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */
 	int64_t late_ms;  /* -1: never (strict standby); default 15 min */
 	int64_t state_every_ms; /* default 1 day; -1: with changes only */
 	struct config_link *links;

@@ -108,6 +108,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 						: "both");
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	buf_printf(b, "\toverlap = \"%u\"\n", p->overlap);
+	print_duration(b, "\t", "tables_every", p->tables_every_ms);
 	print_duration(b, "\t", "late", p->late_ms);
 	print_duration(b, "\t", "state_every", p->state_every_ms);
 	for (size_t i = 0; i < p->link_count; i++) {

@@ -141,6 +141,7 @@ static void what_is_not_written_has_its_default(void **state)
 	assert_int_equal(c.peers[0].late_ms, 15 * 60 * 1000);
 	assert_int_equal(c.peers[0].state_every_ms, 24 * 3600 * 1000);
 	assert_int_equal(c.peers[0].overlap, 1);
+	assert_true(c.peers[0].tables_every_ms == INT64_C(7) * 86400000);
 	assert_false(c.peers[0].oneway);
 	assert_int_equal(c.peers[0].changes, CHANGES_BOTH);
 	assert_int_equal(c.peers[0].link_count, 0);
@@ -157,7 +158,8 @@ static void every_key_is_taken(void **state)
 		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7\n"
 		" guard_exempt = { Papierkorb, \"INBOX/Gel\xc3\xb6scht\" } }\n"
 		"peer z { key = \"" KEY_A "\" oneway = yes late = never"
-		" changes = send state_every = \"2h\" overlap = \"3\" }\n";
+		" changes = send state_every = \"2h\" overlap = \"3\""
+		" tables_every = never }\n";
 	struct config c;
 	struct err err = ERR_INIT;
 
@@ -185,6 +187,7 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.peers[0].late_ms, -1);
 	assert_int_equal(c.peers[0].state_every_ms, 2 * 3600 * 1000);
 	assert_int_equal(c.peers[0].overlap, 3);
+	assert_int_equal(c.peers[0].tables_every_ms, -1);
 	assert_int_equal(c.peers[0].changes, CHANGES_SEND);
 	config_free(&c);
 }
