@@ -140,7 +140,8 @@ static int is_again(struct packing *p, size_t log, struct err *err)
 	return rc < 0 ? rc : count > 0;
 }
 
-/* Changes that bring whoever knows a log up to `from` to `to`. */
+/* Changes that bring whoever knows a log up to `from` to `to`. There may be
+   none, where other logs have overwritten them: the position is news. */
 static int put_section(struct packing *p, size_t log,
 	struct change_batch *batch, const struct position *from,
 	const struct position *to, uint64_t base_ms, struct err *err)
@@ -152,8 +153,7 @@ static int put_section(struct packing *p, size_t log,
 		rc = keep_home_changes(p, batch, err);
 	if (rc >= 0 && !p->asker)
 		rc = note_bodies(p, batch, err);
-	/* Nothing for this peer: its position can wait. */
-	if (rc < 0 || !batch->count)
+	if (rc < 0)
 		return rc;
 	struct change_context ctx = {from->log, from->lsn + 1, base_ms};
 	change_encode(&ctx, batch->items, batch->count, &payload);

@@ -6,7 +6,8 @@
  * that what differs is a change of ours, to be logged when joining is over; of
  * another folder as it lies, so that it becomes as its home wants it.
  *
- * When they have answered, the pass goes on as always, and
+ * When they have answered, what a state from a backup had recorded as placed is
+ * forgotten where they know better; the pass goes on as always, and
  *   a mail that lies elsewhere than they said has been moved;
  *   one that they say was expunged is removed, not born. But not from a folder
  *   at home here whose UID list is the newest: somebody brought it back;
@@ -40,7 +41,18 @@ static int is_over(struct pass *p, int64_t since, struct err *err)
 struct placed {
 	const struct store_view *view;
 	bool *is; /* per message of the view */
+	bool ours;
+	int64_t *back; /* rows of what was brought back */
+	size_t back_count;
 };
+
+/* Expunged, as peers say, and there again: under another UID than it had. */
+static bool is_back(const struct placed *placed,
+	const struct replica_message *row, const struct store_message *m)
+{
+	return placed->ours && row->dead && m->uid && row->p_uid &&
+	       m->uid != row->p_uid;
+}
 
 static int note_placed(
 	void *arg, const struct replica_message *row, struct err *err)
@@ -50,19 +62,44 @@ static int note_placed(
 		store_view_find(placed->view, row->p_base);
 
 	(void)err;
-	if (m)
+	if (m && is_back(placed, row, m)) {
+		placed->back = mem_room(placed->back, placed->back_count,
+			sizeof(*placed->back));
+		placed->back[placed->back_count++] = row->id;
+	} else if (m) {
 		placed->is[m - placed->view->messages] = true;
+	}
 	return 0;
+}
+
+/* What it was is gone for good; what is there will be born. */
+static int forget(struct pass *p, int64_t message, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message row;
+	int rc = replica_message_get(p->replica, message, &arena, &row, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	row.p_folder = 0;
+	row.p_base = row.p_letters = row.p_keywords = row.p_extra = "";
+	row.p_uid = 0;
+	row.p_ino = 0;
+	return replica_message_place(p->replica, &row, true, err);
 }
 
 static int recognise_mails(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err)
 {
 	AUTO_FREE bool *is = mem_array(view->count + 1, sizeof(*is));
-	struct placed placed = {view, is};
+	struct placed placed = {
+		.view = view, .is = is, .ours = pass_is_ours(p, f)};
 	int rc = replica_placed_each(
 		p->replica, f->id, note_placed, &placed, err);
 
+	for (size_t i = 0; i < placed.back_count && rc >= 0; i++)
+		rc = forget(p, placed.back[i], err);
+	free(placed.back);
 	for (size_t i = 0; i < view->count && rc >= 0; i++) {
 		if (is[i])
 			continue;
@@ -134,13 +171,14 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err)
 
 	if (rc < 0 || !since)
 		return rc;
-	rc = recognise(p, arena, err);
+	int over = is_over(p, since, err);
+	rc = over > 0 ? joining_place_anew(p->replica, err) : over;
 	if (rc >= 0)
-		rc = is_over(p, since, err);
+		rc = recognise(p, arena, err);
 	if (rc < 0)
 		return rc;
-	p->result->joins = rc == 0;
-	p->finishing = rc > 0;
+	p->result->joins = !over;
+	p->finishing = over;
 	return p->finishing ? rename_homes(p, arena, err) : 1;
 }
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import plainsites
+from truncation import move
 
 CHECKS = []
 
@@ -297,6 +298,56 @@ def a_state_from_last_week_at_home_catches_up_and_logs_nothing_twice(sites):
     a.save('last')
     around(a, b)
     assert mail(a) == mail(b) and 'last' in mail(b)
+
+
+def link(site, base, name, to):
+    old = site.path_of(base, name)
+    os.link(old, os.path.join(site.mail, to, 'cur', os.path.basename(old)))
+    site.line(base, to)
+
+
+@check
+def what_users_took_back_since_is_not_what_was_known_last_week(sites):
+    a, b = mailed(sites, count=10)
+    kept = keep_state(sites, a)
+    # A week passes, of which the peer knows,
+    for base in ('m0', 'm2'):
+        a.flag(base, 'S')
+    back = a.path_of('m1')
+    os.rename(back, a.path('m1'))
+    for base in ('m3', 'm4', 'm5'):
+        move(a, base, '', '.Work')
+    link(a, 'm6', '', '.Work')
+    for base in ('n0', 'n1', 'n2'):
+        a.save(base)
+    around(a, b)
+    # an hour, of which it does not,
+    a.flag('m0', '')
+    os.rename(a.path('m1'), back)
+    lines = [line for line in a.uidlist('') if not line.endswith(':m1')]
+    a.uidlist('', *lines)
+    a.line('m1')
+    move(a, 'm3', '.Work', '')
+    a.flag('m4', 'FS', '.Work')
+    a.expunge('m5', '.Work')
+    a.expunge('m6')
+    a.expunge('n0')
+    move(a, 'n1', '', '.Work')
+    put_back(a, kept)
+    a.run('write')
+    assert 'a new incarnation begins' in a.said, a.said
+    # and some minutes, in which it waits for answers.
+    a.flag('m2', '')
+    a.expunge('m7')
+    move(a, 'm8', '', '.Work')
+    link(a, 'm9', '', '.Work')
+    a.save('n3')
+    before = [mail(a, name) for name in ('', '.Work')]
+    around(a, b, rounds=4)
+    for site in (a, b):
+        assert [mail(site, name) for name in ('', '.Work')] == before, (
+            before, mail(site), mail(site, '.Work'))
+        site.run('status')
 
 
 @check

@@ -10,7 +10,8 @@ import sys
 import time
 
 import plainsites
-from truncation import equal, exchange, no_gap, paired, while_away
+from truncation import (equal, exchange, move, no_gap, paired,
+                        while_away)
 
 CHECKS = []
 
@@ -165,6 +166,28 @@ def check_and_status_agree_on_what_somebody_removed(sites):
     exchange(a, b)
     equal(a, b)
     no_gap(a, b)
+
+
+@check
+def a_lost_change_that_nothing_is_left_of_is_no_gap(sites):
+    a, b = paired(sites)
+    a.folder('.Work', 1001, 'b')
+    a.save('w1', '.Work')
+    exchange(a, b)
+    # All that stands of the move is in the log of where it went.
+    move(a, 'w1', '.Work', '')
+    a.run('write')
+    for path in logs(a):
+        os.unlink(path)
+    setting(a, 'log_keep = "1s"')
+    time.sleep(1.1)
+    a.run('write')
+    gaps = json.loads(a.run('gap', 'list', '--json', code=3))
+    assert 'INBOX' in [gap['folder'] for gap in gaps], gaps
+    exchange(a, b, code=None)
+    equal(a, b)
+    no_gap(b)
+    assert a.run('gap', 'list').strip() == 'no gaps'
 
 
 # ---- a full disk ----

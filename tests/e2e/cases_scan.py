@@ -4,7 +4,6 @@ right beside two running Dovecots."""
 import json
 import os
 import re
-import subprocess
 
 import compare
 from cases import USER, CaseError, Pair, demand, mail_of
@@ -144,8 +143,49 @@ def _flipped(case):
         _mended(case, both, dovecot, site, other, _flip, '--deep')
         user.ops(case.args.ops)
         both.equal()
+    _vanished(both, user)
     both.clean()
     both.check()
+
+
+def _vanished(both, user):
+    """At home: a mail that is known to be damaged goes by itself, another is
+    expunged, a third gets a flag from somebody who is no server; all at the
+    same time, and users go on."""
+    imap = both.source.imap(USER)
+    for _ in range(2):
+        imap.append(b'INBOX', mail_of(both.case, b'pb-goes'))
+    both.equal()
+    imap.select(b'INBOX')           # new mail has its place in cur/ now
+    damaged, path = _lone(both.source)
+    whole = _read(path)
+    expunged, marked = [uid for uid in imap.uids()
+                        if _base_of(both.source, uid) != damaged][-2:]
+    _spoil(path, _flip)
+    both.from_site.run('scan', '--deep', ok=(3,))
+    os.unlink(path)
+    gone, base = (_base_of(both.source, uid) for uid in (expunged, marked))
+    imap.ok(b'UID', b'STORE', b'%d' % expunged, b'+FLAGS', b'(\\Deleted)')
+    imap.ok(b'UID', b'EXPUNGE', b'%d' % expunged)
+    path = _bodies(both.source)[base]
+    name, _, letters = path.partition(':2,')
+    os.rename(path, name + ':2,' + ''.join(sorted({*letters, 'R'})))
+    imap.append(b'INBOX', mail_of(both.case, b'pb-comes'))
+    imap.close()
+    both.from_site.run('scan', ok=(3,))
+    _gaps(both.from_site, 'damaged')
+    both.from_site.run('sync', ok=(3,))
+    both.to_site.run('sync')
+    both.from_site.run('sync')
+    _gaps(both.from_site)
+    both.equal()
+    for dovecot in (both.source, both.target):
+        bodies = _bodies(dovecot)
+        if gone in bodies or _read(bodies[damaged]) != whole or \
+                'R' not in bodies[base].partition(':2,')[2]:
+            raise CaseError('%s: %s' % (dovecot.name, sorted(bodies)))
+    user.ops(both.case.args.ops)
+    both.equal()
 
 
 def _truncated(case):
@@ -171,12 +211,6 @@ def _base_of(dovecot, uid):
     return line.split(' :', 1)[1]
 
 
-def _state_sql(site, text):
-    subprocess.run([os.environ['PB_STATE_SQL'],
-                    os.path.join(site.state, 'accounts', USER, 'state.db'),
-                    text], check=True)
-
-
 def _differs(case):
     """A register of one state rots, at either: the other's word tells it, and
     the two compare the folder until they are equal; users notice nothing."""
@@ -187,8 +221,8 @@ def _differs(case):
         uid = max(imap.uids())
         base = _base_of(both.source, uid)
         # Only what is touched is summed up anew: this mail, and no other.
-        _state_sql(site, "UPDATE message SET mtime = mtime + 60"
-                         " WHERE base = '%s'" % base)
+        site.sql(USER, "UPDATE message SET mtime = mtime + 60"
+                       " WHERE base = '%s'" % base)
         imap.ok(b'UID', b'STORE', b'%d' % uid, b'+FLAGS', b'(\\Flagged)')
         both.write()
         both.from_site.run('ship')

@@ -294,10 +294,15 @@ class Dovecot:
         except OSError:
             return False
 
+    def end(self):
+        """Begins to stop: it takes a second, in which others may, too."""
+        if self.child is not None:
+            self.child.terminate()
+
     def stop(self):
         if self.child is None:
             return
-        self.child.terminate()
+        self.end()
         try:
             self.child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -38,6 +38,8 @@ class Site:
         self.accounts = accounts
         self.pattern = pattern  # maildir of the accounts block
         self.user = user        # (uid, gid) to run as, None: as we are
+        self.settings = {}      # more keys of the site block
+        self.env = {}           # more of its programs' environment
         # name: {key: value} of its block; links: {name: via}
         self.peers = {}
         self.daemons = {}       # command: child
@@ -60,7 +62,10 @@ class Site:
 
     def _write_config(self):
         lines = ['site %s {' % quoted(self.name),
-                 '  state = %s' % quoted(self.state), '}']
+                 '  state = %s' % quoted(self.state)]
+        lines += ['  %s = %s' % (key, quoted(value))
+                  for key, value in self.settings.items()]
+        lines.append('}')
         for name, values in self.accounts.items():
             lines.append('account %s {' % quoted(name))
             lines += ['  %s = %s' % (key, quoted(value))
@@ -79,6 +84,11 @@ class Site:
         with open(self.config, 'w') as file:
             file.write('\n'.join(lines) + '\n')
 
+    def set(self, **settings):
+        """These keys of the site block, and no others."""
+        self.settings = settings
+        self._write_config()
+
     # Its programs.
 
     def command(self, *args):
@@ -87,9 +97,10 @@ class Site:
 
     def _as_user(self):
         if self.user is None:
-            return {}
+            return {'env': {**os.environ, **self.env}}
         return {'user': self.user[0], 'group': self.user[1],
-                'extra_groups': [], 'env': {**os.environ, 'HOME': self.root}}
+                'extra_groups': [],
+                'env': {**os.environ, 'HOME': self.root, **self.env}}
 
     def run(self, *args, ok=(0,)):
         """Runs one packetboat command, returns what it printed."""
@@ -111,6 +122,13 @@ class Site:
                 self.name, ' '.join(args), done.returncode, done.stdout,
                 self.log_since(before)))
         return done.stdout
+
+    def sql(self, user, text):
+        """The state, behind the back of everything that keeps sums."""
+        return subprocess.run(
+            [os.environ['PB_STATE_SQL'],
+             os.path.join(self.state, 'accounts', user, 'state.db'), text],
+            stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def log_since(self, offset):
         with open(self.log, errors='replace') as file:

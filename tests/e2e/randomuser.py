@@ -31,14 +31,17 @@ IDLER = 0       # this session mostly idles
 
 class RandomUser:
     """ops(n) does n operations.  dots: folder names may hold dots, where
-    the separator is another one.  avoid: names of folders left alone."""
+    the separator is another one.  avoid: names of folders left alone; only:
+    those that are not."""
 
     def __init__(self, dovecot, user, seed, folders=True, lmtp=True,
-                 dots=True, avoid=(), drops=True):
+                 dots=True, avoid=(), drops=True, only=()):
         self.dovecot = dovecot
         self.user = user
         self.seed = seed
         self.avoid = avoid
+        self.only = only
+        self.deletes = True     # folders
         self.rng = random.Random('%s/%s' % (seed, user))
         self.sessions = [None] * SESSIONS
         self.separator = dovecot.separator.encode()
@@ -98,6 +101,7 @@ class RandomUser:
     def folders(self, imap, selectable=True):
         names = sorted(name for attributes, _, name in imap.list()
                        if name not in self.avoid and
+                       (not self.only or name in self.only) and
                        not (selectable and attributes &
                             {b'\\noselect', b'\\nonexistent'}))
         return names
@@ -105,7 +109,8 @@ class RandomUser:
     def _folder(self, imap):
         # INBOX sees most of it.
         names = self.folders(imap)
-        return b'INBOX' if self.rng.random() < .3 else self.rng.choice(names)
+        inbox = b'INBOX' in names and self.rng.random() < .3
+        return b'INBOX' if inbox else self.rng.choice(names)
 
     def _open(self):
         """A session with a folder open that holds something, and UIDs."""
@@ -256,7 +261,7 @@ class RandomUser:
     def _delete(self):
         imap = self._session()
         name = self._victim(imap)
-        if name is not None:
+        if name is not None and self.deletes:
             self._do(imap, b'DELETE', imap.name(name))
 
     def _subscribe(self):

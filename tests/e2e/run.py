@@ -21,6 +21,7 @@ import traceback
 import cases
 import cases_kept
 import cases_live
+import cases_logs
 import cases_media
 import cases_scan
 import dovecot as dovecot_module
@@ -34,7 +35,7 @@ SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
 CASES = {**cases.CASES, **cases_kept.CASES, **cases_live.CASES,
-         **cases_media.CASES, **cases_scan.CASES}
+         **cases_logs.CASES, **cases_media.CASES, **cases_scan.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
@@ -108,6 +109,7 @@ class Case:
         ends = [r.stop for r in self.readers]
         ends += [s.close for s in self.users + self.sessions]
         ends += [s.stop for s in self.sites]
+        ends += [d.end for d in self.dovecots]
         ends += [d.stop for d in self.dovecots]
         self.readers, self.users, self.sessions = [], [], []
         self.sites, self.dovecots = [], []
