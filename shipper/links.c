@@ -12,9 +12,9 @@
 #include "handover.h"
 #include "hash.h"
 #include "shipper.h"
+#include "visit.h"
 
 #define BODIES_AGAIN_MS 30000
-#define REMOTE_EVERY_MS 300000
 #define PATIENCE_MS 60000 /* for what may be under way */
 
 static int fetch_body(void *arg, const char *account, const struct hash *hash,
@@ -214,60 +214,6 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 	carrier_list_free(&list);
 }
 
-/* What is remembered of a link from round to round. */
-static struct link_note *note_of(
-	struct shipper *s, const char *peer, const char *via)
-{
-	AUTO_FREE char *name = mem_printf("%s %s", peer, via);
-	uint64_t link = hash_check(name, strlen(name), 0);
-
-	for (size_t i = 0; i < s->note_count; i++)
-		if (s->notes[i].link == link)
-			return &s->notes[i];
-	s->notes = mem_grow(s->notes, s->note_count + 1, sizeof(*s->notes));
-	s->notes[s->note_count] = (struct link_note){.link = link};
-	return &s->notes[s->note_count++];
-}
-
-/*
- * No failure: a stick comes and goes. A daemon says once that it went and once
- * that it came.
- */
-static void note_away(struct shipper *s, const char *peer, const char *via,
-	const struct err *away)
-{
-	struct link_note *note = note_of(s, peer, via);
-
-	/* Of the two steps of a sync the one that looks says so. */
-	enum step quiet =
-		carrier_is_remote(via) ? STEP_HAND_OVER : STEP_COLLECT;
-
-	if (away && (!note->away || !s->following) && s->step != quiet)
-		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s", peer,
-			away->text);
-	if (!away && note->away)
-		log_say(&s->log, LOG_LEVEL_INFO, "peer %s: %s: is there", peer,
-			via);
-	note->away = away != NULL;
-}
-
-/* A daemon visits a link again when its time has come. */
-static bool is_due(
-	struct shipper *s, const char *peer, const struct config_link *link)
-{
-	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
-	int64_t every = link->every_ms >= 0	       ? link->every_ms
-			: carrier_is_remote(link->via) ? REMOTE_EVERY_MS
-						       : 0;
-	struct link_note *note = note_of(s, peer, link->via);
-
-	if (s->following && note->visited && now < note->next_ms)
-		return false;
-	note->visited = true;
-	note->next_ms = now + every;
-	return true;
-}
-
 /* A line that dropped is no failure: what waits goes with the next visit. */
 static bool bring_away(
 	struct shipper *s, const char *peer, struct carrier *carrier)
@@ -288,7 +234,7 @@ static bool bring_away(
 	return false;
 }
 
-static void ship_link(
+static void serve(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
@@ -314,7 +260,7 @@ static void ship_link(
 	int rc = carrier_open(&place, link->via, &carrier, &err);
 
 	if (rc >= 0 || rc == ERR_ABSENT)
-		note_away(
+		visit_note_away(
 			s, p->name, link->via, rc == ERR_ABSENT ? &err : NULL);
 	if (rc == ERR_ABSENT) {
 		s->code = exit_worse(s->code, EXIT_LATER);
@@ -371,6 +317,27 @@ static void ship_link(
 	report(s, p, link->via, &handed, there ? "handed over" : "packed",
 		rc < 0 || !there);
 	carrier->ops->close(carrier);
+}
+
+/* A daemon visits a link again when its time has come. */
+static void ship_link(
+	struct shipper *s, size_t peer, const struct config_link *link)
+{
+	const char *name = s->site.config.peers[peer].name;
+	enum step step = s->step;
+
+	if (!visit_is_due(s, name, link))
+		return;
+	/* One call is enough: what it brings is answered with the next. */
+	if (config_is_call(link) && step == STEP_COLLECT)
+		return;
+	if (config_is_call(link))
+		s->step = STEP_BOTH;
+	if (visit_begin(s, name, link)) {
+		serve(s, peer, link);
+		visit_end(s, name, link);
+	}
+	s->step = step;
 }
 
 static void ship_output(struct shipper *s, size_t peer)
@@ -461,8 +428,7 @@ void links_round(struct shipper *s)
 				strcmp(s->only_link, p->links[k].name))
 				continue;
 			any = true;
-			if (is_due(s, p->name, &p->links[k]))
-				ship_link(s, i, &p->links[k]);
+			ship_link(s, i, &p->links[k]);
 		}
 	}
 	if (!any)

@@ -159,6 +159,20 @@ static void step(struct sync *s, const char *command, int argc, char **argv)
 	s->code = exit_worse(s->code, run_program(s, command, argc, argv));
 }
 
+static bool has_calls(struct front *f)
+{
+	struct config c;
+	bool any = false;
+
+	if (front_config(f, &c, NULL) < 0)
+		return false; /* each step said so */
+	for (size_t i = 0; i < c.peer_count; i++)
+		for (size_t k = 0; k < c.peers[i].link_count; k++)
+			any = any || config_is_call(&c.peers[i].links[k]);
+	config_free(&c);
+	return any;
+}
+
 int command_sync(struct front *f, int argc, char **argv)
 {
 	struct sync s = {.front = f};
@@ -179,6 +193,9 @@ int command_sync(struct front *f, int argc, char **argv)
 	step(&s, "ship", argc, first);
 	step(&s, "apply", 0, NULL);
 	step(&s, "ship", argc, last);
+	/* What is dialled for is dialled for once: it brought something. */
+	if (has_calls(f))
+		step(&s, "apply", 0, NULL);
 	sigprocmask(SIG_SETMASK, &s.before, NULL);
 	return s.stopped ? exit_worse(s.code, EXIT_FAILED) : s.code;
 }

@@ -261,6 +261,18 @@ static void add_lag(struct status *s, struct json_object *peer,
 	json_object_array_add(array(peer, "accounts"), o);
 }
 
+/* When its next window begins; 0: it is open now. */
+static uint64_t opens_ms(struct status *s, const struct config_link *link)
+{
+	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;
+
+	if (windows_open(link->windows, link->window_count, now_s))
+		return 0;
+	return (uint64_t)windows_next(
+		       link->windows, link->window_count, now_s) *
+	       1000;
+}
+
 static struct json_object *new_link(
 	struct status *s, size_t peer, const struct config_link *link)
 {
@@ -277,6 +289,7 @@ static struct json_object *new_link(
 	add_number(o, "for_peer", view.for_peer);
 	add_number(o, "incomplete", view.incomplete);
 	add_number(o, "strangers", view.strangers);
+	add_number(o, "opens_ms", opens_ms(s, link));
 	if (view.strangers && !s->strangers_told)
 		needs_operator(s,
 			"%s: bundles sealed by an unknown key (origin "

@@ -185,6 +185,18 @@ static void said(bool *any, uint64_t n, const char *noun, const char *more)
 	*any = true;
 }
 
+/* By the clock on the wall, as its window is written. */
+static void print_opens(bool any, uint64_t ms)
+{
+	time_t at = (time_t)(ms / 1000);
+	char when[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm))
+		strftime(when, sizeof(when), "%a %H:%M", &tm);
+	printf("%sits window opens %s", any ? ", " : ": ", when);
+}
+
 static void print_link(struct json_object *link)
 {
 	const char *why = text(link, "why");
@@ -201,6 +213,8 @@ static void print_link(struct json_object *link)
 		"incomplete (being copied, or cut off: its sender hands it "
 		"over again)");
 	said(&any, number(link, "strangers"), "bundle", "of strangers");
+	if (number(link, "opens_ms"))
+		print_opens(any, number(link, "opens_ms"));
 	printf("\n");
 }
 

@@ -76,6 +76,16 @@ static int check_cap(const char *text, struct err *err)
 	return value_cap(text, NULL, NULL, err);
 }
 
+bool config_is_call(const struct config_link *link)
+{
+	return link->before || link->after;
+}
+
+static int check_window(const char *text, struct err *err)
+{
+	return window_parse(text, NULL, err);
+}
+
 static int refuse_later(const char *text, struct err *err)
 {
 	(void)text;
@@ -130,12 +140,15 @@ static const struct rule {
 	{"link", "max_file", check_max_file, false},
 	{"link", "every", check_age, false},
 	{"link", "again", check_age, false},
-	{"link", "window", refuse_later, true},
+	{"peer", "window", check_window, true},
+	{"peer", "before", value_command, false},
+	{"peer", "after", value_command, false},
+	{"link", "window", check_window, true},
 	{"link", "hold", refuse_later, true},
 	{"link", "rate", refuse_later, true},
 	{"link", "budget", refuse_later, true},
-	{"link", "before", refuse_later, true},
-	{"link", "after", refuse_later, true},
+	{"link", "before", value_command, false},
+	{"link", "after", value_command, false},
 };
 #define RULE_COUNT (sizeof(rules) / sizeof(*rules))
 
@@ -382,6 +395,19 @@ static int load_account(struct load *l, cfg_t *sec, bool pattern)
 	return 0;
 }
 
+static void load_windows(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	unsigned count = cfg_size(sec, "window");
+	struct window *windows =
+		arena_alloc(&l->c->arena, (count + 1) * sizeof(*windows));
+
+	for (unsigned i = 0; i < count; i++)
+		(void)window_parse(
+			cfg_getnstr(sec, "window", i), &windows[i], NULL);
+	link->windows = windows;
+	link->window_count = count;
+}
+
 static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 {
 	const char *text = cfg_getstr(sec, "compression");
@@ -401,6 +427,26 @@ static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "again");
 	if (text)
 		(void)value_duration_ms(text, false, &link->again_ms, NULL);
+	load_windows(l, sec, link);
+	link->before = text_of(l, sec, "before");
+	link->after = text_of(l, sec, "after");
+}
+
+/* Keys of a link, and there is none in the peer's own block. */
+static int check_unlinked(struct load *l, cfg_t *sec)
+{
+	static const char *const keys[] = {"compression", "max_file", "every",
+		"again", "window", "before", "after"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {
+			AUTO_FREE char *text = mem_printf(
+				"%s without via (put it into the link)",
+				keys[i]);
+
+			return fail(l, sec, text);
+		}
+	return 0;
 }
 
 static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
@@ -419,19 +465,8 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 		peer->link_count = 1;
 		return 0;
 	}
-	if (cfg_getstr(sec, "compression"))
-		return fail(l, sec,
-			"compression without via (put it into "
-			"the link)");
-	if (cfg_getstr(sec, "max_file"))
-		return fail(
-			l, sec, "max_file without via (put it into the link)");
-	if (cfg_getstr(sec, "every"))
-		return fail(
-			l, sec, "every without via (put it into the link)");
-	if (cfg_getstr(sec, "again"))
-		return fail(
-			l, sec, "again without via (put it into the link)");
+	if (check_unlinked(l, sec) < 0)
+		return ERR_USAGE;
 	for (unsigned i = 0; i < count; i++) {
 		cfg_t *link = cfg_getnsec(sec, "link", i);
 

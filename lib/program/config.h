@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "mem.h"
+#include "window.h"
 
 struct err;
 struct os;
@@ -45,6 +46,9 @@ struct config_link {
 	uint64_t max_file; /* bytes; 0: as the file system says */
 	int64_t again_ms; /* exec: for how long what was sent may have no
 			     answer; default 1 day */
+	const struct window *windows; /* none: always */
+	size_t window_count;
+	const char *before, *after; /* commands; NULL: none */
 	int64_t every_ms;  /* between a daemon's visits; -1: as the carrier
 			      needs */
 };
@@ -96,6 +100,8 @@ int config_find(const char *given, char **ret, struct err *err);
 /* Errors: ERR_USAGE, "FILE:LINE: what is wrong (what to do)". */
 int config_load(const char *path, struct config *ret, struct err *err);
 void config_free(struct config *c);
+/* Does something have to be run before it or after it? */
+bool config_is_call(const struct config_link *link);
 /* What is in force, defaults included, as a configuration file. */
 void config_print(const struct config *c, struct buf *ret);
 

@@ -96,6 +96,33 @@ static void print_account(struct buf *b, const struct config_account *a)
 	buf_add_str(b, a->guard_exempt_count ? " }\n}\n" : "}\n}\n");
 }
 
+/* As window_parse reads them. */
+static void print_windows(
+	struct buf *b, const char *indent, const struct config_link *link)
+{
+	static const char *const names[] = {
+		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+
+	for (size_t i = 0; i < link->window_count; i++) {
+		const struct window *w = &link->windows[i];
+
+		if (i)
+			buf_add_str(b, ", \"");
+		else
+			buf_printf(b, "%swindow = { \"", indent);
+		for (int day = 0, any = 0; w->days != 0x7f && day < 7; day++)
+			if (w->days >> day & 1)
+				buf_printf(b, "%s%s", any++ ? "," : "",
+					names[day]);
+		buf_printf(b, "%s%02u:%02u-%02u:%02u%s\"",
+			w->days != 0x7f ? " " : "", w->from / 60u,
+			w->from % 60u, w->to / 60u, w->to % 60u,
+			w->utc ? " UTC" : "");
+	}
+	if (link->window_count)
+		buf_add_str(b, " }\n");
+}
+
 static void print_peer(struct buf *b, const struct config_peer *p)
 {
 	buf_add_str(b, "peer ");
@@ -125,6 +152,11 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			link->level > 3 ? "slow" : "fast");
 		if (link->max_file)
 			print_size(b, indent, "max_file", link->max_file);
+		print_windows(b, indent, link);
+		if (link->before)
+			print_key(b, indent, "before", link->before);
+		if (link->after)
+			print_key(b, indent, "after", link->after);
 		if (link->every_ms >= 0)
 			print_duration(b, indent, "every", link->every_ms);
 		if (strncmp(link->via, "exec:", 5) == 0)

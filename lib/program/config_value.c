@@ -274,6 +274,11 @@ static int check_words(const char *text, const char *scheme,
 	return 0;
 }
 
+int value_command(const char *text, struct err *err)
+{
+	return text[0] ? 0 : err_set(err, ERR_USAGE, "no command");
+}
+
 int value_via(const char *text, struct err *err)
 {
 	static const char *const later[] = {"tcp:", "stdio:"};

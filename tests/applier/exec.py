@@ -232,5 +232,87 @@ def status_knows_what_is_under_way(sites):
     assert link['for_peer'] == 1, link
 
 
+def call_count(site, name):
+    path = site.path(name)
+    if not os.path.exists(path):
+        return 0
+    with open(path) as file:
+        return len(file.read().split())
+
+
+@check
+def a_call_is_dialled_and_hung_up_once_in_a_sync(sites):
+    mover, a, b = two(sites)
+    a.more = a.more.replace('via =', 'before = "echo >>%s x" after = '
+                            '"echo >>%s x" via =' % (
+                                a.path('dialled'), a.path('hung')))
+    a.write_config()
+    a.run('sync')
+    assert call_count(a, 'dialled') == call_count(a, 'hung') == 1
+    assert sorted(mover.calls()) == ['collect', 'send']
+    b.run('sync')
+    b.save('two')
+    a.run('sync')
+    b.run('sync')
+    mover.set('broken', True)
+    a.run('sync', code=1)
+    assert call_count(a, 'dialled') == call_count(a, 'hung') == 3, \
+        'not hung up after a failure'
+    mover.set('broken', False)
+
+
+@check
+def what_one_call_brings_is_applied_in_the_same_sync(sites):
+    mover, a, b = two(sites)
+    a.run('sync')
+    b.more = b.more.replace('via =', 'before = "true" via =')
+    b.write_config()
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
+def no_line_no_visit(sites):
+    mover, a, b = two(sites)
+    a.more = a.more.replace('via =', 'before = "echo NO CARRIER; exit 1" '
+                            'after = "echo >>%s x" via =' % a.path('hung'))
+    a.write_config()
+    a.run('sync', code=4)
+    a.says('peer b', '"before" ended with 1: NO CARRIER')
+    assert mover.calls() == [] and call_count(a, 'hung') == 0
+    a.more = a.more.replace('exit 1', 'exit 0').replace(
+        'echo >>', 'echo stuck; exit 2; echo >>')
+    a.write_config()
+    a.run('sync', code=1)
+    a.says('"after" ended with 2: stuck')
+    assert mover.calls() == ['collect', 'send']
+
+
+@check
+def outside_of_its_windows_a_link_is_not_used(sites):
+    mover, a, b = two(sites)
+    # open for an hour, a day from now
+    later = time.gmtime(time.time() + 86400)
+    days = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
+    a.more = a.more.replace('via =', 'window = { "%s UTC" } via =' %
+                            days[later.tm_wday])
+    a.write_config()
+    a.run('sync', code=4)
+    a.says('its next window begins')
+    assert mover.calls() == []
+    status = json.loads(a.run('status', '--json', code=None))
+    opens = status['peers'][0]['links'][0]['opens_ms']
+    assert 0 < opens - time.time() * 1000 <= 86400000, opens
+    assert 'opens' in a.run('status', code=None)
+    a.run('ship', 'b', '')
+    assert mover.calls() == ['collect', 'send'], 'the operator knows better'
+    a.more = a.more.replace(days[later.tm_wday],
+                            days[time.gmtime().tm_wday] + ',' +
+                            days[later.tm_wday])
+    a.write_config()
+    a.run('sync')
+    assert mover.calls() == ['collect']
+
+
 if __name__ == '__main__':
     sys.exit(plainsites.main(CHECKS))

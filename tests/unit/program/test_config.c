@@ -327,8 +327,7 @@ static void zero_bytes_are_refused(void **state)
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
 	static const char *const keys[] = {
-		"window = { \"Mon-Fri 22:00-06:00\" }", "hold = \"200K\"",
-		"rate = 2400", "budget = 1", "before = \"x\"", "after = \"x\""};
+		"hold = \"200K\"", "rate = 2400", "budget = 1"};
 	static const char *const carriers[] = {
 		"tcp:host:4470", "stdio:ssh host packetboat"};
 
@@ -411,6 +410,12 @@ static void values_are_checked_where_they_stand(void **state)
 		     "again = soon }",
 		3, "again");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "window = { Sunday } }",
+		3, "not a window");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "before = \"\" }",
+		3, "no command");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "every = never }",
 		3, "every");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
@@ -444,6 +449,10 @@ static void blocks_need_what_they_are_for(void **state)
 		"every without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" again = 1h }", 2,
 		"again without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" window = { Sun } }", 2,
+		"window without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" after = x }", 2,
+		"after without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
 		     " link l { via = \"dir:/x\" } }",
 		3, "both a bare via and links");
@@ -479,7 +488,10 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" link a { via = \"dir:/a\" compression = slow"
 		" max_file = 650M }\n"
-		" link b { via = \"dir:/b\" } }\n"
+		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
+		"  window = { \"Mon-Fri 22:00-06:00\", Sun,"
+		" \"12:00-12:30 UTC\" }\n"
+		"  before = \"dial \\\"x\\\"\" after = hangup } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
 	struct config c;
@@ -503,6 +515,16 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[0].links[0].level, 19);
 	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
 	assert_int_equal(c.peers[0].links[1].max_file, 0);
+	const struct config_link *b = &c.peers[0].links[1];
+	assert_int_equal(b->again_ms, 3 * 24 * 3600 * 1000);
+	assert_int_equal(b->every_ms, 3600 * 1000);
+	assert_int_equal(b->window_count, 3);
+	assert_int_equal(b->windows[0].days, 0x3e);
+	assert_int_equal(b->windows[1].days, 1);
+	assert_true(b->windows[2].utc);
+	assert_string_equal(b->before, "dial \"x\"");
+	assert_string_equal(b->after, "hangup");
+	assert_null(c.peers[0].links[0].before);
 	config_free(&c);
 	assert_string_equal(buf_str(&once), buf_str(&twice));
 }

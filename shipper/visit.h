@@ -1,0 +1,29 @@
+/*
+ * visit: when a link is used, and what is run before and after.
+ */
+#ifndef PB_VISIT_H
+#define PB_VISIT_H
+
+#include "shipper.h"
+
+/*
+ * Is it time? A daemon waits as long as the link says; outside of its windows a
+ * link is not used, unless it is named on the command line, which is said.
+ */
+bool visit_is_due(
+	struct shipper *s, const char *peer, const struct config_link *link);
+
+/* Run what comes before. False: it failed, which was said; no visit. */
+bool visit_begin(
+	struct shipper *s, const char *peer, const struct config_link *link);
+void visit_end(
+	struct shipper *s, const char *peer, const struct config_link *link);
+
+/*
+ * Say that a carrier is not there (away: why), or is again. No failure: a stick
+ * comes and goes. A daemon says once that it went and once that it came.
+ */
+void visit_note_away(struct shipper *s, const char *peer, const char *via,
+	const struct err *away);
+
+#endif
