@@ -8,12 +8,14 @@
 #include "capture.h"
 #include "change.h"
 #include "compared.h"
+#include "continues.h"
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
 #include "gaps.h"
 #include "joining.h"
 #include "journal.h"
+#include "spoken.h"
 #include "stated.h"
 
 #define LOCK_WAIT_MS 30000
@@ -22,7 +24,16 @@ struct receiving {
 	const struct receive_config *config;
 	const struct receive_peer *peer;
 	struct receive_result *result;
+	bool begins; /* a log of the peer does: of an incarnation, perhaps */
+	bool split;  /* the peer's site says two things at once */
 };
+
+/* Not to be undone with the parcel that shows it. */
+static int is_split(struct receiving *r, int rc)
+{
+	r->split |= rc == ERR_CONFLICT;
+	return rc;
+}
 
 /* ---- changes ---- */
 
@@ -72,37 +83,6 @@ static int check_returned(
 	return !since;
 }
 
-/*
- * We stand between the two ends. What we know is the history that these changes
- * go on from only if the peer says so.
- */
-static int check_between(const struct parcel_changes *s,
-	const struct position *known, struct err *err)
-{
-	for (size_t i = 0; i < s->end_count; i++) {
-		if (s->ends[i].lsn != known->lsn)
-			continue;
-		return s->ends[i].chain == (uint32_t)known->chain
-			       ? 0
-			       : err_set(err, ERR_CONFLICT,
-					 "account %s: log %016llx-%016llx "
-					 "differs at lsn %llu from what was "
-					 "received before: its site was rolled "
-					 "back or cloned",
-					 s->account,
-					 (unsigned long long)known->log.origin,
-					 (unsigned long long)
-						 known->log.incarnation,
-					 (unsigned long long)known->lsn);
-	}
-	return err_set(err, ERR_TORN,
-		"account %s: goes on from lsn %llu to %llu, and does not say "
-		"that it was handed over up to %llu, which is known: it waits "
-		"until its site has heard of that",
-		s->account, (unsigned long long)s->from.lsn,
-		(unsigned long long)s->to.lsn, (unsigned long long)known->lsn);
-}
-
 /* The sender's own changes, as they are to be. */
 static int take_batch(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, const struct change_batch *batch,
@@ -123,7 +103,7 @@ static int take_batch(struct receiving *r, struct journal *j,
 			rc = replica_apply(j->account->replica, c, err);
 		r->result->changes += rc == 0;
 	}
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* Handed over again: what of it is not here as it was written is damaged
@@ -150,52 +130,35 @@ static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
 	struct replica *rep = j->account->replica;
+	bool ours = s->from.log.origin == r->config->self->pub.origin;
 	struct replica_log log;
 	struct change_batch batch = {0};
+	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
 	int rc = replica_log_get(rep, &s->from.log, true, &log, err);
 
 	if (rc >= 0)
 		rc = note_heard(r, rep, err);
-	if (rc >= 0 && s->from.log.origin != r->peer->key.origin)
-		rc = check_returned(rep, s, err);
-	if (rc != 0) {
-		r->result->repeats += rc > 0;
-		return rc < 0 ? rc : 0;
-	}
-	rc = replica_log_agrees(rep, &log, s->from.lsn, s->from.chain, err);
-	if (rc >= 0)
-		rc = replica_log_agrees(rep, &log, s->to.lsn, s->to.chain, err);
-	if (rc < 0)
-		return rc;
-	bool again = is_again(s, &log.known);
-	if (s->to.lsn <= log.known.lsn && !again) {
-		r->result->repeats++;
-		return 0;
-	}
-	if (s->from.lsn > log.known.lsn)
-		return err_set(err, ERR_TORN,
-			"account %s: begins at lsn %llu, known is %llu: "
-			"something before it is still under way",
-			s->account, (unsigned long long)s->from.lsn,
-			(unsigned long long)log.known.lsn);
-	if (s->from.lsn < log.known.lsn && log.known.lsn < s->to.lsn &&
-		log.known.chain) {
-		rc = check_between(s, &log.known, err);
-		if (rc < 0)
-			return rc;
-	}
-	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
-	rc = change_decode(&ctx, s->payload, s->len, &batch, err);
-	if (rc >= 0)
+	if (rc >= 0 && ours && (rc = check_returned(rep, s, err)) > 0)
+		rc = CONTINUES_NOT;
+	if (rc == 0)
+		rc = change_decode(&ctx, s->payload, s->len, &batch, err);
+	if (rc == 0)
+		rc = is_split(r, continues_check(rep, s, &log, &batch, err));
+	bool again = rc >= 0 && rc != CONTINUES_NOT && is_again(s, &log.known);
+	if (rc > 0 && again)
+		rc = 0;
+	r->result->repeats += rc > 0;
+	if (rc == 0)
 		rc = take_batch(r, j, s, &batch, err);
-	if (rc >= 0 && again)
+	if (rc == 0 && again)
 		rc = take_values(j, &batch, err);
 	change_batch_free(&batch);
-	if (rc < 0 || s->to.lsn <= log.known.lsn)
-		return rc;
+	if (rc != 0 || s->to.lsn <= log.known.lsn)
+		return rc < 0 ? rc : 0;
+	r->begins |= !log.known.lsn && !ours;
 	log.known = s->to;
 	/* Of our own, come back: its segments do not reach so far. */
-	if (s->from.log.origin == r->config->self->pub.origin) {
+	if (ours) {
 		log.file_lsn = 0;
 		log.size = 0;
 	}
@@ -244,9 +207,12 @@ static int take_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
 	uint64_t peer = r->peer->key.origin;
-	int rc =
-		replica_ack_order(rep, peer, ack->incarnation, ack->count, err);
+	int rc = is_split(
+		r, spoken_hear(rep, peer, ack->incarnation, ack->count, err));
 
+	if (rc == 0)
+		rc = replica_ack_order(
+			rep, peer, ack->incarnation, ack->count, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	r->result->acks++;
@@ -258,9 +224,10 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		rc = replica_log_get(rep, &e->durable.log, false, &log, err);
 		if (rc < 0)
 			break;
-		if (rc > 0)
+		if (rc > 0 &&
+			e->durable.log.incarnation != replica_incarnation(rep))
 			continue; /* of a state of ours that is no more */
-		if (e->durable.lsn > log.known.lsn)
+		if (rc > 0 || e->durable.lsn > log.known.lsn)
 			return rolled_back(
 				ack->account, e->durable.lsn, &log, err);
 		rc = replica_log_agrees(
@@ -304,9 +271,12 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err)
 {
 	uint64_t peer = r->peer->key.origin;
-	/* A new state: what its old one knew is void. */
-	int rc = replica_ack_order(rep, peer, j->incarnation, 0, err);
+	int rc = is_split(r, spoken_asks(rep, peer, j->incarnation, err));
 
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	/* A new state: what its old one knew is void. */
+	rc = replica_ack_order(rep, peer, j->incarnation, 0, err);
 	if (rc >= 0)
 		rc = asker_set(rep, peer, j->incarnation, err);
 	for (size_t i = 0; i < j->position_count && rc >= 0; i++) {
@@ -491,6 +461,49 @@ static int our_fault(int rc, struct err *err)
 	return rc;
 }
 
+/* Does the peer begin anew, and ask? 1 or 0. */
+static int begins_anew(struct receiving *r, struct account *a,
+	const struct parcel_sections *sections, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sections->count && rc == 0; i++) {
+		const struct parcel_section *s = &sections->items[i];
+
+		if (s->type == PARCEL_JOIN &&
+			s->join.what == PARCEL_JOIN_ASKS &&
+			!strcmp(s->join.account, a->name))
+			rc = spoken_is_new(a->replica, r->peer->key.origin,
+				s->join.incarnation, err);
+	}
+	return rc;
+}
+
+/* Of a site that says two things at once nothing is taken, whichever it is. */
+static int check_split(struct receiving *r, struct account *a,
+	const struct parcel_sections *sections, struct err *err)
+{
+	int rc = begins_anew(r, a, sections, err);
+
+	return rc != 0 ? rc
+		       : spoken_check(a->replica, r->peer->key.origin, err);
+}
+
+static void note_split(
+	struct receiving *r, struct account *a, const struct err *why)
+{
+	struct os *os = r->config->os;
+	struct err err = ERR_INIT;
+	int rc = replica_begin(a->replica, &err);
+
+	if (rc >= 0)
+		rc = spoken_split(a->replica, r->peer->key.origin, why->text,
+			os->ops->wall_ns(os) / 1000000, &err);
+	if (rc >= 0)
+		rc = replica_commit(a->replica, &err);
+	replica_rollback(a->replica); /* at worst it is found once more */
+}
+
 /* All that a parcel says of one account, in one transaction. */
 static int merge_account(struct receiving *r, const char *name,
 	const struct parcel_sections *sections, struct err *err)
@@ -505,6 +518,9 @@ static int merge_account(struct receiving *r, const char *name,
 	rc = account_lock(&a, LOCK_WAIT_MS, err);
 	if (rc >= 0 && r->config->settle)
 		rc = r->config->settle(r->config->arg, &a, err);
+	r->begins = r->split = false;
+	if (rc >= 0)
+		rc = check_split(r, &a, sections, err);
 	if (rc >= 0)
 		rc = journal_begin(&j, &a, err);
 	if (rc < 0) {
@@ -526,6 +542,9 @@ static int merge_account(struct receiving *r, const char *name,
 			}
 		}
 		rc = rc < 0 ? rc : take_words(r, &a, sections, err);
+		if (rc >= 0 && r->begins)
+			rc = is_split(r, spoken_is_one_line(a.replica,
+						 r->peer->key.origin, err));
 		if (rc >= 0)
 			rc = exchange(r, &a, sections, err);
 		if (rc >= 0)
@@ -540,6 +559,8 @@ static int merge_account(struct receiving *r, const char *name,
 	/* The peer thinks that we know more than we do: say what we know. */
 	if (rc == ERR_TORN)
 		note_lacking(r, &a, sections);
+	if (r->split)
+		note_split(r, &a, err);
 	account_close(&a);
 	return rc;
 }

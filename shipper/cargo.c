@@ -111,6 +111,35 @@ static bool is_its_own(const struct packing *p, const struct log_id *log)
 	return log->origin == p->config->peer->origin;
 }
 
+/*
+ * What a peer may stand at is noted before anybody can see it: who stands
+ * elsewhere has it from a machine that is not this one (lib/replica/spoken.h).
+ */
+static int note_end(struct packing *p, size_t log, const struct position *end,
+	struct err *err)
+{
+	struct replica_end row = {end->lsn, end->chain};
+
+	return end->chain ? replica_handed_add(p->account.replica,
+				    p->config->peer->origin, p->logs[log].id,
+				    &row, err)
+			  : 0;
+}
+
+static int note_one_end(struct packing *p, size_t log,
+	const struct position *end, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	int rc = replica_begin(r, err);
+
+	if (rc >= 0)
+		rc = note_end(p, log, end, err);
+	if (rc >= 0)
+		rc = replica_commit(r, err);
+	replica_rollback(r);
+	return rc;
+}
+
 /* Where the peer may stand between the two. */
 static int add_ends(struct packing *p, size_t log, struct parcel_changes *c,
 	struct parcel_end ends[PARCEL_ENDS_MAX], struct err *err)
@@ -212,8 +241,10 @@ static int take_frame(struct packing *p, size_t log, struct span *s,
 	if (last <= s->to.lsn)
 		return 0;
 	if (s->batch.count && s->batch.count + frame->count > SECTION_CHANGES) {
-		rc = put_folded(
-			p, log, &s->batch, &s->from, &s->to, s->base_ms, err);
+		rc = note_one_end(p, log, &s->to, err);
+		if (rc >= 0)
+			rc = put_folded(p, log, &s->batch, &s->from, &s->to,
+				s->base_ms, err);
 		change_batch_free(&s->batch);
 		s->batch = (struct change_batch){0};
 		s->from = s->to;
@@ -347,17 +378,19 @@ static int add_again(struct packing *p, size_t i, const struct position *from,
 	return rc;
 }
 
+enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN };
+
 /* Damage is told, and the writer is to look; the peer goes without nothing. */
-static int add_log(
-	struct packing *p, size_t i, struct err *damage, struct err *err)
+static int add_log(struct packing *p, size_t i, enum choice choice,
+	struct err *damage, struct err *err)
 {
 	struct position from = {
 		p->logs[i].known.log, p->from[i], p->from_chain[i]};
-	int rc = p->config->oneway ? is_again(p, i, err) : 0;
+	int rc = 0;
 
-	if (rc > 0)
+	if (choice == CHOSEN_AGAIN)
 		return add_again(p, i, &from, err);
-	if (rc >= 0 && p->config->oneway)
+	if (p->config->oneway)
 		rc = overlap(p, i, &from, err);
 	if (rc < 0)
 		return rc;
@@ -387,8 +420,54 @@ static int return_log(struct packing *p, size_t i, struct err *err)
 	return write_out(p, i, from, err);
 }
 
+static int choose_log(
+	struct packing *p, size_t i, enum choice *ret, struct err *err)
+{
+	const struct position *known = &p->logs[i].known;
+	int rc;
+
+	*ret = CHOSEN_NOT;
+	if (known->log.origin != p->config->self->pub.origin ||
+		known->lsn <= p->from[i])
+		return 0;
+	rc = replica_is_home(
+		p->account.replica, &known->log.folder, false, err);
+	if (rc <= 0)
+		return rc;
+	*ret = CHOSEN;
+	rc = p->config->oneway ? is_again(p, i, err) : 0;
+	if (rc > 0)
+		*ret = CHOSEN_AGAIN;
+	return rc;
+}
+
+/* Which logs of ours it is to get something of; their ends are noted. */
+static int choose_logs(struct packing *p, enum choice *ret, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	bool begun = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
+		rc = choose_log(p, i, &ret[i], err);
+		if (rc < 0 || ret[i] == CHOSEN_NOT)
+			continue;
+		rc = begun ? 0 : replica_begin(r, err);
+		begun = true;
+		if (rc >= 0)
+			rc = note_end(p, i, &p->logs[i].known, err);
+	}
+	if (rc >= 0 && begun)
+		rc = replica_commit(r, err);
+	if (begun)
+		replica_rollback(r);
+	return rc;
+}
+
 int cargo_add(struct packing *p, struct err *err)
 {
+	AUTO_FREE enum choice *chosen =
+		mem_array(p->log_count + 1, sizeof(*chosen));
 	struct err damage = ERR_INIT;
 	int rc = 0;
 
@@ -396,18 +475,10 @@ int cargo_add(struct packing *p, struct err *err)
 		rc = return_log(p, i, err);
 	if (rc < 0 || !p->config->send_changes)
 		return rc;
-
-	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
-		const struct replica_log *log = &p->logs[i];
-
-		if (log->known.log.origin != p->config->self->pub.origin ||
-			log->known.lsn <= p->from[i])
-			continue;
-		rc = replica_is_home(
-			p->account.replica, &log->known.log.folder, false, err);
-		if (rc > 0)
-			rc = add_log(p, i, &damage, err);
-	}
+	rc = choose_logs(p, chosen, err);
+	for (size_t i = 0; i < p->log_count && rc >= 0; i++)
+		if (chosen[i] != CHOSEN_NOT)
+			rc = add_log(p, i, chosen[i], &damage, err);
 	if (rc < 0 || !damage.code)
 		return rc < 0 ? rc : 0;
 	*err = damage;

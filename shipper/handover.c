@@ -8,6 +8,7 @@
 #include "err.h"
 #include "exchange.h"
 #include "joining.h"
+#include "spoken.h"
 #include "stating.h"
 #include "tables.h"
 
@@ -250,6 +251,7 @@ static int add_ack(struct packing *p, struct err *err)
 	AUTO_FREE char *heard_key = replica_peer_key("heard", peer);
 	AUTO_FREE char *told_key = lading_told_key(peer);
 	AUTO_FREE char *answered_key = lading_answered_key(peer);
+	AUTO_FREE char *count_key = replica_peer_key("ack count", peer);
 	int64_t answered = 0;
 	if (rc >= 0)
 		rc = replica_meta_get(r, heard_key, &heard, err);
@@ -258,20 +260,25 @@ static int add_ack(struct packing *p, struct err *err)
 	if (rc >= 0)
 		rc = replica_meta_get(r, answered_key, &answered, err);
 	if (rc >= 0)
-		rc = replica_meta_get(r, "ack count", &count, err);
+		rc = replica_meta_get(r, count_key, &count, err);
 	/* A peer that sent nothing may be asked for bodies, and is told when
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
 	bool needed = any && (now != told || heard != answered || p->asker);
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
-		rc = replica_meta_set(r, "ack count", count + 1, err);
+		struct os *os = p->config->os;
+		uint32_t lot;
+
+		os->ops->random(os, &lot, sizeof(lot));
+		count = (int64_t)spoken_next((uint64_t)count, lot);
+		rc = replica_meta_set(r, count_key, count, err);
 		if (rc >= 0)
 			rc = replica_commit(r, err);
 		replica_rollback(r);
 	}
 	if (rc >= 0 && needed) {
-		ack.count = (uint64_t)count + 1;
+		ack.count = (uint64_t)count;
 		rc = lading_ack(p->lading, &ack, err);
 		p->result->acks++;
 	}
@@ -294,7 +301,15 @@ static bool lies_there(const struct packing *p)
 	return false;
 }
 
-/* Is this peer to be asked now? 1 or 0. Not while what asked it lies there. */
+/* Does the bundle lie there in which this peer was asked? It may have had to
+   begin another one for that. */
+static bool question_lies_there(const struct packing *p, uint64_t asked)
+{
+	return is_lying(p, asked) || is_lying(p, asked + 1);
+}
+
+/* Is this peer to be asked now? 1 or 0. Not while what asked it lies there:
+   whoever has a copy of this state may leave bundles there, too. */
 static int wants_answer(struct packing *p, int64_t now_ms, struct err *err)
 {
 	struct replica *r = p->account.replica;
@@ -310,7 +325,8 @@ static int wants_answer(struct packing *p, int64_t now_ms, struct err *err)
 	rc = joining_asked(r, peer, &asked, err);
 	if (rc < 0 || !asked)
 		return rc < 0 ? rc : 1;
-	return !lies_there(p) && now_ms - asked >= ASK_AGAIN_MS;
+	return !question_lies_there(p, (uint64_t)asked) &&
+	       now_ms - asked >= ASK_AGAIN_MS;
 }
 
 static struct position *new_positions(struct packing *p)
@@ -344,8 +360,8 @@ static int add_question(struct packing *p, struct err *err)
 	rc = lading_join(p->lading, &j, err);
 	/* Too early at worst: it is asked again. */
 	if (rc >= 0 && p->medium && (rc = replica_begin(r, err)) >= 0) {
-		rc = joining_note_asked(
-			r, p->config->peer->origin, now_ms, err);
+		rc = joining_note_asked(r, p->config->peer->origin,
+			(int64_t)p->lading->sequence, err);
 		if (rc >= 0)
 			rc = replica_commit(r, err);
 		replica_rollback(r);
@@ -494,11 +510,6 @@ static int compare_folders(struct packing *p, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
-static int note_handed(struct packing *p, struct err *err)
-{
-	return lading_hand(p->lading, p->index, p->account.replica, err);
-}
-
 /* What a damaged log keeps nobody from. Returns the first that is wrong. */
 static int also(struct packing *p,
 	int (*more)(struct packing *p, struct err *err), int rc,
@@ -544,7 +555,6 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		rc = add_ack(&p, err);
 	if (rc >= 0)
 		rc = cargo_add(&p, err);
-	rc = also(&p, note_handed, rc, err);
 	rc = also(&p, add_joining, rc, err);
 	/* Bodies that a peer lacks are no changes. */
 	rc = also(&p, add_wants, rc, err);

@@ -294,32 +294,6 @@ void lading_sent(struct lading *l, size_t account, int64_t log,
 	l->logs[l->log_count++] = (struct lading_log){account, log, *to, 0};
 }
 
-int lading_hand(
-	struct lading *l, size_t account, struct replica *r, struct err *err)
-{
-	bool begun = false;
-	int rc = 0;
-
-	for (size_t i = 0; i < l->log_count && rc >= 0; i++) {
-		const struct lading_log *log = &l->logs[i];
-		struct replica_end end = {log->to.lsn, log->to.chain};
-
-		if (log->account != account || !end.chain)
-			continue;
-		if (!begun)
-			rc = replica_begin(r, err);
-		begun = true;
-		if (rc >= 0)
-			rc = replica_handed_add(r, l->config->peer->origin,
-				log->log, &end, err);
-	}
-	if (rc >= 0 && begun)
-		rc = replica_commit(r, err);
-	if (rc < 0)
-		replica_rollback(r);
-	return rc;
-}
-
 /* Is there room for it, if it cannot be compressed? */
 static bool fits(const struct lading *l, const struct lading_body *b)
 {

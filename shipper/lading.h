@@ -104,12 +104,6 @@ int lading_want(struct lading *l, size_t account, const struct hash *hash,
 /* Note that a log is in the bundle up to a position. */
 void lading_sent(struct lading *l, size_t account, int64_t log,
 	const struct position *to);
-/*
- * Note in an account's state where its logs are handed over to. Before that is
- * done: that an end was not handed over after all does no harm.
- */
-int lading_hand(
-	struct lading *l, size_t account, struct replica *r, struct err *err);
 /* Note what was acknowledged. */
 void lading_told(struct lading *l, const struct lading_told *told);
 /* The keys in an account's state for what a peer was told; to free. */

@@ -70,7 +70,8 @@ static void add_damaged(struct json_object *o, const struct gap *g)
 struct json_object *gap_json(
 	const struct site *s, const char *account, const struct gap *g)
 {
-	static const char *const kinds[] = {"lost", "differs", "damaged"};
+	static const char *const kinds[] = {
+		"lost", "differs", "damaged", "split"};
 	AUTO_ARENA struct arena arena = {0};
 	struct json_object *o = json_object_new_object();
 
@@ -81,6 +82,8 @@ struct json_object *gap_json(
 	add_number(o, "since_ms", (uint64_t)g->since_ms);
 	if (g->kind == GAP_LOST)
 		add_lost(s, o, g, &arena);
+	else if (g->kind == GAP_SPLIT)
+		add_text(o, "peer", gaptext_peer(s, g->peer, &arena));
 	else if (g->kind == GAP_DIFFERS)
 		add_differs(s, o, g, &arena);
 	else

@@ -212,6 +212,17 @@ static int stop_account(struct pass *p, const char *why, struct err *err)
 	return capture_stop(p->account, why, err);
 }
 
+/* Whose end it goes on from nobody can tell; that it is a new one, peers know
+   by this. */
+static int begin_alone(struct pass *p, struct err *err)
+{
+	struct change begin = pass_change(p, CHANGE_BEGIN, 0, 0);
+
+	begin.end.log = (struct log_id){replica_origin(p->replica),
+		replica_incarnation(p->replica), ID_ACCOUNT};
+	return pass_put(p, &ID_ACCOUNT, &begin, err);
+}
+
 /*
  * A state that knows of no marker is new. Mail that has one all the same was
  * looked at with another state: that was lost, or the mail is a copy of a
@@ -227,9 +238,10 @@ static int meet_marker(struct pass *p, struct err *err)
 
 	if (rc < 0 || *known)
 		return rc;
-	if (p->store->ops->marker(p->store, false, &marker, &none) >= 0 &&
-		p->config->answering_count)
-		rc = joining_begin(p->replica, p->now_ms, err);
+	if (p->store->ops->marker(p->store, false, &marker, &none) >= 0)
+		rc = p->config->answering_count
+			     ? joining_begin(p->replica, p->now_ms, err)
+			     : begin_alone(p, err);
 	if (rc >= 0)
 		rc = replica_text_set(p->replica, "marker", ANY_MARKER, err);
 	return rc < 0 ? rc : pass_commit(p, err);

@@ -164,6 +164,33 @@ static int rename_homes(struct pass *p, struct arena *arena, struct err *err)
 	return rc;
 }
 
+/*
+ * A new state that knows by now what it wrote before says from whose end it
+ * goes on, before all else.
+ */
+static int begin(
+	struct pass *p, int64_t since, struct arena *arena, struct err *err)
+{
+	struct change begin = pass_change(p, CHANGE_BEGIN, since, 0);
+	uint64_t now = replica_incarnation(p->replica);
+	struct replica_log *logs;
+	size_t count = 0;
+	int rc = replica_logs(p->replica, arena, &logs, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		const struct position *at = &logs[i].known;
+
+		if (at->log.origin != replica_origin(p->replica) || !at->lsn)
+			continue;
+		if (at->log.incarnation == now)
+			return 0;
+		if (!begin.end.lsn || id_is_account(&at->log.folder))
+			begin.end = *at;
+	}
+	return rc < 0 || !begin.end.lsn ? rc
+					: pass_put(p, &ID_ACCOUNT, &begin, err);
+}
+
 int pass_join(struct pass *p, struct arena *arena, struct err *err)
 {
 	int64_t since;
@@ -179,7 +206,10 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err)
 		return rc;
 	p->result->joins = !over;
 	p->finishing = over;
-	return p->finishing ? rename_homes(p, arena, err) : 1;
+	if (!p->finishing)
+		return 1;
+	rc = begin(p, since, arena, err);
+	return rc < 0 ? rc : rename_homes(p, arena, err);
 }
 
 /* ---- what is not there ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "registers.h"
+#include "spoken.h"
 
 int gap_lost(struct replica *r, const struct log_id *log, uint64_t first,
 	uint64_t last, const char *reason, int64_t since_ms, struct err *err)
@@ -203,10 +204,16 @@ int gap_lacked(struct replica *r, uint64_t peer, struct arena *arena,
 
 int gap_accept(struct replica *r, const struct gap *gap, struct err *err)
 {
+	int rc = 0;
+
 	if (gap->kind == GAP_DAMAGED)
 		return damage_accept(r, gap->id, err);
-	return sql_run(r, err, "UPDATE gap SET accepted = 1 WHERE id = ?", "i",
-		gap->id);
+	if (gap->kind == GAP_SPLIT)
+		rc = spoken_accept(r, gap->peer, err);
+	return rc < 0 ? rc
+		      : sql_run(r, err,
+				"UPDATE gap SET accepted = 1 WHERE id = ?", "i",
+				gap->id);
 }
 
 /* ---- which are open ---- */
@@ -304,7 +311,7 @@ static int look_at(struct replica *r, struct gap *g, int64_t log,
 		return rc;
 	if (rc == 0)
 		g->path = f.path;
-	if (g->kind == GAP_DIFFERS)
+	if (g->kind == GAP_DIFFERS || g->kind == GAP_SPLIT)
 		return 1;
 	if (g->log.origin == replica_origin(r)) {
 		if (!is_home(r, &g->folder, &f, rc == 0))

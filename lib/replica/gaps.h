@@ -13,6 +13,9 @@
  *            the folder starts from.
  *   damaged  mails of a folder whose files are not the mail any more
  *            (damage.h). Open until their bodies were put back.
+ *   split    a peer's site says two things at once: it runs on two machines, or
+ *            went back (spoken.h). Open until it begins anew and asks; until
+ *            then nothing is taken from it.
  *
  * An operator may accept a gap: then it is not told any more. An accepted
  * difference stays so only as long as it is the same one: digests are sums, so
@@ -27,7 +30,7 @@
 #include "damage.h"
 #include "replica.h"
 
-enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2, GAP_DAMAGED = 3 };
+enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2, GAP_DAMAGED = 3, GAP_SPLIT = 4 };
 
 /* What was said of a folder. digest: its first 8 bytes, as a number. */
 struct gap_sums {
@@ -54,7 +57,7 @@ struct gap {
 	bool lacked_here;
 	const uint64_t *lacking; /* origins of the peers that lack them */
 	size_t lacking_count;
-	/* differs */
+	/* differs, split */
 	uint64_t peer; /* 0: this state itself */
 	struct gap_sums ours, theirs;
 	/* damaged */

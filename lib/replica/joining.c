@@ -230,9 +230,9 @@ int joining_asked(
 }
 
 int joining_note_asked(
-	struct replica *r, uint64_t peer, int64_t now_ms, struct err *err)
+	struct replica *r, uint64_t peer, int64_t sequence, struct err *err)
 {
-	return set(r, "asked", peer, now_ms, err);
+	return set(r, "asked", peer, sequence, err);
 }
 
 /* ---- its peers ---- */

@@ -52,11 +52,12 @@ int joining_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
 int joining_gone(
 	struct replica *r, const struct id128 *content, struct err *err);
 
-/* When this peer was asked last, ms; 0 never in this joining. */
+/* When this peer was asked last, ms: the sequence of that bundle; 0 never in
+   this joining. */
 int joining_asked(
 	struct replica *r, uint64_t peer, int64_t *ret, struct err *err);
 int joining_note_asked(
-	struct replica *r, uint64_t peer, int64_t now_ms, struct err *err);
+	struct replica *r, uint64_t peer, int64_t sequence, struct err *err);
 
 /* ---- its peers ---- */
 

@@ -63,7 +63,7 @@ int replica_meta_get(struct replica *r, const char *key, int64_t *ret,
 int replica_meta_set(struct replica *r, const char *key, int64_t value,
 	struct err *err);
 /* The name of a value that is kept for a peer, to free: "heard 00…1f". What is
-   kept under such names replica_peer_forget has to know. */
+   kept under such names replica_peer_forget has to know, but "ack count". */
 char *replica_peer_key(const char *what, uint64_t peer);
 /* Text: "" when there is none; into the arena. */
 int replica_text_get(struct replica *r, const char *key, struct arena *arena,
@@ -384,7 +384,9 @@ int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	uint64_t count, struct err *err);
 int replica_ack_set(struct replica *r, uint64_t peer,
 	const struct replica_ack *ack, struct err *err);
-/* Forget all that a peer said, and what was handed over to it. */
+/* Forget all that a peer said, and what is under way to it. How far it was
+   handed logs, and the count of what it was told, stay known: if it is ever a
+   peer again it is told nothing else under the same numbers (spoken.h). */
 int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err);
 /*
  * A peer is to get a log again from behind lsn `after`: what it acknowledged,

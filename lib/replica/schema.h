@@ -253,6 +253,10 @@ static const char schema_text[] =
 	" applied INTEGER NOT NULL, PRIMARY KEY(peer, log)) WITHOUT ROWID;"
 	"CREATE TABLE ack_order(peer INTEGER PRIMARY KEY,"
 	" incarnation INTEGER NOT NULL, count INTEGER NOT NULL);"
+	/* which acknowledgements came (spoken.h); number 0: it asked */
+	"CREATE TABLE spoken(id INTEGER PRIMARY KEY, peer INTEGER NOT NULL,"
+	" incarnation INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" mark INTEGER NOT NULL, UNIQUE(peer, incarnation, number));"
 	"CREATE TABLE want(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
 	" at INTEGER NOT NULL, PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
 	"CREATE TABLE sent(peer INTEGER NOT NULL, link TEXT NOT NULL,"

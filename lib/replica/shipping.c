@@ -67,8 +67,8 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 {
 	static const char *const tables[] = {
 		"DELETE FROM ack_order WHERE peer = ?",
+		"DELETE FROM spoken WHERE peer = ?",
 		"DELETE FROM want WHERE peer = ?",
-		"DELETE FROM handed WHERE peer = ?",
 		"DELETE FROM stated WHERE peer = ?",
 		"DELETE FROM gap WHERE peer = ?",
 		"DELETE FROM comparing WHERE peer = ?",

@@ -106,9 +106,13 @@ void gaptext_print(const struct site *s, const char *account,
 {
 	AUTO_ARENA struct arena arena = {0};
 
-	buf_printf(ret, "account %s: gap: folder %s: ", account,
-		gaptext_folder(g, &arena));
-	if (g->kind == GAP_LOST)
+	buf_printf(ret, "account %s: gap: ", account);
+	if (g->kind != GAP_SPLIT)
+		buf_printf(ret, "folder %s: ", gaptext_folder(g, &arena));
+	if (g->kind == GAP_SPLIT)
+		buf_printf(ret, "peer %s: %s", gaptext_peer(s, g->peer, &arena),
+			g->reason);
+	else if (g->kind == GAP_LOST)
 		print_lost(s, g, &arena, ret);
 	else if (g->kind == GAP_DIFFERS)
 		print_differs(s, g, &arena, ret);

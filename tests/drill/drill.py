@@ -364,7 +364,9 @@ def cloned_site(d):
     for site in (clone, d.shore):
         site.run('sync', code=None)
     yield
+    d.aurora.save('of-the-original')
     yield
+    assert 'of-the-original' in bases(d.shore)
     yield
     assert 'of-the-copy' not in bases(d.shore)
 

@@ -414,7 +414,9 @@ static void another_history_below_the_end_is_a_conflict(void **state)
 	finish(&b);
 }
 
-static void an_end_that_nobody_knows_of_waits_to_be_acknowledged(void **state)
+/* What was handed over is noted before it can be seen: a state that does not
+   know of it is a copy, or was put back. */
+static void an_end_that_its_state_does_not_know_of_is_a_conflict(void **state)
 {
 	struct end a = begin('a'), b = begin('b');
 
@@ -425,8 +427,28 @@ static void an_end_that_nobody_knows_of_waits_to_be_acknowledged(void **state)
 	alter(&a, "DELETE FROM handed");
 	put_saves(&a, 4, 3);
 	hand_over(&a, &b);
+	assert_int_equal(deliver_any(&a, &b), ERR_CONFLICT);
+	assert_int_equal(inbox_log(&b, &a).known.lsn, 3);
+	finish(&a);
+	finish(&b);
+}
+
+static void an_end_that_a_new_state_does_not_know_of_waits(void **state)
+{
+	struct end a = begin('a'), b = begin('b');
+
+	(void)state;
+	put_saves(&a, 1, 3);
+	hand_over(&a, &b);
+	deliver(&a, &b);
+	alter(&a, "DELETE FROM handed");
+	alter(&b, "INSERT OR REPLACE INTO ack_order SELECT DISTINCT origin,"
+		  " incarnation + 1, 1 FROM log WHERE lsn > 0");
+	put_saves(&a, 4, 3);
+	hand_over(&a, &b);
 	assert_int_equal(deliver_any(&a, &b), ERR_TORN);
 	assert_int_equal(inbox_log(&b, &a).known.lsn, 3);
+	alter(&b, "DELETE FROM ack_order");
 	/* The acknowledgement that says so is due. */
 	assert_true(hand_over(&b, &a).acks > 0);
 	deliver(&b, &a);
@@ -600,7 +622,9 @@ int main(void)
 			between_two_ends_a_peer_goes_on_where_it_was_handed_to),
 		cmocka_unit_test(another_history_below_the_end_is_a_conflict),
 		cmocka_unit_test(
-			an_end_that_nobody_knows_of_waits_to_be_acknowledged),
+			an_end_that_its_state_does_not_know_of_is_a_conflict),
+		cmocka_unit_test(
+			an_end_that_a_new_state_does_not_know_of_waits),
 		cmocka_unit_test(
 			an_acknowledgement_of_another_history_is_a_conflict),
 		cmocka_unit_test(
