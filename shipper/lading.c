@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "comparing.h"
+#include "damage.h"
 #include "err.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
@@ -304,6 +305,45 @@ static bool fits(const struct lading *l, const struct lading_body *b)
 	return !l->bounded || needed <= l->room;
 }
 
+static void record_damage(
+	struct lading *l, struct replica *r, const struct hash *hash)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct os *os = l->config->os;
+	struct replica_message m, other;
+
+	if (replica_message_with_hash(r, hash, NULL, 0, &arena, &m, NULL) ||
+		m.damage ||
+		replica_message_with_hash(
+			r, hash, NULL, m.id, &arena, &other, NULL) != 1)
+		return;
+	int rc = replica_begin(r, NULL);
+	if (rc >= 0)
+		rc = damage_set(r, m.id, DAMAGE_BYTES, 0,
+			os->ops->wall_ns(os) / 1000000, NULL);
+	if (rc >= 0)
+		replica_commit(r, NULL);
+	replica_rollback(r);
+}
+
+/*
+ * So status says it, and peers are asked for the body. The applier, which may
+ * open mail, judges it once more. Of several mails with this body some may be
+ * expunged by now: these are a scan's to tell apart. Where it cannot be
+ * recorded it is told all the same.
+ */
+static void note_damaged(struct lading *l, const struct lading_body *b)
+{
+	struct account a;
+
+	if (account_open(&a, l->config->os, l->config->state_dir,
+		    l->config->accounts[b->account],
+		    l->config->self->pub.origin, false, NULL) < 0)
+		return;
+	record_damage(l, a.replica, &b->hash);
+	account_close(&a);
+}
+
 /* All of one body, in pieces. Gone or damaged ones are counted, no failure:
    the peer will say that it still wants them. */
 static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
@@ -327,6 +367,8 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 		if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
 			l->result->missing += rc == ERR_ABSENT;
 			l->result->damaged += rc == ERR_CORRUPT;
+			if (rc == ERR_CORRUPT)
+				note_damaged(l, b);
 			b->size = UINT64_MAX; /* not in the bundle */
 			return 0;
 		}

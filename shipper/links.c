@@ -147,7 +147,8 @@ static void report(struct shipper *s, const struct config_peer *p,
 	if (r->damaged) {
 		log_say(&s->log, LOG_LEVEL_ERROR,
 			"peer %s: mails are not as they were logged: %llu; "
-			"damaged files are not sent (packetboat check)",
+			"damaged files are not sent (packetboat gap list, or "
+			"packetboat scan --deep, names them)",
 			p->name, (unsigned long long)r->damaged);
 		s->code = exit_worse(s->code, EXIT_OPERATOR);
 	}

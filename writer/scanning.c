@@ -28,6 +28,7 @@ struct scanning {
 	int64_t until_ns; /* monotonic; 0: no end */
 	struct item *items;
 	size_t count;
+	const char *passed_over; /* why a folder is; NULL: none is */
 	/* The account whose folders are scanned now. */
 	const struct config_account *ca;
 	struct account account;
@@ -59,12 +60,17 @@ static bool is_over(void *arg)
 
 /* ---- what is to be scanned ---- */
 
-static bool is_wanted(const struct scanning *s, const struct replica_folder *f)
+static bool is_wanted(struct scanning *s, const struct replica_folder *f)
 {
 	const char *only = s->options->folder;
 
-	return f->p_path && !f->off && !*f->stopped &&
-	       (!only || strcmp(only, f->p_path) == 0);
+	if (!f->p_path || (only && strcmp(only, f->p_path) != 0))
+		return false;
+	if (f->off)
+		s->passed_over = "its logging is off (packetboat on)";
+	else if (*f->stopped)
+		s->passed_over = "it is stopped (packetboat status says why)";
+	return !f->off && !*f->stopped;
 }
 
 static int gather_folders(
@@ -138,11 +144,16 @@ static int gather(struct scanning *s)
 	if (s->count || !o->folder || s->code != EXIT_DONE)
 		return 0;
 	struct err err = ERR_INIT;
-	err_set(&err, ERR_USAGE,
-		"account %s: there is no folder \"%s\" to be scanned (names "
-		"are as packetboat status and the log print them, parts "
-		"separated by /)",
-		o->account, o->folder);
+	if (s->passed_over)
+		err_set(&err, ERR_USAGE,
+			"account %s: folder %s cannot be scanned: %s",
+			o->account, o->folder, s->passed_over);
+	else
+		err_set(&err, ERR_USAGE,
+			"account %s: there is no folder \"%s\" to be scanned "
+			"(names are as packetboat status and the log print "
+			"them, parts separated by /)",
+			o->account, o->folder);
 	fail(s, &err);
 	return ERR_USAGE;
 }
@@ -340,21 +351,23 @@ static void say_gaps(struct scanning *s, size_t account)
 static void say_result(struct scanning *s, size_t left)
 {
 	const struct bodyscan_result *r = &s->result;
+	AUTO_BUF struct buf done = BUF_INIT;
 
 	for (size_t i = 0; i < s->w->site.account_count; i++)
 		if (s->looked[i])
 			say_gaps(s, i);
+	buf_printf(&done, "%zu folder%s scanned: %llu message%s looked at",
+		s->folders, s->folders == 1 ? "" : "s",
+		(unsigned long long)r->messages, r->messages == 1 ? "" : "s");
 	log_say(&s->w->log, LOG_LEVEL_INFO,
-		"%zu folders scanned: %llu messages looked at, %llu bytes "
-		"read; %llu found damaged, %llu whole again",
-		s->folders, (unsigned long long)r->messages,
-		(unsigned long long)r->bytes, (unsigned long long)r->damaged,
-		(unsigned long long)r->whole);
+		"%s, %llu bytes read; %llu found damaged, %llu whole again",
+		buf_str(&done), (unsigned long long)r->bytes,
+		(unsigned long long)r->damaged, (unsigned long long)r->whole);
 	if (left)
 		log_say(&s->w->log, LOG_LEVEL_INFO,
-			"stopped with %zu folders to go: the next scan goes "
+			"stopped with %zu folder%s to go: the next scan goes "
 			"on there",
-			left);
+			left, left == 1 ? "" : "s");
 }
 
 int scan_run(struct writer *w, const struct scan_options *options,

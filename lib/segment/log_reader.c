@@ -134,7 +134,9 @@ static int reader_list(struct log_reader *r, struct err *err)
 			log_file_path(r->dir, r->incarnation, r->end.file_lsn);
 
 		return err_set(err, ERR_ABSENT,
-			"%s: missing, and the log ends in it", path);
+			"%s: missing, and the log ends in it (let packetboat "
+			"write run: what it held is in the state)",
+			path);
 	}
 	return 0;
 }

@@ -56,7 +56,9 @@ static int check_last(struct log_writer *w, const char *path, struct err *err)
 	r = segment_reader_open(&reader, w->os, path, w->end.size, err);
 	if (r == ERR_ABSENT)
 		return err_set(err, ERR_ABSENT,
-			"%s: missing, and the log ends in it", path);
+			"%s: missing, and the log ends in it (let packetboat "
+			"write run: what it held is in the state)",
+			path);
 	if (r == ERR_TORN && err)
 		err->code = ERR_CORRUPT;
 	if (r < 0)

@@ -87,7 +87,7 @@ def a_scan_of_sound_mail_finds_nothing(sites):
     a, b = mailed(sites)
     for site in (a, b):
         site.run('scan')
-        assert '1 folders scanned: 4 messages looked at, 0 bytes read' in \
+        assert '1 folder scanned: 4 messages looked at, 0 bytes read' in \
             site.said, site.said
         site.run('scan', '--deep')
         size = sum(len(mail[0]) for mail in look(site)[0].values())
@@ -211,6 +211,71 @@ def what_was_copied_by_a_client_is_mended_with_its_source(sites):
 
 
 @check
+def of_two_peers_the_one_that_has_it_whole_mends_it(sites):
+    a, b = mailed(sites)
+    c = sites.site('c')
+    sites.pair(a, c)
+    carry(a, b, c, a)
+    before = look(a)
+    for site in (a, b):
+        flip(site, 'm1')
+        site.run('scan', '--deep', code=3)
+    a.run('sync', code=3)
+    b.run('sync', code=None)
+    a.run('sync', code=3)       # b has nothing that is whole
+    assert damaged(a) == {'m1': BYTES}
+    c.run('sync')
+    a.run('sync')
+    assert 'whole again' in a.said, a.said
+    carry(a, b)
+    for site in (a, b, c):
+        assert look(site)[0] == before[0], site.name
+        site.run('scan', '--deep')
+        site.run('gap', 'list')
+
+
+@check
+def what_is_damaged_before_it_is_handed_over_stays_here(sites):
+    a, b = mailed(sites)
+    a.save('new')
+    a.run('write')
+    whole = look(a)[0]['new:2,'][0]
+    flip(a, 'new')
+    a.run('ship', code=3)
+    a.says('damaged files are not sent')
+    assert damaged(a) == {'new': BYTES}
+    b.run('sync')
+    assert 'new:2,' not in look(b)[0]
+    a.run('sync', code=3)
+    a.run('status', code=3)
+    flip(a, 'new')
+    a.run('apply')
+    carry(a, b)
+    assert look(b)[0]['new:2,'][0] == whole
+
+
+@check
+def what_is_moved_while_it_is_damaged_is_mended_where_it_went(sites):
+    a, b = mailed(sites)
+    a.folder('.Work', 1001, 'b')
+    a.run('write')
+    flip(a, 'm1')
+    os.rename(a.path_of('m1'), os.path.join(a.mail, '.Work/cur/m1:2,S'))
+    a.line('m1', '.Work')
+    for site in (a, b):
+        site.run('sync')
+    with open(b.path_of('m1', '.Work')) as file:
+        assert file.read() == 'Subject: m1\n\nBody of m1\n'
+    a.run('scan', '--deep', code=3)
+    assert 'folder Work: UID 1 (m1) ' + BYTES in a.said, a.said
+    a.run('sync', code=3)
+    carry(b, a)
+    with open(a.path_of('m1', '.Work')) as file:
+        assert file.read() == 'Subject: m1\n\nBody of m1\n'
+    a.run('scan', '--deep')
+
+
+@check
 def another_date_is_set_back_by_this_site_alone(sites):
     a, b = mailed(sites)
     before = look(b)
@@ -312,7 +377,7 @@ def a_scan_goes_on_where_it_was_stopped(sites):
             assert done.returncode == 3
             break
         assert done.returncode == 0, done.stderr
-        assert 'folders to go' in done.stderr, done.stderr
+        assert ' to go: the next scan' in done.stderr, done.stderr
     assert 3 <= turn <= 9, turn
     # What was done is not done again, but for the mail it was stopped in.
     assert read < 800100 + turn * 100001 + 65536, (turn, read)
@@ -330,7 +395,7 @@ def a_mail_that_takes_longer_than_a_scan_may_keeps_nothing_else(sites):
     flip(a, 'm2')
     for turn in range(3):
         a.run('scan', '--deep', '--rate', '100K', '--for', '1s', code=None)
-        a.says('1 messages looked at, 120001 bytes read')
+        a.says('1 message looked at, 120001 bytes read')
         assert ('m2' in a.said) == (turn == 2), a.said
 
 
@@ -341,9 +406,13 @@ def the_folder_that_waited_longest_comes_first(sites):
     a.save('o', '.Other')
     a.run('write')
     a.run('scan', 'alice', 'Other')
-    assert '1 folders scanned: 1 messages' in a.said
+    assert '1 folder scanned: 1 message looked' in a.said
     a.run('scan', 'alice', 'Nowhere', code=2)
     a.run('scan', 'nobody', code=2)
+    a.run('off', 'alice', 'Other')
+    a.run('scan', 'alice', 'Other', code=2)
+    a.says('folder Other cannot be scanned: its logging is off')
+    a.run('on', 'alice', 'Other')
     rows = a.sql('SELECT f.path FROM scanned s JOIN folder f'
                  ' ON f.id = s.folder')
     assert rows == 'Other\n', rows
