@@ -409,10 +409,48 @@ static void say_none(struct shipper *s)
 	shipper_fail(s, &err);
 }
 
+/* A link that is not there any more: what waits for it goes another way. */
+static bool is_used(const struct shipper *s, const char *spool)
+{
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		const struct config_peer *p = &s->site.config.peers[i];
+
+		for (size_t k = 0; k < p->link_count; k++) {
+			AUTO_FREE char *own = carrier_spool(
+				s->site.config.state, s->site.peers[i].origin,
+				p->links[k].via);
+
+			if (strcmp(own, spool) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void drop_spools(struct shipper *s)
+{
+	AUTO_FREE char *dir = mem_printf("%s/links", s->site.config.state);
+	AUTO_BUF struct buf names = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	if (s->site.os->ops->list(s->site.os, dir, &names) < 0)
+		return; /* there was no such link yet */
+	while (os_list_next(&names, &at, &entry)) {
+		AUTO_FREE char *spool = mem_printf("%s/%s", dir, entry.name);
+		struct err err = ERR_INIT;
+
+		if (!is_used(s, spool) &&
+			dir_remove(s->site.os, spool, &err) < 0)
+			shipper_fail(s, &err);
+	}
+}
+
 void links_round(struct shipper *s)
 {
 	bool any = false;
 
+	drop_spools(s);
 	untaken_round(&s->untaken);
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];

@@ -318,6 +318,25 @@ def three_sites_share_a_hub(sites):
 
 
 @check
+def what_waited_for_a_link_that_is_no_more_goes(sites):
+    line, a, b = two(sites)
+    a.run('sync')
+    assert len(os.listdir(os.path.join(a.state, 'links'))) == 1
+    old, a.more = a.more, a.more.replace(line.via, line.via + '/')
+    a.write_config()
+    a.run('sync')
+    assert len(os.listdir(os.path.join(a.state, 'links'))) == 1
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+    a.run('sync')
+    a.run('peer', 'expel', 'b')
+    a.more = ''
+    a.write_config()
+    a.run('ship', code=2)
+    assert os.listdir(os.path.join(a.state, 'links')) == []
+
+
+@check
 def a_daemon_visits_from_time_to_time(sites):
     line, a, b = two(sites)
     a.more = a.more.replace('via =', 'every = "2s" via =')
@@ -327,7 +346,7 @@ def a_daemon_visits_from_time_to_time(sites):
     a.follow('write', 'ship')
     a.wait(line.bundles, 20, 'it does not come')
     b.follow('ship', 'apply')
-    a.wait(lambda: os.path.isdir(b.mail) and b.files(), 20, 'not applied')
+    a.wait(lambda: os.path.isdir(b.mail + '/new') and b.files(), 20, 'not applied')
     line.calls()
     time.sleep(3)
     assert 1 <= line.calls() <= 4
