@@ -7,7 +7,7 @@
  * another folder as it lies, so that it becomes as its home wants it.
  *
  * When they have answered, what a state from a backup had recorded as placed is
- * forgotten where they know better; the pass goes on as always, and
+ * revised where they know better; the pass goes on as always, and
  *   a mail that lies elsewhere than they said has been moved;
  *   one that they say was expunged is removed, not born. But not from a folder
  *   at home here whose UID list is the newest: somebody brought it back;
@@ -38,12 +38,18 @@ static int is_over(struct pass *p, int64_t since, struct err *err)
 
 /* ---- what lies where it should ---- */
 
+/* A row of which something else is to be recorded as placed. */
+struct revision {
+	int64_t message;
+	bool as_known; /* where it lies; else nowhere */
+};
+
 struct placed {
 	const struct store_view *view;
 	bool *is; /* per message of the view */
-	bool ours;
-	int64_t *back; /* rows of what was brought back */
-	size_t back_count;
+	bool ours, finishing;
+	struct revision *revised;
+	size_t count;
 };
 
 /* Expunged, as peers say, and there again: under another UID than it had. */
@@ -54,52 +60,94 @@ static bool is_back(const struct placed *placed,
 	       m->uid != row->p_uid;
 }
 
+/*
+ * A state from a backup knows how a mail was long ago, peers how it was at the
+ * last exchange: what differs from that users did since. But where the mail is
+ * of the backup, too, it is another file than the state knows, and as it was
+ * long ago.
+ */
+static bool is_younger(const struct placed *placed,
+	const struct replica_message *row, const struct store_message *m)
+{
+	return placed->ours && placed->finishing && !row->dead &&
+	       row->todo == 1 && !row->damage && row->p_ino == m->ino;
+}
+
 static int note_placed(
 	void *arg, const struct replica_message *row, struct err *err)
 {
 	struct placed *placed = arg;
 	const struct store_message *m =
 		store_view_find(placed->view, row->p_base);
+	bool stays;
 
 	(void)err;
-	if (m && is_back(placed, row, m)) {
-		placed->back = mem_room(placed->back, placed->back_count,
-			sizeof(*placed->back));
-		placed->back[placed->back_count++] = row->id;
-	} else if (m) {
-		placed->is[m - placed->view->messages] = true;
+	if (!m)
+		return 0;
+	stays = row->folder == row->p_folder && !strcmp(row->base, row->p_base);
+	if (is_back(placed, row, m) || is_younger(placed, row, m)) {
+		placed->revised = mem_room(placed->revised, placed->count,
+			sizeof(*placed->revised));
+		placed->revised[placed->count++] =
+			(struct revision){row->id, !row->dead && stays};
+		if (row->dead || !stays)
+			return 0;
 	}
+	placed->is[m - placed->view->messages] = true;
 	return 0;
 }
 
-/* What it was is gone for good; what is there will be born. */
-static int forget(struct pass *p, int64_t message, struct err *err)
+static int revise(struct pass *p, const struct revision *how, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_message row;
-	int rc = replica_message_get(p->replica, message, &arena, &row, err);
+	int rc = replica_message_get(
+		p->replica, how->message, &arena, &row, err);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	row.p_folder = 0;
-	row.p_base = row.p_letters = row.p_keywords = row.p_extra = "";
-	row.p_uid = 0;
-	row.p_ino = 0;
+	row.p_letters = how->as_known ? row.letters : "";
+	row.p_keywords = how->as_known ? row.keywords : "";
+	row.p_extra = how->as_known ? row.extra : "";
+	if (!how->as_known) {
+		row.p_folder = 0;
+		row.p_base = "";
+		row.p_uid = 0;
+		row.p_ino = 0;
+	} else if (row.uid) {
+		row.p_uid = row.uid;
+	}
 	return replica_message_place(p->replica, &row, true, err);
+}
+
+static int revise_all(struct pass *p, const struct replica_folder *f,
+	const struct placed *placed, struct err *err)
+{
+	struct replica_folder now = *f;
+	int rc = 0;
+
+	for (size_t i = 0; i < placed->count && rc >= 0; i++)
+		rc = revise(p, &placed->revised[i], err);
+	if (rc < 0 || !placed->count)
+		return rc;
+	now.cookie_good = false;
+	return replica_folder_place(p->replica, &now, err);
 }
 
 static int recognise_mails(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err)
 {
 	AUTO_FREE bool *is = mem_array(view->count + 1, sizeof(*is));
-	struct placed placed = {
-		.view = view, .is = is, .ours = pass_is_ours(p, f)};
+	struct placed placed = {.view = view,
+		.is = is,
+		.ours = pass_is_ours(p, f),
+		.finishing = p->finishing};
 	int rc = replica_placed_each(
 		p->replica, f->id, note_placed, &placed, err);
 
-	for (size_t i = 0; i < placed.back_count && rc >= 0; i++)
-		rc = forget(p, placed.back[i], err);
-	free(placed.back);
+	if (rc >= 0)
+		rc = revise_all(p, f, &placed, err);
+	free(placed.revised);
 	for (size_t i = 0; i < view->count && rc >= 0; i++) {
 		if (is[i])
 			continue;
@@ -198,14 +246,14 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err)
 
 	if (rc < 0 || !since)
 		return rc;
-	int over = is_over(p, since, err);
-	rc = over > 0 ? joining_place_anew(p->replica, err) : over;
-	if (rc >= 0)
-		rc = recognise(p, arena, err);
+	rc = is_over(p, since, err);
 	if (rc < 0)
 		return rc;
-	p->result->joins = !over;
-	p->finishing = over;
+	p->result->joins = rc == 0;
+	p->finishing = rc > 0;
+	rc = recognise(p, arena, err);
+	if (rc < 0)
+		return rc;
 	if (!p->finishing)
 		return 1;
 	rc = begin(p, since, arena, err);

@@ -96,37 +96,6 @@ int joining_begin(struct replica *r, int64_t now_ms, struct err *err)
 	return rc < 0 ? rc : replica_meta_set(r, JOINING, now_ms, err);
 }
 
-#define AT_HOME                                                                \
-	" IN (SELECT id FROM folder WHERE auth_term > 0 AND auth_site = ?)"
-
-/* What could not be placed whole (todo 2) is none of that. */
-int joining_place_anew(struct replica *r, struct err *err)
-{
-	int64_t self = (int64_t)r->origin;
-	int rc = sql_run(r, err,
-		"UPDATE folder SET cookie_good = 0 WHERE id IN"
-		" (SELECT p_folder FROM message WHERE todo = 1 AND dead = 0)",
-		"");
-
-	if (rc >= 0)
-		rc = sql_run(r, err,
-			"UPDATE message SET todo = 0, p_letters = letters,"
-			" p_keywords = keywords, p_extra = extra,"
-			" p_uid = iif(uid, uid, p_uid)"
-			" WHERE todo = 1 AND dead = 0 AND p_folder = folder"
-			" AND p_base = base AND folder" AT_HOME,
-			"i", self);
-	return rc < 0 ? rc
-		      : sql_run(r, err,
-				"UPDATE message SET p_folder = 0, p_base = '',"
-				" p_letters = '', p_keywords = '',"
-				" p_extra = '', p_uid = 0, p_ino = 0"
-				" WHERE todo = 1 AND dead = 0 AND damage = 0"
-				" AND (p_folder <> folder OR p_base <> base)"
-				" AND p_folder" AT_HOME,
-				"i", self);
-}
-
 int joining_end(struct replica *r, struct err *err)
 {
 	int rc = forget_answers(r, err);

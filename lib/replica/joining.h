@@ -31,14 +31,6 @@ int joining_since(struct replica *r, int64_t *ret, struct err *err);
 /* Begin; in a transaction. What peers said in an earlier one is forgotten. */
 int joining_begin(struct replica *r, int64_t now_ms, struct err *err);
 int joining_end(struct replica *r, struct err *err);
-/*
- * All answers are here: what this state had recorded as placed before is
- * recorded as in one that was lost, so that what users did is told from what
- * peers know, and not from what was known long ago. Of folders that are at home
- * here living mail is placed as peers know it, and what lies elsewhere by now is
- * not placed, until it is recognised. In a transaction.
- */
-int joining_place_anew(struct replica *r, struct err *err);
 
 /* Is this peer's answer complete? 1 or 0. */
 int joining_answered(struct replica *r, uint64_t peer, struct err *err);

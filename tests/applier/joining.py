@@ -351,6 +351,28 @@ def what_users_took_back_since_is_not_what_was_known_last_week(sites):
 
 
 @check
+def a_machine_from_last_week_takes_the_week_from_its_peer(sites):
+    a, b = mailed(sites)
+    kept = keep_state(sites, a)
+    shutil.copytree(a.mail, a.path('mail.kept'))
+    a.flag('m0', 'S')
+    a.flag('m1', '')
+    a.expunge('m2')
+    move(a, 'm3', '', '.Work')
+    a.save('n0')
+    around(a, b)
+    before = [mail(a, name) for name in ('', '.Work')]
+    os.rename(a.mail, a.path('mail.gone'))  # its inodes are not given out again
+    shutil.copytree(a.path('mail.kept'), a.mail)
+    put_back(a, kept)
+    around(a, b, rounds=4)
+    for site in (a, b):
+        assert [mail(site, name) for name in ('', '.Work')] == before, (
+            before, mail(site), mail(site, '.Work'))
+        site.run('status')
+
+
+@check
 def a_state_from_last_week_at_a_standby_is_no_different(sites):
     a, b = mailed(sites)
     kept = keep_state(sites, b)
