@@ -15,6 +15,7 @@
 #include "gaps.h"
 #include "joining.h"
 #include "journal.h"
+#include "report.h"
 #include "spoken.h"
 #include "stated.h"
 
@@ -126,6 +127,25 @@ static bool is_again(
 	return s->again && s->again >= known->lsn;
 }
 
+/* What was stamped in our future: one of the two clocks is wrong. */
+static int note_clock(struct receiving *r, struct replica *rep,
+	const struct change_batch *batch, struct err *err)
+{
+	struct os *os = r->config->os;
+	int64_t most = os->ops->wall_ns(os) / 1000000 + CLOCK_AHEAD_MS;
+	bool any = false;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		int64_t ms = (int64_t)STAMP_MS(batch->items[i].by.stamp);
+
+		any |= ms > most;
+		if (ms > most)
+			most = ms;
+	}
+	AUTO_FREE char *key = replica_peer_key("ahead", r->peer->key.origin);
+	return any ? replica_meta_set(rep, key, most, err) : 0;
+}
+
 static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
@@ -150,6 +170,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 	r->result->repeats += rc > 0;
 	if (rc == 0)
 		rc = take_batch(r, j, s, &batch, err);
+	if (rc == 0)
+		rc = note_clock(r, rep, &batch, err);
 	if (rc == 0 && again)
 		rc = take_values(j, &batch, err);
 	change_batch_free(&batch);

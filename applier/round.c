@@ -16,7 +16,9 @@
 #define LOCK_WAIT_MS 30000
 #define STRANGE_MAX 20	/* names that are told */
 #define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
+#define PARCEL ".parcel"
 #define EARLY ".early"
+#define KEPT ".kept"
 
 struct round {
 	const struct round_config *config;
@@ -179,20 +181,29 @@ static void put_aside(struct round *r, const char *path, const char *name)
 			to);
 }
 
-/*
- * A parcel that came before what it builds on waits for that under another
- * name, and the shipper knows that it was looked at: where both sites have one,
- * neither would else send again what the other waits for.
- */
-static void put_early(struct round *r, const char *path)
+/* The name of a parcel of the inbox that waits for something, by why. */
+static char *waiting_name(const char *path, const char *why)
 {
-	AUTO_FREE char *to = mem_printf("%s" EARLY, path);
+	const char *end = strstr(strrchr(path, '/'), PARCEL) + strlen(PARCEL);
 
-	if (strcmp(strrchr(path, '.'), EARLY) != 0)
+	return mem_printf("%.*s%s", (int)(end - path), path, why);
+}
+
+/*
+ * A parcel that came before what it builds on, or that tells another history
+ * than the one known, waits under another name, and the shipper knows that it
+ * was looked at: where both sites have one, neither would else send again what
+ * the other waits for. Status tells of it.
+ */
+static void put_waiting(struct round *r, const char *path, const char *why)
+{
+	AUTO_FREE char *to = waiting_name(path, why);
+
+	if (strcmp(path, to) != 0)
 		r->os->ops->rename(r->os, path, to);
 }
 
-enum taken { TAKEN, TAKE_LATER, TAKE_EARLIER_FIRST, REFUSED };
+enum taken { TAKEN, TAKE_LATER, TAKE_EARLIER_FIRST, KEPT_BACK, REFUSED };
 
 /* given: by name, so that refusing it is a failure. */
 static enum taken take(
@@ -213,7 +224,7 @@ static enum taken take(
 	if (rc == ERR_CONFLICT || (refused && !given))
 		err.code = ERR_OPERATOR;
 	fail(r, &err);
-	return refused ? REFUSED : TAKE_LATER;
+	return refused ? REFUSED : rc == ERR_CONFLICT ? KEPT_BACK : TAKE_LATER;
 }
 
 static int by_name(const void *x, const void *y)
@@ -246,7 +257,10 @@ static void take_one(
 		r->os->ops->unlink(r->os, path);
 		break;
 	case TAKE_EARLIER_FIRST:
-		put_early(r, path);
+		put_waiting(r, path, EARLY);
+		break;
+	case KEPT_BACK:
+		put_waiting(r, path, KEPT);
 		break;
 	case REFUSED:
 		put_aside(r, path, aside);
@@ -276,16 +290,19 @@ static uint64_t name_sum(const char *name, size_t peer)
 static void note_left(struct round *r, const char *dir, size_t peer,
 	char *const *names, size_t count)
 {
+	static const char *const whys[] = {"", EARLY, KEPT};
 	struct os_stat st;
 
 	for (size_t i = 0; i < count; i++) {
 		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
-		AUTO_FREE char *early = mem_printf("%s" EARLY, path);
 
-		if (r->os->ops->lstat(r->os, path, &st) == 0)
-			r->left += name_sum(names[i], peer);
-		else if (r->os->ops->lstat(r->os, early, &st) == 0)
-			r->left += name_sum(strrchr(early, '/') + 1, peer);
+		for (size_t k = 0; k < sizeof(whys) / sizeof(*whys); k++) {
+			AUTO_FREE char *now = waiting_name(path, whys[k]);
+
+			if (r->os->ops->lstat(r->os, now, &st) == 0)
+				r->left +=
+					name_sum(strrchr(now, '/') + 1, peer);
+		}
 	}
 }
 
@@ -321,6 +338,12 @@ static void take_inbox_of(struct round *r, size_t number)
 	free(names);
 }
 
+static bool is_to_come_again(enum taken taken)
+{
+	return taken == TAKE_LATER || taken == TAKE_EARLIER_FIRST ||
+	       taken == KEPT_BACK;
+}
+
 /* One parcel, as they are put aside: then it is settled. */
 static void take_parcel(struct round *r, const char *path)
 {
@@ -333,7 +356,7 @@ static void take_parcel(struct round *r, const char *path)
 		return;
 	}
 	enum taken taken = take(r, &parcel, path, true);
-	if (taken == TAKE_LATER || taken == TAKE_EARLIER_FIRST)
+	if (is_to_come_again(taken))
 		r->code = exit_worse(r->code, EXIT_LATER);
 	if (taken == TAKEN && strncmp(path, dir, strlen(dir)) == 0)
 		r->os->ops->unlink(r->os, path);
@@ -374,7 +397,7 @@ static void take_bundle(struct round *r, const char *path)
 		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0) {
 			enum taken taken = take(r, &parcel, name, true);
 
-			if (taken == TAKE_LATER || taken == TAKE_EARLIER_FIRST)
+			if (is_to_come_again(taken))
 				r->code = exit_worse(r->code, EXIT_LATER);
 		}
 		bundle_reader_close(reader);

@@ -253,12 +253,9 @@ static void check_bundles_for(struct checkup *c, struct carrier *carrier,
 static void check_link(struct checkup *c, const char *via, uint64_t peer)
 {
 	uint64_t self = c->site->key.pub.origin;
-	AUTO_FREE char *spool =
-		carrier_spool(c->site->config.state, peer, via);
-	struct carrier_place place = {.os = c->site->os,
-		.self = self,
-		.peer = peer,
-		.spool = spool};
+	AUTO_FREE char *spool = carrier_spool(c->site->config.state, peer, via);
+	struct carrier_place place = {
+		.os = c->site->os, .self = self, .peer = peer, .spool = spool};
 	struct carrier *carrier;
 	struct err err = ERR_INIT;
 	int rc = carrier_open(&place, via, &carrier, &err);
@@ -285,6 +282,7 @@ static void check_peer(struct checkup *c, size_t i)
 
 	each_file(c, inbox, ".parcel", check_parcel);
 	each_file(c, inbox, ".parcel.early", check_parcel);
+	each_file(c, inbox, ".parcel.kept", check_parcel);
 	for (size_t k = 0; k < p->link_count; k++)
 		check_link(c, p->links[k].via, c->site->peers[i].origin);
 }

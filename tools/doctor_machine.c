@@ -17,9 +17,8 @@
 #include "err.h"
 #include "maildir.h"
 #include "os.h"
+#include "status_warnings.h"
 
-#define YEAR_LEAST 2025 /* a clock before is wrong: this was written then */
-#define YEAR_MOST 2100
 #define ACCOUNTS_LOOKED_AT 1000
 #define WATCHES_PER_FOLDER 3
 #define SPACE_LEAST_PERCENT 10
@@ -28,16 +27,14 @@
 void doctor_clock(struct doctor *d)
 {
 	struct timex tx = {0};
-	time_t now = time(NULL);
-	struct tm tm;
+	int year = status_wrong_year((int64_t)time(NULL) * 1000);
 
-	gmtime_r(&now, &tm);
-	if (tm.tm_year + 1900 < YEAR_LEAST || tm.tm_year + 1900 > YEAR_MOST)
+	if (year)
 		doctor_refuse(d,
 			"the clock says the year %d: flags would be merged by "
 			"wrong times. Way out: set the clock (date -s, or an "
 			"NTP client)",
-			tm.tm_year + 1900);
+			year);
 	else if (adjtimex(&tx) < 0 || (tx.status & STA_UNSYNC))
 		doctor_warn(d, "the clock is not kept right by NTP: where the "
 			       "same flag is changed at two sites, the later "

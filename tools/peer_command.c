@@ -28,7 +28,8 @@ static int check_inbox(struct site *s, const char *peer, struct err *err)
 		const char *end = strchr(entry.name, '.');
 
 		if (end && (strcmp(end, ".parcel") == 0 ||
-				   strcmp(end, ".parcel.early") == 0))
+				   strcmp(end, ".parcel.early") == 0 ||
+				   strcmp(end, ".parcel.kept") == 0))
 			return err_set(err, ERR_USAGE,
 				"peer %s: %s holds parcels of it that were not "
 				"applied (run packetboat apply; remove those "

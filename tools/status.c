@@ -27,6 +27,7 @@
 #include "status_links.h"
 #include "status_logs.h"
 #include "status_text.h"
+#include "status_warnings.h"
 
 struct status {
 	struct front *front;
@@ -34,6 +35,9 @@ struct status {
 	struct json_object *tree;
 	int64_t now_ms;
 	struct logs_view logs;
+	/* How far ahead of the clock is what this site wrote, and what a peer
+	   did, and which. */
+	uint64_t ahead_s, peer_ahead_s, ahead;
 	bool strangers_told; /* links may share their carrier */
 	int code;
 };
@@ -153,6 +157,22 @@ static int add_folders(struct status *s, struct json_object *o,
 	return rc;
 }
 
+/* It lives on at its home, and its mail comes here no more. */
+static int add_deleted(struct status *s, struct json_object *account,
+	struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char **paths = NULL;
+	size_t count = 0;
+	int rc = report_deleted_here(a->replica, &arena, &paths, &count, err);
+
+	(void)s;
+	for (size_t i = 0; rc >= 0 && i < count; i++)
+		json_object_array_add(array(account, "deleted_here"),
+			json_object_new_string(paths[i]));
+	return rc;
+}
+
 static int add_gaps(struct status *s, struct json_object *account,
 	struct account *a, struct err *err)
 {
@@ -208,6 +228,22 @@ static void tell_missing(void *arg, const char *account, const char *folder)
 		account, folder);
 }
 
+/* By the furthest of all accounts: one clock is behind all of them. */
+static int add_clock(
+	struct status *s, struct account *a, uint64_t peer, struct err *err)
+{
+	uint64_t ahead;
+	int rc = status_ahead(a, peer, s->now_ms, &ahead, err);
+
+	if (peer && ahead > s->peer_ahead_s) {
+		s->peer_ahead_s = ahead;
+		s->ahead = peer;
+	} else if (!peer && ahead > s->ahead_s) {
+		s->ahead_s = ahead;
+	}
+	return rc;
+}
+
 static int add_state(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
@@ -231,6 +267,12 @@ static int add_state(struct status *s, struct json_object *o, struct account *a,
 	}
 	if (rc >= 0)
 		rc = add_folders(s, o, a, err);
+	if (rc >= 0)
+		rc = add_deleted(s, o, a, err);
+	if (rc >= 0)
+		rc = add_clock(s, a, 0, err);
+	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++)
+		rc = add_clock(s, a, s->site.peers[i].origin, err);
 	if (rc >= 0)
 		rc = status_logs_add(a, &s->logs, err);
 	if (rc >= 0)
@@ -301,6 +343,24 @@ static struct json_object *new_link(
 	return o;
 }
 
+/* What of it was collected, and cannot be taken as things are. */
+static void add_inbox(
+	struct status *s, const char *peer, struct json_object *to)
+{
+	struct inbox_view view = status_inbox(&s->site, peer);
+
+	add_number(to, "parcels_early", view.early);
+	add_number(to, "parcels_kept", view.kept);
+	if (view.kept)
+		needs_operator(s,
+			"peer %s: parcels that tell another history than the "
+			"one known here are kept back: %" PRIu64
+			" (was its state restored or copied, or ours? "
+			"packetboat apply says which, docs/recovery.md what to "
+			"do)",
+			peer, view.kept);
+}
+
 static struct json_object *new_peer(struct status *s, size_t i)
 {
 	const struct config_peer *p = &s->site.config.peers[i];
@@ -311,6 +371,7 @@ static struct json_object *new_peer(struct status *s, size_t i)
 	json_object_object_add(o, "oneway", json_object_new_boolean(p->oneway));
 	json_object_object_add(o, "sends",
 		json_object_new_boolean(p->changes != CHANGES_RECEIVE));
+	add_inbox(s, p->name, o);
 	for (size_t k = 0; k < p->link_count; k++)
 		json_object_array_add(
 			array(o, "links"), new_link(s, i, &p->links[k]));
@@ -428,6 +489,37 @@ static void add_logs(struct status *s)
 			s->site.config.state);
 }
 
+/* Of one flag the later change counts, by the clocks. */
+static void add_clocks(struct status *s)
+{
+	int year = status_wrong_year(s->now_ms);
+	const char *peer = "";
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
+		if (s->site.peers[i].origin == s->ahead)
+			peer = s->site.config.peers[i].name;
+	add_number(s->tree, "clock_behind_s", s->ahead_s);
+	add_number(s->tree, "clock_behind_peer_s", s->peer_ahead_s);
+	if (year)
+		needs_operator(s,
+			"the clock says the year %d (set it: date -s, or an "
+			"NTP client)",
+			year);
+	else if (s->ahead_s)
+		needs_operator(s,
+			"the clock went back: this site wrote something that "
+			"is %" PRIu64 " seconds ahead of it (set it: date -s, "
+			"or an NTP client)",
+			s->ahead_s);
+	if (s->peer_ahead_s)
+		needs_operator(s,
+			"peer %s: its clock is ahead of ours, or was: it wrote "
+			"something that is still %" PRIu64 " seconds ahead "
+			"(set the one that is wrong; until then its changes "
+			"of a flag beat later ones)",
+			peer, s->peer_ahead_s);
+}
+
 static void gather(struct status *s)
 {
 	AUTO_FREE struct json_object **peers =
@@ -453,6 +545,7 @@ static void gather(struct status *s)
 	add_expelled(s);
 	add_refused(s);
 	add_space(s);
+	add_clocks(s);
 	add_logs(s);
 	array(s->tree, "operator");
 }

@@ -136,6 +136,9 @@ static void print_account(struct json_object *a)
 	if (number(a, "parked"))
 		printf("    changes of messages not known yet: %" PRIu64 "\n",
 			number(a, "parked"));
+	for (size_t i = 0; i < length(a, "deleted_here"); i++)
+		printf("    folder %s: deleted here; it lives on at its home\n",
+			json_object_get_string(item(a, "deleted_here", i)));
 	for (size_t i = 0; i < length(a, "folders"); i++)
 		print_folder(item(a, "folders", i));
 }
@@ -222,6 +225,13 @@ static void print_peer(struct json_object *p)
 {
 	printf("  peer %s%s, origin %s\n", text(p, "name"),
 		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
+	if (number(p, "parcels_early"))
+		printf("    in the inbox: %" PRIu64
+		       " that wait for what is before them\n",
+			number(p, "parcels_early"));
+	if (number(p, "parcels_kept"))
+		printf("    in the inbox: %" PRIu64 " kept back\n",
+			number(p, "parcels_kept"));
 	for (size_t i = 0; i < length(p, "links"); i++)
 		print_link(item(p, "links", i));
 	for (size_t i = 0; i < length(p, "accounts"); i++)

@@ -84,6 +84,30 @@ int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	return 0;
 }
 
+int report_deleted_here(struct replica *r, struct arena *arena,
+	const char ***ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT f.path, (SELECT count(*) FROM folder) FROM folder f"
+		" JOIN log l ON l.id = f.dead_log WHERE f.dead <> 0"
+		" AND l.origin = ?1 AND f.auth_site NOT IN (0, ?1)"
+		" ORDER BY f.path",
+		"i", (int64_t)r->origin);
+	size_t count = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	*ret = NULL;
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
+		if (!*ret)
+			*ret = arena_alloc(
+				arena, (size_t)sqlite3_column_int64(st, 1) *
+					       sizeof(**ret));
+		(*ret)[count++] = sql_text(st, 0, arena);
+	}
+	*ret_count = count;
+	return rc;
+}
+
 int report_integrity(struct replica *r, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err, "PRAGMA integrity_check(1)", "");

@@ -23,6 +23,14 @@ int report_counts(
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err);
 
+/* A stamp so far ahead of the clock is of a clock that is wrong, one of the
+   two. Of a peer the last such is kept as "ahead" (replica_peer_key), in ms. */
+#define CLOCK_AHEAD_MS (INT64_C(10) * 60 * 1000)
+
+/* Folders whose home is elsewhere that were deleted here: their last names. */
+int report_deleted_here(struct replica *r, struct arena *arena,
+	const char ***ret, size_t *ret_count, struct err *err);
+
 /*
  * SQLite's own look at the database (the pages' checksums are vfs_verify's).
  * Errors: ERR_CORRUPT with the first thing found.

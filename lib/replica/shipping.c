@@ -76,7 +76,7 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 		"DELETE FROM awaited WHERE peer = ?",
 		"DELETE FROM gone WHERE peer = ?"};
 	static const char *const metas[] = {"heard", "told", "answered",
-		"asked", "answer", "gone", "asks", "states", "tables"};
+		"asked", "answer", "gone", "asks", "states", "tables", "ahead"};
 	int rc = forget_peer(r, peer, err);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)
