@@ -21,7 +21,7 @@ struct scan {
 	struct bodyscan_result *result;
 	struct replica_folder folder;
 	struct scanned at;
-	uint64_t done; /* messages of this folder, in this run */
+	uint64_t done; /* messages of this folder, and by runs before */
 	/* What was spent of the rate since then, in bytes. */
 	int64_t began_ns;
 	uint64_t spent;
@@ -199,10 +199,13 @@ static int judge(struct scan *s, const struct replica_message *m,
 			s->config->deep, note_read, s, ret, &ctime_ns, err);
 	if (rc == ERR_BUSY && !s->stopped)
 		rc = 0; /* renamed without pause: the next scan */
-	if (rc >= 0) {
-		s->result->messages++;
-		s->done++;
-	}
+	if (rc < 0)
+		return rc;
+	s->result->messages++;
+	s->done++;
+	if (s->config->progress)
+		s->config->progress(s->config->arg, s->folder.p_path, s->done,
+			s->folder.messages);
 	return rc;
 }
 
@@ -274,15 +277,14 @@ int bodyscan_folder(struct account *a, struct store *store, int64_t folder,
 	if (rc != 0 || !s.folder.p_path)
 		return rc < 0 ? rc : 0;
 	rc = scanned_get(a->replica, folder, config->deep, &kept, &s.at, err);
+	if (rc >= 0)
+		rc = scanned_count(a->replica, folder, s.at.base, &s.done, err);
 	while (rc == 0 && !wants_stop(&s)) {
 		rc = step(&s, &rows, err);
 		/* Where it stands is named by one of the rows. */
 		arena_free(&before);
 		before = rows;
 		rows = (struct arena){0};
-		if (config->progress)
-			config->progress(config->arg, s.folder.p_path, s.done,
-				s.folder.messages);
 	}
 	if (rc == 1)
 		rc = finish(&s, err);

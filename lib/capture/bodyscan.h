@@ -29,7 +29,7 @@ struct bodyscan_config {
 	uint64_t rate;
 	/* Asked often: is there no more time? */
 	bool (*stop)(void *arg);
-	/* May be NULL: messages done, of how many. */
+	/* May be NULL: messages done, in runs before, too, of how many. */
 	void (*progress)(void *arg, const char *path, uint64_t done,
 		uint64_t total);
 	/* A message was found damaged, or (DAMAGE_NONE) whole again. */

@@ -16,6 +16,9 @@ struct scanned {
 /* Of a folder (its row), by a scan that reads bodies (deep) or does not. */
 int scanned_get(struct replica *r, int64_t folder, bool deep,
 	struct arena *arena, struct scanned *ret, struct err *err);
+/* How many messages it was looked through, up to that one. */
+int scanned_count(struct replica *r, int64_t folder, const char *base,
+	uint64_t *ret, struct err *err);
 /* In a transaction. */
 int scanned_set(struct replica *r, int64_t folder, bool deep,
 	const struct scanned *s, struct err *err);

@@ -4,6 +4,7 @@ fetched again from a peer that has it whole."""
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -383,6 +384,28 @@ def a_scan_goes_on_where_it_was_stopped(sites):
     assert read < 800100 + turn * 100001 + 65536, (turn, read)
     a.run('scan', '--deep', '--for', '0s', code=2)
     a.run('scan', '--rate', 'much', code=2)
+
+
+@check
+def on_a_terminal_it_shows_how_far_it_is(sites):
+    a, b = sites.two()
+    a.folder()
+    for number in range(8):
+        a.save('m%d' % number, body='x' * 100000 + str(number))
+    a.run('write')
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [os.path.join(plainsites.BIN, 'packetboat'), '-c', a.config,
+         'scan', '--deep', '--rate', '200000'], stderr=theirs)
+    os.close(theirs)
+    shown = b''
+    try:
+        while True:
+            shown += os.read(ours, 4096)
+    except OSError:     # the other end was closed
+        os.close(ours)
+    assert child.wait() == 0, shown
+    assert b'scan alice/INBOX: 5 of 8 (62%)' in shown, shown
 
 
 @check

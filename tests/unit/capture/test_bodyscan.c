@@ -55,6 +55,7 @@ struct run {
 	enum damage last;
 	char base[64];
 	size_t asked, stop_at; /* 0: never */
+	uint64_t done, total;  /* as progress has it */
 };
 
 static bool stop(void *arg)
@@ -73,6 +74,18 @@ static void found(void *arg, const char *path, const struct replica_message *m,
 	r->found++;
 	r->last = damage;
 	snprintf(r->base, sizeof(r->base), "%s", m->p_base);
+}
+
+/* Mail by mail. */
+static void progress(void *arg, const char *path, uint64_t done, uint64_t total)
+{
+	struct run *r = arg;
+
+	assert_string_equal(path, "INBOX");
+	assert_true(!r->done || done == r->done + 1);
+	assert_true(done <= total);
+	r->done = done;
+	r->total = total;
 }
 
 static int setup(void **state, int mails)
@@ -133,6 +146,7 @@ static int scan_with(struct scene *s, struct bodyscan_config *config,
 
 	config->stop = stop;
 	config->found = found;
+	config->progress = progress;
 	config->arg = run;
 	*ret = (struct bodyscan_result){0};
 	rc = bodyscan_folder(
@@ -271,12 +285,15 @@ static void stopped_anywhere_it_goes_on_and_does_nothing_twice(void **state)
 	do {
 		run = (struct run){.stop_at = 97};
 		rc = scan_with(*state, &config, &run, &r);
+		assert_true(!run.done || run.done == messages + r.messages);
 		messages += r.messages;
 		bytes += r.bytes;
 	} while (rc == 1 && ++turns < 100);
 	assert_int_equal(rc, 0);
 	assert_true(turns > 3 && turns < 20);
 	assert_int_equal(messages, MANY);
+	assert_int_equal(run.done, MANY);
+	assert_int_equal(run.total, MANY);
 	/* But for the mails that it was stopped in. */
 	assert_true(bytes >= MANY * 21 && bytes <= (MANY + turns) * 21);
 	assert_string_equal(run.base, "m249");

@@ -278,6 +278,33 @@ static void a_parcel_that_is_lost_is_made_again(void **state)
 	}
 }
 
+/* Who knew it could send mail that no sketch tells apart. */
+static void each_comparison_has_a_key_of_its_own(void **state)
+{
+	struct comparing is[4];
+	struct err err = ERR_INIT;
+	struct pair p;
+
+	(void)state;
+	pair_begin(&p);
+	for (size_t i = 0; i < 4; i++) {
+		AUTO_ARENA struct arena arena = {0};
+
+		begin(&p.here, HOME, i % 2);
+		assert_int_equal(comparing_get(p.here.r, HOME, &folders[i % 2],
+					 &arena, &is[i], &err),
+			0);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(
+				is[k].seed, is[i].seed, sizeof(is[i].seed));
+		done(replica_begin(p.here.r, &err), &err);
+		done(comparing_end(p.here.r, HOME, &folders[i % 2], &err),
+			&err);
+		done(replica_commit(p.here.r, &err), &err);
+	}
+	pair_end(&p);
+}
+
 struct looking {
 	struct site *at;
 	int64_t most; /* folders that were done when one was spoken of */
@@ -459,6 +486,7 @@ int main(void)
 			changes_in_a_folder_of_another_home_stay_where_they_are),
 		cmocka_unit_test(many_differences_are_found_by_a_table),
 		cmocka_unit_test(a_parcel_that_is_lost_is_made_again),
+		cmocka_unit_test(each_comparison_has_a_key_of_its_own),
 		cmocka_unit_test(others_may_write_between_two_folders),
 		cmocka_unit_test(parcels_that_come_twice_do_no_harm),
 		cmocka_unit_test(an_old_answer_brings_no_mail_back),
