@@ -19,8 +19,10 @@ struct packing {
 	struct handover_result *result;
 	struct account account;
 	size_t index;
-	const struct id128 *medium; /* NULL: no carrier, nothing recorded */
+	const struct id128 *medium; /* NULL: no carrier */
 	const struct carrier_list *lying;
+	const struct handover_live *live; /* NULL: no live link */
+	bool record;			  /* what was handed over */
 	struct replica_log *logs;
 	uint64_t *from; /* per log: lsn the peer knows, or will */
 	uint64_t *from_chain;

@@ -87,15 +87,15 @@ static void drop_temporary(struct os *os, const char *inbox)
 }
 
 /* Mail may be delivered to the same file system: that is not filled up. */
-static int check_space(
-	const struct collecting *c, uint64_t size, struct err *err)
+int collect_space(
+	const struct collect_config *config, uint64_t size, struct err *err)
 {
-	const struct collect_config *config = c->config;
 	uint64_t left, total;
 	int rc = 0;
 
 	if (config->reserve_percent)
-		rc = c->os->ops->space(c->os, config->state_dir, &left, &total);
+		rc = config->os->ops->space(
+			config->os, config->state_dir, &left, &total);
 	if (rc < 0)
 		return err_set_os(err, -rc, "%s", config->state_dir);
 	if (config->reserve_percent &&
@@ -119,7 +119,7 @@ static int store_bundle(
 	unsigned number = 0;
 	uint64_t bytes = 0;
 	int fd;
-	int rc = check_space(c, item->size, err);
+	int rc = collect_space(c->config, item->size, err);
 
 	if (rc >= 0)
 		rc = c->carrier->ops->get(c->carrier, item, &fd, err);

@@ -41,4 +41,8 @@ int collect_bundles(const struct collect_config *config,
 	struct carrier *carrier, const char *inbox, struct collect_result *ret,
 	struct err *err);
 
+/* May so many bytes more be taken? Errors: ERR_OPERATOR: no; ERR_IO. */
+int collect_space(
+	const struct collect_config *config, uint64_t size, struct err *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrived.h"
 #include "cargo.h"
 #include "damage.h"
 #include "err.h"
@@ -25,15 +26,21 @@ static bool is_lying(const struct packing *p, uint64_t sequence)
 	return false;
 }
 
-/* Lies there, or was collected so lately that nothing could be heard of it.
-   A sequence is the time when the bundle was made. */
-static bool is_under_way(const struct packing *p, uint64_t sequence)
+/* A sequence is the time when the bundle was made. */
+static bool is_younger(
+	const struct packing *p, uint64_t sequence, uint64_t age_ms)
 {
 	struct os *os = p->config->os;
 	uint64_t now = (uint64_t)(os->ops->wall_ns(os) / 1000000);
 
+	return now >= sequence && now - sequence < age_ms;
+}
+
+/* Lies there, or was collected so lately that nothing could be heard of it. */
+static bool is_under_way(const struct packing *p, uint64_t sequence)
+{
 	return is_lying(p, sequence) ||
-	       (now >= sequence && now - sequence < p->config->patience_ms);
+	       is_younger(p, sequence, p->config->patience_ms);
 }
 
 /* Bundles that are gone, with all their changes acknowledged, were collected:
@@ -50,7 +57,9 @@ static int forget_collected(struct packing *p, const struct replica_sent *sent,
 		&p->arena, &sequences, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		bool keep = is_lying(p, sequences[i]);
+		bool keep = is_lying(p, sequences[i]) ||
+			    (p->live && is_younger(p, sequences[i],
+						ARRIVED_BODY_MS));
 
 		for (size_t k = 0; k < sent_count && !keep; k++)
 			keep = sent[k].sequence == sequences[i];
@@ -129,8 +138,14 @@ static int find_from(struct packing *p, struct err *err)
 		p->from[i] = ack.durable;
 		p->from_chain[i] = ack.chain;
 	}
+	/* Who joins has lost what arrived. */
+	if (rc >= 0 && p->live && p->asker)
+		return forget_all(p, err);
 	if (rc >= 0 && p->medium)
 		rc = raise_by_sent(p, err);
+	for (size_t i = 0; p->live && i < p->log_count; i++)
+		p->live->reached(p->live->arg, p->account.name, p->logs[i].id,
+			&p->from[i], &p->from_chain[i]);
 	return rc;
 }
 
@@ -142,6 +157,9 @@ static int add_wants(struct packing *p, struct err *err)
 	size_t count;
 	struct replica_message m;
 	uint64_t peer = p->config->peer->origin;
+
+	if (p->live && !p->live->wanted)
+		return 0;
 	int rc = replica_wants(
 		p->account.replica, peer, &p->arena, &wants, &count, err);
 
@@ -264,7 +282,8 @@ static int add_ack(struct packing *p, struct err *err)
 	/* A peer that sent nothing may be asked for bodies, and is told when
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
-	bool needed = any && (now != told || heard != answered || p->asker);
+	bool anew = p->asker || (p->live && p->live->first);
+	bool needed = any && (now != told || heard != answered || anew);
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
 		struct os *os = p->config->os;
@@ -359,7 +378,7 @@ static int add_question(struct packing *p, struct err *err)
 	}
 	rc = lading_join(p->lading, &j, err);
 	/* Too early at worst: it is asked again. */
-	if (rc >= 0 && p->medium && (rc = replica_begin(r, err)) >= 0) {
+	if (rc >= 0 && p->record && (rc = replica_begin(r, err)) >= 0) {
 		rc = joining_note_asked(r, p->config->peer->origin,
 			(int64_t)p->lading->sequence, err);
 		if (rc >= 0)
@@ -427,7 +446,7 @@ static int add_answer(struct packing *p, struct err *err)
 	}
 	int rc = add_gone(p, &j, err);
 	/* Too early at worst: it asks again. */
-	if (rc >= 0 && p->medium && (rc = replica_begin(r, err)) >= 0) {
+	if (rc >= 0 && p->record && (rc = replica_begin(r, err)) >= 0) {
 		rc = asker_set(r, peer, 0, err);
 		if (rc >= 0)
 			rc = replica_commit(r, err);
@@ -470,7 +489,7 @@ static int state_folders(struct packing *p, struct err *err)
 		.log_count = p->log_count,
 		.sends = p->config->send_changes,
 		.oneway = p->config->oneway,
-		.record = p->medium,
+		.record = p->record,
 		.span_ms = p->config->state_ms,
 		.now_ms = os->ops->wall_ns(os) / 1000000,
 	};
@@ -535,8 +554,10 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		.config = config,
 		.result = result,
 		.index = index,
-		.medium = medium,
+		.medium = l->live ? &arrived_medium : medium,
 		.lying = lying,
+		.live = l->live,
+		.record = medium || l->live,
 		.overlap_room = OVERLAP_BODIES};
 	int rc = account_open(&p.account, config->os, config->state_dir,
 		config->accounts[index], config->self->pub.origin, false, err);
@@ -545,12 +566,11 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return 0; /* nothing logged or received yet */
 	if (rc < 0)
 		return rc;
-	rc = add_tables(&p, err);
+	rc = asker_get(p.account.replica, config->peer->origin, &p.asker, err);
+	if (rc >= 0)
+		rc = add_tables(&p, err);
 	if (rc >= 0)
 		rc = find_from(&p, err);
-	if (rc >= 0)
-		rc = asker_get(
-			p.account.replica, config->peer->origin, &p.asker, err);
 	if (rc >= 0)
 		rc = add_ack(&p, err);
 	if (rc >= 0)
@@ -609,6 +629,30 @@ int handover_to_fd(const struct handover_config *config, int fd,
 		return rc;
 	}
 	return worst < 0 ? worst : !ret->size;
+}
+
+int handover_to_link(const struct handover_config *config,
+	const struct handover_live *live, struct handover_result *ret,
+	struct err *err)
+{
+	struct lading l;
+	struct err later = ERR_INIT;
+
+	*ret = (struct handover_result){0};
+	lading_begin(&l, config, ret);
+	lading_open_live(&l, live);
+	int worst = pack_all(&l, config, NULL, NULL, ret, err);
+	int rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
+	if (rc >= 0)
+		rc = lading_record(&l, NULL, &later);
+	bool any = ret->size || l.body_count;
+	lading_end(&l);
+	if (rc < 0) {
+		if (later.code)
+			*err = later;
+		return rc;
+	}
+	return worst < 0 ? worst : !any;
 }
 
 int handover_to_carrier(const struct handover_config *config,

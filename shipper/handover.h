@@ -61,6 +61,28 @@ struct handover_config {
 	void *progress_arg;
 };
 
+/*
+ * A live link takes parcels one by one, and bodies when it has room for them.
+ * Nothing lies there: what was sent on this connection is as good as there, and
+ * of what was sent before only what was acknowledged counts.
+ */
+struct handover_live {
+	void *arg;
+	/* Contents of a parcel without bodies. */
+	void (*contents)(void *arg, const struct buf *contents);
+	/* A body that is to be sent from offset on. */
+	void (*body)(void *arg, const char *account, const struct hash *hash,
+		uint64_t size, uint64_t offset);
+	/* How far a log was sent, if beyond *lsn. */
+	void (*reached)(void *arg, const char *account, int64_t log,
+		uint64_t *lsn, uint64_t *chain);
+	void (*sent)(void *arg, const char *account, int64_t log,
+		const struct position *to);
+	bool first;  /* of this connection: we say where we stand */
+	bool wanted; /* bodies that the peer asked for may go: what was sent
+			before is there, or lost */
+};
+
 struct handover_result {
 	uint64_t parcels, changes, bodies, body_bytes, acks;
 	uint64_t size; /* of the bundles; 0: nothing to hand over */
@@ -79,6 +101,11 @@ struct handover_result {
  */
 int handover_to_carrier(const struct handover_config *config,
 	struct carrier *carrier, struct handover_result *ret, struct err *err);
+
+/* Hand over to a live link. Returns, errors: the same. */
+int handover_to_link(const struct handover_config *config,
+	const struct handover_live *live, struct handover_result *ret,
+	struct err *err);
 
 /*
  * The same into an open file or pipe, from what was acknowledged, recording

@@ -54,6 +54,15 @@ void lading_open_carrier(struct lading *l, struct carrier *carrier,
 			l->sequence = lying->items[i].sequence + 1;
 }
 
+void lading_open_live(struct lading *l, const struct handover_live *live)
+{
+	struct os *os = l->config->os;
+
+	l->live = live;
+	/* As one bundle that is there. */
+	l->sequence = (uint64_t)(os->ops->wall_ns(os) / 1000000);
+}
+
 bool lading_failed(const struct lading *l)
 {
 	return l->failed;
@@ -134,17 +143,34 @@ static int write_parcel(
 	return rc;
 }
 
-static int flush(struct lading *l, struct err *err)
+static int give_contents(struct lading *l, struct err *err)
+{
+	AUTO_BUF struct buf contents = BUF_INIT;
+	int rc = parcel_pack(l->sections.data, l->sections.len,
+		l->config->level, &contents, err);
+
+	if (rc < 0)
+		return rc;
+	l->live->contents(l->live->arg, &contents);
+	l->result->size += contents.len;
+	return 0;
+}
+
+static int give_parcel(struct lading *l, struct err *err)
 {
 	AUTO_BUF struct buf parcel = BUF_INIT;
-
-	if (!l->sections.len)
-		return 0;
 	int rc = parcel_seal(l->config->os, l->config->self, l->config->peer,
 		l->sections.data, l->sections.len, l->config->level, &parcel,
 		err);
-	if (rc >= 0)
-		rc = write_parcel(l, &parcel, err);
+
+	return rc < 0 ? rc : write_parcel(l, &parcel, err);
+}
+
+static int flush(struct lading *l, struct err *err)
+{
+	if (!l->sections.len)
+		return 0;
+	int rc = l->live ? give_contents(l, err) : give_parcel(l, err);
 	if (rc < 0) {
 		l->failed = true;
 		return rc;
@@ -406,9 +432,24 @@ static int pack_bodies(struct lading *l, struct err *err)
 	return rc;
 }
 
+static void give_bodies(struct lading *l)
+{
+	for (size_t i = 0; i < l->body_count; i++) {
+		const struct lading_body *b = &l->bodies[i];
+
+		l->live->body(l->live->arg, l->config->accounts[b->account],
+			&b->hash, b->size, b->offset);
+	}
+}
+
 int lading_finish(struct lading *l, struct err *err)
 {
-	int rc = pack_bodies(l, err);
+	int rc = 0;
+
+	if (l->live)
+		give_bodies(l);
+	else
+		rc = pack_bodies(l, err);
 
 	if (rc >= 0)
 		rc = flush(l, err);
@@ -471,6 +512,11 @@ static int record_log(struct lading *l, struct replica *r,
 	struct replica_ack ack = {
 		log->log, log->to.lsn, log->to.chain, log->to.lsn};
 
+	if (l->live) {
+		l->live->sent(l->live->arg, l->config->accounts[log->account],
+			log->log, &log->to);
+		return 0;
+	}
 	if (l->config->oneway)
 		return replica_ack_set(r, peer, &ack, err);
 	return replica_sent_add(r, peer, l->config->link, medium, &sent, err);

@@ -51,6 +51,7 @@ struct lading {
 	const struct handover_config *config;
 	struct handover_result *result;
 	struct carrier *carrier;
+	const struct handover_live *live; /* no carrier, and no bundle */
 	uint64_t sequence;
 	int fd;
 	const char *name;
@@ -87,6 +88,7 @@ void lading_begin(struct lading *l, const struct handover_config *config,
 void lading_open_fd(struct lading *l, int fd, const char *name);
 void lading_open_carrier(struct lading *l, struct carrier *carrier,
 	const struct carrier_list *lying);
+void lading_open_live(struct lading *l, const struct handover_live *live);
 int lading_changes(
 	struct lading *l, const struct parcel_changes *c, struct err *err);
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err);

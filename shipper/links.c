@@ -68,7 +68,7 @@ static bool inbox_holds(struct shipper *s, const char *peer)
 	return false;
 }
 
-static struct handover_config handover_for(
+struct handover_config links_handover(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
@@ -97,7 +97,7 @@ static struct handover_config handover_for(
 	};
 }
 
-static void report(struct shipper *s, const struct config_peer *p,
+void links_report(struct shipper *s, const struct config_peer *p,
 	const char *where, const struct handover_result *r, const char *how,
 	bool failed)
 {
@@ -305,7 +305,7 @@ static void serve(
 		return;
 	}
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
-	config = handover_for(s, peer, link);
+	config = links_handover(s, peer, link);
 	progress_begin(&s->progress, &s->log, what, 0);
 	err = ERR_INIT;
 	rc = handover_to_carrier(&config, carrier, &handed, &err);
@@ -315,7 +315,7 @@ static void serve(
 		shipper_fail(s, &err);
 	}
 	bool there = bring_away(s, p->name, carrier);
-	report(s, p, link->via, &handed, there ? "handed over" : "packed",
+	links_report(s, p, link->via, &handed, there ? "handed over" : "packed",
 		rc < 0 || !there);
 	carrier->ops->close(carrier);
 }
@@ -345,7 +345,7 @@ static void ship_output(struct shipper *s, size_t peer)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 	struct handover_config config =
-		handover_for(s, peer, p->link_count ? &p->links[0] : NULL);
+		links_handover(s, peer, p->link_count ? &p->links[0] : NULL);
 	struct handover_result handed = {0};
 	struct err err = ERR_INIT;
 	bool to_stdout = strcmp(s->output, "-") == 0;
@@ -377,7 +377,7 @@ static void ship_output(struct shipper *s, size_t peer)
 		err_wrap(&err, "peer %s", p->name);
 		shipper_fail(s, &err);
 	}
-	report(s, p, s->output, &handed, "handed over", rc < 0);
+	links_report(s, p, s->output, &handed, "handed over", rc < 0);
 }
 
 /* Nothing that was named, or nothing at all, has a link. */
@@ -446,6 +446,14 @@ static void drop_spools(struct shipper *s)
 	}
 }
 
+bool links_wanted(const struct shipper *s, const struct config_peer *p,
+	const struct config_link *link)
+{
+	return !s->output &&
+	       (!s->only_peer || strcmp(s->only_peer, p->name) == 0) &&
+	       (!s->only_link || strcmp(s->only_link, link->name) == 0);
+}
+
 void links_round(struct shipper *s)
 {
 	bool any = false;
@@ -455,21 +463,20 @@ void links_round(struct shipper *s)
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];
 
-		if (s->only_peer && strcmp(s->only_peer, p->name))
-			continue;
-		if (s->output) {
+		if (s->output && strcmp(s->only_peer, p->name) == 0) {
 			ship_output(s, i);
 			any = true;
 			continue;
 		}
 		for (size_t k = 0; k < p->link_count; k++) {
-			if (s->only_link &&
-				strcmp(s->only_link, p->links[k].name))
+			if (!links_wanted(s, p, &p->links[k]))
 				continue;
 			any = true;
-			ship_link(s, i, &p->links[k]);
+			/* lives.c has the others */
+			if (!via_is_live(p->links[k].via))
+				ship_link(s, i, &p->links[k]);
 		}
 	}
-	if (!any)
+	if (!any && !s->site.config.listen)
 		say_none(s);
 }

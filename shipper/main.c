@@ -8,6 +8,7 @@
  *   packetboat-shipper [-c FILE] [-q|-v] [--once|--follow]
  *                      [--collect|--hand-over] [--output FILE|-]
  *                      [PEER [LINK]]
+ *   packetboat-shipper [-c FILE] [-q|-v] --stdio [PEER]
  */
 #include <getopt.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "account_list.h"
+#include "lives.h"
 #include "shiplock.h"
 #include "shipper.h"
 
@@ -28,35 +30,52 @@ void shipper_fail(struct shipper *s, const struct err *err)
 	s->code = exit_worse(s->code, exit_for(err));
 }
 
-/* One round; in --follow somebody else may have the lock: then later. */
-static void run_once(struct shipper *s)
+bool shipper_locked(struct shipper *s, int64_t wait_ms,
+	void (*act)(struct shipper *s, void *arg), void *arg)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct err err = ERR_INIT;
 	int lock = -1;
+	int rc = shiplock_take(
+		s->site.os, s->site.config.state, wait_ms, &lock, &err);
 
-	int rc =
-		shiplock_take(s->site.os, s->site.config.state, 0, &lock, &err);
 	if (rc == ERR_BUSY) {
 		log_say(&s->log, LOG_LEVEL_INFO, "%s", err.text);
 		s->code = exit_worse(s->code, EXIT_LATER);
-		return;
+		return false;
 	}
-	if (rc < 0) {
-		shipper_fail(s, &err);
-		return;
-	}
-	if (account_list(s->site.os, &s->site.config, &arena, &s->accounts,
-		    &s->account_count, &err) < 0)
+	if (rc >= 0)
+		rc = account_list(s->site.os, &s->site.config, &arena,
+			&s->accounts, &s->account_count, &err);
+	if (rc < 0)
 		shipper_fail(s, &err);
 	else
-		links_round(s);
+		act(s, arg);
 	s->accounts = NULL;
 	s->account_count = 0;
-	s->site.os->ops->close(s->site.os, lock);
+	if (lock >= 0)
+		s->site.os->ops->close(s->site.os, lock);
+	return rc >= 0;
+}
+
+static void close_bodies(struct shipper *s)
+{
 	if (s->bodies_open)
 		body_client_close(&s->bodies);
 	s->bodies_open = false;
+}
+
+static void round_of_links(struct shipper *s, void *arg)
+{
+	(void)arg;
+	links_round(s);
+}
+
+static void run_once(struct shipper *s)
+{
+	if (shipper_locked(s, 0, round_of_links, NULL) && !s->output)
+		lives_call(s);
+	close_bodies(s);
 }
 
 /* What is wrong with a new configuration is said, and the old one stays. */
@@ -75,38 +94,83 @@ static void reload(struct shipper *s)
 	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
 }
 
+static void round_of_all(struct shipper *s, void *arg)
+{
+	links_round(s);
+	lives_hand_over(arg, true);
+}
+
+static void round_of_due(struct shipper *s, void *arg)
+{
+	(void)s;
+	lives_hand_over(arg, false);
+}
+
+/* Somebody else may have the lock: then later. */
+static void follow_links(struct shipper *s, struct stop_signal *stop,
+	struct reload_signal *asked, struct lives *lives)
+{
+	struct os *os = s->site.os;
+	int64_t next_ms = 0;
+
+	while (!stop_wanted(stop)) {
+		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
+			{.fd = asked->fd, .events = POLLIN}};
+		int64_t now = os->ops->mono_ns(os) / 1000000;
+
+		if (reload_wanted(asked)) {
+			lives_reload_begin(lives);
+			reload(s);
+			lives_reload_end(s, lives);
+			next_ms = now;
+		}
+		if (now >= next_ms) {
+			log_round(&s->log);
+			shipper_locked(s, 0, round_of_all, lives);
+			next_ms = now + FOLLOW_MS;
+		} else if (lives_due(lives)) {
+			shipper_locked(s, 0, round_of_due, lives);
+		}
+		if (!lives_feed(lives))
+			close_bodies(s);
+		lives_turn(s, lives, fds, 2, next_ms - now);
+	}
+}
+
 /* The codes of rounds are no daemon's: what was wrong was said. */
 static int follow(struct shipper *s, struct stop_signal *stop)
 {
 	struct reload_signal asked;
+	struct lives lives = {0};
 	struct err err = ERR_INIT;
 
-	if (reload_open(&asked, &err) < 0) {
+	if (reload_open(&asked, &err) < 0 || lives_open(s, &lives, &err) < 0) {
 		log_err(&s->log, &err);
 		return exit_for(&err);
 	}
 	s->following = true;
 	notify_manager("READY=1");
-	while (!stop_wanted(stop)) {
-		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
-			{.fd = asked.fd, .events = POLLIN}};
-
-		if (reload_wanted(&asked))
-			reload(s);
-		log_round(&s->log);
-		run_once(s);
-		poll(fds, 2, FOLLOW_MS);
-	}
+	follow_links(s, stop, &asked, &lives);
 	notify_manager("STOPPING=1");
+	lives_close(&lives);
+	close_bodies(s);
 	reload_close(&asked);
 	return EXIT_DONE;
+}
+
+static void answer(struct shipper *s)
+{
+	lives_answer(s);
+	close_bodies(s);
 }
 
 static int usage(void)
 {
 	fprintf(stderr, "usage: packetboat ship [-c FILE] [-q|-v] "
 			"[--once|--follow] [--collect|--hand-over] "
-			"[--output FILE|-] [PEER [LINK]]\n");
+			"[--output FILE|-] [PEER [LINK]]\n"
+			"       packetboat ship [-c FILE] [-q|-v] --stdio "
+			"[PEER]\n");
 	return EXIT_WRONG_USAGE;
 }
 
@@ -118,6 +182,7 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		{"collect", no_argument, NULL, 'C'},
 		{"hand-over", no_argument, NULL, 'H'},
 		{"output", required_argument, NULL, 'O'},
+		{"stdio", no_argument, NULL, 'S'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
@@ -150,6 +215,9 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		case 'O':
 			s->output = optarg;
 			break;
+		case 'S':
+			s->stdio = true;
+			break;
 		case 'V':
 			printf("packetboat-shipper %s\n", PB_VERSION);
 			exit(EXIT_DONE);
@@ -162,7 +230,8 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 	if (optind < argc)
 		s->only_link = argv[optind++];
 	if (optind < argc ||
-		(s->output && (*following || s->step || !s->only_peer)))
+		(s->output && (*following || s->step || !s->only_peer)) ||
+		(s->stdio && (how || s->step || s->output || s->only_link)))
 		return usage();
 	return EXIT_DONE;
 }
@@ -185,8 +254,11 @@ int main(int argc, char **argv)
 	}
 	if (s.site.config.syslog)
 		logger_use_syslog(&s.log);
+	s.stop = &stop;
 	if (following)
 		s.code = follow(&s, &stop);
+	else if (s.stdio)
+		answer(&s);
 	else
 		run_once(&s);
 	stop_close(&stop);

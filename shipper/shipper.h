@@ -5,6 +5,7 @@
 #define PB_SHIPPER_H
 
 #include "bodyclient.h"
+#include "handover.h"
 #include "err.h"
 #include "program.h"
 #include "site.h"
@@ -12,6 +13,8 @@
 
 /* `sync` does one, has it applied, then does the other. */
 enum step { STEP_BOTH, STEP_COLLECT, STEP_HAND_OVER };
+
+struct lives;
 
 struct link_note {
 	uint64_t link;	/* hash of peer and via */
@@ -23,6 +26,7 @@ struct link_note {
 struct shipper {
 	struct site site;
 	struct logger log;
+	struct stop_signal *stop;
 	struct progress progress;
 	const char *config_path;
 	struct body_client bodies; /* started when first needed */
@@ -36,14 +40,32 @@ struct shipper {
 	struct link_note *notes;
 	size_t note_count;
 	int code;
-	bool following;
+	bool following, stdio;
 	enum step step;
 };
 
 /* Say what went wrong; the exit code is the worse from now on. */
 void shipper_fail(struct shipper *s, const struct err *err);
 
-/* links.c: serve every link that is asked for, once. */
+/* links.c: serve every link that is asked for and takes bundles, once. */
 void links_round(struct shipper *s);
+/* Is this one asked for? */
+bool links_wanted(const struct shipper *s, const struct config_peer *p,
+	const struct config_link *link);
+/* How to hand over to a peer; link: NULL: none of the configuration's. */
+struct handover_config links_handover(
+	struct shipper *s, size_t peer, const struct config_link *link);
+/* Say what came of it; where: of the link; how: "handed over", "packed". */
+void links_report(struct shipper *s, const struct config_peer *p,
+	const char *where, const struct handover_result *r, const char *how,
+	bool failed);
+
+/*
+ * main.c: do something with the accounts that there are, and nobody else
+ * handing over; waits for that so long. Returns false: it was not done, and
+ * somebody was told.
+ */
+bool shipper_locked(struct shipper *s, int64_t wait_ms,
+	void (*act)(struct shipper *s, void *arg), void *arg);
 
 #endif

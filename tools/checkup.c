@@ -284,7 +284,9 @@ static void check_peer(struct checkup *c, size_t i)
 	each_file(c, inbox, ".parcel.early", check_parcel);
 	each_file(c, inbox, ".parcel.kept", check_parcel);
 	for (size_t k = 0; k < p->link_count; k++)
-		check_link(c, p->links[k].via, c->site->peers[i].origin);
+		if (!via_is_live(p->links[k].via))
+			check_link(
+				c, p->links[k].via, c->site->peers[i].origin);
 }
 
 void checkup_site(struct checkup *c)

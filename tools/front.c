@@ -29,7 +29,7 @@ static const struct command commands[] = {
 	{"key", "", "print this site's public key line", command_key, NULL},
 	{"write", "[--once|--follow]", "log what changed in the mail folders",
 		command_program, NULL},
-	{"ship", "[PEER [LINK]] [--once|--follow] [--output FILE|-]",
+	{"ship", "[PEER [LINK]] [--once|--follow|--stdio] [--output FILE|-]",
 		"hand over what peers lack, collect what they sent",
 		command_program, NULL},
 	{"apply", "[--once|--follow] [FILE...]",

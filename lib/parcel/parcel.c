@@ -211,36 +211,66 @@ static void add_header(
 	ret->len += NONCE_SIZE;
 }
 
+int parcel_pack(const void *sections, size_t len, int level, struct buf *ret,
+	struct err *err)
+{
+	if (len > PARCEL_RAW_MAX)
+		return err_set(err, ERR_LIMIT,
+			"pack parcel: %zu bytes of sections over limit %u", len,
+			PARCEL_RAW_MAX);
+	if (sections_count(sections, len) > PARCEL_SECTIONS_MAX)
+		return err_set(err, ERR_LIMIT,
+			"pack parcel: more than %u sections",
+			PARCEL_SECTIONS_MAX);
+	add_contents(ret, sections, len, level);
+	return 0;
+}
+
+/* Under the key of the direction from `sender`, who is one of the two. */
+static int enclose(struct os *os, const struct key_pair *self,
+	const struct key_public *other, const struct key_public *sender,
+	const struct key_public *recipient, const void *contents, size_t len,
+	struct buf *ret, struct err *err)
+{
+	uint8_t key[KEY_SIZE], *parcel;
+	size_t start = ret->len;
+	int r = direction_key(self, other, sender, recipient, key, err);
+
+	if (r < 0)
+		return err_wrap(err, "seal parcel");
+	add_header(os, ret, sender->origin, recipient->origin);
+	buf_room(ret, len + TAG_SIZE);
+	parcel = ret->data + start;
+	crypto_aead_xchacha20poly1305_ietf_encrypt(parcel + HEADER_SIZE, NULL,
+		contents, len, parcel, HEADER_SIZE, NULL, parcel + NONCE_AT,
+		key);
+	ret->len += len + TAG_SIZE;
+	sodium_memzero(key, sizeof(key));
+	return 0;
+}
+
 int parcel_seal(struct os *os, const struct key_pair *self,
 	const struct key_public *peer, const void *sections, size_t len,
 	int level, struct buf *ret, struct err *err)
 {
-	uint8_t key[KEY_SIZE], *parcel;
-	size_t start = ret->len, plain;
-	int r;
+	AUTO_BUF struct buf contents = BUF_INIT;
+	int r = parcel_pack(sections, len, level, &contents, err);
 
-	if (len > PARCEL_RAW_MAX)
+	return r < 0 ? r
+		     : enclose(os, self, peer, &self->pub, peer, contents.data,
+			       contents.len, ret, err);
+}
+
+int parcel_reseal(struct os *os, const struct key_pair *self,
+	const struct key_public *peer, const void *contents, size_t len,
+	struct buf *ret, struct err *err)
+{
+	if (len > PARCEL_SEALED_MAX - ENVELOPE_SIZE)
 		return err_set(err, ERR_LIMIT,
-			"seal parcel: %zu bytes of sections over limit %u", len,
-			PARCEL_RAW_MAX);
-	if (sections_count(sections, len) > PARCEL_SECTIONS_MAX)
-		return err_set(err, ERR_LIMIT,
-			"seal parcel: more than %u sections",
-			PARCEL_SECTIONS_MAX);
-	r = direction_key(self, peer, &self->pub, peer, key, err);
-	if (r < 0)
-		return err_wrap(err, "seal parcel");
-	add_header(os, ret, self->pub.origin, peer->origin);
-	add_contents(ret, sections, len, level);
-	plain = ret->len - start - HEADER_SIZE;
-	buf_room(ret, TAG_SIZE);
-	parcel = ret->data + start;
-	crypto_aead_xchacha20poly1305_ietf_encrypt(parcel + HEADER_SIZE, NULL,
-		parcel + HEADER_SIZE, plain, parcel, HEADER_SIZE, NULL,
-		parcel + NONCE_AT, key);
-	ret->len += TAG_SIZE;
-	sodium_memzero(key, sizeof(key));
-	return 0;
+			"contents of %zu bytes over limit %zu", len,
+			(size_t)PARCEL_SEALED_MAX - ENVELOPE_SIZE);
+	return enclose(
+		os, self, peer, peer, &self->pub, contents, len, ret, err);
 }
 
 /* ---- opening ---- */

@@ -44,6 +44,22 @@ int parcel_seal(struct os *os, const struct key_pair *self,
 	const struct key_public *peer, const void *sections, size_t len,
 	int level, struct buf *ret, struct err *err);
 
+/*
+ * A live link proves by itself whom it is from and for (lib/link): there only
+ * the *contents* of a parcel travel, without envelope. Pack: sections to
+ * contents, appended to ret; the same give the same bytes. Errors: ERR_LIMIT.
+ */
+int parcel_pack(const void *sections, size_t len, int level, struct buf *ret,
+	struct err *err);
+/*
+ * Put contents that came from a peer on such a link into the parcel that it
+ * would have sealed for us: both have the key. Nothing of them is looked at.
+ * Errors: ERR_LIMIT, ERR_AUTH (the peer's key is unusable).
+ */
+int parcel_reseal(struct os *os, const struct key_pair *self,
+	const struct key_public *peer, const void *contents, size_t len,
+	struct buf *ret, struct err *err);
+
 /* What the clear header says; nothing in it is proven. */
 struct parcel_header {
 	uint64_t sender, recipient;

@@ -100,6 +100,7 @@ static const struct rule {
 } rules[] = {
 	{"site", "state", value_path, false},
 	{"site", "syslog", check_bool, false},
+	{"site", "listen", value_listen, false},
 	{"site", "trash_age", check_age, false},
 	{"site", "trash_size", check_size, false},
 	{"site", "log_keep", check_patience, false},
@@ -318,6 +319,7 @@ static int load_site(struct load *l, cfg_t *sec)
 	if (!c->state)
 		return fail(l, sec,
 			"no state (add: state = \"/var/lib/packetboat\")");
+	c->listen = text_of(l, sec, "listen");
 	if ((text = cfg_getstr(sec, "syslog")))
 		(void)value_bool(text, &c->syslog, NULL);
 	if ((text = cfg_getstr(sec, "trash_age"))) {
@@ -408,7 +410,26 @@ static void load_windows(struct load *l, cfg_t *sec, struct config_link *link)
 	link->window_count = count;
 }
 
-static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
+/* What is for files and visits. */
+static int check_live(struct load *l, cfg_t *sec)
+{
+	static const char *const keys[] = {"max_file", "every", "again"};
+	static const char *const later[] = {"window", "before", "after"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED)
+			return fail(l, sec,
+				"max_file, every and again are for files: "
+				"a live link has none of them (remove it)");
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (cfg_getopt(sec, later[i])->flags & CFGF_MODIFIED)
+			return fail(l, sec,
+				"window, before and after are not yet built "
+				"for a live link (remove it)");
+	return 0;
+}
+
+static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 {
 	const char *text = cfg_getstr(sec, "compression");
 
@@ -430,6 +451,7 @@ static void load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	load_windows(l, sec, link);
 	link->before = text_of(l, sec, "before");
 	link->after = text_of(l, sec, "after");
+	return via_is_live(link->via) ? check_live(l, sec) : 0;
 }
 
 /* Keys of a link, and there is none in the peer's own block. */
@@ -461,9 +483,8 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 				"both a bare via and links (put "
 				"the via into a link)");
 		peer->links[0].name = "";
-		load_link(l, sec, &peer->links[0]);
 		peer->link_count = 1;
-		return 0;
+		return load_link(l, sec, &peer->links[0]);
 	}
 	if (check_unlinked(l, sec) < 0)
 		return ERR_USAGE;
@@ -476,7 +497,8 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 			return fail(
 				l, link, "no via (add: via = \"dir:/...\")");
 		peer->links[i].name = title_of(l, link);
-		load_link(l, link, &peer->links[i]);
+		if (load_link(l, link, &peer->links[i]) < 0)
+			return ERR_USAGE;
 	}
 	peer->link_count = count;
 	return 0;
@@ -518,7 +540,14 @@ static int load_peer(struct load *l, cfg_t *sec)
 	if ((text = cfg_getstr(sec, "state_every")))
 		(void)value_duration_ms(
 			text, true, &peer->state_every_ms, NULL);
-	return load_links(l, sec, peer);
+	int rc = load_links(l, sec, peer);
+	for (size_t i = 0; rc >= 0 && peer->oneway && i < peer->link_count; i++)
+		if (via_is_live(peer->links[i].via))
+			rc = fail(l, sec,
+				"oneway, and a live link (a peer that is "
+				"reached by tcp: or stdio: can acknowledge: "
+				"remove one of the two)");
+	return rc;
 }
 
 static int load_tree(struct load *l, cfg_t *cfg)

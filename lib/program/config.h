@@ -78,6 +78,7 @@ struct config {
 	const char *site;  /* name */
 	const char *state; /* directory */
 	bool syslog;
+	const char *listen; /* "HOST:PORT" for live links; NULL: nowhere */
 	int64_t trash_age_s;	  /* default 30 days */
 	uint64_t trash_size;	  /* bytes, default 1 GiB */
 	unsigned reserve_percent; /* default 5 */
@@ -104,6 +105,15 @@ void config_free(struct config *c);
 bool config_is_call(const struct config_link *link);
 /* What is in force, defaults included, as a configuration file. */
 void config_print(const struct config *c, struct buf *ret);
+
+/* Is this the via of a live link, "tcp:" or "stdio:"? */
+bool via_is_live(const char *via);
+/*
+ * "HOST:PORT", IPv6 addresses in brackets, which are left out. To free.
+ * Errors: ERR_USAGE.
+ */
+int via_tcp_split(
+	const char *where, char **ret_host, char **ret_port, struct err *err);
 
 /* The names that guard_exempt has where it is not written. */
 const char *const *config_exempt_names(size_t *ret_count);

@@ -279,26 +279,56 @@ int value_command(const char *text, struct err *err)
 	return text[0] ? 0 : err_set(err, ERR_USAGE, "no command");
 }
 
+bool via_is_live(const char *via)
+{
+	return strncmp(via, "tcp:", 4) == 0 || strncmp(via, "stdio:", 6) == 0;
+}
+
+int via_tcp_split(
+	const char *where, char **ret_host, char **ret_port, struct err *err)
+{
+	const char *colon = strrchr(where, ':');
+	size_t len = colon ? (size_t)(colon - where) : 0;
+	bool bracket = len > 2 && where[0] == '[' && where[len - 1] == ']';
+	uint64_t port = 0;
+	const char *end = colon ? take_number(colon + 1, 65535, &port) : NULL;
+
+	if (!len || !end || *end || !port || strchr(where, ' ') ||
+		(!bracket && strcspn(where, ":[]") < len))
+		return err_set(err, ERR_USAGE,
+			"\"%s\" is not HOST:PORT (write shore.example.org:4470 "
+			"or [2001:db8::1]:4470)",
+			where);
+	*ret_host =
+		bracket ? mem_dup_n(where + 1, len - 2) : mem_dup_n(where, len);
+	*ret_port = mem_dup(colon + 1);
+	return 0;
+}
+
+int value_listen(const char *text, struct err *err)
+{
+	AUTO_FREE char *host = NULL, *port = NULL;
+
+	return via_tcp_split(text, &host, &port, err);
+}
+
 int value_via(const char *text, struct err *err)
 {
-	static const char *const later[] = {"tcp:", "stdio:"};
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-		if (strncmp(text, later[i], strlen(later[i])) == 0)
-			return err_set(err, ERR_USAGE,
-				"the carrier %s is not yet built (use "
-				"\"dir:/PATH\", \"rsync:TARGET\" or "
-				"\"exec:COMMAND\")",
-				later[i]);
 	if (strncmp(text, "rsync:", 6) == 0)
 		return check_words(text + 6,
 			"rsync:", "shore.example.org:/srv/exchange", err);
 	if (strncmp(text, "exec:", 5) == 0)
 		return check_words(
 			text + 5, "exec:", "/usr/local/bin/by-uucp", err);
+	if (strncmp(text, "stdio:", 6) == 0)
+		return check_words(text + 6,
+			"stdio:", "ssh HOST packetboat ship --stdio", err);
+	if (strncmp(text, "tcp:", 4) == 0)
+		return value_listen(text + 4, err);
 	if (strncmp(text, "dir:", 4) != 0)
 		return err_set(err, ERR_USAGE,
 			"unknown carrier \"%s\" (use \"dir:/PATH\", "
+			"\"tcp:HOST:PORT\", \"stdio:COMMAND\", "
 			"\"rsync:TARGET\" or \"exec:COMMAND\")",
 			text);
 	return check_path(text + 4, err);

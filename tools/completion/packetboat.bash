@@ -47,7 +47,7 @@ _packetboat() {
 		return
 		;;
 	write) words="--once --follow --help" ;;
-	ship) words="--once --follow --output --help
+	ship) words="--once --follow --stdio --output --help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	resend) words="--dry-run --from --help
 		$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")" ;;

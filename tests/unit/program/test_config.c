@@ -324,12 +324,51 @@ static void zero_bytes_are_refused(void **state)
 	assert_non_null(strstr(err.text, "control byte"));
 }
 
+static void live_links_have_an_address_or_a_command(void **state)
+{
+	static const char *const good[] = {"tcp:host:4470",
+		"tcp:[2001:db8::1]:4470", "tcp:192.0.2.1:1",
+		"stdio:ssh host packetboat ship --stdio"};
+	static const char *const bad[] = {"tcp:", "tcp:host",
+		"tcp:host:", "tcp:host:0", "tcp:host:65536", "tcp:host:1x",
+		"tcp::1", "tcp:2001:db8::1:4470", "tcp:[]:1", "tcp:a host:1",
+		"stdio:"};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		AUTO_FREE char *text = mem_printf(SITE "peer p { key = \"" KEY_A
+						       "\"\n via = \"%s\" }",
+			good[i]);
+		struct config c;
+
+		assert_int_equal(load_bytes(text, strlen(text), &c, &err), 0);
+		assert_true(via_is_live(c.peers[0].links[0].via));
+		config_free(&c);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		AUTO_FREE char *text = mem_printf(SITE "peer p { key = \"" KEY_A
+						       "\"\n via = \"%s\" }",
+			bad[i]);
+
+		refused(text, 3,
+			*bad[i] == 't' ? "is not HOST:PORT" : "names nothing");
+	}
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" oneway = yes via = \"tcp:h:1\" }",
+		2, "can acknowledge");
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" via = \"tcp:h:1\" every = 1h }",
+		2, "a live link has none of them");
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" via = \"tcp:h:1\" before = \"dial\" }",
+		2, "not yet built for a live link");
+}
+
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
 	static const char *const keys[] = {
 		"hold = \"200K\"", "rate = 2400", "budget = 1"};
-	static const char *const carriers[] = {
-		"tcp:host:4470", "stdio:ssh host packetboat"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -339,13 +378,6 @@ static void what_is_not_yet_built_is_refused_by_name(void **state)
 				keys[i]);
 
 		refused(text, 4, "not yet built");
-	}
-	for (size_t i = 0; i < sizeof(carriers) / sizeof(*carriers); i++) {
-		AUTO_FREE char *text = mem_printf(SITE "peer p { key = \"" KEY_A
-						       "\"\n via = \"%s\" }",
-			carriers[i]);
-
-		refused(text, 3, "not yet built");
 	}
 }
 
@@ -595,6 +627,7 @@ int main(void)
 		cmocka_unit_test(trailing_junk_is_refused),
 		cmocka_unit_test(strings_end_in_their_line),
 		cmocka_unit_test(zero_bytes_are_refused),
+		cmocka_unit_test(live_links_have_an_address_or_a_command),
 		cmocka_unit_test(what_is_not_yet_built_is_refused_by_name),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),

@@ -1,0 +1,166 @@
+#include "feed.h"
+
+#include <stdlib.h>
+
+#include "err.h"
+#include "parcel.h"
+
+#define TOGETHER_LEAST (16u << 10) /* bytes of small bodies in one parcel */
+#define TOGETHER_MOST (256u << 10)
+
+static void list_free(struct feed_list *list)
+{
+	for (size_t i = list->at; i < list->count; i++)
+		free(list->items[i].account);
+	free(list->items);
+	*list = (struct feed_list){0};
+}
+
+void feed_free(struct feed *f)
+{
+	for (size_t i = 0; i < f->sent_count; i++)
+		free(f->sent[i].account);
+	free(f->sent);
+	list_free(&f->small);
+	list_free(&f->large);
+}
+
+void feed_add(struct feed *f, const char *account, const struct hash *hash,
+	uint64_t size, uint64_t offset)
+{
+	struct feed_list *list = size > FEED_SMALL ? &f->large : &f->small;
+
+	list->items = mem_room(list->items, list->count, sizeof(*list->items));
+	list->items[list->count++] = (struct feed_body){
+		mem_dup(account), *hash, size, offset <= size ? offset : 0};
+}
+
+static bool is_done(const struct feed_list *list)
+{
+	return list->at == list->count;
+}
+
+bool feed_is_empty(const struct feed *f)
+{
+	return is_done(&f->small) && is_done(&f->large);
+}
+
+static void next_of(struct feed *f, struct feed_list *list, bool sent)
+{
+	struct feed_body *b = &list->items[list->at++];
+
+	if (sent && f->sent_count < FEED_SENT_MAX) {
+		f->sent = mem_room(f->sent, f->sent_count, sizeof(*f->sent));
+		f->sent[f->sent_count++] = *b;
+	} else {
+		free(b->account);
+	}
+	if (is_done(list))
+		list_free(list);
+}
+
+/*
+ * Append a piece of a body as a section. Returns 1: none, it is gone or
+ * damaged; else 0, and where the piece ends.
+ */
+static int add_piece(struct feed *f, const struct handover_config *config,
+	struct feed_body *b, size_t most, struct buf *sections, struct err *err)
+{
+	AUTO_BUF struct buf bytes = BUF_INIT;
+	int rc = config->body(config->body_arg, b->account, &b->hash, b->offset,
+		most, &bytes, &b->size, err);
+
+	if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
+		f->missing += rc == ERR_ABSENT;
+		f->damaged += rc == ERR_CORRUPT;
+		return 1;
+	}
+	if (rc < 0)
+		return rc;
+	struct parcel_body piece = {
+		b->hash, b->size, b->offset, bytes.data, bytes.len};
+	parcel_add_body(sections, &piece);
+	b->offset += bytes.len;
+	f->bytes += bytes.len;
+	f->bodies += b->offset == b->size;
+	return 0;
+}
+
+static int give(const struct handover_config *config, struct link *link,
+	enum link_class class, const struct buf *sections, struct err *err)
+{
+	AUTO_BUF struct buf contents = BUF_INIT;
+
+	if (!sections->len)
+		return 0;
+	int rc = parcel_pack(
+		sections->data, sections->len, config->level, &contents, err);
+	if (rc >= 0)
+		link_add(link, class, contents.data, contents.len);
+	return rc;
+}
+
+/* As many as the line carries in some time. */
+static size_t together(const struct link *link)
+{
+	uint64_t most = 16 * link_window(link);
+
+	return most < TOGETHER_LEAST  ? TOGETHER_LEAST
+	       : most > TOGETHER_MOST ? TOGETHER_MOST
+				      : (size_t)most;
+}
+
+static int pack_small(struct feed *f, const struct handover_config *config,
+	struct link *link, struct err *err)
+{
+	AUTO_BUF struct buf sections = BUF_INIT;
+	size_t most = together(link);
+	int rc = 0;
+
+	while (!is_done(&f->small) && rc >= 0) {
+		struct feed_body *b = &f->small.items[f->small.at];
+
+		if (sections.len && sections.len + b->size > most)
+			break;
+		rc = add_piece(f, config, b, FEED_PIECE, &sections, err);
+		if (rc >= 0)
+			next_of(f, &f->small, rc == 0);
+	}
+	return rc < 0 ? rc : give(config, link, LINK_SMALL, &sections, err);
+}
+
+static int pack_large(struct feed *f, const struct handover_config *config,
+	struct link *link, struct err *err)
+{
+	struct feed_body *b = &f->large.items[f->large.at];
+	AUTO_BUF struct buf sections = BUF_INIT;
+	uint64_t there = link_has(link, &b->hash);
+
+	if (!f->told_offset && there > b->offset && there <= b->size)
+		b->offset = there;
+	f->told_offset = true;
+	int rc = add_piece(f, config, b,
+		(size_t)(FEED_PIECE - b->offset % FEED_PIECE), &sections, err);
+	if (rc < 0)
+		return rc;
+	if (rc > 0 || b->offset == b->size) {
+		next_of(f, &f->large, rc == 0);
+		f->told_offset = false;
+	}
+	return give(config, link, LINK_LARGE, &sections, err);
+}
+
+int feed_fill(struct feed *f, const struct handover_config *config,
+	struct link *link, struct err *err)
+{
+	int rc = 0;
+
+	while (rc >= 0 && !is_done(&f->small) &&
+		link_queued(link, LINK_SMALL) < FEED_AHEAD)
+		rc = pack_small(f, config, link, err);
+	/* What the other has of it is not known before. */
+	while (rc >= 0 && !is_done(&f->large) && link_heard_have(link) &&
+		link_queued(link, LINK_LARGE) < FEED_AHEAD)
+		rc = pack_large(f, config, link, err);
+	return rc;
+}

@@ -1,0 +1,474 @@
+#include "lives.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+
+#define AGAIN_MS 2000 /* a link that broke off; twice as long each time */
+#define AGAIN_MOST_MS 300000
+#define CROSSING_MS 10000 /* both dialed at once */
+#define LOCK_WAIT_MS 10000
+
+static int64_t now_ms(const struct shipper *s)
+{
+	return s->site.os->ops->mono_ns(s->site.os) / 1000000;
+}
+
+/* ---- the set ---- */
+
+static void add(struct lives *lives, struct live *l)
+{
+	lives->items =
+		mem_room(lives->items, lives->count, sizeof(*lives->items));
+	lives->items[lives->count++] = l;
+}
+
+static const char *peer_name(const struct live *l)
+{
+	return l->known ? l->shipper->site.config.peers[l->peer].name
+			: "a stranger";
+}
+
+int lives_take_over(struct lives *lives, struct live *l, struct err *err)
+{
+	const struct site *site = &l->shipper->site;
+
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *old = lives->items[i];
+		bool mine = site->key.pub.origin < site->peers[l->peer].origin;
+
+		if (old == l || old->ended || !old->known ||
+			old->peer != l->peer)
+			continue;
+		if (old->dials && mine &&
+			now_ms(l->shipper) - old->begun_ms < CROSSING_MS)
+			return err_set(err, ERR_BUSY,
+				"we are calling each other: ours stays");
+		if (old->landed)
+			landing_close(&old->landing);
+		old->landed = false;
+		err_set(&old->err, ERR_BUSY, "it called anew");
+		old->ended = true;
+	}
+	return 0;
+}
+
+static bool is_linked(const struct lives *lives, size_t peer)
+{
+	for (size_t i = 0; i < lives->count; i++)
+		if (lives->items[i]->known && lives->items[i]->peer == peer)
+			return true;
+	return false;
+}
+
+/* Too many that did not say who they are: the first gives way. */
+static void limit_strangers(struct lives *lives)
+{
+	struct live *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < lives->count; i++) {
+		if (lives->items[i]->known)
+			continue;
+		if (!first)
+			first = lives->items[i];
+		count++;
+	}
+	if (count < LIVES_STRANGERS_MAX)
+		return;
+	err_set(&first->err, ERR_BUSY, "too many strangers call");
+	first->ended = true;
+}
+
+/* ---- how they end ---- */
+
+static struct lives_redial *redial_of(const struct lives *lives, size_t peer)
+{
+	for (size_t i = 0; i < lives->redial_count; i++)
+		if (lives->redials[i].peer == peer)
+			return &lives->redials[i];
+	return NULL;
+}
+
+static void tell_end(struct shipper *s, struct live *l)
+{
+	int code = l->err.code;
+	bool later = code == ERR_ABSENT || code == ERR_BUSY;
+
+	if (!code)
+		return;
+	err_wrap(&l->err, "peer %s: %s", peer_name(l), l->where);
+	if (!later && s->following)
+		log_say(&s->log, LOG_LEVEL_WARNING, "%s", l->err.text);
+	else if (!later)
+		shipper_fail(s, &l->err);
+	else
+		log_say(&s->log, LOG_LEVEL_INFO, "%s", l->err.text);
+	if (later)
+		s->code = exit_worse(s->code, EXIT_LATER);
+}
+
+/* In a daemon a peer that cannot be reached is told of once. */
+static void note_end(struct shipper *s, struct lives *lives, struct live *l)
+{
+	struct lives_redial *r = l->known ? redial_of(lives, l->peer) : NULL;
+	bool was_up = link_proven(l->protocol);
+
+	if (!l->dials || !r) {
+		tell_end(s, l);
+		return;
+	}
+	if (was_up || !r->away)
+		tell_end(s, l);
+	r->away = !was_up;
+	if (was_up)
+		r->wait_ms = AGAIN_MS;
+	r->again_ms = now_ms(s) + r->wait_ms;
+	r->wait_ms =
+		2 * r->wait_ms < AGAIN_MOST_MS ? 2 * r->wait_ms : AGAIN_MOST_MS;
+}
+
+static void record(struct shipper *s, void *arg)
+{
+	(void)s;
+	live_record(arg);
+}
+
+static void drop_ended(struct shipper *s, struct lives *lives)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *l = lives->items[i];
+
+		if (!l->ended) {
+			lives->items[kept++] = l;
+			continue;
+		}
+		if (live_went_well(l))
+			shipper_locked(s, LOCK_WAIT_MS, record, l);
+		live_tell(l);
+		note_end(s, lives, l);
+		live_close(l);
+	}
+	lives->count = kept;
+}
+
+/* ---- how they begin ---- */
+
+static bool is_ours(const struct shipper *s, size_t peer, size_t link)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+
+	return via_is_live(p->links[link].via) &&
+	       links_wanted(s, p, &p->links[link]);
+}
+
+/* The live links of a peer, each in its turn; NULL: it has none. */
+static const struct config_link *link_of(
+	const struct shipper *s, size_t peer, unsigned attempt)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+
+	for (size_t i = 0; i < p->link_count; i++) {
+		size_t at = (attempt + i) % p->link_count;
+
+		if (is_ours(s, peer, at))
+			return &p->links[at];
+	}
+	return NULL;
+}
+
+static void hand_over_all(struct shipper *s, void *arg)
+{
+	(void)s;
+	lives_hand_over(arg, true);
+}
+
+static void hand_over_due(struct shipper *s, void *arg)
+{
+	(void)s;
+	lives_hand_over(arg, false);
+}
+
+/* It is told of, and tried again, as one that breaks off. */
+static void fail_at_once(struct live *l, const struct err *err)
+{
+	l->err = *err;
+	l->ended = true;
+}
+
+static void dial(struct shipper *s, struct lives *lives, size_t peer,
+	const struct config_link *link, unsigned attempt)
+{
+	struct err err = ERR_INIT;
+	struct live *l;
+
+	if (live_open_dial(s, lives, peer, link, &l, &err) < 0) {
+		err_wrap(&err, "peer %s: %s", s->site.config.peers[peer].name,
+			link->via);
+		shipper_fail(s, &err);
+		return;
+	}
+	add(lives, l);
+	/* After the first step of `sync`: only where there is anything new. */
+	if (s->step == STEP_HAND_OVER) {
+		l->said_first = true;
+		shipper_locked(s, LOCK_WAIT_MS, hand_over_all, lives);
+		l->ended = l->due || live_is_idle(l);
+	}
+	if (!l->ended &&
+		channel_dial(link->via, attempt, &l->channel, &err) < 0)
+		fail_at_once(l, &err);
+}
+
+static void answer(struct shipper *s, struct lives *lives,
+	const struct channel *channel, char *who)
+{
+	struct err err = ERR_INIT;
+	struct live *l;
+
+	limit_strangers(lives);
+	if (live_open_answer(s, lives, channel, who, &l, &err) < 0)
+		shipper_fail(s, &err);
+	else
+		add(lives, l);
+}
+
+static void accept_all(struct shipper *s, struct lives *lives, int listener)
+{
+	struct channel channel;
+	struct err err = ERR_INIT;
+	char *who;
+	int rc;
+
+	while ((rc = channel_accept(listener, &channel, &who, &err)) == 0)
+		answer(s, lives, &channel, who);
+	if (rc < 0)
+		log_err(&s->log, &err);
+}
+
+/* ---- the loop ---- */
+
+void lives_hand_over(struct lives *lives, bool all)
+{
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *l = lives->items[i];
+
+		if (l->known && !l->ended && !l->channel.connecting &&
+			(l->due || (all && !l->finishing))) {
+			live_hand_over(l);
+			live_tell(l);
+		}
+	}
+}
+
+bool lives_due(const struct lives *lives)
+{
+	for (size_t i = 0; i < lives->count; i++)
+		if (lives->items[i]->due && lives->items[i]->known &&
+			!lives->items[i]->channel.connecting)
+			return true;
+	return false;
+}
+
+bool lives_feed(const struct lives *lives)
+{
+	for (size_t i = 0; i < lives->count; i++)
+		if (!feed_is_empty(&lives->items[i]->feed))
+			return true;
+	return false;
+}
+
+static void dial_whom_it_is_time(struct shipper *s, struct lives *lives)
+{
+	for (size_t i = 0; i < lives->redial_count; i++) {
+		struct lives_redial *r = &lives->redials[i];
+
+		if (is_linked(lives, r->peer) || now_ms(s) < r->again_ms)
+			continue;
+		r->again_ms = now_ms(s) + r->wait_ms;
+		dial(s, lives, r->peer, link_of(s, r->peer, r->attempts),
+			r->attempts);
+		r->attempts++;
+	}
+}
+
+/* How long nothing can be to do, at most wait_ms. */
+static int waiting(
+	const struct shipper *s, const struct lives *lives, int64_t wait_ms)
+{
+	int64_t now = now_ms(s);
+	int64_t end = now + wait_ms;
+
+	for (size_t i = 0; i < lives->count; i++) {
+		int64_t deadline = live_deadline(lives->items[i]);
+
+		if (lives->items[i]->ended)
+			return 0;
+		if (deadline < end)
+			end = deadline;
+	}
+	for (size_t i = 0; i < lives->redial_count; i++)
+		if (!is_linked(lives, lives->redials[i].peer) &&
+			lives->redials[i].again_ms < end)
+			end = lives->redials[i].again_ms;
+	return end > now ? (int)(end - now) : 0;
+}
+
+/* Two for each link, the listeners, and what the caller has. */
+static void gather(const struct lives *lives, const struct pollfd *more,
+	size_t more_count, struct pollfd *ret)
+{
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *l = lives->items[i];
+		struct pollfd *p = &ret[2 * i];
+
+		p[0].fd = l->channel.in;
+		p[1].fd = l->channel.out;
+		live_waits(l, &p[0].events, &p[1].events);
+		/* Who is told nothing hears of a hang-up all the same. */
+		for (int k = 0; k < 2; k++)
+			if (!p[k].events || l->ended)
+				p[k].fd = -1;
+	}
+	ret += 2 * lives->count;
+	for (size_t i = 0; i < lives->listener_count; i++)
+		ret[i] = (struct pollfd){
+			.fd = lives->listeners[i], .events = POLLIN};
+	ret += lives->listener_count;
+	if (more_count)
+		memcpy(ret, more, more_count * sizeof(*more));
+}
+
+void lives_turn(struct shipper *s, struct lives *lives,
+	const struct pollfd *more, size_t more_count, int64_t wait_ms)
+{
+	dial_whom_it_is_time(s, lives);
+	size_t links = lives->count, listeners = lives->listener_count;
+	size_t count = 2 * links + listeners + more_count;
+	AUTO_FREE struct pollfd *fds = mem_array(count + 1, sizeof(*fds));
+
+	gather(lives, more, more_count, fds);
+	if (poll(fds, count, waiting(s, lives, wait_ms)) < 0)
+		return; /* a signal: the caller looks */
+	for (size_t i = 0; i < listeners; i++)
+		if (fds[2 * links + i].revents)
+			accept_all(s, lives, lives->listeners[i]);
+	for (size_t i = 0; i < links; i++)
+		if (!lives->items[i]->ended)
+			live_step(lives->items[i], fds[2 * i].revents,
+				fds[2 * i + 1].revents);
+	drop_ended(s, lives);
+}
+
+/* ---- calls that come to an end ---- */
+
+static void end_all(struct lives *lives)
+{
+	for (size_t i = 0; i < lives->count; i++)
+		live_close(lives->items[i]);
+	lives->count = 0;
+}
+
+static void run_to_the_end(struct shipper *s, struct lives *lives)
+{
+	struct pollfd stop = {.fd = s->stop->fd, .events = POLLIN};
+
+	while (lives->count && !stop_wanted(s->stop)) {
+		if (lives_due(lives) &&
+			!shipper_locked(s, LOCK_WAIT_MS, hand_over_due, lives))
+			break;
+		/* Who calls once says once what it has. */
+		for (size_t i = 0; i < lives->count; i++) {
+			struct live *l = lives->items[i];
+
+			l->finishing |= l->dials && !l->due;
+			live_step(l, 0, 0);
+		}
+		lives_turn(s, lives, &stop, 1, 60000);
+	}
+	end_all(lives);
+}
+
+void lives_call(struct shipper *s)
+{
+	struct lives lives = {0};
+
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		const struct config_peer *p = &s->site.config.peers[i];
+
+		for (size_t k = 0; k < p->link_count; k++) {
+			if (!is_ours(s, i, k))
+				continue;
+			dial(s, &lives, i, &p->links[k], 0);
+			drop_ended(s, &lives);
+			run_to_the_end(s, &lives);
+		}
+	}
+	free(lives.items);
+}
+
+void lives_answer(struct shipper *s)
+{
+	struct lives lives = {0};
+	struct channel channel;
+	struct err err = ERR_INIT;
+
+	if (channel_stdio(&channel, &err) < 0) {
+		shipper_fail(s, &err);
+		return;
+	}
+	answer(s, &lives, &channel, mem_dup("standard input"));
+	run_to_the_end(s, &lives);
+	free(lives.items);
+}
+
+/* ---- a daemon's ---- */
+
+static void find_redials(struct shipper *s, struct lives *lives)
+{
+	size_t count = s->site.config.peer_count;
+
+	free(lives->redials);
+	lives->redials = mem_array(count + 1, sizeof(*lives->redials));
+	lives->redial_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (link_of(s, i, 0))
+			lives->redials[lives->redial_count++] =
+				(struct lives_redial){
+					.peer = i, .wait_ms = AGAIN_MS};
+}
+
+int lives_open(struct shipper *s, struct lives *lives, struct err *err)
+{
+	int rc = channel_listen(s->site.config.listen, lives->listeners,
+		&lives->listener_count, err);
+
+	if (rc >= 0)
+		find_redials(s, lives);
+	return rc;
+}
+
+void lives_reload_begin(struct lives *lives)
+{
+	end_all(lives);
+}
+
+void lives_reload_end(struct shipper *s, struct lives *lives)
+{
+	find_redials(s, lives);
+}
+
+void lives_close(struct lives *lives)
+{
+	end_all(lives);
+	for (size_t i = 0; i < lives->listener_count; i++)
+		close(lives->listeners[i]);
+	free(lives->items);
+	free(lives->redials);
+	*lives = (struct lives){0};
+}

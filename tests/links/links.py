@@ -1,0 +1,479 @@
+#!/usr/bin/env python3
+"""Live links, from Maildir to Maildir: tcp: and stdio:, called once and kept
+open, broken off and killed.
+
+    links.py CASE       one of the functions below that begin with case_
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BIN = os.environ['PB_BIN']
+PATIENCE = 40           # seconds until something has to have happened
+BIG = 10 << 20
+
+
+def program(name):
+    return os.path.join(BIN, name)
+
+
+def until(what, true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError(f'not within {PATIENCE} s: {what}')
+        time.sleep(0.05)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Site:
+    def __init__(self, top, name):
+        self.name = name
+        self.top = os.path.join(top, name)
+        self.conf = os.path.join(self.top, 'packetboat.conf')
+        self.mail = os.path.join(self.top, 'Maildir')
+        self.state = os.path.join(self.top, 'state')
+        self.daemons = []
+        for sub in ('cur', 'new', 'tmp'):
+            os.makedirs(os.path.join(self.mail, sub))
+        os.mkdir(self.state)
+        self.configure()
+        self.run('packetboat', 'init')
+        line = self.run('packetboat', 'key').stdout
+        self.key = line[line.index('pb1:'):].split('"')[0].strip()
+
+    def configure(self, site='', rest=''):
+        with open(self.conf, 'w') as f:
+            f.write(f'site "{self.name}" {{ state = "{self.state}" {site} }}\n'
+                    f'account "alice" {{ maildir = "{self.mail}" }}\n{rest}\n')
+
+    def run(self, name, *args, ends=(0,), **more):
+        done = subprocess.run(
+            [program(name), '-c', self.conf, *args] if name != 'packetboat'
+            else [program(name), '-c', self.conf, *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, timeout=PATIENCE, **more)
+        if done.returncode not in ends:
+            raise AssertionError(f'{self.name}: {name} {args}: '
+                                 f'{done.returncode}\n{done.stderr}')
+        return done
+
+    def write(self):
+        return self.run('packetboat-writer')
+
+    def apply(self):
+        return self.run('packetboat-applier')
+
+    def ship(self, *args, ends=(0,)):
+        return self.run('packetboat-shipper', *args, ends=ends)
+
+    def follow(self, name, **more):
+        out = open(os.path.join(self.top, name + '.said'), 'a')
+        child = subprocess.Popen(
+            [program(name), '-c', self.conf, '--follow'],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, **more)
+        self.daemons.append(child)
+        return child
+
+    def said(self, name='packetboat-shipper'):
+        with open(os.path.join(self.top, name + '.said')) as f:
+            return f.read()
+
+    def deliver(self, number, size=0):
+        body = random.Random(number).randbytes(size // 2).hex()
+        text = f'From: a@example.org\nSubject: m{number}\n\n'
+        text += '\n'.join(body[i:i + 72] for i in range(0, len(body), 72))
+        name = f'{1600000000 + number}.M{number}P1.host'
+        temp = os.path.join(self.mail, 'tmp', name)
+        with open(temp, 'w') as f:
+            f.write(text + '\n')
+        os.rename(temp, os.path.join(self.mail, 'new', name))
+
+    def flag(self, number):
+        for sub in ('new', 'cur'):
+            directory = os.path.join(self.mail, sub)
+            for name in os.listdir(directory):
+                if f'.M{number}P1.' in name:
+                    os.rename(os.path.join(directory, name),
+                              os.path.join(self.mail, 'cur',
+                                           name.split(':')[0] + ':2,S'))
+
+    def mails(self):
+        """Base name and flags to contents."""
+        found = {}
+        for sub in ('new', 'cur'):
+            directory = os.path.join(self.mail, sub)
+            for name in os.listdir(directory):
+                base, _, flags = name.partition(':2,')
+                if name.startswith('.'):
+                    continue
+                with open(os.path.join(directory, name), 'rb') as f:
+                    found[base.split(',')[0], flags] = f.read()
+        return found
+
+
+class Two:
+    """Two sites: a writes, b receives; and who calls whom."""
+
+    def __enter__(self):
+        self.top = tempfile.mkdtemp(prefix='pblinks-')
+        self.a, self.b = Site(self.top, 'a'), Site(self.top, 'b')
+        return self
+
+    def __exit__(self, *_):
+        for site in (self.a, self.b):
+            for child in site.daemons:
+                if child.poll() is None:
+                    child.terminate()
+            for child in site.daemons:
+                try:
+                    child.wait(10)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+        shutil.rmtree(self.top)
+
+    def by(self, via, listen=''):
+        listening = f'listen = "{listen}"' if listen else ''
+        self.a.configure(rest=f'peer "b" {{ key = "{self.b.key}" '
+                              f'via = "{via}" }}')
+        self.b.configure(site=listening,
+                         rest=f'peer "a" {{ key = "{self.a.key}" '
+                              f'changes = "receive" }}')
+
+    def by_stdio(self):
+        self.by(f'stdio:{program("packetboat")} -c {self.b.conf} ship --stdio')
+
+    def by_tcp(self):
+        port = free_port()
+        self.by(f'tcp:127.0.0.1:{port}', f'127.0.0.1:{port}')
+        return port
+
+    def assert_equal(self):
+        a, b = self.a.mails(), self.b.mails()
+        if a != b:
+            raise AssertionError(f'{sorted(a)} here, {sorted(b)} there')
+
+    def is_equal(self):
+        return self.a.mails() == self.b.mails()
+
+
+class Relay:
+    """A line that can be cut: counts what goes from who calls to who answers,
+    and breaks off after so many bytes of it."""
+
+    def __init__(self, port):
+        self.target, self.bytes, self.cut, self.on = port, 0, None, True
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            near, _ = self.listener.accept()
+            try:
+                far = socket.create_connection(('127.0.0.1', self.target))
+            except OSError:
+                near.close()
+                continue
+            left = [self.cut]
+            for ends in ((near, far, left), (far, near, None)):
+                threading.Thread(target=self.carry, args=ends,
+                                 daemon=True).start()
+
+    def carry(self, source, to, left):
+        try:
+            while True:
+                data = source.recv(4096)
+                if not data:
+                    break
+                if left is not None and left[0] is not None:
+                    data = data[:left[0]]
+                    left[0] -= len(data)
+                to.sendall(data)
+                if left is not None:
+                    self.bytes += len(data)
+                    if left[0] == 0:
+                        break
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def case_stdio(two):
+    """A call over pipes: mail there, acknowledgements back, and no byte of a
+    body twice."""
+    two.by_stdio()
+    for i in range(30):
+        two.a.deliver(i, 2000)
+    two.a.deliver(99, 3 << 20)
+    two.a.write()
+    two.a.ship()
+    again = two.a.ship()        # b has not looked at anything yet
+    assert 'bodies' not in again.stderr, again.stderr
+    two.b.apply()
+    two.assert_equal()
+    two.a.ship()
+    two.a.apply()
+    two.a.flag(7)
+    two.a.write()
+    said = two.a.ship().stderr
+    assert '1 change' in said and 'bod' not in said, said
+    two.b.apply()
+    two.assert_equal()
+    status = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+    two.a.ship()
+    two.a.apply()
+    status = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+    assert 'has everything' in status, status
+
+
+def case_tcp(two):
+    """A listening daemon is called once, and answers at once."""
+    two.by_tcp()
+    listener = two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    for i in range(10):
+        two.a.deliver(i, 5000)
+    two.a.write()
+
+    def shipped():
+        return two.a.ship(ends=(0, 4)).returncode == 0
+    until('b listens', shipped)
+    until('b has it', two.is_equal)
+
+    def heard():
+        two.a.ship()
+        two.a.apply()
+        out = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+        return 'has everything' in out
+    until('a hears of it', heard)
+    assert listener.poll() is None
+
+
+def case_follow(two):
+    """Both keep the link; what is written goes at once, in a few bytes."""
+    port = two.by_tcp()
+    relay = Relay(port)
+    two.by(f'tcp:127.0.0.1:{relay.port}', f'127.0.0.1:{port}')
+    for name in ('packetboat-shipper', 'packetboat-applier'):
+        two.a.follow(name)
+        two.b.follow(name)
+    two.a.follow('packetboat-writer')
+    two.a.deliver(1, 3000)
+    until('a mail arrives', lambda: two.a.mails() and two.is_equal())
+    time.sleep(5)               # acknowledgements
+    before = relay.bytes
+    time.sleep(5)
+    assert relay.bytes == before, 'an idle link is not silent'
+    two.a.flag(1)
+    until('a flag arrives', two.is_equal)
+    time.sleep(4)
+    print(f'one flag change: {relay.bytes - before} bytes')
+    assert relay.bytes - before <= 100, relay.bytes - before
+    # While a large mail goes, which takes its time, and afterwards.
+    two.a.deliver(2, 3 << 20)
+    two.a.deliver(3, 100)
+    until('large and small arrive', two.is_equal)
+
+
+def body_calls(two, relay, disturb):
+    """Call until b has the big mail; returns the bytes that went there."""
+    calls = 0
+    while True:
+        disturb(calls)
+        two.a.ship(ends=(0, 4))
+        two.b.apply()
+        calls += 1
+        if two.is_equal():
+            return relay.bytes, calls
+        assert calls < 200, 'it never comes whole'
+
+
+def big_mail(two):
+    port = two.by_tcp()
+    relay = Relay(port)
+    two.by(f'tcp:127.0.0.1:{relay.port}', f'127.0.0.1:{port}')
+    two.a.deliver(1, BIG)
+    # Incompressible as it is, hex is half of that on the line.
+    two.a.write()
+    two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    return relay
+
+
+def listens(port):
+    try:
+        socket.create_connection(('127.0.0.1', port)).close()
+        return True
+    except OSError:
+        return False
+
+
+def whole_size(two):
+    """What the mail takes in one undisturbed call, counted on its own."""
+    with Two() as other:
+        relay = big_mail(other)
+        other.a.ship()
+        other.b.apply()
+        other.assert_equal()
+        return relay.bytes
+
+
+def case_cut(two):
+    """The line drops again and again in one large mail: each call carries the
+    rest only."""
+    whole = whole_size(two)
+    relay = big_mail(two)
+    rng = random.Random(5)
+
+    def disturb(calls):
+        relay.cut = rng.randrange(30000, 300000) if calls < 40 else None
+    carried, calls = body_calls(two, relay, disturb)
+    print(f'{calls} calls: {carried} bytes, undisturbed {whole}')
+    assert calls > 20
+    assert carried <= whole * 1.03, (carried, whole)
+
+
+def case_killed(two):
+    """The receiver is killed in the middle of a large mail, and started."""
+    whole = whole_size(two)
+    relay = big_mail(two)
+    rng = random.Random(6)
+    stop = threading.Event()
+    kills = 0
+    shipping = threading.Thread(target=lambda: ship_on(two, stop))
+    shipping.start()
+    try:
+        while kills < 12 and not two.b.mails():
+            time.sleep(rng.uniform(0.01, 0.06))
+            child = two.b.daemons[-1]
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            kills += 1
+            two.b.follow('packetboat-shipper')
+            two.b.apply()
+            until('b listens', lambda: listens(relay.target))
+
+        def applied():
+            two.b.apply()
+            return two.is_equal()
+        until('it comes whole', applied)
+    finally:
+        stop.set()
+        shipping.join()
+    print(f'{kills} kills: {relay.bytes} bytes, undisturbed {whole}')
+    assert relay.bytes <= whole * 1.03, (relay.bytes, whole)
+
+
+def ship_on(two, stop):
+    while not stop.is_set():
+        two.a.ship(ends=(0, 4))
+        time.sleep(0.05)
+
+
+def case_strangers(two):
+    """Who is not known, says nonsense or says nothing is told nothing, and
+    keeps nobody out."""
+    port = two.by_tcp()
+    listener = two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    silent = [socket.create_connection(('127.0.0.1', port))
+              for _ in range(100)]
+    for data in (b'GET / HTTP/1.0\r\n\r\n' + bytes(100), b'PBL\x01' + bytes(60),
+                 b'PBL\x02' + bytes(60), os.urandom(100000)):
+        with socket.create_connection(('127.0.0.1', port)) as s:
+            s.settimeout(10)
+            try:
+                s.sendall(data)
+                assert s.recv(1) == b''
+            except ConnectionError:
+                pass
+    # One that b does not know.
+    stranger = Site(two.top, 'c')
+    stranger.configure(rest=f'peer "b" {{ key = "{two.b.key}" '
+                            f'via = "tcp:127.0.0.1:{port}" }}')
+    stranger.deliver(5, 100)
+    stranger.write()
+    stranger.ship(ends=(4,))
+    two.a.deliver(1, 3000)
+    two.a.write()
+    two.a.ship()
+    two.b.apply()
+    two.assert_equal()
+    assert listener.poll() is None
+    said = two.b.said()
+    assert 'too many strangers' in said and 'unknown key' in said, said
+    for s in silent:
+        s.close()
+
+
+def case_activated(two):
+    """The service manager listens, and hands the socket on."""
+    port = two.by_tcp()
+    two.b.configure(rest=f'peer "a" {{ key = "{two.a.key}" '
+                         f'changes = "receive" }}')
+    with socket.create_server(('127.0.0.1', port)) as s:
+        def hand_on():
+            os.environ['LISTEN_PID'] = str(os.getpid())
+        os.set_inheritable(s.fileno(), True)
+        out = open(os.path.join(two.b.top, 'packetboat-shipper.said'), 'a')
+        two.b.daemons.append(subprocess.Popen(
+            ['/bin/sh', '-c', f'exec 3<&{s.fileno()}; LISTEN_PID=$$ '
+             f'LISTEN_FDS=1 exec {program("packetboat-shipper")} '
+             f'-c {two.b.conf} --follow'], close_fds=False, stdout=out,
+            stderr=out))
+        two.a.deliver(1, 3000)
+        two.a.write()
+        two.a.ship()
+        two.b.apply()
+        two.assert_equal()
+
+
+def case_sync(two):
+    """One cron line at each site."""
+    two.by_stdio()
+    for i in range(5):
+        two.a.deliver(i, 1000)
+    two.a.run('packetboat', 'sync')
+    two.b.apply()
+    two.assert_equal()
+    two.a.run('packetboat', 'sync')
+    status = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+    assert 'has everything' in status, status
+
+
+def main():
+    with Two() as two:
+        try:
+            globals()['case_' + sys.argv[1]](two)
+        except BaseException:
+            for site in (two.a, two.b):
+                for child in site.daemons:
+                    child.terminate()
+                for name in sorted(os.listdir(site.top)):
+                    if name.endswith('.said'):
+                        print(f'--- {site.name}: {name}')
+                        print(site.said(name[:-5])[-4000:])
+            raise
+
+
+if __name__ == '__main__':
+    main()
