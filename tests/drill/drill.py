@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'applier'))
 import plainsites
 import transcript
+from retention import setting
 from truncation import equal, flip
 
 PART = 'Case by case'
@@ -327,6 +328,20 @@ def lost_state(d):
     assert {'new1', 'new2'} < bases(d.shore) and 'm1' not in bases(d.shore)
 
 
+@case('Mail that was seeded')
+def seeded_mail(d):
+    shutil.rmtree(d.shore.state)
+    shutil.rmtree(d.shore.mail)
+    copy(d.aurora.mail, d.shore.mail)
+    d.away()
+    was, d.shore.key = d.shore.key, d.shore.run('init').strip()
+    d.aurora.more = d.aurora.more.replace(was, d.shore.key)
+    d.aurora.write_config()
+    yield
+    yield
+    assert 'm1' not in bases(d.shore) and 'm0:2,RS' in d.shore.files()
+
+
 @case('A state that was restored')
 def restored_state(d):
     kept = d.aurora.state + '.kept'
@@ -369,6 +384,21 @@ def cloned_site(d):
     assert 'of-the-original' in bases(d.shore)
     yield
     assert 'of-the-copy' not in bases(d.shore)
+
+
+@case('Logs that reached their cap')
+def logs_at_their_cap(d):
+    setting(d.aurora, 'log_cap = "32K"')
+    for number, letter in enumerate('bcd'):
+        d.aurora.folder('.F%d' % number, 2000 + number, letter)
+        d.aurora.save('f%d' % number, '.F%d' % number)
+    d.aurora.run('write')
+    # It is looked at when much was logged.
+    for number in range(1000):
+        d.aurora.save('n%d' % number)
+    yield
+    yield
+    assert len(bases(d.shore)) == 1010
 
 
 @case('The disk is full')
