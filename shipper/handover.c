@@ -455,6 +455,27 @@ static int add_answer(struct packing *p, struct err *err)
 	return rc;
 }
 
+/* So long, at most: where three wait for each other nobody would ever answer. */
+#define ANSWER_LATER_MS (60 * 60 * 1000)
+
+/*
+ * Both may have lost their states. Who joins knows nothing yet, and will know
+ * what its users did meanwhile: it answers when it has joined. One of the two
+ * has to be first: who writes for the other, or one of them.
+ */
+static int answers_later(struct packing *p, struct err *err)
+{
+	const struct handover_config *c = p->config;
+	struct os *os = c->os;
+	int64_t since;
+	int rc = joining_since(p->account.replica, &since, err);
+
+	if (rc < 0 || !since || !c->send_changes)
+		return rc;
+	return (!c->take_changes || c->self->pub.origin < c->peer->origin) &&
+	       os->ops->wall_ns(os) / 1000000 - since < ANSWER_LATER_MS;
+}
+
 static int add_joining(struct packing *p, struct err *err)
 {
 	int rc = add_question(p, err);
@@ -567,6 +588,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 	if (rc < 0)
 		return rc;
 	rc = asker_get(p.account.replica, config->peer->origin, &p.asker, err);
+	if (rc >= 0 && p.asker && (rc = answers_later(&p, err)) > 0)
+		p.asker = 0;
 	if (rc >= 0)
 		rc = add_tables(&p, err);
 	if (rc >= 0)

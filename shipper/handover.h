@@ -33,6 +33,7 @@ struct handover_config {
 	const struct key_public *peer;
 	bool send_changes;    /* false: acknowledgements, and bodies that the
 				 peer asks for, only */
+	bool take_changes;    /* false: the peer's are not taken */
 	bool unread;	      /* the inbox holds parcels of the peer that were
 				 not looked at: among them may be news of what
 				 is gone from the medium */

@@ -79,6 +79,7 @@ struct handover_config links_handover(
 		.self = &s->site.key,
 		.peer = &s->site.peers[peer],
 		.send_changes = p->changes != CHANGES_RECEIVE,
+		.take_changes = p->changes != CHANGES_SEND,
 		.unread = inbox_holds(s, p->name),
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.oneway = p->oneway,

@@ -205,27 +205,58 @@ static int forget_split(struct replica *r, uint64_t peer, struct err *err)
 		"ii", (int64_t)GAP_SPLIT, (int64_t)peer);
 }
 
+/* Has it joined, as is seen by what it wrote since? 1 or 0. */
+static int has_joined(
+	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
+{
+	int64_t one;
+
+	return ask(r,
+		sql(r, err,
+			"SELECT 1 FROM log WHERE origin = ? AND incarnation = ?"
+			" AND lsn > 0 AND folder <> zeroblob(16) LIMIT 1",
+			"ii", (int64_t)peer, (int64_t)incarnation),
+		&one, err);
+}
+
+/* A question that is asked no more: it was late, or somebody else asks. */
+static int asks_late(struct replica *r, uint64_t peer, uint64_t incarnation,
+	bool over, struct err *err)
+{
+	int64_t least = 0;
+	int rc = ask(r,
+		sql(r, err,
+			"SELECT min(number) FROM spoken WHERE peer = ?"
+			" AND incarnation = ?",
+			"ii", (int64_t)peer, (int64_t)incarnation),
+		&least, err);
+
+	if (rc < 0)
+		return rc;
+	if (least <= -ASKS)
+		return over ? by_turns(r, err)
+			    : err_set(err, ERR_CONFLICT,
+				      "account %s: its site joins and has "
+				      "joined: " SECOND,
+				      r->account);
+	uint64_t number = (uint64_t)(least < 0 ? least - 1 : -1);
+	if (over)
+		return hear_over(r, peer, incarnation, number, 0, err);
+	rc = note(r, peer, incarnation, number, 0, err);
+	return rc < 0 ? rc : 1;
+}
+
 int spoken_asks(
 	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
 {
-	int64_t other, least = 0;
-	int rc = is_over(r, peer, incarnation, &other, err);
+	int64_t other;
+	int over = is_over(r, peer, incarnation, &other, err);
+	int rc = over != 0 ? over : has_joined(r, peer, incarnation, err);
 
 	if (rc > 0)
-		rc = ask(r,
-			sql(r, err,
-				"SELECT min(number) FROM spoken WHERE peer = ?"
-				" AND incarnation = ?",
-				"ii", (int64_t)peer, (int64_t)incarnation),
-			&least, err);
-	if (least <= -ASKS)
-		return by_turns(r, err);
-	if (rc > 0)
-		return hear_over(r, peer, incarnation,
-			(uint64_t)(least < 0 ? least - 1 : -1), 0, err);
-	if (rc < 0)
-		return rc;
-	rc = spoken_is_new(r, peer, incarnation, err);
+		return asks_late(r, peer, incarnation, over > 0, err);
+	if (rc == 0)
+		rc = spoken_is_new(r, peer, incarnation, err);
 	if (rc > 0)
 		rc = forget_split(r, peer, err);
 	return rc < 0 ? rc : note(r, peer, incarnation, ASKED, 0, err);

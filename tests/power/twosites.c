@@ -238,6 +238,7 @@ static int ship(struct side *w, struct err *err)
 		.self = w->self,
 		.peer = w->peer,
 		.send_changes = true,
+		.take_changes = true,
 		.unread = holds_parcels(w),
 		.level = 3,
 		.link = "",

@@ -144,6 +144,7 @@ static struct handover_result hand_over(struct end *from, const struct end *to)
 		.self = &from->key,
 		.peer = &to->key.pub,
 		.send_changes = true,
+		.take_changes = true,
 		.level = 1,
 		.link = "",
 		.accounts = accounts,

@@ -356,6 +356,7 @@ void simsite_hand_over(
 		.self = &s->key,
 		.peer = &s->sites[peer].key.pub,
 		.send_changes = s->peers[peer].sends,
+		.take_changes = s->peers[peer].takes,
 		.unread = inbox_holds(s, peer),
 		.patience_ms = (uint64_t)s->patience_s * 1000,
 		.state_ms = SIM_STATE_S * 1000,

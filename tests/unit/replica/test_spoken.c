@@ -176,6 +176,31 @@ static void who_is_over_and_asks_again_and_again_is_there(void **state)
 	release(&s);
 }
 
+static int write_it(
+	struct site *s, uint64_t incarnation, uint64_t lsn, struct err *err)
+{
+	struct log_id id = {PEER, incarnation, ID_INBOX};
+	struct replica_log log;
+	int rc = replica_log_get(s->r, &id, true, &log, err);
+
+	log.known.lsn = lsn;
+	return rc < 0 ? rc : replica_log_set(s->r, &log, err);
+}
+
+static void who_has_joined_and_asks_again_and_again_is_two(void **state)
+{
+	struct site s = fresh(SELF);
+
+	(void)state;
+	assert_int_equal(asks(&s, NEW), 0);
+	assert_int_equal(asks(&s, NEW), 0);
+	assert_int_equal(within(&s, write_it, NEW, 3), 0);
+	assert_int_equal(asks(&s, NEW), 1);
+	assert_int_equal(asks(&s, NEW), 1);
+	assert_int_equal(asks(&s, NEW), ERR_CONFLICT);
+	release(&s);
+}
+
 static void only_one_incarnation_begins_by_itself(void **state)
 {
 	struct site s = fresh(SELF);
@@ -280,6 +305,7 @@ int main(void)
 		T(what_an_incarnation_said_before_the_next_may_be_late),
 		T(behind_one_that_asked_it_is_late_once),
 		T(who_is_over_and_asks_again_and_again_is_there),
+		T(who_has_joined_and_asks_again_and_again_is_two),
 		T(only_one_incarnation_begins_by_itself),
 		T(one_that_says_whence_or_that_asked_goes_on),
 		T(nothing_is_taken_until_it_begins_anew_and_asks),
