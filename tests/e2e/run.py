@@ -19,6 +19,7 @@ import time
 import traceback
 
 import cases
+import cases_carriers
 import cases_kept
 import cases_live
 import cases_logs
@@ -35,7 +36,8 @@ SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
 CASES = {**cases.CASES, **cases_kept.CASES, **cases_live.CASES,
-         **cases_logs.CASES, **cases_media.CASES, **cases_scan.CASES}
+         **cases_carriers.CASES, **cases_logs.CASES, **cases_media.CASES,
+         **cases_scan.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
