@@ -13,7 +13,7 @@
 #define READ_MAX 65536
 #define OUT_AHEAD 16384
 #define WANTED_AGAIN_MS 30000 /* a body that went may be asked for again */
-#define PATIENCE_MS (INT64_C(10) * 60000)
+#define PATIENCE_MS (INT64_C(6) * 3600000)
 #define PATIENCE_MOST_MS (INT64_C(24) * 3600000)
 #define ENDING_MS 180000 /* for the other side to hang up */
 

@@ -11,6 +11,7 @@
 #define AGAIN_MOST_MS 300000
 #define CROSSING_MS 10000 /* both dialed at once */
 #define LOCK_WAIT_MS 10000
+#define ACCEPT_AGAIN_NS 100000000
 
 static int64_t now_ms(const struct shipper *s)
 {
@@ -247,8 +248,11 @@ static void accept_all(struct shipper *s, struct lives *lives, int listener)
 
 	while ((rc = channel_accept(listener, &channel, &who, &err)) == 0)
 		answer(s, lives, &channel, who);
-	if (rc < 0)
+	/* Out of descriptors, say: it stays readable. */
+	if (rc < 0) {
 		log_err(&s->log, &err);
+		s->site.os->ops->sleep_ns(s->site.os, ACCEPT_AGAIN_NS);
+	}
 }
 
 /* ---- the loop ---- */

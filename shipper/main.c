@@ -19,10 +19,12 @@
 
 #include "account_list.h"
 #include "lives.h"
+#include "notice.h"
 #include "shiplock.h"
 #include "shipper.h"
 
 #define FOLLOW_MS 2000
+#define BURST_MS 50
 
 void shipper_fail(struct shipper *s, const struct err *err)
 {
@@ -94,46 +96,76 @@ static void reload(struct shipper *s)
 	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
 }
 
+struct daemon {
+	struct lives lives;
+	struct notice notice;
+	bool noticed; /* and not handed over yet */
+};
+
 static void round_of_all(struct shipper *s, void *arg)
 {
+	struct daemon *d = arg;
+
+	notice_watch(&d->notice, s->site.config.state, s->accounts,
+		s->account_count);
 	links_round(s);
-	lives_hand_over(arg, true);
+	lives_hand_over(&d->lives, true);
 }
 
-static void round_of_due(struct shipper *s, void *arg)
+static void round_of_lives(struct shipper *s, void *arg)
 {
+	struct daemon *d = arg;
+
 	(void)s;
-	lives_hand_over(arg, false);
+	lives_hand_over(&d->lives, d->noticed);
 }
 
-/* Somebody else may have the lock: then later. */
+static void hand_over(struct shipper *s, struct daemon *d, bool all)
+{
+	if (all)
+		log_round(&s->log);
+	shipper_locked(s, 0, all ? round_of_all : round_of_lives, d);
+	d->noticed = false;
+}
+
+/* Somebody else may have the lock: then later. What is written comes in
+   bursts, and is waited for a moment. */
 static void follow_links(struct shipper *s, struct stop_signal *stop,
-	struct reload_signal *asked, struct lives *lives)
+	struct reload_signal *asked, struct daemon *d)
 {
 	struct os *os = s->site.os;
-	int64_t next_ms = 0;
+	int64_t next_ms = 0, burst_ms = 0;
 
 	while (!stop_wanted(stop)) {
 		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
-			{.fd = asked->fd, .events = POLLIN}};
+			{.fd = asked->fd, .events = POLLIN},
+			{.fd = d->notice.fd, .events = POLLIN}};
 		int64_t now = os->ops->mono_ns(os) / 1000000;
 
 		if (reload_wanted(asked)) {
-			lives_reload_begin(lives);
+			lives_reload_begin(&d->lives);
 			reload(s);
-			lives_reload_end(s, lives);
+			lives_reload_end(s, &d->lives);
 			next_ms = now;
 		}
-		if (now >= next_ms) {
-			log_round(&s->log);
-			shipper_locked(s, 0, round_of_all, lives);
-			next_ms = now + FOLLOW_MS;
-		} else if (lives_due(lives)) {
-			shipper_locked(s, 0, round_of_due, lives);
+		if (notice_taken(&d->notice) && !d->noticed) {
+			d->noticed = true;
+			burst_ms = now + BURST_MS;
 		}
-		if (!lives_feed(lives))
+		bool burst = d->noticed && now >= burst_ms;
+		if (now >= next_ms) {
+			hand_over(s, d, true);
+			next_ms = now + FOLLOW_MS;
+		} else if (lives_due(&d->lives) || burst) {
+			hand_over(s, d, false);
+		}
+		if (!lives_feed(&d->lives))
 			close_bodies(s);
-		lives_turn(s, lives, fds, 2, next_ms - now);
+		int64_t end =
+			d->noticed && burst_ms < next_ms ? burst_ms : next_ms;
+		/* Its descriptor would wake us again and again. */
+		lives_turn(s, &d->lives, fds, d->noticed ? 2 : 3,
+			end > now ? end - now : 0);
 	}
 }
 
@@ -141,18 +173,21 @@ static void follow_links(struct shipper *s, struct stop_signal *stop,
 static int follow(struct shipper *s, struct stop_signal *stop)
 {
 	struct reload_signal asked;
-	struct lives lives = {0};
+	struct daemon d = {.noticed = false};
 	struct err err = ERR_INIT;
 
-	if (reload_open(&asked, &err) < 0 || lives_open(s, &lives, &err) < 0) {
+	if (reload_open(&asked, &err) < 0 ||
+		lives_open(s, &d.lives, &err) < 0) {
 		log_err(&s->log, &err);
 		return exit_for(&err);
 	}
 	s->following = true;
+	notice_open(&d.notice);
 	notify_manager("READY=1");
-	follow_links(s, stop, &asked, &lives);
+	follow_links(s, stop, &asked, &d);
 	notify_manager("STOPPING=1");
-	lives_close(&lives);
+	notice_close(&d.notice);
+	lives_close(&d.lives);
 	close_bodies(s);
 	reload_close(&asked);
 	return EXIT_DONE;

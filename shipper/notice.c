@@ -1,0 +1,41 @@
+#include "notice.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+void notice_open(struct notice *n)
+{
+	n->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+void notice_watch(struct notice *n, const char *state_dir,
+	const char *const *accounts, size_t count)
+{
+	for (size_t i = 0; n->fd >= 0 && i < count; i++) {
+		AUTO_FREE char *dir =
+			mem_printf("%s/accounts/%s", state_dir, accounts[i]);
+
+		/* One that is watched is watched on. */
+		(void)!inotify_add_watch(
+			n->fd, dir, IN_MODIFY | IN_MOVED_TO | IN_CREATE);
+	}
+}
+
+bool notice_taken(struct notice *n)
+{
+	char events[4096];
+	bool any = false;
+
+	while (n->fd >= 0 && read(n->fd, events, sizeof(events)) > 0)
+		any = true;
+	return any;
+}
+
+void notice_close(struct notice *n)
+{
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+}
