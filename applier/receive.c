@@ -225,10 +225,30 @@ static int other_history(
 		account, (unsigned long long)e->durable.lsn);
 }
 
+/* The peer has no such account, or has it now: as whoever says anything else
+   of it has. */
+static int note_refusal(
+	struct receiving *r, struct replica *rep, bool refused, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("refused", r->peer->key.origin);
+	int64_t was = 0;
+	int rc = replica_meta_get(rep, key, &was, err);
+
+	if (rc < 0 || (was != 0) == refused)
+		return rc < 0 ? rc : 0;
+	return replica_meta_set(rep, key, refused, err);
+}
+
 static int take_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
 	uint64_t peer = r->peer->key.origin;
+
+	if (!ack->incarnation) {
+		r->result->acks++;
+		return note_refusal(
+			r, rep, ack->count == PARCEL_ACK_REFUSED, err);
+	}
 	int rc = is_split(
 		r, spoken_hear(rep, peer, ack->incarnation, ack->count, err));
 
@@ -238,7 +258,9 @@ static int take_ack(struct receiving *r, struct replica *rep,
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	r->result->acks++;
-	rc = replica_want_clear(rep, peer, err);
+	rc = note_refusal(r, rep, false, err);
+	if (rc >= 0)
+		rc = replica_want_clear(rep, peer, err);
 	for (size_t i = 0; i < ack->entry_count && rc >= 0; i++) {
 		const struct parcel_ack_entry *e = &ack->entries[i];
 		struct replica_log log;
@@ -299,6 +321,8 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 		return rc < 0 ? rc : 0;
 	/* A new state: what its old one knew is void. */
 	rc = replica_ack_order(rep, peer, j->incarnation, 0, err);
+	if (rc >= 0)
+		rc = note_refusal(r, rep, false, err);
 	if (rc >= 0)
 		rc = asker_set(rep, peer, j->incarnation, err);
 	for (size_t i = 0; i < j->position_count && rc >= 0; i++) {
@@ -612,7 +636,8 @@ static int merge_all(struct receiving *r,
 		if (!first)
 			continue;
 		/* One that is not here keeps nobody else's waiting. */
-		if (!r->config->account_ok(r->config->arg, name))
+		if (!r->config->account_ok(
+			    r->config->arg, r->peer->key.origin, name))
 			continue;
 		int merged = merge_account(r, name, sections, &one);
 		if (merged < 0 &&

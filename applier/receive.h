@@ -37,7 +37,7 @@ struct receive_config {
 	size_t peer_count;
 	unsigned reserve_percent; /* stop below this much free space */
 	/* May this peer write to this account? */
-	bool (*account_ok)(void *arg, const char *account);
+	bool (*account_ok)(void *arg, uint64_t peer, const char *account);
 	/*
 	 * May be NULL: called before anything is merged into an account, its
 	 * lock held and no transaction open. Fails: the parcel does.

@@ -12,9 +12,10 @@
 #include "guarded.h"
 #include "program.h"
 #include "shell.h"
+#include "strange.h"
 
 #define LOCK_WAIT_MS 30000
-#define STRANGE_MAX 20	/* names that are told */
+#define STRANGE_SAID 20 /* names that are told */
 #define SEQUENCE_LEN 16 /* a parcel's name begins with its bundle's */
 #define PARCEL ".parcel"
 #define EARLY ".early"
@@ -62,27 +63,31 @@ static size_t find_account(const struct round *r, const char *name)
 	return i;
 }
 
-/* What is said of an account that is not here is left out, aloud. */
-static void note_strange(struct round *r, const char *name)
+/* What is said of an account that is not here is left out, aloud. Returns
+   false if that is said of more of them than anybody reads. */
+static bool note_strange(struct round *r, const char *name)
 {
 	size_t i = 0;
 
 	while (i < r->strange_count && strcmp(r->strange[i], name))
 		i++;
-	if (i < r->strange_count || i == STRANGE_MAX)
-		return;
+	if (i < r->strange_count || i == STRANGE_SAID)
+		return i < r->strange_count;
 	r->strange =
 		mem_grow(r->strange, r->strange_count + 1, sizeof(*r->strange));
 	r->strange[r->strange_count++] = mem_dup(name);
+	return true;
 }
 
-static bool account_ok(void *arg, const char *name)
+static bool account_ok(void *arg, uint64_t peer, const char *name)
 {
 	struct round *r = arg;
+	struct err err = ERR_INIT;
 	bool ok = find_account(r, name) < r->config->account_count;
 
-	if (!ok)
-		note_strange(r, name);
+	if (!ok && note_strange(r, name) &&
+		strange_note(r->os, r->receive.state_dir, peer, name, &err) < 0)
+		fail(r, &err);
 	return ok;
 }
 

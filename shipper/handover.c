@@ -10,6 +10,7 @@
 #include "exchange.h"
 #include "joining.h"
 #include "spoken.h"
+#include "refusing.h"
 #include "stating.h"
 #include "tables.h"
 
@@ -566,6 +567,17 @@ static int also(struct packing *p,
 	return done;
 }
 
+/* Did the peer say that it has no such account? 1 or 0. */
+static int is_refused(struct packing *p, struct err *err)
+{
+	AUTO_FREE char *key =
+		replica_peer_key("refused", p->config->peer->origin);
+	int64_t refused = 0;
+	int rc = replica_meta_get(p->account.replica, key, &refused, err);
+
+	return rc < 0 ? rc : refused != 0;
+}
+
 static int pack_account(struct lading *l, const struct handover_config *config,
 	size_t index, const struct id128 *medium,
 	const struct carrier_list *lying, struct handover_result *result,
@@ -587,6 +599,11 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return 0; /* nothing logged or received yet */
 	if (rc < 0)
 		return rc;
+	rc = is_refused(&p, err);
+	if (rc != 0) {
+		account_close(&p.account);
+		return rc < 0 ? rc : 0;
+	}
 	rc = asker_get(p.account.replica, config->peer->origin, &p.asker, err);
 	if (rc >= 0 && p.asker && (rc = answers_later(&p, err)) > 0)
 		p.asker = 0;
@@ -630,6 +647,12 @@ static int pack_all(struct lading *l, const struct handover_config *config,
 			*first = err;
 			worst = rc;
 		}
+	}
+	struct err err = ERR_INIT;
+	int rc = refusing_add(l, medium, &err);
+	if (rc < 0 && !worst) {
+		*first = err;
+		worst = rc;
 	}
 	return worst;
 }

@@ -23,6 +23,7 @@
 #include "report.h"
 #include "shell.h"
 #include "site.h"
+#include "strange.h"
 #include "status_lag.h"
 #include "status_links.h"
 #include "status_logs.h"
@@ -288,6 +289,8 @@ static void add_lag(struct status *s, struct json_object *peer,
 	struct json_object *o = json_object_new_object();
 
 	add_text(o, "name", account);
+	json_object_object_add(
+		o, "refused_there", json_object_new_boolean(lag->refused));
 	add_number(o, "lag_changes", lag->changes);
 	add_number(o, "lag_messages", lag->messages);
 	add_number(o, "lag_bytes", lag->bytes);
@@ -361,6 +364,35 @@ static void add_inbox(
 			peer, view.kept);
 }
 
+/* What it sends of accounts that are not here. It needs a person until the
+   peer was told. */
+static void add_strange(struct status *s, size_t peer, struct json_object *to)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err err = ERR_INIT;
+	struct strange *list;
+	size_t count;
+
+	if (strange_list(s->site.os, s->site.config.state,
+		    s->site.peers[peer].origin, &arena, &list, &count,
+		    &err) < 0)
+		needs_operator(s, "%s", err.text);
+	for (size_t i = 0; i < count; i++) {
+		if (site_account(&s->site, list[i].account))
+			continue;
+		json_object_array_add(array(to, "accounts_refused"),
+			json_object_new_string(list[i].account));
+		if (!list[i].told_ms)
+			needs_operator(s,
+				"peer %s: account %s: there is none of that "
+				"name here: what it sends of it is left out "
+				"(add it to the configuration; with the next "
+				"hand-over the peer is told)",
+				s->site.config.peers[peer].name,
+				list[i].account);
+	}
+}
+
 static struct json_object *new_peer(struct status *s, size_t i)
 {
 	const struct config_peer *p = &s->site.config.peers[i];
@@ -372,6 +404,7 @@ static struct json_object *new_peer(struct status *s, size_t i)
 	json_object_object_add(o, "sends",
 		json_object_new_boolean(p->changes != CHANGES_RECEIVE));
 	add_inbox(s, p->name, o);
+	add_strange(s, i, o);
 	for (size_t k = 0; k < p->link_count; k++)
 		json_object_array_add(
 			array(o, "links"), new_link(s, i, &p->links[k]));

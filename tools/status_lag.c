@@ -197,5 +197,10 @@ int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
 		rc = replica_wants(
 			a->replica, peer, &arena, &wants, &wanted, err);
 	lag->wanted = wanted;
+	AUTO_FREE char *key = replica_peer_key("refused", peer);
+	int64_t refused = 0;
+	if (rc >= 0)
+		rc = replica_meta_get(a->replica, key, &refused, err);
+	lag->refused = refused != 0;
 	return rc < 0 ? rc : 0;
 }

@@ -21,6 +21,7 @@ struct status_lag {
 	uint64_t wanted;	     /* bodies the peer asks for again */
 	int64_t since_ms;	     /* of the oldest change not known */
 	uint64_t from_state;	     /* logs whose segments do not go so far */
+	bool refused;		     /* it has no such account */
 	uint64_t received, to_apply; /* its changes here; not placed yet */
 };
 

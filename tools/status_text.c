@@ -148,6 +148,9 @@ static void print_lag(struct json_object *a, bool sends)
 	printf("    account %s: ", text(a, "name"));
 	if (!sends) {
 		printf("nothing is handed over (changes = \"receive\")");
+	} else if (is_true(a, "refused_there")) {
+		printf("nothing is handed over: there is no such account "
+		       "there");
 	} else if (number(a, "lag_changes")) {
 		printf("lacks ");
 		count(number(a, "lag_changes"), "change");
@@ -225,6 +228,10 @@ static void print_peer(struct json_object *p)
 {
 	printf("  peer %s%s, origin %s\n", text(p, "name"),
 		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
+	for (size_t i = 0; i < length(p, "accounts_refused"); i++)
+		printf("    account %s: there is none of that name here: what "
+		       "it sends of it is left out\n",
+			json_object_get_string(item(p, "accounts_refused", i)));
 	if (number(p, "parcels_early"))
 		printf("    in the inbox: %" PRIu64
 		       " that wait for what is before them\n",

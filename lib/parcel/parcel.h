@@ -115,8 +115,8 @@ struct parcel_changes {
 	struct position from, to;      /* same log; chain values at both ends */
 	const struct parcel_end *ends; /* between the two, lsns ascending */
 	size_t end_count;
-	bool unasked; /* the sender hears no acknowledgement */
-	uint64_t again; /* unasked: where its log ends; 0: not again */
+	bool unasked;		/* the sender hears no acknowledgement */
+	uint64_t again;		/* unasked: where its log ends; 0: not again */
 	uint64_t base_ms;	/* stamps inside are relative to it */
 	uint64_t first_lsn;	/* context of the coding */
 	const uint8_t *payload; /* lib/change columns */
@@ -149,6 +149,12 @@ struct parcel_want {
 	struct hash hash;
 	uint64_t offset; /* "from where" */
 };
+/*
+ * Of incarnation 0, which no state has: the account is not there, and what is
+ * sent of it is left out; or it is there now.
+ */
+#define PARCEL_ACK_REFUSED 1u
+#define PARCEL_ACK_WELCOME 2u
 struct parcel_ack {
 	const char *account;
 	uint64_t incarnation; /* of the acknowledging account state */

@@ -161,9 +161,9 @@ static struct handover_result hand_over(struct end *from, const struct end *to)
 
 /* ---- the peer ---- */
 
-static bool any_account(void *arg, const char *account)
+static bool any_account(void *arg, uint64_t peer, const char *account)
 {
-	(void)arg, (void)account;
+	(void)arg, (void)peer, (void)account;
 	return true;
 }
 
