@@ -30,6 +30,8 @@ struct live {
 	const struct config_link *link; /* NULL: none of the configuration's */
 	char *where;
 	bool dials, known, landed;
+	bool called;	 /* what comes before was run */
+	int64_t shut_ms; /* when its window ended; 0: it did not */
 	bool said_first; /* where we stand */
 	bool finishing;	 /* nothing more is handed over */
 	bool due;	 /* to hand over */

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "visit.h"
 
 #define AGAIN_MS 2000 /* a link that broke off; twice as long each time */
 #define AGAIN_MOST_MS 300000
 #define CROSSING_MS 10000 /* both dialed at once */
 #define LOCK_WAIT_MS 10000
 #define ACCEPT_AGAIN_NS 100000000
+#define SHUT_MS 60000 /* what is under way when a window ends may end */
 
 static int64_t now_ms(const struct shipper *s)
 {
@@ -86,6 +88,14 @@ static void limit_strangers(struct lives *lives)
 
 /* ---- how they end ---- */
 
+/* What was dialed for is hung up. */
+static void close_link(struct shipper *s, struct live *l)
+{
+	if (l->called)
+		visit_end(s, peer_name(l), l->link);
+	live_close(l);
+}
+
 static struct lives_redial *redial_of(const struct lives *lives, size_t peer)
 {
 	for (size_t i = 0; i < lives->redial_count; i++)
@@ -112,6 +122,13 @@ static void tell_end(struct shipper *s, struct live *l)
 		s->code = exit_worse(s->code, EXIT_LATER);
 }
 
+static void wait_longer(const struct shipper *s, struct lives_redial *r)
+{
+	r->again_ms = now_ms(s) + r->wait_ms;
+	r->wait_ms =
+		2 * r->wait_ms < AGAIN_MOST_MS ? 2 * r->wait_ms : AGAIN_MOST_MS;
+}
+
 /* In a daemon a peer that cannot be reached is told of once. */
 static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 {
@@ -127,9 +144,7 @@ static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 	r->away = !was_up;
 	if (was_up)
 		r->wait_ms = AGAIN_MS;
-	r->again_ms = now_ms(s) + r->wait_ms;
-	r->wait_ms =
-		2 * r->wait_ms < AGAIN_MOST_MS ? 2 * r->wait_ms : AGAIN_MOST_MS;
+	wait_longer(s, r);
 }
 
 static void record(struct shipper *s, void *arg)
@@ -153,7 +168,7 @@ static void drop_ended(struct shipper *s, struct lives *lives)
 			shipper_locked(s, LOCK_WAIT_MS, record, l);
 		live_tell(l);
 		note_end(s, lives, l);
-		live_close(l);
+		close_link(s, l);
 	}
 	lives->count = kept;
 }
@@ -168,16 +183,18 @@ static bool is_ours(const struct shipper *s, size_t peer, size_t link)
 	       links_wanted(s, p, &p->links[link]);
 }
 
-/* The live links of a peer, each in its turn; NULL: it has none. */
+/* The live links of a peer, each in its turn, or those that are open only;
+   NULL: it has none. */
 static const struct config_link *link_of(
-	const struct shipper *s, size_t peer, unsigned attempt)
+	const struct shipper *s, size_t peer, unsigned attempt, bool open)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 
 	for (size_t i = 0; i < p->link_count; i++) {
 		size_t at = (attempt + i) % p->link_count;
 
-		if (is_ours(s, peer, at))
+		if (is_ours(s, peer, at) &&
+			(!open || visit_is_open(s, &p->links[at])))
 			return &p->links[at];
 	}
 	return NULL;
@@ -202,18 +219,23 @@ static void fail_at_once(struct live *l, const struct err *err)
 	l->ended = true;
 }
 
-static void dial(struct shipper *s, struct lives *lives, size_t peer,
+/* False: what comes before failed. */
+static bool dial(struct shipper *s, struct lives *lives, size_t peer,
 	const struct config_link *link, unsigned attempt)
 {
+	const char *name = s->site.config.peers[peer].name;
 	struct err err = ERR_INIT;
 	struct live *l;
 
+	if (!visit_begin(s, name, link))
+		return false;
 	if (live_open_dial(s, lives, peer, link, &l, &err) < 0) {
-		err_wrap(&err, "peer %s: %s", s->site.config.peers[peer].name,
-			link->via);
+		visit_end(s, name, link);
+		err_wrap(&err, "peer %s: %s", name, link->via);
 		shipper_fail(s, &err);
-		return;
+		return true;
 	}
+	l->called = true;
 	add(lives, l);
 	/* After the first step of `sync`: only where there is anything new. */
 	if (s->step == STEP_HAND_OVER) {
@@ -224,6 +246,7 @@ static void dial(struct shipper *s, struct lives *lives, size_t peer,
 	if (!l->ended &&
 		channel_dial(link->via, attempt, &l->channel, &err) < 0)
 		fail_at_once(l, &err);
+	return true;
 }
 
 static void answer(struct shipper *s, struct lives *lives,
@@ -294,10 +317,36 @@ static void dial_whom_it_is_time(struct shipper *s, struct lives *lives)
 
 		if (is_linked(lives, r->peer) || now_ms(s) < r->again_ms)
 			continue;
+		const struct config_link *link =
+			link_of(s, r->peer, r->attempts, true);
+		if (!link) {
+			r->again_ms = now_ms(s) + AGAIN_MS;
+			continue;
+		}
 		r->again_ms = now_ms(s) + r->wait_ms;
-		dial(s, lives, r->peer, link_of(s, r->peer, r->attempts),
-			r->attempts);
+		if (!dial(s, lives, r->peer, link, r->attempts))
+			wait_longer(s, r);
 		r->attempts++;
+	}
+}
+
+/* What we dialed for comes to an end with its window. */
+static void shut(struct shipper *s, struct lives *lives)
+{
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *l = lives->items[i];
+
+		if (l->ended || !l->dials || !l->link ||
+			visit_is_open(s, l->link))
+			continue;
+		if (!l->shut_ms)
+			l->shut_ms = now_ms(s);
+		l->finishing = true;
+		if (now_ms(s) - l->shut_ms < SHUT_MS)
+			continue;
+		err_set(&l->err, ERR_ABSENT,
+			"its window is over: what is left waits for the next");
+		l->ended = true;
 	}
 }
 
@@ -352,6 +401,7 @@ void lives_turn(struct shipper *s, struct lives *lives,
 	const struct pollfd *more, size_t more_count, int64_t wait_ms)
 {
 	dial_whom_it_is_time(s, lives);
+	shut(s, lives);
 	size_t links = lives->count, listeners = lives->listener_count;
 	size_t count = 2 * links + listeners + more_count;
 	AUTO_FREE struct pollfd *fds = mem_array(count + 1, sizeof(*fds));
@@ -371,10 +421,10 @@ void lives_turn(struct shipper *s, struct lives *lives,
 
 /* ---- calls that come to an end ---- */
 
-static void end_all(struct lives *lives)
+static void end_all(struct shipper *s, struct lives *lives)
 {
 	for (size_t i = 0; i < lives->count; i++)
-		live_close(lives->items[i]);
+		close_link(s, lives->items[i]);
 	lives->count = 0;
 }
 
@@ -395,7 +445,7 @@ static void run_to_the_end(struct shipper *s, struct lives *lives)
 		}
 		lives_turn(s, lives, &stop, 1, 60000);
 	}
-	end_all(lives);
+	end_all(s, lives);
 }
 
 void lives_call(struct shipper *s)
@@ -406,7 +456,12 @@ void lives_call(struct shipper *s)
 		const struct config_peer *p = &s->site.config.peers[i];
 
 		for (size_t k = 0; k < p->link_count; k++) {
-			if (!is_ours(s, i, k))
+			if (!is_ours(s, i, k) ||
+				!visit_is_due(s, p->name, &p->links[k]))
+				continue;
+			/* One call is enough. */
+			if (s->step == STEP_HAND_OVER &&
+				config_is_call(&p->links[k]))
 				continue;
 			dial(s, &lives, i, &p->links[k], 0);
 			drop_ended(s, &lives);
@@ -441,7 +496,7 @@ static void find_redials(struct shipper *s, struct lives *lives)
 	lives->redials = mem_array(count + 1, sizeof(*lives->redials));
 	lives->redial_count = 0;
 	for (size_t i = 0; i < count; i++)
-		if (link_of(s, i, 0))
+		if (link_of(s, i, 0, false))
 			lives->redials[lives->redial_count++] =
 				(struct lives_redial){
 					.peer = i, .wait_ms = AGAIN_MS};
@@ -457,9 +512,9 @@ int lives_open(struct shipper *s, struct lives *lives, struct err *err)
 	return rc;
 }
 
-void lives_reload_begin(struct lives *lives)
+void lives_reload_begin(struct shipper *s, struct lives *lives)
 {
-	end_all(lives);
+	end_all(s, lives);
 }
 
 void lives_reload_end(struct shipper *s, struct lives *lives)
@@ -467,9 +522,9 @@ void lives_reload_end(struct shipper *s, struct lives *lives)
 	find_redials(s, lives);
 }
 
-void lives_close(struct lives *lives)
+void lives_close(struct shipper *s, struct lives *lives)
 {
-	end_all(lives);
+	end_all(s, lives);
 	for (size_t i = 0; i < lives->listener_count; i++)
 		close(lives->listeners[i]);
 	free(lives->items);

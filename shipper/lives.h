@@ -43,7 +43,7 @@ void lives_answer(struct shipper *s);
 int lives_open(struct shipper *s, struct lives *lives, struct err *err);
 /* Before the configuration is read again: all links end, for they speak of it;
    and after: whom to dial may have changed. */
-void lives_reload_begin(struct lives *lives);
+void lives_reload_begin(struct shipper *s, struct lives *lives);
 void lives_reload_end(struct shipper *s, struct lives *lives);
 /* Let each link hand over, those that are due only or all; with the lock. */
 void lives_hand_over(struct lives *lives, bool all);
@@ -54,7 +54,7 @@ bool lives_feed(const struct lives *lives);
    here or at more, and let it happen. */
 void lives_turn(struct shipper *s, struct lives *lives,
 	const struct pollfd *more, size_t more_count, int64_t wait_ms);
-void lives_close(struct lives *lives);
+void lives_close(struct shipper *s, struct lives *lives);
 
 /* A link proved whose it is: may it stay? Errors: ERR_BUSY: no. */
 int lives_take_over(struct lives *lives, struct live *l, struct err *err);

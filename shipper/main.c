@@ -143,7 +143,7 @@ static void follow_links(struct shipper *s, struct stop_signal *stop,
 		int64_t now = os->ops->mono_ns(os) / 1000000;
 
 		if (reload_wanted(asked)) {
-			lives_reload_begin(&d->lives);
+			lives_reload_begin(s, &d->lives);
 			reload(s);
 			lives_reload_end(s, &d->lives);
 			next_ms = now;
@@ -187,7 +187,7 @@ static int follow(struct shipper *s, struct stop_signal *stop)
 	follow_links(s, stop, &asked, &d);
 	notify_manager("STOPPING=1");
 	notice_close(&d.notice);
-	lives_close(&d.lives);
+	lives_close(s, &d.lives);
 	close_bodies(s);
 	reload_close(&asked);
 	return EXIT_DONE;

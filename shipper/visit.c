@@ -42,6 +42,14 @@ void visit_note_away(struct shipper *s, const char *peer, const char *via,
 	note->away = away != NULL;
 }
 
+bool visit_is_open(const struct shipper *s, const struct config_link *link)
+{
+	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;
+
+	return s->only_link ||
+	       windows_open(link->windows, link->window_count, now_s);
+}
+
 static bool in_window(
 	struct shipper *s, const char *peer, const struct config_link *link)
 {
@@ -49,8 +57,7 @@ static bool in_window(
 	char when[32] = "never";
 	struct tm tm;
 
-	if (s->only_link ||
-		windows_open(link->windows, link->window_count, now_s))
+	if (visit_is_open(s, link))
 		return true;
 	if (s->following || s->step == STEP_COLLECT)
 		return false;

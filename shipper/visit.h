@@ -13,6 +13,9 @@
 bool visit_is_due(
 	struct shipper *s, const char *peer, const struct config_link *link);
 
+/* Is one of its windows open, or is it named on the command line? */
+bool visit_is_open(const struct shipper *s, const struct config_link *link);
+
 /* Run what comes before. False: it failed, which was said; no visit. */
 bool visit_begin(
 	struct shipper *s, const char *peer, const struct config_link *link);

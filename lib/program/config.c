@@ -414,18 +414,12 @@ static void load_windows(struct load *l, cfg_t *sec, struct config_link *link)
 static int check_live(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"max_file", "every", "again"};
-	static const char *const later[] = {"window", "before", "after"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED)
 			return fail(l, sec,
 				"max_file, every and again are for files: "
 				"a live link has none of them (remove it)");
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (cfg_getopt(sec, later[i])->flags & CFGF_MODIFIED)
-			return fail(l, sec,
-				"window, before and after are not yet built "
-				"for a live link (remove it)");
 	return 0;
 }
 

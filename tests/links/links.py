@@ -146,10 +146,10 @@ class Two:
                     child.wait()
         shutil.rmtree(self.top)
 
-    def by(self, via, listen=''):
+    def by(self, via, listen='', more=''):
         listening = f'listen = "{listen}"' if listen else ''
         self.a.configure(rest=f'peer "b" {{ key = "{self.b.key}" '
-                              f'via = "{via}" }}')
+                              f'via = "{via}" {more} }}')
         self.b.configure(site=listening,
                          rest=f'peer "a" {{ key = "{self.a.key}" '
                               f'changes = "receive" }}')
@@ -157,9 +157,9 @@ class Two:
     def by_stdio(self):
         self.by(f'stdio:{program("packetboat")} -c {self.b.conf} ship --stdio')
 
-    def by_tcp(self):
+    def by_tcp(self, more=''):
         port = free_port()
-        self.by(f'tcp:127.0.0.1:{port}', f'127.0.0.1:{port}')
+        self.by(f'tcp:127.0.0.1:{port}', f'127.0.0.1:{port}', more)
         return port
 
     def assert_equal(self):
@@ -445,6 +445,78 @@ def case_activated(two):
         two.a.ship()
         two.b.apply()
         two.assert_equal()
+
+
+def case_window(two):
+    """A daemon dials when its window opens and hangs up when it is over; by
+    hand it is called at once."""
+    shim = os.environ['CLOCKSHIM']
+    # Its clock is some seconds before a whole minute, and that is the end.
+    now = time.time()
+    off = int(60 - now % 60 - 8)
+    begin = int(now) + off
+    begin -= begin % 60
+    hours = [time.strftime('%H:%M', time.gmtime(begin + k * 60))
+             for k in (-1, 0, 1, 2)]
+    dialed, hung = (os.path.join(two.top, name) for name in ('up', 'down'))
+
+    def count(path):
+        return os.path.getsize(path) if os.path.exists(path) else 0
+    two.by_tcp(f'window = {{ "{hours[1]}-{hours[2]} UTC" }}'
+               f' before = "printf x >>{dialed}"'
+               f' after = "printf x >>{hung}"')
+    two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    two.a.deliver(1, 3000)
+    two.a.write()
+    two.a.follow('packetboat-shipper', env={
+        **os.environ, 'LD_PRELOAD': shim, 'CLOCK_OFF': str(off),
+        'CLOCK_SINCE': str(int(now))})
+    until('a mail arrives', two.is_equal)
+    assert count(dialed) >= 1
+    until('it hangs up', lambda: count(hung) == count(dialed))
+    calls = count(dialed)
+    two.a.deliver(2, 3000)
+    two.a.write()
+    time.sleep(4)
+    assert count(dialed) == calls, 'it called outside of its window'
+    assert not two.is_equal()
+    [child] = two.a.daemons
+    child.terminate()
+    child.wait(10)
+    two.by_tcp(f'window = {{ "{hours[0]}-{hours[1]} UTC" }}')
+    said = two.a.ship(ends=(4,)).stderr
+    assert 'its next window begins' in said, said
+
+
+def case_called(two):
+    """What is dialed for is dialed once in a sync, and hung up, whatever
+    comes of it."""
+    log = os.path.join(two.top, 'calls')
+
+    def calls():
+        if not os.path.exists(log):
+            return []
+        with open(log) as f:
+            lines = f.read().split()
+        os.unlink(log)
+        return lines
+    more = f'before = "echo up >>{log}" after = "echo down >>{log}"'
+    two.by(f'stdio:{program("packetboat")} -c {two.b.conf} ship --stdio',
+           more=more)
+    two.a.deliver(1, 1000)
+    two.a.run('packetboat', 'sync')
+    assert calls() == ['up', 'down']
+    two.b.apply()
+    two.assert_equal()
+    two.by('stdio:false', more=more)
+    two.a.deliver(2, 1000)
+    two.a.run('packetboat', 'sync', ends=(1, 4))
+    assert calls() == ['up', 'down']
+    two.by('stdio:false', more=more.replace('echo up', 'false; false'))
+    said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
+    assert '"before" ended with 1' in said, said
+    assert calls() == []
 
 
 def case_sync(two):

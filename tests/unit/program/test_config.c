@@ -360,9 +360,6 @@ static void live_links_have_an_address_or_a_command(void **state)
 	refused(SITE "peer p { key = \"" KEY_A
 		     "\" via = \"tcp:h:1\" every = 1h }",
 		2, "a live link has none of them");
-	refused(SITE "peer p { key = \"" KEY_A
-		     "\" via = \"tcp:h:1\" before = \"dial\" }",
-		2, "not yet built for a live link");
 }
 
 static void what_is_not_yet_built_is_refused_by_name(void **state)
