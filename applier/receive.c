@@ -127,6 +127,17 @@ static bool is_again(
 	return s->again && s->again >= known->lsn;
 }
 
+/* Bodies that the peer did not send it is not asked for: status tells. */
+static int note_unasked(
+	struct receiving *r, struct replica *rep, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("unasked", r->peer->key.origin);
+	int64_t known = 0;
+	int rc = replica_meta_get(rep, key, &known, err);
+
+	return rc < 0 || known ? rc : replica_meta_set(rep, key, 1, err);
+}
+
 /* What was stamped in our future: one of the two clocks is wrong. */
 static int note_clock(struct receiving *r, struct replica *rep,
 	const struct change_batch *batch, struct err *err)
@@ -172,6 +183,8 @@ static int merge_section(struct receiving *r, struct journal *j,
 		rc = take_batch(r, j, s, &batch, err);
 	if (rc == 0)
 		rc = note_clock(r, rep, &batch, err);
+	if (rc == 0 && s->unasked)
+		rc = note_unasked(r, rep, err);
 	if (rc == 0 && again)
 		rc = take_values(j, &batch, err);
 	change_batch_free(&batch);

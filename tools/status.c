@@ -193,6 +193,34 @@ static int add_gaps(struct status *s, struct json_object *account,
 	return rc;
 }
 
+#define UNASKED_MS INT64_C(3600000)
+
+/* Bodies that wait for long, where a peer cannot be asked for them. */
+static int tell_unasked(struct status *s, struct account *a,
+	const struct report_counts *n, struct err *err)
+{
+	int rc = 0;
+
+	if (!n->awaited_ms || s->now_ms - n->awaited_ms < UNASKED_MS)
+		return 0;
+	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++) {
+		AUTO_FREE char *key =
+			replica_peer_key("unasked", s->site.peers[i].origin);
+		int64_t unasked = 0;
+
+		rc = replica_meta_get(a->replica, key, &unasked, err);
+		if (rc >= 0 && unasked)
+			needs_operator(s,
+				"account %s: %" PRIu64
+				" mails wait for bodies, and peer %s "
+				"cannot be asked for them (packetboat "
+				"resend at its site)",
+				a->name, n->awaited,
+				s->site.config.peers[i].name);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int add_counts(struct status *s, struct json_object *o,
 	struct account *a, struct err *err)
 {
@@ -202,6 +230,8 @@ static int add_counts(struct status *s, struct json_object *o,
 
 	if (rc == 0)
 		rc = replica_meta_get(a->replica, "off", &off, err);
+	if (rc >= 0)
+		rc = tell_unasked(s, a, &n, err);
 	if (rc < 0)
 		return rc;
 	json_object_object_add(o, "off", json_object_new_boolean(off != 0));

@@ -92,6 +92,24 @@ def what_one_lost_bundle_held_comes_with_the_next(sites):
     no_gap(a, b)
 
 
+@check
+def a_body_that_was_lost_and_nobody_can_ask_for_is_told(sites):
+    a, b = a_diode(sites, overlap=1)
+    a.save('big', body='Subject: big\n\n' + 150000 * 'more\n' + 'x' * 500000)
+    a.run('sync')
+    lost(sites)
+    a.flag('m1', 'S')
+    ship(a, b)
+    assert 'waiting for bodies: 1 message' in b.run('status')
+    b.sql('UPDATE message SET waits_ms = 1 WHERE waits_ms > 0')
+    said = b.run('status', code=3)
+    assert '1 mails wait for bodies, and peer a cannot be asked' in said, said
+    a.run('resend', 'b')
+    ship(a, b)
+    assert sorted(a.files()) == sorted(b.files()), (a.files(), b.files())
+    b.run('status')
+
+
 def tables_due(site):
     site.sql("UPDATE meta SET value = 1 WHERE key LIKE 'tables %'")
 
