@@ -12,7 +12,9 @@
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "filling.h"
 #include "gaps.h"
+#include "inventory.h"
 #include "joining.h"
 #include "journal.h"
 #include "report.h"
@@ -65,10 +67,10 @@ static int note_heard(struct receiving *r, struct replica *rep, struct err *err)
 
 /*
  * What this site wrote before it lost its state, or was put back to an older
- * one: taken back as long as it joins. Nobody else can know more of the
+ * one, and what is told in brief: taken as long as it joins. Nobody else can know more of the
  * incarnation that writes here now than we do. Returns 1 if it does not join.
  */
-static int check_returned(
+static int check_joins(
 	struct replica *rep, const struct parcel_changes *s, struct err *err)
 {
 	int64_t since;
@@ -76,7 +78,8 @@ static int check_returned(
 
 	if (rc < 0)
 		return rc;
-	if (s->from.log.incarnation == replica_incarnation(rep))
+	if (s->from.log.origin == replica_origin(rep) &&
+		s->from.log.incarnation == replica_incarnation(rep))
 		return err_set(err, ERR_CONFLICT,
 			"account %s: returns changes of this incarnation: is "
 			"there a second machine with this site's key?",
@@ -157,6 +160,19 @@ static int note_clock(struct receiving *r, struct replica *rep,
 	return any ? replica_meta_set(rep, key, most, err) : 0;
 }
 
+/* What came in brief is taken whole or not at all, and in order: what lacks
+   something, or stands behind what did, comes again. */
+static int fill(struct receiving *r, struct replica *rep,
+	const struct parcel_changes *s, const struct replica_log *log,
+	struct change_batch *batch, struct err *err)
+{
+	int rc = filling_fill(rep, r->peer->key.origin, s, batch, err);
+
+	return rc < 0					? rc
+	       : rc > 0 || s->from.lsn > log->known.lsn ? CONTINUES_NOT
+							: 0;
+}
+
 static int merge_section(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err)
 {
@@ -169,10 +185,13 @@ static int merge_section(struct receiving *r, struct journal *j,
 
 	if (rc >= 0)
 		rc = note_heard(r, rep, err);
-	if (rc >= 0 && ours && (rc = check_returned(rep, s, err)) > 0)
+	if (rc >= 0 && (ours || s->brief) &&
+		(rc = check_joins(rep, s, err)) > 0)
 		rc = CONTINUES_NOT;
 	if (rc == 0)
 		rc = change_decode(&ctx, s->payload, s->len, &batch, err);
+	if (rc == 0 && s->brief)
+		rc = fill(r, rep, s, &log, &batch, err);
 	if (rc == 0)
 		rc = is_split(r, continues_check(rep, s, &log, &batch, err));
 	bool again = rc >= 0 && rc != CONTINUES_NOT && is_again(s, &log.known);
@@ -205,7 +224,7 @@ static int check_section(
 	struct receiving *r, const struct parcel_changes *s, struct err *err)
 {
 	if (s->from.log.origin == r->config->self->pub.origin)
-		return 0; /* our own, perhaps (check_returned) */
+		return 0; /* our own, perhaps (check_joins) */
 	if (!r->peer->takes_changes)
 		return err_set(err, ERR_AUTH,
 			"account %s: changes from here are not taken "
@@ -252,6 +271,23 @@ static int note_refusal(
 	return replica_meta_set(rep, key, refused, err);
 }
 
+/*
+ * Does a peer know more of a log than we do, and should not? What we wrote in
+ * an earlier incarnation comes back while we join: until then it does. 1 or 0.
+ */
+static int is_ahead(struct replica *rep, const struct position *at,
+	const struct replica_log *log, struct err *err)
+{
+	int64_t since = 0;
+	int rc = 0;
+
+	if (at->lsn <= log->known.lsn)
+		return 0;
+	if (at->log.incarnation != replica_incarnation(rep))
+		rc = joining_since(rep, &since, err);
+	return rc < 0 ? rc : !since;
+}
+
 static int take_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -284,9 +320,13 @@ static int take_ack(struct receiving *r, struct replica *rep,
 		if (rc > 0 &&
 			e->durable.log.incarnation != replica_incarnation(rep))
 			continue; /* of a state of ours that is no more */
-		if (rc > 0 || e->durable.lsn > log.known.lsn)
-			return rolled_back(
-				ack->account, e->durable.lsn, &log, err);
+		rc = rc > 0 ? 1 : is_ahead(rep, &e->durable, &log, err);
+		if (rc != 0)
+			return rc < 0 ? rc
+				      : rolled_back(ack->account,
+						e->durable.lsn, &log, err);
+		if (e->durable.lsn > log.known.lsn)
+			continue;
 		rc = replica_log_agrees(
 			rep, &log, e->durable.lsn, e->durable.chain, err);
 		if (rc < 0)
@@ -323,12 +363,36 @@ static int take_statement(struct receiving *r, struct replica *rep,
 	return rc;
 }
 
+/* What it wants whole, of logs that are known here. */
+static int hear_whole(struct replica *rep, uint64_t peer,
+	const struct parcel_join *j, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < j->whole_count && rc >= 0; i++) {
+		const struct parcel_lsns *lsns = &j->whole[i];
+		struct replica_log log;
+
+		rc = replica_log_get(rep, &lsns->log, false, &log, err);
+		for (size_t k = 0; k < lsns->count && rc == 0; k++) {
+			struct whole_run run = {lsns->log, lsns->runs[k].first,
+				lsns->runs[k].last};
+
+			rc = whole_add(rep, WHOLE_OWED, peer, &run, err);
+		}
+	}
+	return rc < 0 ? rc : 0;
+}
+
 /* A peer that joins: how far it knows what it wrote itself. */
 static int hear_asker(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err)
 {
 	uint64_t peer = r->peer->key.origin;
 	int rc = is_split(r, spoken_asks(rep, peer, j->incarnation, err));
+
+	struct asker asker = {
+		j->incarnation, j->what == PARCEL_JOIN_ASKS_BRIEF};
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
@@ -337,7 +401,9 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 	if (rc >= 0)
 		rc = note_refusal(r, rep, false, err);
 	if (rc >= 0)
-		rc = asker_set(rep, peer, j->incarnation, err);
+		rc = asker_set(rep, peer, &asker, err);
+	if (rc >= 0)
+		rc = hear_whole(rep, peer, j, err);
 	for (size_t i = 0; i < j->position_count && rc >= 0; i++) {
 		const struct position *at = &j->positions[i];
 		struct replica_log log;
@@ -345,8 +411,13 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 		rc = replica_log_get(rep, &at->log, false, &log, err);
 		if (rc != 0)
 			continue; /* not known here */
+		rc = at->log.origin == peer ? 0 : is_ahead(rep, at, &log, err);
+		if (rc != 0)
+			return rc < 0 ? rc
+				      : rolled_back(
+						j->account, at->lsn, &log, err);
 		if (at->log.origin != peer && at->lsn > log.known.lsn)
-			return rolled_back(j->account, at->lsn, &log, err);
+			continue;
 		struct replica_ack row = {log.id, at->lsn, at->chain, 0};
 		rc = replica_ack_set(rep, peer, &row, err);
 	}
@@ -356,17 +427,23 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 static int take_join(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err)
 {
-	if (j->what == PARCEL_JOIN_ASKS)
+	if (j->what == PARCEL_JOIN_ASKS || j->what == PARCEL_JOIN_ASKS_BRIEF)
 		return hear_asker(r, rep, j, err);
 	return joining_hear(rep, r->peer->key.origin, j->incarnation,
 		j->positions, j->position_count, j->gone, j->gone_count,
 		j->gone_total, j->what == PARCEL_JOIN_ANSWERS, err);
 }
 
+static bool is_changes(const struct parcel_section *s)
+{
+	return s->type == PARCEL_CHANGES || s->type == PARCEL_BRIEF;
+}
+
 static const char *account_of(const struct parcel_section *s)
 {
 	switch (s->type) {
 	case PARCEL_CHANGES:
+	case PARCEL_BRIEF:
 		return s->changes.account;
 	case PARCEL_ACK:
 		return s->ack.account;
@@ -413,8 +490,7 @@ static void note_lacking(struct receiving *r, struct account *a,
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
 		const struct parcel_section *s = &sections->items[i];
 
-		if (s->type == PARCEL_CHANGES &&
-			strcmp(s->changes.account, a->name) == 0)
+		if (is_changes(s) && strcmp(s->changes.account, a->name) == 0)
 			rc = note_lost(r, a->replica, &s->changes, &err);
 	}
 	if (rc >= 0)
@@ -480,7 +556,7 @@ static int exchange(struct receiving *r, struct account *a,
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
 		const struct parcel_section *s = &sections->items[i];
 
-		if (s->type >= PARCEL_COMPARE &&
+		if (s->type >= PARCEL_COMPARE && s->type <= PARCEL_ROWS &&
 			!strcmp(s->compare.account, a->name))
 			rc = exchange_take(&x, s->type, &s->compare, err);
 	}
@@ -591,7 +667,7 @@ static int merge_account(struct receiving *r, const char *name,
 				i++) {
 				const struct parcel_section *s =
 					&sections->items[i];
-				if (s->type != PARCEL_CHANGES ||
+				if (!is_changes(s) ||
 					strcmp(s->changes.account, name) ||
 					id_is_account(
 						&s->changes.from.log.folder) !=
@@ -634,7 +710,7 @@ static int merge_all(struct receiving *r,
 	int rc = 0, worst = 0;
 
 	for (size_t i = 0; i < sections->count && rc >= 0; i++)
-		if (sections->items[i].type == PARCEL_CHANGES)
+		if (is_changes(&sections->items[i]))
 			rc = check_section(r, &sections->items[i].changes, err);
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
 		const char *name = account_of(&sections->items[i]);

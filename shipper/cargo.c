@@ -5,7 +5,9 @@
 
 #include "change.h"
 #include "err.h"
+#include "fields.h"
 #include "fold.h"
+#include "inventory.h"
 #include "quarantine.h"
 #include "segment.h"
 
@@ -87,8 +89,7 @@ static int note_bodies(
 		struct replica_message m;
 		int rc;
 
-		if (c->kind != CHANGE_SAVE && c->kind != CHANGE_COPY &&
-			c->kind != CHANGE_MOVE)
+		if (!change_is_birth(c))
 			continue;
 		rc = replica_message_by_dot(
 			p->account.replica, &c->dot, &p->arena, &m, err);
@@ -169,19 +170,83 @@ static int is_again(struct packing *p, size_t log, struct err *err)
 	return rc < 0 ? rc : count > 0;
 }
 
+/* ---- in brief ---- */
+
+/* Where the mail of a birth lies here, for the peer to find it at home. As it
+   is now: what the birth says else is told whole. */
+static int find_place(struct packing *p, const struct change *c,
+	struct replica_folder *folder, struct brief_place *ret, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message m;
+	int rc = replica_message_by_dot(
+		p->account.replica, &c->dot, &arena, &m, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	const char *guid = fields_get(&arena, m.extra, 'G');
+	bool by_guid = strcmp(c->base, m.base) != 0;
+	if (!m.uid || m.dead || m.size != c->size || m.mtime != c->mtime ||
+		memcmp(&m.hash, &c->hash, sizeof(m.hash)) != 0 ||
+		(by_guid && (!guid || strcmp(guid, c->base) != 0)))
+		return 0;
+	if (folder->id != m.folder)
+		rc = replica_folder_by_row(
+			p->account.replica, m.folder, &p->arena, folder, err);
+	if (rc == 0 && folder->uidvalidity)
+		*ret = (struct brief_place){
+			folder->uidvalidity, m.uid, by_guid};
+	return rc < 0 ? rc : 0;
+}
+
+/* What the peer has itself is left out, but where it asked for it. */
+static int shorten(struct packing *p, const struct log_id *log,
+	struct change_batch *batch, uint64_t base_ms, struct buf *ret,
+	struct err *err)
+{
+	AUTO_FREE struct brief_place *places =
+		mem_array(batch->count + 1, sizeof(*places));
+	struct replica_folder folder = {.id = 0};
+	struct whole_run *whole;
+	size_t count, at = 0;
+	int rc = whole_list(p->account.replica, WHOLE_OWED,
+		p->config->peer->origin, &p->arena, &whole, &count, err);
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++) {
+		const struct change *c = &batch->items[i];
+
+		while (at < count &&
+			(log_id_cmp(&whole[at].log, log) < 0 ||
+				(!log_id_cmp(&whole[at].log, log) &&
+					whole[at].last < c->by.lsn)))
+			at++;
+		bool owed = at < count && !log_id_cmp(&whole[at].log, log) &&
+			    whole[at].first <= c->by.lsn;
+		if (change_is_birth(c) && !owed)
+			rc = find_place(p, c, &folder, &places[i], err);
+	}
+	if (rc >= 0)
+		brief_make(batch, places, base_ms, p->seed, ret);
+	return rc;
+}
+
 /* Changes that bring whoever knows a log up to `from` to `to`. There may be
    none, where other logs have overwritten them: the position is news. */
 static int put_section(struct packing *p, size_t log,
 	struct change_batch *batch, const struct position *from,
 	const struct position *to, uint64_t base_ms, struct err *err)
 {
-	AUTO_BUF struct buf payload = BUF_INIT;
+	AUTO_BUF struct buf payload = BUF_INIT, brief = BUF_INIT;
 	int rc = 0;
 
 	if (id_is_account(&from->log.folder) && !is_its_own(p, &from->log))
 		rc = keep_home_changes(p, batch, err);
-	if (rc >= 0 && !p->asker)
+	if (rc >= 0 && !p->asker.incarnation)
 		rc = note_bodies(p, batch, err);
+	if (rc < 0)
+		return rc;
+	if (p->asker.brief && !id_is_account(&from->log.folder))
+		rc = shorten(p, &from->log, batch, base_ms, &brief, err);
 	if (rc < 0)
 		return rc;
 	struct change_context ctx = {from->log, from->lsn + 1, base_ms};
@@ -192,10 +257,12 @@ static int put_section(struct packing *p, size_t log,
 		.to = *to,
 		.base_ms = base_ms,
 		.first_lsn = ctx.first_lsn,
-		.unasked = p->config->oneway,
+		.unasked = p->config->oneway && !brief.len,
 		.again = p->again ? p->logs[log].known.lsn : 0,
 		.payload = payload.data,
 		.len = payload.len,
+		.brief = brief.data,
+		.brief_len = brief.len,
 	};
 	struct parcel_end ends[PARCEL_ENDS_MAX];
 	rc = add_ends(p, log, &c, ends, err);
@@ -414,7 +481,7 @@ static int return_log(struct packing *p, size_t i, struct err *err)
 	struct position from = {log->known.log, p->from[i], p->from_chain[i]};
 
 	if (!is_its_own(p, &log->known.log) ||
-		log->known.log.incarnation == p->asker ||
+		log->known.log.incarnation == p->asker.incarnation ||
 		log->known.lsn <= p->from[i])
 		return 0;
 	return write_out(p, i, from, err);
@@ -471,7 +538,8 @@ int cargo_add(struct packing *p, struct err *err)
 	struct err damage = ERR_INIT;
 	int rc = 0;
 
-	for (size_t i = 0; p->asker && i < p->log_count && rc >= 0; i++)
+	for (size_t i = 0; p->asker.incarnation && i < p->log_count && rc >= 0;
+		i++)
 		rc = return_log(p, i, err);
 	if (rc < 0 || !p->config->send_changes)
 		return rc;

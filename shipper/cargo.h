@@ -8,6 +8,8 @@
 #ifndef PB_CARGO_H
 #define PB_CARGO_H
 
+#include "brief.h"
+#include "joining.h"
 #include "lading.h"
 
 struct err;
@@ -27,8 +29,9 @@ struct packing {
 	uint64_t *from; /* per log: lsn the peer knows, or will */
 	uint64_t *from_chain;
 	size_t log_count;
-	/* The peer joins with this incarnation, and is answered; 0: not. */
-	uint64_t asker;
+	/* The peer joins, and is answered; else all zero. */
+	struct asker asker;
+	uint8_t seed[BRIEF_SEED_SIZE]; /* of what is told in brief */
 	bool again;	       /* the log being packed was handed over before */
 	uint64_t overlap_room; /* bytes of bodies that may go once more */
 	struct arena arena;

@@ -8,6 +8,7 @@
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "inventory.h"
 #include "joining.h"
 #include "spoken.h"
 #include "refusing.h"
@@ -89,7 +90,8 @@ static int forget_all(struct packing *p, struct err *err)
 /*
  * What lies on the medium counts only if all that was put there and is not
  * acknowledged still does: a bundle that is gone may have been lost. (Or was
- * collected a moment ago: a daemon waits for the word of it.)
+ * collected a moment ago: a daemon waits for the word of it. A peer that joins
+ * says itself where it stands: what was told it in brief it may want whole.)
  */
 static int raise_by_sent(struct packing *p, struct err *err)
 {
@@ -102,7 +104,9 @@ static int raise_by_sent(struct packing *p, struct err *err)
 		return rc;
 	bool whole = true;
 	for (size_t i = 0; i < count && whole && !p->config->unread; i++)
-		whole = is_under_way(p, sent[i].sequence);
+		whole = p->asker.incarnation
+				? is_lying(p, sent[i].sequence)
+				: is_under_way(p, sent[i].sequence);
 	if (!whole)
 		return forget_all(p, err);
 	if (!p->config->unread)
@@ -140,7 +144,7 @@ static int find_from(struct packing *p, struct err *err)
 		p->from_chain[i] = ack.chain;
 	}
 	/* Who joins has lost what arrived. */
-	if (rc >= 0 && p->live && p->asker)
+	if (rc >= 0 && p->live && p->asker.incarnation)
 		return forget_all(p, err);
 	if (rc >= 0 && p->medium)
 		rc = raise_by_sent(p, err);
@@ -283,7 +287,7 @@ static int add_ack(struct packing *p, struct err *err)
 	/* A peer that sent nothing may be asked for bodies, and is told when
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
-	bool anew = p->asker || (p->live && p->live->first);
+	bool anew = p->asker.incarnation || (p->live && p->live->first);
 	bool needed = any && (now != told || heard != answered || anew);
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
@@ -355,6 +359,37 @@ static struct position *new_positions(struct packing *p)
 		&p->arena, (p->log_count + 1) * sizeof(struct position));
 }
 
+/* In brief, and what of it is to come whole all the same. */
+static int ask_in_brief(
+	struct packing *p, struct parcel_join *j, struct err *err)
+{
+	struct whole_run *runs;
+	size_t count;
+	int rc = whole_list(p->account.replica, WHOLE_ASKED,
+		p->config->peer->origin, &p->arena, &runs, &count, err);
+
+	if (rc < 0)
+		return rc;
+	struct parcel_lsns *logs =
+		arena_alloc(&p->arena, (count + 1) * sizeof(*logs));
+	struct parcel_run *lsns =
+		arena_alloc(&p->arena, (count + 1) * sizeof(*lsns));
+	for (size_t i = 0; i < count; i++) {
+		struct parcel_lsns *log = &logs[j->whole_count];
+
+		lsns[i] = (struct parcel_run){runs[i].first, runs[i].last};
+		if (i && !log_id_cmp(&runs[i].log, &runs[i - 1].log)) {
+			log[-1].count++;
+			continue;
+		}
+		*log = (struct parcel_lsns){runs[i].log, &lsns[i], 1};
+		j->whole_count++;
+	}
+	j->what = PARCEL_JOIN_ASKS_BRIEF;
+	j->whole = logs;
+	return 0;
+}
+
 /* Ask for what the peer knows, from where we stand. */
 static int add_question(struct packing *p, struct err *err)
 {
@@ -368,6 +403,12 @@ static int add_question(struct packing *p, struct err *err)
 	int rc = wants_answer(p, now_ms, err);
 
 	if (rc <= 0)
+		return rc;
+	rc = joining_in_brief(
+		r, p->config->peer->origin, p->config->brief_least, err);
+	if (rc > 0)
+		rc = ask_in_brief(p, &j, err);
+	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < p->log_count; i++) {
 		const struct log_id *log = &p->logs[i].known.log;
@@ -436,7 +477,7 @@ static int add_answer(struct packing *p, struct err *err)
 	struct replica *r = p->account.replica;
 	uint64_t peer = p->config->peer->origin;
 	struct parcel_join j = {.account = p->account.name,
-		.incarnation = p->asker,
+		.incarnation = p->asker.incarnation,
 		.positions = new_positions(p)};
 
 	for (size_t i = 0; i < p->log_count; i++) {
@@ -448,7 +489,7 @@ static int add_answer(struct packing *p, struct err *err)
 	int rc = add_gone(p, &j, err);
 	/* Too early at worst: it asks again. */
 	if (rc >= 0 && p->record && (rc = replica_begin(r, err)) >= 0) {
-		rc = asker_set(r, peer, 0, err);
+		rc = asker_set(r, peer, &(struct asker){0}, err);
 		if (rc >= 0)
 			rc = replica_commit(r, err);
 		replica_rollback(r);
@@ -481,7 +522,7 @@ static int add_joining(struct packing *p, struct err *err)
 {
 	int rc = add_question(p, err);
 
-	return rc >= 0 && p->asker ? add_answer(p, err) : rc;
+	return rc >= 0 && p->asker.incarnation ? add_answer(p, err) : rc;
 }
 
 /* ---- the whole ---- */
@@ -605,8 +646,10 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return rc < 0 ? rc : 0;
 	}
 	rc = asker_get(p.account.replica, config->peer->origin, &p.asker, err);
-	if (rc >= 0 && p.asker && (rc = answers_later(&p, err)) > 0)
-		p.asker = 0;
+	if (rc >= 0 && p.asker.incarnation && (rc = answers_later(&p, err)) > 0)
+		p.asker = (struct asker){0};
+	if (p.asker.brief)
+		config->os->ops->random(config->os, p.seed, sizeof(p.seed));
 	if (rc >= 0)
 		rc = add_tables(&p, err);
 	if (rc >= 0)

@@ -39,6 +39,9 @@ struct handover_config {
 				 is gone from the medium */
 	uint64_t patience_ms; /* what was put there in this time and is gone
 				 was collected, and not lost */
+	size_t brief_least;   /* of fewer mails that are here, a peer is to tell
+				 all whole to a state that joins: that they are
+				 told in brief may take a turnaround more */
 	bool oneway;	      /* handed over counts as acknowledged */
 	size_t overlap;	      /* oneway: hand-overs that are repeated */
 	int64_t tables_ms;    /* oneway: within this tables go; -1: never */

@@ -210,12 +210,13 @@ static void note_changes(struct lading *l, const struct parcel_changes *c)
 int lading_changes(
 	struct lading *l, const struct parcel_changes *c, struct err *err)
 {
-	int rc = room_for(l, c->len + 512, err);
+	int rc = room_for(l, c->len + c->brief_len + 512, err);
 
 	if (rc < 0)
 		return rc;
 	parcel_add_changes(&l->sections, l->config->self->pub.origin, c);
-	note_changes(l, c);
+	if (!c->brief)
+		note_changes(l, c);
 	return 0;
 }
 
@@ -228,10 +229,21 @@ int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
 	return rc;
 }
 
+/* The most that they can take. */
+static size_t lsns_room(const struct parcel_lsns *lsns, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += 48 + lsns[i].count * 20;
+	return len;
+}
+
 int lading_join(struct lading *l, const struct parcel_join *j, struct err *err)
 {
 	int rc = room_for(l,
-		j->position_count * 64 + j->gone_count * sizeof(*j->gone) + 512,
+		j->position_count * 64 + j->gone_count * sizeof(*j->gone) +
+			lsns_room(j->whole, j->whole_count) + 512,
 		err);
 
 	if (rc >= 0)
@@ -261,8 +273,7 @@ int lading_compare(struct lading *l, enum parcel_section_type type,
 	/* Of runs and logs, the most that each can take. */
 	size_t len = c->len + c->key_count * 8 + c->uid_count * 10 + 1024;
 
-	for (size_t i = 0; i < c->dead_count; i++)
-		len += 48 + c->dead[i].count * 20;
+	len += lsns_room(c->dead, c->dead_count);
 	int rc = room_for(l, len, err);
 	if (rc >= 0)
 		parcel_add_compare(

@@ -68,6 +68,8 @@ static bool inbox_holds(struct shipper *s, const char *peer)
 	return false;
 }
 
+#define BRIEF_LEAST 64 /* less than what the bundles around it take */
+
 struct handover_config links_handover(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
@@ -82,6 +84,7 @@ struct handover_config links_handover(
 		.take_changes = p->changes != CHANGES_SEND,
 		.unread = inbox_holds(s, p->name),
 		.patience_ms = s->following ? PATIENCE_MS : 0,
+		.brief_least = BRIEF_LEAST,
 		.oneway = p->oneway,
 		.overlap = p->overlap,
 		.tables_ms = p->tables_every_ms,

@@ -43,6 +43,10 @@ static int hash_body(struct birth *b, struct err *err)
 
 	if (b->hashed)
 		return 0;
+	rc = pass_stocktaken(p, b->view, b->m, &b->st, &b->hash, err);
+	b->hashed = rc == 0;
+	if (rc <= 0)
+		return rc;
 	rc = p->store->ops->open(p->store, b->f->p_path, b->m->base, b->m->name,
 		&fd, &b->st, err);
 	if (rc < 0)

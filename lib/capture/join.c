@@ -1,7 +1,8 @@
 /*
  * join: looking at mail with a state that joins (lib/replica/joining.h).
  *
- * Until its peers have answered, nothing is logged. What they said lies where
+ * What lies here is noted first, for them to be short (stocktake.c). Until its
+ * peers have answered, nothing is logged. What they said lies where
  * is recorded as placed: of a folder at home here with what they know of it, so
  * that what differs is a change of ours, to be logged when joining is over; of
  * another folder as it lies, so that it becomes as its home wants it.
@@ -246,7 +247,9 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err)
 
 	if (rc < 0 || !since)
 		return rc;
-	rc = is_over(p, since, err);
+	rc = pass_stocktake(p, err);
+	if (rc >= 0)
+		rc = is_over(p, since, err);
 	if (rc < 0)
 		return rc;
 	p->result->joins = rc == 0;

@@ -163,6 +163,14 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err);
 /* At the end of the pass that finishes it. */
 int pass_joined(struct pass *p, struct err *err);
 
+/* stocktake.c: note what lies in the store, once in a joining. */
+int pass_stocktake(struct pass *p, struct err *err);
+/* The hash of a message of a view, whose file is as it was then. Returns 0; 1:
+   not noted. */
+int pass_stocktaken(struct pass *p, const struct store_view *view,
+	const struct store_message *m, const struct store_stat *st,
+	struct hash *ret, struct err *err);
+
 /* birth.c: a message that is not among the placed ones, but just where it is
    wanted: record it. */
 int pass_recognise(struct pass *p, const struct replica_folder *f,

@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool change_is_birth(const struct change *change)
+{
+	return change->kind == CHANGE_SAVE || change->kind == CHANGE_COPY ||
+	       change->kind == CHANGE_MOVE;
+}
+
 struct change change_blank(enum change_kind kind)
 {
 	return (struct change){.kind = kind,

@@ -23,15 +23,15 @@ struct err;
 
 enum change_kind {
 	/* in a folder's log */
-	CHANGE_SAVE = 1,   /* a message born here; its dot is (log, lsn) */
-	CHANGE_COPY = 2,   /* born here as a copy of source */
-	CHANGE_MOVE = 3,   /* dot is placed in this folder now */
-	CHANGE_LEFT = 4,   /* dot moved from here to folder: a reference only */
-	CHANGE_FLAGS = 5,  /* flags and keywords of dot, + and - */
-	CHANGE_EXPUNGE = 6,/* dot is dead */
-	CHANGE_UID = 7,    /* dot has uid in this folder now */
-	CHANGE_EXTRA = 8,  /* uidlist fields of dot (POP3 UIDL, GUID, ...) */
-	CHANGE_UIDNEXT = 9,/* uid was given, to whatever became of it */
+	CHANGE_SAVE = 1,  /* a message born here; its dot is (log, lsn) */
+	CHANGE_COPY = 2,  /* born here as a copy of source */
+	CHANGE_MOVE = 3,  /* dot is placed in this folder now */
+	CHANGE_LEFT = 4,  /* dot moved from here to folder: a reference only */
+	CHANGE_FLAGS = 5, /* flags and keywords of dot, + and - */
+	CHANGE_EXPUNGE = 6, /* dot is dead */
+	CHANGE_UID = 7,	    /* dot has uid in this folder now */
+	CHANGE_EXTRA = 8,   /* uidlist fields of dot (POP3 UIDL, GUID, ...) */
+	CHANGE_UIDNEXT = 9, /* uid was given, to whatever became of it */
 	/* in the account log */
 	CHANGE_FOLDER = 20,    /* folder exists: born here, with path */
 	CHANGE_RENAME = 21,    /* folder's full path is now path */
@@ -41,16 +41,16 @@ enum change_kind {
 	CHANGE_AUTHORITY = 25, /* folder's UIDs are given by site, in term */
 	CHANGE_MERGE = 26,     /* folder and other are one folder */
 	/* in either */
-	CHANGE_BEGIN = 40,     /* first record of an incarnation: names the
+	CHANGE_BEGIN = 40, /* first record of an incarnation: names the
 				  position at the end of the one it continues */
-	CHANGE_GAP = 41        /* lsns from..to of an incarnation are lost */
+	CHANGE_GAP = 41	   /* lsns from..to of an incarnation are lost */
 };
 
 /* Limits on what a batch may hold; over them ERR_LIMIT. */
 #define CHANGE_BATCH_MAX (1u << 20)
-#define CHANGE_NAME_MAX 1024u  /* base name, path, extra */
+#define CHANGE_NAME_MAX 1024u	 /* base name, path, extra */
 #define CHANGE_KEYWORDS_MAX 256u /* keywords in one change */
-#define CHANGE_KEYWORD_MAX 128u  /* bytes of one keyword */
+#define CHANGE_KEYWORD_MAX 128u	 /* bytes of one keyword */
 #define CHANGE_LSN_MAX ((UINT64_C(1) << 62) - 1)
 /* Bytes of strings in a batch, counted wherever a change points at them. */
 #define CHANGE_STRINGS_MAX (1u << 30)
@@ -70,16 +70,16 @@ struct flag_set {
 
 struct change {
 	enum change_kind kind;
-	struct write_id by;  /* log, lsn and stamp of this write; stamp 0: at
+	struct write_id by; /* log, lsn and stamp of this write; stamp 0: at
 				birth or first sight */
 	/* The message: SAVE, COPY: equal to by's dot. */
 	struct dot dot;
 	/* COPY: the message copied from. MOVE: a dot that is the same
 	   message (the copy that the move was logged as first), or lsn 0. */
 	struct dot source;
-	uint32_t uid;         /* SAVE COPY MOVE UID UIDNEXT; 0: none */
-	uint64_t size;        /* SAVE COPY MOVE: bytes of the body */
-	int64_t mtime;        /* SAVE COPY MOVE: INTERNALDATE, s since 1970 */
+	uint32_t uid;	      /* SAVE COPY MOVE UID UIDNEXT; 0: none */
+	uint64_t size;	      /* SAVE COPY MOVE: bytes of the body */
+	int64_t mtime;	      /* SAVE COPY MOVE: INTERNALDATE, s since 1970 */
 	struct hash hash;     /* SAVE COPY MOVE: of the body */
 	const char *base;     /* SAVE COPY MOVE: file name up to ":2," */
 	const char *extra;    /* SAVE COPY MOVE EXTRA: uidlist fields "G…",
@@ -93,7 +93,7 @@ struct change {
 	struct id128 folder;  /* account log: the folder. LEFT: where to */
 	struct id128 other;   /* MERGE: the other folder */
 	const char *path;     /* FOLDER RENAME SUBSCRIBE: "A/B", mUTF-7 parts */
-	bool value;           /* SUBSCRIBE: subscribed */
+	bool value;	      /* SUBSCRIBE: subscribed */
 	uint32_t uidvalidity; /* IDENTITY; AUTHORITY: of the claimant's folder
 				 when it claimed; 0: none */
 	uint32_t uidnext;     /* IDENTITY: floor; AUTHORITY: as above */
@@ -101,7 +101,7 @@ struct change {
 	uint64_t term, site;  /* AUTHORITY */
 	struct position end;  /* BEGIN: continued position; GAP: incarnation
 				 and last lost lsn */
-	uint64_t first;       /* GAP: first lost lsn */
+	uint64_t first;	      /* GAP: first lost lsn */
 	const char *reason;   /* GAP: for people */
 };
 
@@ -118,6 +118,8 @@ struct change_batch {
 	struct arena arena;
 };
 
+/* Does it say all of a message that there is to say: SAVE, COPY, MOVE? */
+bool change_is_birth(const struct change *change);
 /* A change that says nothing yet: all zero, strings "". */
 struct change change_blank(enum change_kind kind);
 /* Append one like that; valid until the next add. */
@@ -126,8 +128,8 @@ struct change *change_add(struct change_batch *batch, enum change_kind kind);
 const char *change_str(struct change_batch *batch, const char *s);
 void change_batch_free(struct change_batch *batch);
 /* Deep copy of one change to the end of batch. */
-struct change *change_copy(struct change_batch *batch,
-	const struct change *change);
+struct change *change_copy(
+	struct change_batch *batch, const struct change *change);
 
 /*
  * Can this change be coded? Kind known and in the log where it belongs,
@@ -144,8 +146,8 @@ int change_check(const struct change *change, struct err *err);
  * bytes cannot be decoded. Fields that a kind does not have are not written.
  * Source: docs/format.md, Changes.
  */
-void change_encode(const struct change_context *ctx,
-	const struct change *items, size_t count, struct buf *ret);
+void change_encode(const struct change_context *ctx, const struct change *items,
+	size_t count, struct buf *ret);
 
 /*
  * Decode a payload of exactly len bytes; changes are appended to ret.
@@ -167,18 +169,18 @@ void change_print(const struct change *change, struct buf *ret);
 /* ---- a flush point's statement (statement.c) ---- */
 
 struct statement {
-	uint64_t lsn;          /* of this log */
-	uint64_t stamp;        /* when */
+	uint64_t lsn;	/* of this log */
+	uint64_t stamp; /* when */
 	uint32_t uidnext;
 	uint64_t messages;
-	uint8_t digest[16];    /* sum over messages, docs/format.md, Digest */
+	uint8_t digest[16];	 /* sum over messages, docs/format.md, Digest */
 	struct position *vector; /* what it speaks for, other logs of this
 				    folder; owned */
 	size_t vector_count;
 };
 void statement_encode(const struct statement *st, struct buf *ret);
-int statement_decode(const void *data, size_t len, struct statement *ret,
-	struct err *err);
+int statement_decode(
+	const void *data, size_t len, struct statement *ret, struct err *err);
 void statement_free(struct statement *st);
 void statement_print(const struct statement *st, struct buf *ret);
 

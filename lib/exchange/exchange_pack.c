@@ -84,17 +84,17 @@ static size_t keep_own(uint64_t self, struct dot *dots, size_t count)
 static void group_dead(struct dot *dots, size_t count, struct arena *arena,
 	struct parcel_compare *c)
 {
-	struct parcel_dead *dead = arena_alloc(arena, count * sizeof(*dead));
+	struct parcel_lsns *dead = arena_alloc(arena, count * sizeof(*dead));
 	struct parcel_run *runs = arena_alloc(arena, count * sizeof(*runs));
 	size_t logs = 0, at = 0;
 
 	qsort(dots, count, sizeof(*dots), cmp_dots);
 	for (size_t i = 0; i < count; i++) {
-		struct parcel_dead *d = logs ? &dead[logs - 1] : NULL;
+		struct parcel_lsns *d = logs ? &dead[logs - 1] : NULL;
 
 		if (!d || log_id_cmp(&d->log, &dots[i].log) != 0) {
 			d = &dead[logs++];
-			*d = (struct parcel_dead){dots[i].log, &runs[at], 0};
+			*d = (struct parcel_lsns){dots[i].log, &runs[at], 0};
 		}
 		struct parcel_run *last =
 			d->count ? &d->runs[d->count - 1] : NULL;

@@ -257,7 +257,7 @@ static int take_changes(struct taking *t, struct err *err)
 
 /* Without a tombstone only the site where a dot was born is believed. */
 static int take_deaths(
-	struct taking *t, const struct parcel_dead *dead, struct err *err)
+	struct taking *t, const struct parcel_lsns *dead, struct err *err)
 {
 	int rc = 0;
 

@@ -46,7 +46,8 @@ static void print_log(const struct log_id *log, struct buf *ret)
 static void print_changes(const struct parcel_changes *c,
 	const struct inspect_keys *keys, struct buf *ret)
 {
-	buf_printf(ret, "  changes account %s log ", c->account);
+	buf_printf(ret, "  changes%s account %s log ",
+		c->brief ? " in brief" : "", c->account);
 	print_log(&c->from.log, ret);
 	buf_printf(ret,
 		" lsn %llu..%llu chain %016llx..%016llx base %llu first %llu "
@@ -116,13 +117,34 @@ static void print_statement(const struct parcel_statement *s, struct buf *ret)
 	}
 }
 
+static void print_runs(
+	const struct parcel_run *runs, size_t count, struct buf *ret)
+{
+	for (size_t i = 0; i < count; i++)
+		buf_printf(ret, " %llu..%llu",
+			(unsigned long long)runs[i].first,
+			(unsigned long long)runs[i].last);
+}
+
+static void print_lsns(const char *what, const struct parcel_lsns *lsns,
+	size_t count, struct buf *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(ret, "    %s ", what);
+		print_log(&lsns[i].log, ret);
+		print_runs(lsns[i].runs, lsns[i].count, ret);
+		buf_add_str(ret, "\n");
+	}
+}
+
 static void print_join(const struct parcel_join *j, struct buf *ret)
 {
 	buf_printf(ret, "  join account %s incarnation %016llx %s\n",
 		j->account, (unsigned long long)j->incarnation,
-		j->what == PARCEL_JOIN_ASKS	 ? "asks"
-		: j->what == PARCEL_JOIN_ANSWERS ? "answers"
-						 : "answers, to go on");
+		j->what == PARCEL_JOIN_ASKS	    ? "asks"
+		: j->what == PARCEL_JOIN_ASKS_BRIEF ? "asks in brief"
+		: j->what == PARCEL_JOIN_ANSWERS    ? "answers"
+						    : "answers, to go on");
 	for (size_t i = 0; i < j->position_count; i++) {
 		buf_add_str(ret, "    up to ");
 		print_log(&j->positions[i].log, ret);
@@ -133,15 +155,7 @@ static void print_join(const struct parcel_join *j, struct buf *ret)
 	if (j->gone_total)
 		buf_printf(ret, "    expunged %zu of %llu\n", j->gone_count,
 			(unsigned long long)j->gone_total);
-}
-
-static void print_runs(
-	const struct parcel_run *runs, size_t count, struct buf *ret)
-{
-	for (size_t i = 0; i < count; i++)
-		buf_printf(ret, " %llu..%llu",
-			(unsigned long long)runs[i].first,
-			(unsigned long long)runs[i].last);
+	print_lsns("whole", j->whole, j->whole_count, ret);
 }
 
 static void print_question(const struct parcel_compare *c, struct buf *ret)
@@ -164,12 +178,7 @@ static void print_rows(const struct parcel_compare *c,
 		print_runs(c->uids, c->uid_count, ret);
 		buf_add_str(ret, "\n");
 	}
-	for (size_t i = 0; i < c->dead_count; i++) {
-		buf_add_str(ret, "    dead ");
-		print_log(&c->dead[i].log, ret);
-		print_runs(c->dead[i].runs, c->dead[i].count, ret);
-		buf_add_str(ret, "\n");
-	}
+	print_lsns("dead", c->dead, c->dead_count, ret);
 	struct parcel_changes changes = {
 		.from.log = c->context,
 		.base_ms = c->base_ms,
@@ -208,6 +217,7 @@ static void print_section(const struct parcel_section *s,
 {
 	switch (s->type) {
 	case PARCEL_CHANGES:
+	case PARCEL_BRIEF:
 		print_changes(&s->changes, keys, ret);
 		break;
 	case PARCEL_BODY:

@@ -89,7 +89,8 @@ enum parcel_section_type {
 	PARCEL_SKETCH = 6,
 	PARCEL_TABLE = 7,
 	PARCEL_ROWS = 8, /* what differs, and what is asked for */
-	PARCEL_JOIN = 9
+	PARCEL_JOIN = 9,
+	PARCEL_BRIEF = 11 /* changes, to a site that joins and has the mail */
 };
 
 /* A position handed over before, by the low half of its chain value. */
@@ -121,6 +122,10 @@ struct parcel_changes {
 	uint64_t first_lsn;	/* context of the coding */
 	const uint8_t *payload; /* lib/change columns */
 	size_t len;
+	/* BRIEF: what travels with births that were left blank
+	   (lib/compare/brief.h); else NULL. */
+	const uint8_t *brief;
+	size_t brief_len;
 };
 
 /*
@@ -196,8 +201,8 @@ enum parcel_compare_kind {
 struct parcel_run {
 	uint64_t first, last;
 };
-/* Dots that are dead, of one log. */
-struct parcel_dead {
+/* Lsns of one log. */
+struct parcel_lsns {
 	struct log_id log;
 	struct parcel_run *runs; /* ascending */
 	size_t count;		 /* at least 1 */
@@ -222,7 +227,7 @@ struct parcel_compare {
 	const struct parcel_run *uids;
 	size_t uid_count;
 	/* ROWS: expunged, and nobody knows any more by whom. By log. */
-	const struct parcel_dead *dead;
+	const struct parcel_lsns *dead;
 	size_t dead_count;
 	/* ROWS: changes, each of a writer of its own; what their coding is
 	   relative to. No payload: none. */
@@ -238,13 +243,15 @@ struct parcel_compare {
  * told what its peers know, and logs nothing before. A peer answers by handing
  * over its own changes, and those that the asker wrote itself in earlier
  * incarnations, without bodies; behind them it says how far these reach, and
- * which mails were expunged.
+ * which mails were expunged. Who has the mail asks to be told in brief (section
+ * BRIEF), and which births are to come whole all the same.
  */
 #define PARCEL_GONE_MAX 65536u
 enum parcel_join_what {
 	PARCEL_JOIN_ASKS = 1,
 	PARCEL_JOIN_ANSWERS = 2, /* and that was all */
-	PARCEL_JOIN_GOES_ON = 3	 /* more of the answer follows */
+	PARCEL_JOIN_GOES_ON = 3, /* more of the answer follows */
+	PARCEL_JOIN_ASKS_BRIEF = 4
 };
 struct parcel_join {
 	const char *account;
@@ -258,6 +265,9 @@ struct parcel_join {
 	const struct id128 *gone;
 	size_t gone_count; /* at most PARCEL_GONE_MAX */
 	uint64_t gone_total;
+	/* Asks in brief: what is to come whole. By log. */
+	const struct parcel_lsns *whole;
+	size_t whole_count;
 };
 
 struct parcel_section {
@@ -274,7 +284,7 @@ struct parcel_section {
 
 /*
  * Append a section. `sender` is the sealing site's origin: log ids of its own
- * are written short.
+ * are written short. Changes with something in `brief` are of type BRIEF.
  */
 void parcel_add_changes(
 	struct buf *b, uint64_t sender, const struct parcel_changes *c);

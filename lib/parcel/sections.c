@@ -4,6 +4,7 @@
  *	section         type | varint length | bytes
  *	changes         [again] | account | log | from, chain | to - from, chain |
  *	                base ms | first lsn - (from + 1) | payload
+ *	in brief        as changes; before the payload: length | brief
  *	body, whole     0 | bytes
  *	body, piece     offset + 1 | hash | size | bytes
  *	acknowledgement account | incarnation | count | entries | wants
@@ -130,9 +131,13 @@ void parcel_add_changes(
 	wire_add_varint(&head, c->base_ms);
 	wire_add_signed(&head, (int64_t)(c->first_lsn - c->from.lsn - 1));
 	add_ends(&head, c);
+	assert(!c->brief || !c->unasked);
+	if (c->brief)
+		wire_add_bytes(&head, c->brief, c->brief_len);
 	sections_add(b,
-		c->unasked ? (enum parcel_section_type)CHANGES_UNASKED
-			   : PARCEL_CHANGES,
+		c->brief     ? PARCEL_BRIEF
+		: c->unasked ? (enum parcel_section_type)CHANGES_UNASKED
+			     : PARCEL_CHANGES,
 		&head, c->payload, c->len);
 }
 
@@ -308,8 +313,8 @@ static int parse_ends(
 	return 0;
 }
 
-static int parse_changes(
-	const struct parse *p, struct wire *w, struct parcel_changes *ret)
+static int parse_changes(const struct parse *p, struct wire *w, bool brief,
+	struct parcel_changes *ret)
 {
 	uint64_t more, again = ret->unasked ? wire_varint(w) : 0;
 	int r = sections_take_account(p, w, &ret->account);
@@ -336,6 +341,9 @@ static int parse_changes(
 	r = parse_ends(p, w, ret);
 	if (r < 0)
 		return r;
+	if (brief &&
+		!(ret->brief = wire_bytes(w, PARCEL_RAW_MAX, &ret->brief_len)))
+		return sections_bad(p, "what is in brief is malformed");
 	ret->len = wire_left(w);
 	ret->payload = wire_raw(w, ret->len);
 	return 0;
@@ -531,7 +539,9 @@ static int parse_section(
 		ret->changes.unasked = true;
 		/* fall through */
 	case PARCEL_CHANGES:
-		r = parse_changes(p, &section, &ret->changes);
+	case PARCEL_BRIEF:
+		r = parse_changes(
+			p, &section, type == PARCEL_BRIEF, &ret->changes);
 		return r < 0 ? err_wrap(p->err, "changes") : 0;
 	case PARCEL_BODY:
 		r = parse_body(p, &section, &ret->body);

@@ -22,6 +22,9 @@ size_t sections_count(const void *data, size_t len);
 void sections_add_log(struct buf *b, uint64_t sender, const struct log_id *log,
 	const struct log_id *before);
 void sections_add_account(struct buf *b, const char *account);
+/* By log, at least one run of each. */
+void sections_add_lsns(struct buf *b, uint64_t sender,
+	const struct parcel_lsns *lsns, size_t count);
 /* head and tail are the section's bytes; the tail is what is large. */
 void sections_add(struct buf *b, enum parcel_section_type type,
 	const struct buf *head, const void *tail, size_t tail_len);
@@ -43,6 +46,8 @@ struct log_id sections_take_log(
 	struct wire *w, uint64_t sender, const struct log_id *before);
 int sections_take_account(
 	const struct parse *p, struct wire *w, const char **ret);
+int sections_take_lsns(const struct parse *p, struct wire *w,
+	const struct parcel_lsns **ret, size_t *ret_count);
 int sections_parse_compare(const struct parse *p, struct wire *w,
 	enum parcel_section_type type, struct parcel_compare *ret);
 int sections_parse_join(

@@ -27,8 +27,8 @@
 #define COLUMNS_MAX 511u /* bits of a state table, and of a view */
 #define SYMBOLS_MAX 65536u
 #define LSN_MAX ((UINT64_C(1) << 62) - 1)
-/* The smallest that a log of dead dots can be: id, number, one run. */
-#define DEAD_MIN (1u + 1u + 2u)
+/* The smallest that lsns of a log can be: id, number, one run. */
+#define LSNS_MIN (1u + 1u + 2u)
 #define RUN_MIN 2u
 
 /* ---- writing ---- */
@@ -71,29 +71,34 @@ static void add_question(struct buf *b, const struct parcel_compare *c)
 	wire_add_varint(b, c->columns);
 }
 
-static void add_rows(
-	struct buf *b, uint64_t sender, const struct parcel_compare *c)
+void sections_add_lsns(struct buf *b, uint64_t sender,
+	const struct parcel_lsns *lsns, size_t count)
 {
 	const struct log_id *before = NULL;
 
+	wire_add_varint(b, count);
+	for (size_t i = 0; i < count; i++) {
+		assert(lsns[i].count);
+		assert(!before || log_id_cmp(&lsns[i].log, before) > 0);
+		sections_add_log(b, sender, &lsns[i].log, before);
+		add_runs(b, lsns[i].runs, lsns[i].count);
+		before = &lsns[i].log;
+	}
+}
+
+static void add_rows(
+	struct buf *b, uint64_t sender, const struct parcel_compare *c)
+{
 	wire_add_varint(b, c->key_count);
 	for (size_t i = 0; i < c->key_count; i++) {
 		assert(!i || c->keys[i] > c->keys[i - 1]);
 		wire_add_u64(b, c->keys[i]);
 	}
 	add_runs(b, c->uids, c->uid_count);
-	wire_add_varint(b, c->dead_count);
-	for (size_t i = 0; i < c->dead_count; i++) {
-		const struct parcel_dead *dead = &c->dead[i];
-
-		assert(dead->count);
-		assert(!before || log_id_cmp(&dead->log, before) > 0);
-		sections_add_log(b, sender, &dead->log, before);
-		add_runs(b, dead->runs, dead->count);
-		before = &dead->log;
-	}
+	sections_add_lsns(b, sender, c->dead, c->dead_count);
 	if (c->len) {
-		sections_add_log(b, sender, &c->context, before);
+		sections_add_log(b, sender, &c->context,
+			c->dead_count ? &c->dead[c->dead_count - 1].log : NULL);
 		wire_add_varint(b, c->base_ms);
 	}
 }
@@ -207,26 +212,26 @@ static int take_runs(const struct parse *p, struct wire *w, size_t least,
 	return 0;
 }
 
-static int take_dead(
-	const struct parse *p, struct wire *w, struct parcel_compare *ret)
+int sections_take_lsns(const struct parse *p, struct wire *w,
+	const struct parcel_lsns **ret, size_t *ret_count)
 {
-	uint64_t count = wire_count(w, wire_left(w) / DEAD_MIN);
+	uint64_t count = wire_count(w, wire_left(w) / LSNS_MIN);
 	const struct log_id *before = NULL;
-	struct parcel_dead *dead;
+	struct parcel_lsns *lsns;
 	int r = 0;
 
 	if (w->bad)
 		return sections_bad(p, "number of logs is malformed");
-	dead = arena_alloc(&p->out->arena, (size_t)count * sizeof(*dead));
+	lsns = arena_alloc(&p->out->arena, (size_t)count * sizeof(*lsns));
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		dead[i].log = sections_take_log(w, p->sender, before);
-		if (w->bad || (before && log_id_cmp(&dead[i].log, before) <= 0))
+		lsns[i].log = sections_take_log(w, p->sender, before);
+		if (w->bad || (before && log_id_cmp(&lsns[i].log, before) <= 0))
 			return sections_bad(p, "log is malformed");
-		r = take_runs(p, w, 1, LSN_MAX, &dead[i].runs, &dead[i].count);
-		before = &dead[i].log;
+		r = take_runs(p, w, 1, LSN_MAX, &lsns[i].runs, &lsns[i].count);
+		before = &lsns[i].log;
 	}
-	ret->dead = dead;
-	ret->dead_count = (size_t)count;
+	*ret = lsns;
+	*ret_count = (size_t)count;
 	return r;
 }
 
@@ -241,7 +246,7 @@ static int take_rows(
 	if (r < 0)
 		return r;
 	ret->uids = uids;
-	r = take_dead(p, w, ret);
+	r = sections_take_lsns(p, w, &ret->dead, &ret->dead_count);
 	if (r < 0 || wire_left(w) == 0)
 		return r;
 	ret->context = sections_take_log(w, p->sender,

@@ -3,6 +3,7 @@
  * to bytes and back.
  *
  *	account | what | incarnation | positions | gone in all | gone
+ *	account | what | incarnation | positions | lsns to come whole
  */
 #include "err.h"
 #include "sections.h"
@@ -32,7 +33,10 @@ void parcel_add_join(
 		wire_add_u64(&head, p->chain);
 		before = &p->log;
 	}
-	wire_add_varint(&head, j->gone_total);
+	if (j->what == PARCEL_JOIN_ASKS_BRIEF)
+		sections_add_lsns(&head, sender, j->whole, j->whole_count);
+	else
+		wire_add_varint(&head, j->gone_total);
 	sections_add(b, PARCEL_JOIN, &head, j->gone,
 		j->gone_count * sizeof(*j->gone));
 }
@@ -74,6 +78,15 @@ static int parse_gone(
 	return 0;
 }
 
+static int parse_whole(
+	const struct parse *p, struct wire *w, struct parcel_join *ret)
+{
+	int r = sections_take_lsns(p, w, &ret->whole, &ret->whole_count);
+
+	return r == 0 && wire_left(w) ? sections_bad(p, "bytes after its end")
+				      : r;
+}
+
 int sections_parse_join(
 	const struct parse *p, struct wire *w, struct parcel_join *ret)
 {
@@ -83,9 +96,11 @@ int sections_parse_join(
 		return r;
 	ret->what = wire_u8(w);
 	ret->incarnation = wire_u64(w);
-	if (ret->what < PARCEL_JOIN_ASKS || ret->what > PARCEL_JOIN_GOES_ON)
+	if (ret->what < PARCEL_JOIN_ASKS || ret->what > PARCEL_JOIN_ASKS_BRIEF)
 		return sections_bad(p, "kind is unknown");
 	r = parse_positions(p, w, ret);
+	if (r >= 0 && ret->what == PARCEL_JOIN_ASKS_BRIEF)
+		return parse_whole(p, w, ret);
 	if (r < 0)
 		return r;
 	ret->gone_total = wire_varint(w);

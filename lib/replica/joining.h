@@ -10,6 +10,8 @@
  * (1) its last part was taken, for this incarnation,
  * (2) every log is known as far as it said, and
  * (3) as many expunged mails were named as it said there are.
+ * It comes in brief (lib/compare/brief.h) where there is an inventory of the
+ * mail that is here; what does not fit that is asked for whole.
  * When the answers of all peers are complete, capture looks at the mail with
  * what they said, and joining is over.
  *
@@ -19,6 +21,10 @@
 #define PB_JOINING_H
 
 #include "replica.h"
+
+/* So many answers in brief that lack something, and the next is asked for
+   whole. */
+#define JOINING_LACKED_MAX 2
 
 /* A mail, wherever it lies: base name, size and body. Pure. */
 struct id128 content_id(
@@ -48,14 +54,24 @@ int joining_gone(
    this joining. */
 int joining_asked(
 	struct replica *r, uint64_t peer, int64_t *ret, struct err *err);
+/* Is the peer to answer in brief: does the inventory hold at least so many
+   mails, and did that help so far? 1 or 0. */
+int joining_in_brief(
+	struct replica *r, uint64_t peer, size_t least, struct err *err);
 int joining_note_asked(
 	struct replica *r, uint64_t peer, int64_t sequence, struct err *err);
 
 /* ---- its peers ---- */
 
-/* The incarnation of a peer that asked and was not answered yet; 0 none. */
-int asker_get(struct replica *r, uint64_t peer, uint64_t *ret, struct err *err);
-int asker_set(struct replica *r, uint64_t peer, uint64_t incarnation,
+/* A peer that asked and was not answered yet. */
+struct asker {
+	uint64_t incarnation; /* with which it joins; 0: none asked */
+	bool brief;	      /* it can be told in brief */
+};
+int asker_get(
+	struct replica *r, uint64_t peer, struct asker *ret, struct err *err);
+/* Also forgets what it wanted whole (inventory.h). In a transaction. */
+int asker_set(struct replica *r, uint64_t peer, const struct asker *asker,
 	struct err *err);
 /* Content of the mails that were expunged, in order, behind `after` (NULL: from
    the first), at most max; into the arena. */

@@ -247,6 +247,16 @@ static const char schema_text[] =
 	" lsn INTEGER NOT NULL, PRIMARY KEY(peer, log)) WITHOUT ROWID;"
 	"CREATE TABLE gone(content BLOB NOT NULL, peer INTEGER NOT NULL,"
 	" PRIMARY KEY(content, peer)) WITHOUT ROWID;"
+	/* and what lies in the store; which births are to come whole, of us
+	   and of peers that join (inventory.h) */
+	"CREATE TABLE inventory(uidvalidity INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL, base TEXT NOT NULL, guid TEXT NOT NULL,"
+	" size INTEGER NOT NULL, mtime INTEGER NOT NULL, hash BLOB NOT NULL,"
+	" PRIMARY KEY(uidvalidity, uid)) WITHOUT ROWID;"
+	"CREATE TABLE whole(role INTEGER NOT NULL, peer INTEGER NOT NULL,"
+	" log INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" PRIMARY KEY(role, peer, log, first, last)) WITHOUT ROWID;"
 
 	"CREATE TABLE ack(peer INTEGER NOT NULL, log INTEGER NOT NULL,"
 	" durable INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "inventory.h"
 #include "sql.h"
 
 int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
@@ -74,10 +75,11 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 		"DELETE FROM comparing WHERE peer = ?",
 		"DELETE FROM owed WHERE peer = ?",
 		"DELETE FROM awaited WHERE peer = ?",
-		"DELETE FROM gone WHERE peer = ?"};
+		"DELETE FROM gone WHERE peer = ?",
+		"DELETE FROM whole WHERE peer = ?"};
 	static const char *const metas[] = {"heard", "told", "answered",
 		"asked", "answer", "gone", "asks", "states", "tables", "ahead",
-		"refused", "unasked"};
+		"refused", "unasked", "lacked", "asks brief"};
 	int rc = forget_peer(r, peer, err);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)
@@ -111,8 +113,13 @@ int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 		sqlite3_reset(st);
 		if (older)
 			return 1;
-		/* A new state over there: what the old one knew is void. */
-		if (!same && (rc = forget_peer(r, peer, err)) < 0)
+		/* A new state over there: what the old one knew is void; but
+		   it tells what may be in its mail. */
+		if (!same)
+			rc = whole_note_unplaced(r, peer, err);
+		if (rc >= 0 && !same)
+			rc = forget_peer(r, peer, err);
+		if (rc < 0)
 			return rc;
 	}
 	return sql_run(r, err,

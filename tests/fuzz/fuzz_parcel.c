@@ -55,6 +55,7 @@ static void add_again(struct buf *to, uint64_t sender,
 {
 	switch (s->type) {
 	case PARCEL_CHANGES:
+	case PARCEL_BRIEF:
 		parcel_add_changes(to, sender, &s->changes);
 		break;
 	case PARCEL_BODY:

@@ -285,6 +285,45 @@ static void put_join(
 	buf_free(&s);
 }
 
+/* Lsns 7 and 9 to 18 of a log of the sender's are to come whole. */
+static void put_asks_brief(struct buf *to, uint64_t runs)
+{
+	struct buf s = BUF_INIT;
+
+	put_account(&s, "alice");
+	buf_add_byte(&s, 4);
+	wire_add_u64(&s, 0x5555555555555555u); /* the asker's incarnation */
+	wire_add_varint(&s, 0);		       /* positions */
+	wire_add_varint(&s, 1);		       /* logs */
+	buf_add_byte(&s, 0x21);
+	buf_add_str(&s, "incarnat");
+	wire_add_varint(&s, runs);
+	buf_add(&s, "\x06\x00\x00\x09", 4);
+	put_section(to, 9, &s);
+	buf_free(&s);
+}
+
+static void put_brief(struct buf *to, uint64_t len)
+{
+	struct buf s = BUF_INIT;
+
+	put_account(&s, "alice");
+	buf_add_byte(&s, 0x21);
+	buf_add_str(&s, "incarnat");
+	wire_add_varint(&s, 12345);	       /* from */
+	wire_add_u64(&s, 0x0102030405060708u); /* chain there */
+	wire_add_varint(&s, 9);		       /* to - from */
+	wire_add_u64(&s, 0xf1f2f3f4f5f6f7f8u); /* chain there */
+	wire_add_varint(&s, 1795303760123u);   /* base time */
+	wire_add_varint(&s, 0);		       /* first lsn */
+	put_ends(&s, 0);
+	wire_add_varint(&s, len);
+	buf_add_str(&s, "24 bytes of what is left");
+	buf_add_str(&s, "15 bytes of it.");
+	put_section(to, 11, &s);
+	buf_free(&s);
+}
+
 /* ---- good parcels ---- */
 
 static void begin_stored(struct maker *m)
@@ -338,6 +377,8 @@ static void joining(struct maker *m)
 	put_join(&m->contents, 1, 0, "");
 	put_join(&m->contents, 3, 3, "0123456789abcdef0123456789abcdeg");
 	put_join(&m->contents, 2, 3, "1123456789abcdef");
+	put_asks_brief(&m->contents, 2);
+	put_brief(&m->contents, 24);
 }
 
 /*
@@ -514,7 +555,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x0b\x05newer");
+	buf_add_str(&m->contents, "\x0c\x05newer");
 }
 
 static void section_cut(struct maker *m)
@@ -680,7 +721,7 @@ static void put_bad_rows(
 static void join_of_unknown_kind(struct maker *m)
 {
 	begin_stored(m);
-	put_join(&m->contents, 4, 0, "");
+	put_join(&m->contents, 5, 0, "");
 }
 
 static void join_out_of_order(struct maker *m)
@@ -693,6 +734,18 @@ static void join_cut(struct maker *m)
 {
 	begin_stored(m);
 	put_join(&m->contents, 2, 2, "0123456789abcdef0123456");
+}
+
+static void asks_brief_bytes_behind(struct maker *m)
+{
+	begin_stored(m);
+	put_asks_brief(&m->contents, 1);
+}
+
+static void brief_longer_than_its_section(struct maker *m)
+{
+	begin_stored(m);
+	put_brief(&m->contents, 40);
 }
 
 static void rows_of_unknown_kind(struct maker *m)
@@ -749,6 +802,9 @@ static const struct sample bad_parcels[] = {
 	{"parcel-join-of-unknown-kind", join_of_unknown_kind, false},
 	{"parcel-join-out-of-order", join_out_of_order, false},
 	{"parcel-join-cut", join_cut, false},
+	{"parcel-asks-brief-bytes-behind", asks_brief_bytes_behind, false},
+	{"parcel-brief-longer-than-its-section", brief_longer_than_its_section,
+		false},
 	{"parcel-rows-of-unknown-kind", rows_of_unknown_kind, false},
 	{"parcel-rows-of-unknown-folder", rows_of_unknown_folder, false},
 	{"parcel-rows-ask-twice", rows_ask_twice, false},

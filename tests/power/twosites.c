@@ -234,6 +234,7 @@ static int ship(struct side *w, struct err *err)
 {
 	static const char *const accounts[] = {ACCOUNT};
 	struct handover_config config = {.os = w->sites->os,
+		.brief_least = 1,
 		.state_dir = w->state,
 		.self = w->self,
 		.peer = w->peer,

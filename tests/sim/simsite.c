@@ -360,6 +360,7 @@ void simsite_hand_over(
 		.unread = inbox_holds(s, peer),
 		.patience_ms = (uint64_t)s->patience_s * 1000,
 		.state_ms = SIM_STATE_S * 1000,
+		.brief_least = 1,
 		.level = 1,
 		.link = "",
 		.accounts = accounts,

@@ -189,7 +189,7 @@ static void our_own_changes_of_the_future_are_a_conflict(void **state)
 static void say_dead(struct pair *p, bool to_home)
 {
 	struct parcel_run all = {1, CHANGE_LSN_MAX};
-	struct parcel_dead dead = {log_id_of(0), &all, 1};
+	struct parcel_lsns dead = {log_id_of(0), &all, 1};
 	struct parcel_compare rows = section();
 	struct err err = ERR_INIT;
 

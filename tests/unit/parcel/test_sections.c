@@ -100,6 +100,31 @@ static void assert_position(const struct position *a, const struct position *b)
 	assert_true(a->lsn == b->lsn && a->chain == b->chain);
 }
 
+static void what_is_in_brief_comes_back(void **state)
+{
+	struct parcel_changes c = some_changes(SENDER);
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	c.brief = (const uint8_t *)"as lib/compare has it";
+	for (c.brief_len = 0; c.brief_len < 20; c.brief_len += 19)
+		parcel_add_changes(&b, SENDER, &c);
+	s = parsed(&b);
+	assert_int_equal(s.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct parcel_changes *got = &s.items[i].changes;
+
+		assert_int_equal(s.items[i].type, PARCEL_BRIEF);
+		assert_position(&got->to, &c.to);
+		assert_int_equal(got->brief_len, 19 * i);
+		assert_memory_equal(got->brief, c.brief, got->brief_len);
+		assert_int_equal(got->len, c.len);
+		assert_memory_equal(got->payload, c.payload, c.len);
+	}
+	parcel_sections_free(&s);
+}
+
 static void changes_come_back(void **state)
 {
 	static const struct id128 folders[] = {
@@ -391,7 +416,7 @@ static void add_all(struct buf *b)
 static void add_again(struct buf *to, const struct parcel_changes *before,
 	const struct parcel_section *s)
 {
-	if (s->type == PARCEL_CHANGES)
+	if (s->type == PARCEL_CHANGES || s->type == PARCEL_BRIEF)
 		parcel_add_changes(to, SENDER, &s->changes);
 	else if (s->type == PARCEL_BODY)
 		parcel_add_body(to, &s->body);
@@ -502,7 +527,7 @@ static void an_unknown_type_is_from_a_newer_packetboat(void **state)
 	(void)state;
 	buf_add_byte(&any, 0);
 	refuse(&any, 0, ERR_LIMIT, "newer");
-	refuse(&any, 11, ERR_LIMIT, "newer");
+	refuse(&any, 12, ERR_LIMIT, "newer");
 	refuse(&any, 255, ERR_LIMIT, "newer");
 }
 
@@ -670,6 +695,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_come_back),
+		cmocka_unit_test(what_is_in_brief_comes_back),
 		cmocka_unit_test(
 			a_whole_body_travels_without_its_name_and_gets_it_back),
 		cmocka_unit_test(pieces_come_back_at_their_places),

@@ -19,7 +19,7 @@ static const struct id128 folder = {{9, 9, 9}};
 static const uint64_t keys[] = {1, 2, UINT64_MAX};
 static const struct parcel_run uids[] = {{1, 1}, {3, 9}, {11, UINT32_MAX}};
 static struct parcel_run runs[] = {{1, 4}, {6, (UINT64_C(1) << 62) - 1}};
-static const struct parcel_dead dead[] = {
+static const struct parcel_lsns dead[] = {
 	{{SENDER, 3, {{9, 9, 9}}}, runs, 2},
 	{{OTHER, 3, {{9, 9, 9}}}, runs, 1},
 	{{OTHER, 4, {{'I', 'N', 'B', 'O', 'X'}}}, runs, 2},

@@ -22,6 +22,12 @@ static struct position positions[] = {
 };
 static const struct id128 gone[] = {{{0}}, {{1, 2}}, {{1, 3}}};
 
+static struct parcel_run lsns[] = {{1, 1}, {3, 70000}, {7, 7}};
+static const struct parcel_lsns whole[] = {
+	{{OTHER, 3, {{9, 9, 9}}}, lsns, 2},
+	{{OTHER, 4, {{9, 9, 9}}}, &lsns[2], 1},
+};
+
 static struct parcel_join some(enum parcel_join_what what)
 {
 	struct parcel_join j = {.account = "alice@example.org",
@@ -30,7 +36,10 @@ static struct parcel_join some(enum parcel_join_what what)
 		.positions = positions,
 		.position_count = 3};
 
-	if (what != PARCEL_JOIN_ASKS) {
+	if (what == PARCEL_JOIN_ASKS_BRIEF) {
+		j.whole = whole;
+		j.whole_count = 2;
+	} else if (what != PARCEL_JOIN_ASKS) {
 		j.gone = gone;
 		j.gone_count = 3;
 		j.gone_total = 1000;
@@ -40,7 +49,8 @@ static struct parcel_join some(enum parcel_join_what what)
 
 static void add_all(struct buf *b)
 {
-	for (int what = PARCEL_JOIN_ASKS; what <= PARCEL_JOIN_GOES_ON; what++) {
+	for (int what = PARCEL_JOIN_ASKS; what <= PARCEL_JOIN_ASKS_BRIEF;
+		what++) {
 		struct parcel_join j = some((enum parcel_join_what)what);
 
 		parcel_add_join(b, SENDER, &j);
@@ -55,7 +65,7 @@ static void each_comes_back(void **state)
 	(void)state;
 	add_all(&b);
 	assert_int_equal(parcel_parse(SENDER, b.data, b.len, &s, NULL), 0);
-	assert_int_equal(s.count, 3);
+	assert_int_equal(s.count, 4);
 	for (size_t i = 0; i < s.count; i++) {
 		const struct parcel_join *is = &s.items[i].join;
 		struct parcel_join was = some(is->what);
@@ -77,6 +87,15 @@ static void each_comes_back(void **state)
 		assert_int_equal(is->gone_count, was.gone_count);
 		if (is->gone_count)
 			assert_memory_equal(is->gone, gone, sizeof(gone));
+		assert_int_equal(is->whole_count, was.whole_count);
+		for (size_t k = 0; k < is->whole_count; k++) {
+			assert_int_equal(
+				log_id_cmp(&is->whole[k].log, &whole[k].log),
+				0);
+			assert_int_equal(is->whole[k].count, whole[k].count);
+			assert_memory_equal(is->whole[k].runs, whole[k].runs,
+				whole[k].count * sizeof(*lsns));
+		}
 	}
 	parcel_sections_free(&s);
 }
@@ -87,7 +106,7 @@ static void every_truncation_is_refused(void **state)
 
 	(void)state;
 	add_all(&b);
-	assert_int_equal(whole_cuts(&b), 3); /* cut behind 0, 1, 2 sections */
+	assert_int_equal(whole_cuts(&b), 4); /* behind 0, 1, 2, 3 sections */
 }
 
 static void whatever_parses_is_spelled_in_the_one_way(void **state)
