@@ -35,13 +35,12 @@ class RandomUser:
     those that are not."""
 
     def __init__(self, dovecot, user, seed, folders=True, lmtp=True,
-                 dots=True, avoid=(), drops=True, only=()):
+                 dots=True, avoid=(), drops=True, only=(), moves=True):
         self.dovecot = dovecot
         self.user = user
         self.seed = seed
         self.avoid = avoid
         self.only = only
-        self.deletes = True     # folders
         self.rng = random.Random('%s/%s' % (seed, user))
         self.sessions = [None] * SESSIONS
         self.separator = dovecot.separator.encode()
@@ -54,8 +53,10 @@ class RandomUser:
         self.trail = collections.deque(maxlen=200)  # for the failure report
         self.table = [(20, self._append), (25, self._store),
                       (4, self._replace), (6, self._expunge),
-                      (4, self._uid_expunge), (7, self._copy),
-                      (7, self._move), (4, self._look), (3, self._idle)]
+                      (4, self._uid_expunge)]
+        if moves:
+            self.table += [(7, self._copy), (7, self._move)]
+        self.table += [(4, self._look), (3, self._idle)]
         if drops:
             self.table += [(6, self._drop)]
         if lmtp and not dovecot.unprivileged:
@@ -261,7 +262,7 @@ class RandomUser:
     def _delete(self):
         imap = self._session()
         name = self._victim(imap)
-        if name is not None and self.deletes:
+        if name is not None:
             self._do(imap, b'DELETE', imap.name(name))
 
     def _subscribe(self):
@@ -302,6 +303,15 @@ class RandomUser:
             # The folder under it was renamed or deleted; the user logs in
             # again.
             self.done['bye'] += 1
+
+    def marks(self, count):
+        """Only changes of mail that is there, where it is."""
+        for _ in range(count):
+            try:
+                self.rng.choice((self._store, self._store, self._replace,
+                                 self._uid_expunge))()
+            except ImapBye:
+                self.done['bye'] += 1
 
     def ops(self, count):
         for _ in range(count):

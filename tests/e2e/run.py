@@ -20,10 +20,12 @@ import traceback
 
 import cases
 import cases_carriers
+import cases_joined
 import cases_kept
 import cases_live
 import cases_logs
 import cases_media
+import cases_restored
 import cases_scan
 import dovecot as dovecot_module
 import packetboat
@@ -35,9 +37,9 @@ from randomuser import RandomUser
 SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
-CASES = {**cases.CASES, **cases_kept.CASES, **cases_live.CASES,
-         **cases_carriers.CASES, **cases_logs.CASES, **cases_media.CASES,
-         **cases_scan.CASES}
+CASES = {**cases.CASES, **cases_carriers.CASES, **cases_joined.CASES,
+         **cases_kept.CASES, **cases_live.CASES, **cases_logs.CASES,
+         **cases_media.CASES, **cases_restored.CASES, **cases_scan.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,

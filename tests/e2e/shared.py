@@ -64,15 +64,16 @@ class Shared(Pair):
     """A Pair whose folders in THERE are at home at the target, the others at
     the source; a random user works at each."""
 
-    def begin(self, folders=True):
-        """folders: the source's user makes and removes some, too."""
+    def begin(self, folders=True, moves=True):
+        """folders: the source's user makes and removes some, too; moves:
+        both copy and move mail."""
         names = [b'.'.join(parts) for parts in THERE]
         seed = self.case.args.seed
         self.user = RandomUser(self.source, USER, seed, avoid=list(names),
-                               folders=folders)
+                               folders=folders, moves=moves)
         self.other = RandomUser(self.target, USER, '%dt' % seed,
                                 folders=False, lmtp=False, drops=False,
-                                only=names)
+                                only=names, moves=moves)
         self.case.users += [self.user, self.other]
         self.user.deliver()
         imap = self.target.imap(USER)
@@ -93,6 +94,14 @@ class Shared(Pair):
         """Both users at work; new mail has its UID then."""
         self.user.ops(self.case.args.ops)
         self.other.ops(self.case.args.ops)
+        return self.at_home()
+
+    def mark(self, comes=True):
+        """They change what is there, and mail comes; nothing is moved."""
+        self.user.marks(self.case.args.ops)
+        self.other.marks(self.case.args.ops)
+        if comes:
+            self.user.deliver()
         return self.at_home()
 
     def at_home(self, here=None):
@@ -148,15 +157,21 @@ class Shared(Pair):
             self.exchange(self.from_site, self.to_site, self.from_site)
             rounds += 1
             lines = self.unlike(wanted, uids)
-            if not lines and not any(map(gaps, self.sites)):
+            if not lines and all(map(self._is_well, self.sites)):
                 break
             if time.monotonic() > end:
-                demand(lines or [str(gaps(site)) for site in self.sites],
+                demand(lines or [site.run('status', ok=(0, 3))
+                                 for site in self.sites],
                        'not settled after %d rounds' % rounds)
         for dovecot in (self.source, self.target):
             self._watch(dovecot)
         self.clean((Dovecot.MOVED_BACK,))
         return rounds
+
+    @staticmethod
+    def _is_well(site):
+        return site.run('status', ok=(0, 3)).find('needs an operator') < 0 \
+            and not gaps(site)
 
     def _watch(self, dovecot):
         """A UID that was shown is not given again."""
