@@ -125,7 +125,12 @@ class Clock:
             del os.environ[name]
 
 
-@check
+def check_with_clock(function):
+    """Where programs can be given another clock."""
+    return check(function) if 'CLOCKSHIM' in os.environ else function
+
+
+@check_with_clock
 def a_clock_that_is_ahead_is_told_at_both_sites_once_it_is_right(sites):
     a, b = mailed(sites)
     time.sleep(1.1)
@@ -143,7 +148,7 @@ def a_clock_that_is_ahead_is_told_at_both_sites_once_it_is_right(sites):
         told(b, code=0)
 
 
-@check
+@check_with_clock
 def a_clock_that_cannot_be_right_is_told(sites):
     a, b = mailed(sites)
     with Clock(-500000000):
