@@ -96,7 +96,7 @@ bool visit_is_due(
 /* Returns true if it ended with 0. */
 static bool run(struct shipper *s, const char *peer,
 	const struct config_link *link, const char *key, const char *command,
-	enum exit_code code)
+	int code)
 {
 	static const char *const dull[] = {NULL};
 	const char *argv[] = {"sh", "-c", command, NULL};
