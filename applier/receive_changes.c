@@ -1,0 +1,205 @@
+/*
+ * receive_changes: sections of changes, and of what is told in brief, merged
+ * into an account (receive.h).
+ */
+#include "receiving.h"
+
+#include "capture.h"
+#include "change.h"
+#include "compared.h"
+#include "continues.h"
+#include "err.h"
+#include "filling.h"
+#include "gaps.h"
+#include "joining.h"
+#include "report.h"
+
+/* A peer's claim on a folder that may be at home here. */
+static int hear_claim(
+	struct journal *j, const struct change *c, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+	struct claim rival = claim_said(c);
+	int rc = replica_folder_by_fid(
+		j->account->replica, &c->folder, &arena, &f, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return capture_stay_home(j, &f, &rival, err);
+}
+
+/*
+ * What this site wrote before it lost its state, or was put back to an older
+ * one, and what is told in brief: taken as long as it joins. Nobody else can
+ * know more of the incarnation that writes here now than we do. Returns 1 if it
+ * does not join.
+ */
+static int check_joins(
+	struct replica *rep, const struct parcel_changes *s, struct err *err)
+{
+	int64_t since;
+	int rc = joining_since(rep, &since, err);
+
+	if (rc < 0)
+		return rc;
+	if (s->from.log.origin == replica_origin(rep) &&
+		s->from.log.incarnation == replica_incarnation(rep))
+		return err_set(err, ERR_CONFLICT,
+			"account %s: returns changes of this incarnation: is "
+			"there a second machine with this site's key?",
+			s->account);
+	return !since;
+}
+
+/* The sender's own changes, as they are to be. */
+static int take_batch(struct receiving *r, struct journal *j,
+	const struct parcel_changes *s, const struct change_batch *batch,
+	struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++) {
+		const struct change *c = &batch->items[i];
+
+		if (c->by.log.origin != s->from.log.origin)
+			return err_set(err, ERR_AUTH,
+				"account %s: holds a change of another site",
+				s->account);
+		if (c->kind == CHANGE_AUTHORITY)
+			rc = hear_claim(j, c, err);
+		if (rc >= 0)
+			rc = replica_apply(j->account->replica, c, err);
+		r->result->changes += rc == 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Handed over again: what of it is not here as it was written is damaged
+   here, or was lost. */
+static int take_values(
+	struct journal *j, const struct change_batch *batch, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++)
+		rc = adopting_change(
+			j->account->replica, &batch->items[i], err);
+	return rc < 0 ? rc : 0;
+}
+
+/* An older bundle must not bring back what was expunged since. */
+static bool is_again(
+	const struct parcel_changes *s, const struct position *known)
+{
+	return s->again && s->again >= known->lsn;
+}
+
+/* Bodies that the peer did not send it is not asked for: status tells. */
+static int note_unasked(
+	struct receiving *r, struct replica *rep, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("unasked", r->peer->key.origin);
+	int64_t known = 0;
+	int rc = replica_meta_get(rep, key, &known, err);
+
+	return rc < 0 || known ? rc : replica_meta_set(rep, key, 1, err);
+}
+
+/* What was stamped in our future: one of the two clocks is wrong. */
+static int note_clock(struct receiving *r, struct replica *rep,
+	const struct change_batch *batch, struct err *err)
+{
+	struct os *os = r->config->os;
+	int64_t most = os->ops->wall_ns(os) / 1000000 + CLOCK_AHEAD_MS;
+	bool any = false;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		int64_t ms = (int64_t)STAMP_MS(batch->items[i].by.stamp);
+
+		any |= ms > most;
+		if (ms > most)
+			most = ms;
+	}
+	AUTO_FREE char *key = replica_peer_key("ahead", r->peer->key.origin);
+	return any ? replica_meta_set(rep, key, most, err) : 0;
+}
+
+/* What came in brief is taken whole or not at all, and in order: what lacks
+   something, or stands behind what did, comes again. */
+static int fill(struct receiving *r, struct replica *rep,
+	const struct parcel_changes *s, const struct replica_log *log,
+	struct change_batch *batch, struct err *err)
+{
+	int rc = filling_fill(rep, r->peer->key.origin, s, batch, err);
+
+	return rc < 0					? rc
+	       : rc > 0 || s->from.lsn > log->known.lsn ? CONTINUES_NOT
+							: 0;
+}
+
+int receiving_merge(struct receiving *r, struct journal *j,
+	const struct parcel_changes *s, struct err *err)
+{
+	struct replica *rep = j->account->replica;
+	bool ours = s->from.log.origin == r->config->self->pub.origin;
+	struct replica_log log;
+	struct change_batch batch = {0};
+	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
+	int rc = replica_log_get(rep, &s->from.log, true, &log, err);
+
+	if (rc >= 0)
+		rc = receiving_note_heard(r, rep, err);
+	if (rc >= 0 && (ours || s->brief) &&
+		(rc = check_joins(rep, s, err)) > 0)
+		rc = CONTINUES_NOT;
+	if (rc == 0)
+		rc = change_decode(&ctx, s->payload, s->len, &batch, err);
+	if (rc == 0 && s->brief)
+		rc = fill(r, rep, s, &log, &batch, err);
+	if (rc == 0)
+		rc = receiving_is_split(
+			r, continues_check(rep, s, &log, &batch, err));
+	bool again = rc >= 0 && rc != CONTINUES_NOT && is_again(s, &log.known);
+	if (rc > 0 && again)
+		rc = 0;
+	r->result->repeats += rc > 0;
+	if (rc == 0)
+		rc = take_batch(r, j, s, &batch, err);
+	if (rc == 0)
+		rc = note_clock(r, rep, &batch, err);
+	if (rc == 0 && s->unasked)
+		rc = note_unasked(r, rep, err);
+	if (rc == 0 && again)
+		rc = take_values(j, &batch, err);
+	change_batch_free(&batch);
+	if (rc != 0 || s->to.lsn <= log.known.lsn)
+		return rc < 0 ? rc : 0;
+	r->begins |= !log.known.lsn && !ours;
+	log.known = s->to;
+	/* Of our own, come back: its segments do not reach so far. */
+	if (ours) {
+		log.file_lsn = 0;
+		log.size = 0;
+	}
+	rc = replica_log_set(rep, &log, err);
+	return rc < 0 ? rc : gap_filled(rep, log.id, s->to.lsn, err);
+}
+
+int receiving_check(
+	struct receiving *r, const struct parcel_changes *s, struct err *err)
+{
+	if (s->from.log.origin == r->config->self->pub.origin)
+		return 0; /* our own, perhaps (check_joins) */
+	if (!r->peer->takes_changes)
+		return err_set(err, ERR_AUTH,
+			"account %s: changes from here are not taken "
+			"(changes = \"send\" for this peer)",
+			s->account);
+	if (s->from.log.origin != r->peer->key.origin)
+		return err_set(err, ERR_AUTH,
+			"account %s: changes of another site (origin "
+			"%016llx): relaying is not yet built",
+			s->account, (unsigned long long)s->from.log.origin);
+	return 0;
+}

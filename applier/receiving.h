@@ -1,0 +1,41 @@
+/*
+ * receiving: what the parts of receive share; not for others.
+ */
+#ifndef PB_RECEIVING_H
+#define PB_RECEIVING_H
+
+#include "journal.h"
+#include "receive.h"
+
+struct receiving {
+	const struct receive_config *config;
+	const struct receive_peer *peer;
+	struct receive_result *result;
+	bool begins; /* a log of the peer does: of an incarnation, perhaps */
+	bool split;  /* the peer's site says two things at once */
+};
+
+/* Of what comes of a look at whether the peer's site says two things at once:
+   not to be undone with the parcel that shows it. Returns rc. */
+int receiving_is_split(struct receiving *r, int rc);
+
+/* That the peer was heard: what it sent again wants an answer again. */
+int receiving_note_heard(
+	struct receiving *r, struct replica *rep, struct err *err);
+
+/* receive_changes.c: may the peer say this? Errors: ERR_AUTH. */
+int receiving_check(
+	struct receiving *r, const struct parcel_changes *s, struct err *err);
+/* Merge a section, in a transaction. Errors: as receive_parcel's. */
+int receiving_merge(struct receiving *r, struct journal *j,
+	const struct parcel_changes *s, struct err *err);
+
+/* receive_words.c: what is said of changes, in a transaction. */
+int receiving_ack(struct receiving *r, struct replica *rep,
+	const struct parcel_ack *ack, struct err *err);
+int receiving_statement(struct receiving *r, struct replica *rep,
+	const struct parcel_statement *s, struct err *err);
+int receiving_join(struct receiving *r, struct replica *rep,
+	const struct parcel_join *j, struct err *err);
+
+#endif
