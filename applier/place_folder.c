@@ -13,6 +13,7 @@
 #include "fields.h"
 #include "damage.h"
 #include "flagset.h"
+#include "given.h"
 #include "os.h"
 #include "place_private.h"
 #include "received.h"
@@ -59,8 +60,9 @@ struct batch {
 	uint64_t bytes;
 	struct store_stage *stage;
 	struct store_txn *txn;
-	uint32_t next; /* UIDNEXT as it will be */
-	uint32_t seen; /* as it was under the lock */
+	uint32_t next;	    /* UIDNEXT as it will be */
+	uint32_t seen;	    /* as it was under the lock */
+	struct given given; /* renumber: the authority's that are taken */
 };
 
 static const char *keep(struct batch *b, const char *s)
@@ -391,12 +393,13 @@ static uint32_t take_uid(
 {
 	uint32_t uid = a->row.uid;
 
-	if (b->renumber && uid)
-		return uid; /* all start anew: the authority's map holds */
+	/* All start anew: the authority's map holds. */
+	if (b->renumber && uid && given_add(&b->given, uid))
+		return uid;
 	if (uid && uid < b->next &&
 		store_view_pending(view, a->target_base, uid))
 		return uid;
-	if (!uid || uid < b->next) {
+	if (b->renumber || !uid || uid < b->next) {
 		if (uid) {
 			a->whole = false;
 			b->p->result->late++;
@@ -565,7 +568,8 @@ static int renumber_row(
 		return 0;
 	struct action *a = action_add(b, m);
 	a->done = true;
-	bool numbered = m->uid && m->folder == b->f.id && !m->dead;
+	bool numbered = m->uid && m->folder == b->f.id && !m->dead &&
+			given_add(&b->given, m->uid);
 	a->row.p_uid = numbered ? m->uid : b->next++;
 	a->row.p_extra = seen->extra ? keep(b, seen->extra) : "";
 	b->p->store->ops->txn_uid(
@@ -827,6 +831,7 @@ static int one_batch(
 	if (b.stage)
 		p->store->ops->stage_end(b.stage);
 	free(b.actions);
+	given_free(&b.given);
 	if (rc < 0)
 		err_wrap(err, "folder %s", b.f.path ? b.f.path : "?");
 	arena_free(&b.arena);

@@ -108,9 +108,9 @@ static int teardown(void **state)
 
 /* ---- what comes from the peer ---- */
 
-static void merge(struct change *c, uint64_t lsn)
+static void merge_into(struct change *c, struct id128 log_folder, uint64_t lsn)
 {
-	struct log_id id = {PEER, 7, ID_INBOX};
+	struct log_id id = {PEER, 7, log_folder};
 	struct replica_log log;
 	struct err err = ERR_INIT;
 
@@ -125,6 +125,11 @@ static void merge(struct change *c, uint64_t lsn)
 	log.known.lsn = lsn;
 	done(replica_log_set(account.replica, &log, &err), &err);
 	done(replica_commit(account.replica, &err), &err);
+}
+
+static void merge(struct change *c, uint64_t lsn)
+{
+	merge_into(c, ID_INBOX, lsn);
 }
 
 static void flag_comes(void)
@@ -241,6 +246,55 @@ static void a_list_that_went_back_gives_no_number_twice(void **state)
 	assert_null(strstr(buf_str(&list), "\n2 "));
 }
 
+/* A peer becomes INBOX's home, and says one UID of two messages. */
+static void home_moves_with_one_number_for_two(void)
+{
+	struct hash hashes[] = {hash_of("one", 3), hash_of("two", 3)};
+	struct change c = change_blank(CHANGE_AUTHORITY);
+
+	c.folder = ID_INBOX;
+	c.term = 9;
+	c.site = PEER;
+	c.uidvalidity = 99;
+	c.uidnext = 6;
+	merge_into(&c, ID_ACCOUNT, 1);
+	c = change_blank(CHANGE_IDENTITY);
+	c.folder = ID_INBOX;
+	c.uidvalidity = 99;
+	c.uidnext = 6;
+	merge_into(&c, ID_ACCOUNT, 2);
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_ARENA struct arena arena = {0};
+		struct replica_message m;
+		struct err err = ERR_INIT;
+
+		c = change_blank(CHANGE_UID);
+		assert_int_equal(
+			replica_message_with_hash(account.replica, &hashes[i],
+				i ? "2.b" : "1.a", 0, &arena, &m, NULL),
+			0);
+		done(replica_message_dot(account.replica, &m, &err), &err);
+		c.dot = m.dot;
+		c.uid = 5;
+		merge(&c, i + 1);
+	}
+}
+
+static void a_new_numbering_gives_no_number_twice(void **state)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+
+	(void)state;
+	home_moves_with_one_number_for_two();
+	place();
+	assert_int_equal(file_read(os, LIST, 4096, &list, NULL), 0);
+	assert_non_null(strstr(buf_str(&list), "3 V99 N7 "));
+	assert_non_null(strstr(buf_str(&list), "\n5 :"));
+	assert_non_null(strstr(buf_str(&list), "\n6 :"));
+	look();
+	assert_int_equal(seen.stopped, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +304,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_list_that_went_back_gives_no_number_twice, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_new_numbering_gives_no_number_twice, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
