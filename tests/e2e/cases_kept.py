@@ -543,6 +543,7 @@ def failing(case):
     carry(0, 3)
     same('5001', '5002')
     os.rename(away, both.target.home('5003'))
+    carry(0, 0)     # the source was told to send no more of it: now hears
     carry(0, 0)
     same(*users)
 
