@@ -318,6 +318,23 @@ void live_record(struct live *l)
 	shipper_fail(l->shipper, &err);
 }
 
+static void add_result(
+	struct handover_result *to, const struct handover_result *r)
+{
+	to->parcels += r->parcels;
+	to->changes += r->changes;
+	to->bodies += r->bodies;
+	to->body_bytes += r->body_bytes;
+	to->acks += r->acks;
+	to->size += r->size;
+	to->bundles += r->bundles;
+	to->left += r->left;
+	to->left_bytes += r->left_bytes;
+	to->missing += r->missing;
+	to->damaged += r->damaged;
+	to->written_out += r->written_out;
+}
+
 int live_hand_over(struct live *l)
 {
 	struct shipper *s = l->shipper;
@@ -345,8 +362,7 @@ int live_hand_over(struct live *l)
 		err_wrap(&err, "peer %s: %s", p->name, l->where);
 		shipper_fail(s, &err);
 	}
-	if (result.size)
-		links_report(s, p, l->where, &result, "handed over", rc < 0);
+	add_result(&l->untold, &result);
 	return rc > 0;
 }
 
@@ -432,6 +448,13 @@ void live_tell(struct live *l)
 	AUTO_BUF struct buf bodies = BUF_INIT;
 	struct logger *log = &l->shipper->log;
 
+	/* Nobody may be there to whom anything is handed over. */
+	if (link_proven(l->protocol) && l->untold.size) {
+		links_report(l->shipper,
+			&l->shipper->site.config.peers[l->peer], l->where,
+			&l->untold, "handed over", false);
+		l->untold = (struct handover_result){0};
+	}
 	count_add(&parcels, came, "parcel", "parcels");
 	count_add(&bodies, went, "body", "bodies");
 	if (came)

@@ -47,6 +47,7 @@ struct live {
 	size_t out_at;
 	int64_t begun_ms, fed_ms, finished_ms;
 	struct collect_result told; /* of what came */
+	struct handover_result untold; /* of what went */
 	uint64_t told_bodies;
 	struct err err; /* why it ended, if not well */
 };

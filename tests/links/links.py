@@ -530,6 +530,11 @@ def case_sync(two):
     two.a.run('packetboat', 'sync')
     status = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
     assert 'has everything' in status, status
+    # What nobody took was not handed over.
+    two.by(f'tcp:127.0.0.1:{free_port()}')
+    two.a.deliver(9, 1000)
+    said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
+    assert 'refused' in said and 'handed over' not in said, said
 
 
 def main():
