@@ -2,6 +2,7 @@
 programs.  The programs are found in $PB_BIN."""
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -91,9 +92,19 @@ class Site:
 
     # Its programs.
 
+    @property
+    def programs(self):
+        """Where they are: another user may not come to the build."""
+        if self.user is None:
+            return os.environ['PB_BIN']
+        copies = os.path.join(self.root, 'bin')
+        if not os.path.exists(copies):
+            shutil.copytree(os.environ['PB_BIN'], copies)
+        return copies
+
     def command(self, *args):
-        return [os.path.join(os.environ['PB_BIN'], 'packetboat'), '-c',
-                self.config, *args]
+        return [os.path.join(self.programs, 'packetboat'), '-c', self.config,
+                *args]
 
     def _as_user(self):
         if self.user is None:
