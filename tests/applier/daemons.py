@@ -182,6 +182,7 @@ def a_parcel_that_has_to_wait_is_not_looked_at_every_second(sites):
 @check
 def what_was_collected_is_not_handed_over_again_before_it_is_answered(sites):
     a, b = two(sites)
+    a.run('write')  # all of it, so that one bundle has it
     a.follow('write', 'ship')
     a.wait(lambda: bundles(sites.carrier), 20, 'nothing handed over')
     b.run('ship')
