@@ -5,6 +5,7 @@
 #include "carrier_dir.h"
 #include "carrier_exec.h"
 #include "carrier_rsync.h"
+#include "config.h"
 #include "err.h"
 
 #include <inttypes.h>
@@ -13,9 +14,6 @@
 
 static const struct carrier_ops *const built[] = {
 	&carrier_dir_ops, &carrier_rsync_ops, &carrier_exec_ops};
-
-/* Bundles do not lie there: lib/link carries parcels (lives.c). */
-static const char *const live[] = {"tcp", "stdio"};
 
 static bool is_scheme(const char *scheme, const char *via, size_t len)
 {
@@ -41,11 +39,10 @@ int carrier_open(const struct carrier_place *place, const char *via,
 
 	if (ops)
 		return ops->open(place, via + len + 1, ret, err);
-	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
-		if (is_scheme(live[i], via, len))
-			return err_set(err, ERR_USAGE,
-				"via \"%s\": a live link holds no bundles",
-				via);
+	/* lib/link carries parcels there (lives.c). */
+	if (via_is_live(via))
+		return err_set(err, ERR_USAGE,
+			"via \"%s\": a live link holds no bundles", via);
 	return err_set(err, ERR_USAGE,
 		"via \"%s\": no such carrier (for example dir:/media/usb)",
 		via);

@@ -65,13 +65,7 @@ class Mover:
         return os.listdir(os.path.join(self.top, name))
 
     def calls(self):
-        path = os.path.join(self.top, 'calls')
-        if not os.path.exists(path):
-            return []
-        with open(path) as file:
-            lines = file.read().split()
-        os.unlink(path)
-        return lines
+        return plainsites.taken(os.path.join(self.top, 'calls'))
 
 
 def two(sites):

@@ -24,6 +24,17 @@ def waits_for_hangup(child):
     return any(int(mask, 16) >> signal.SIGHUP - 1 & 1 for mask in masks)
 
 
+def taken(path):
+    """The lines of a file that programs append to, since it was asked for
+    last."""
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        lines = file.read().splitlines()
+    os.unlink(path)
+    return lines
+
+
 class Site:
     """One account, "alice"."""
 

@@ -8,6 +8,7 @@
  * side has a large body to send all the while. Nothing that comes makes it hand
  * on more than came, name what does not fit, or say what a stranger may hear.
  */
+#include "../support/forgekeys.h"
 #include "../support/linkforge.h"
 
 #include "err.h"
@@ -19,9 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define FULL 2
 #define HAVE 4
 
-struct keys {
-	struct key_pair a, b;
-};
 struct scene {
 	struct forge forge;
 	struct link *link;
@@ -32,19 +30,6 @@ static void require(bool holds)
 {
 	if (!holds)
 		abort();
-}
-
-/* Made once: it takes longer than all the rest. */
-static const struct keys *the_keys(void)
-{
-	static struct keys keys;
-
-	if (keys.a.pub.origin == 0) {
-		require(key_start(NULL) == 0);
-		key_from_seed((const uint8_t[32]){'a'}, &keys.a);
-		key_from_seed((const uint8_t[32]){'b'}, &keys.b);
-	}
-	return &keys;
 }
 
 static void no_random(struct os *os, void *to, size_t len)

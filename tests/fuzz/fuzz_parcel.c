@@ -11,6 +11,7 @@
  * (8 GB), zstd told of more room than there is, a log id that may be spelled
  * in two ways.
  */
+#include "../support/forgekeys.h"
 #include "../support/parcelforge.h"
 
 #include "err.h"
@@ -21,27 +22,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-struct keys {
-	struct key_pair a, b;
-};
-
 static void require(bool holds)
 {
 	if (!holds)
 		abort();
-}
-
-/* Made once: it takes longer than all the rest. */
-static const struct keys *the_keys(void)
-{
-	static struct keys keys;
-
-	if (keys.a.pub.origin == 0) {
-		require(key_start(NULL) == 0);
-		key_from_seed((const uint8_t[32]){'a'}, &keys.a);
-		key_from_seed((const uint8_t[32]){'b'}, &keys.b);
-	}
-	return &keys;
 }
 
 static void no_random(struct os *os, void *to, size_t len)
