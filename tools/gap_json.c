@@ -1,37 +1,16 @@
 #include "gap_json.h"
 
-#include <inttypes.h>
-#include <json-c/json.h>
-#include <stdio.h>
-
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(to, key, json_object_new_string(text));
-}
-
-static void add_number(struct json_object *to, const char *key, uint64_t n)
-{
-	json_object_object_add(to, key, json_object_new_uint64(n));
-}
-
-static void add_hex(struct json_object *to, const char *key, uint64_t n)
-{
-	char hex[17];
-
-	snprintf(hex, sizeof(hex), "%016" PRIx64, n);
-	add_text(to, key, hex);
-}
+#include "status_tree.h"
 
 static void add_lost(const struct site *s, struct json_object *o,
 	const struct gap *g, struct arena *arena)
 {
 	struct json_object *lacking = json_object_new_array();
 
-	add_hex(o, "origin", g->log.origin);
-	add_number(o, "first", g->first);
-	add_number(o, "last", g->last);
-	json_object_object_add(
-		o, "lacked_here", json_object_new_boolean(g->lacked_here));
+	tree_hex(o, "origin", g->log.origin);
+	tree_number(o, "first", g->first);
+	tree_number(o, "last", g->last);
+	tree_true(o, "lacked_here", g->lacked_here);
 	for (size_t i = 0; i < g->lacking_count; i++)
 		json_object_array_add(lacking,
 			json_object_new_string(
@@ -43,13 +22,13 @@ static void add_differs(const struct site *s, struct json_object *o,
 	const struct gap *g, struct arena *arena)
 {
 	if (g->peer)
-		add_text(o, "peer", gaptext_peer(s, g->peer, arena));
+		tree_text(o, "peer", gaptext_peer(s, g->peer, arena));
 	else
 		json_object_object_add(o, "peer", NULL);
-	add_number(o, "messages", g->ours.messages);
-	add_hex(o, "digest", g->ours.digest);
-	add_number(o, "their_messages", g->theirs.messages);
-	add_hex(o, "their_digest", g->theirs.digest);
+	tree_number(o, "messages", g->ours.messages);
+	tree_hex(o, "digest", g->ours.digest);
+	tree_number(o, "their_messages", g->theirs.messages);
+	tree_hex(o, "their_digest", g->theirs.digest);
 }
 
 static void add_damaged(struct json_object *o, const struct gap *g)
@@ -59,9 +38,9 @@ static void add_damaged(struct json_object *o, const struct gap *g)
 	for (size_t i = 0; i < g->mail_count; i++) {
 		struct json_object *mail = json_object_new_object();
 
-		add_number(mail, "uid", g->mails[i].uid);
-		add_text(mail, "base", g->mails[i].base);
-		add_text(mail, "damage", damage_text(g->mails[i].damage));
+		tree_number(mail, "uid", g->mails[i].uid);
+		tree_text(mail, "base", g->mails[i].base);
+		tree_text(mail, "damage", damage_text(g->mails[i].damage));
 		json_object_array_add(mails, mail);
 	}
 	json_object_object_add(o, "mails", mails);
@@ -75,15 +54,15 @@ struct json_object *gap_json(
 	AUTO_ARENA struct arena arena = {0};
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "account", account);
-	add_text(o, "folder", gaptext_folder(g, &arena));
-	add_text(o, "kind", kinds[g->kind - GAP_LOST]);
-	add_text(o, "reason", g->reason);
-	add_number(o, "since_ms", (uint64_t)g->since_ms);
+	tree_text(o, "account", account);
+	tree_text(o, "folder", gaptext_folder(g, &arena));
+	tree_text(o, "kind", kinds[g->kind - GAP_LOST]);
+	tree_text(o, "reason", g->reason);
+	tree_number(o, "since_ms", (uint64_t)g->since_ms);
 	if (g->kind == GAP_LOST)
 		add_lost(s, o, g, &arena);
 	else if (g->kind == GAP_SPLIT)
-		add_text(o, "peer", gaptext_peer(s, g->peer, &arena));
+		tree_text(o, "peer", gaptext_peer(s, g->peer, &arena));
 	else if (g->kind == GAP_DIFFERS)
 		add_differs(s, o, g, &arena);
 	else

@@ -1,0 +1,52 @@
+/*
+ * status_tree: what `packetboat status` gathers: one json-c tree, and what of
+ * it needs an operator. Private to the files status*.c.
+ *
+ *	{"site": "aurora", "accounts": [{"name": …, "folders": [...]}],
+ *	 "peers": [{"name": …, "links": [...], "accounts": [...]}],
+ *	 "operator": […]}
+ */
+#ifndef PB_STATUS_TREE_H
+#define PB_STATUS_TREE_H
+
+#include <json-c/json.h>
+
+#include "site.h"
+#include "status_logs.h"
+
+struct status {
+	struct site site;
+	struct json_object *tree;
+	int64_t now_ms;
+	struct logs_view logs;
+	/* How far ahead of the clock is what this site wrote, and what a peer
+	   did, and which. */
+	uint64_t ahead_s, peer_ahead_s, ahead;
+	bool strangers_told; /* links may share their carrier */
+	int code;
+};
+
+void tree_text(struct json_object *to, const char *key, const char *text);
+void tree_number(struct json_object *to, const char *key, uint64_t n);
+void tree_true(struct json_object *to, const char *key, bool value);
+void tree_hex(struct json_object *to, const char *key, uint64_t n);
+/* The array of that name in an object, made when there is none. */
+struct json_object *tree_array(struct json_object *in, const char *key);
+
+/* Seconds since then; 0 where there is no such time, or it is to come. */
+uint64_t status_age_s(const struct status *s, int64_t ms);
+
+/* Something a person has to decide or mend: the exit code says so. */
+void status_needs_operator(struct status *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* status_accounts.c: what there is of an account, into its object. */
+int status_account(struct status *s, struct json_object *o, struct account *a,
+	struct err *err);
+
+/* status_peers.c: a peer with its links, and what it lacks of an account. */
+struct json_object *status_peer(struct status *s, size_t peer);
+int status_peer_account(struct status *s, size_t peer, struct json_object *o,
+	struct account *a, struct err *err);
+
+#endif
