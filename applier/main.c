@@ -111,6 +111,19 @@ static int64_t late_ms(const struct applier *a)
 	return late;
 }
 
+static void configure_account(struct applier *a, const struct config_account *c,
+	struct round_account *ret)
+{
+	size_t count;
+	AUTO_FREE uint64_t *answering =
+		site_answering(&a->site, c->name, &count);
+	uint64_t *kept = arena_alloc(&a->arena, (count + 1) * sizeof(*kept));
+
+	memcpy(kept, answering, count * sizeof(*kept));
+	*ret = (struct round_account){c->name, c->guard_percent, c->guard_least,
+		c->guard_exempt, c->guard_exempt_count, kept, count};
+}
+
 /* What the configuration says, for every round. */
 static void configure(struct applier *a)
 {
@@ -123,13 +136,10 @@ static void configure(struct applier *a)
 
 	for (size_t i = 0; i < c->peer_count; i++)
 		peers[i] = (struct receive_peer){c->peers[i].name,
-			a->site.peers[i], c->peers[i].changes != CHANGES_SEND};
+			a->site.peers[i], c->peers[i].changes != CHANGES_SEND,
+			c->peers[i].accounts};
 	for (size_t i = 0; i < a->site.account_count; i++)
-		accounts[i] = (struct round_account){a->site.accounts[i].name,
-			a->site.accounts[i].guard_percent,
-			a->site.accounts[i].guard_least,
-			a->site.accounts[i].guard_exempt,
-			a->site.accounts[i].guard_exempt_count};
+		configure_account(a, &a->site.accounts[i], &accounts[i]);
 	a->round = (struct round_config){
 		.receive = {.os = a->site.os,
 			.state_dir = c->state,
@@ -156,8 +166,6 @@ static void configure(struct applier *a)
 		.left = &a->left,
 		.arg = a,
 	};
-	a->round.answering =
-		site_answering(&a->site, &a->round.answering_count);
 }
 
 /* What is wrong with a new configuration is said, and the old one stays. */

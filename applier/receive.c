@@ -36,29 +36,6 @@ static bool is_changes(const struct parcel_section *s)
 	return s->type == PARCEL_CHANGES || s->type == PARCEL_BRIEF;
 }
 
-static const char *account_of(const struct parcel_section *s)
-{
-	switch (s->type) {
-	case PARCEL_CHANGES:
-	case PARCEL_BRIEF:
-		return s->changes.account;
-	case PARCEL_ACK:
-		return s->ack.account;
-	case PARCEL_STATEMENT:
-		return s->statement.account;
-	case PARCEL_JOIN:
-		return s->join.account;
-	case PARCEL_COMPARE:
-	case PARCEL_SKETCH:
-	case PARCEL_TABLE:
-	case PARCEL_ROWS:
-		return s->compare.account;
-	case PARCEL_BODY:
-		break;
-	}
-	return NULL;
-}
-
 /* From a peer that cannot be asked it does not come by itself. */
 static int note_lost(struct receiving *r, struct replica *rep,
 	const struct parcel_changes *s, struct err *err)
@@ -118,17 +95,23 @@ static int take_words(struct receiving *r, struct account *a,
 	return rc;
 }
 
-/* Whose changes may come in rows: the peer's, those of peers whose changes are
-   taken, and our own, which come back. */
+/* Whose changes may come in rows: the peer's, those of peers of the account
+   whose changes are taken, and our own, which come back. */
 static bool origin_ok(void *arg, uint64_t origin)
 {
 	const struct receiving *r = arg;
 
 	if (origin == r->config->self->pub.origin)
 		return true;
-	for (size_t i = 0; i < r->config->peer_count; i++)
-		if (r->config->peers[i].key.origin == origin)
-			return r->config->peers[i].takes_changes;
+	for (size_t i = 0; i < r->config->peer_count; i++) {
+		const struct receive_peer *p = &r->config->peers[i];
+		char there[ACCOUNTMAP_NAME_MAX + 1];
+
+		if (p->key.origin == origin)
+			return p->takes_changes &&
+			       account_map_there(
+				       &p->accounts, r->account, there);
+	}
 	return false;
 }
 
@@ -252,6 +235,7 @@ static int merge_account(struct receiving *r, const char *name,
 	if (rc >= 0 && r->config->settle)
 		rc = r->config->settle(r->config->arg, &a, err);
 	r->begins = r->split = false;
+	r->account = name;
 	if (rc >= 0)
 		rc = check_split(r, &a, sections, err);
 	if (rc >= 0)
@@ -313,20 +297,17 @@ static int merge_all(struct receiving *r,
 			rc = receiving_check(
 				r, &sections->items[i].changes, err);
 	for (size_t i = 0; i < sections->count && rc >= 0; i++) {
-		const char *name = account_of(&sections->items[i]);
+		const char *name = receiving_account(&sections->items[i]);
 		struct err one = ERR_INIT;
 		bool first = name != NULL;
 
 		for (size_t k = 0; k < i && first; k++) {
-			const char *other = account_of(&sections->items[k]);
+			const char *other =
+				receiving_account(&sections->items[k]);
 
 			first = !other || strcmp(other, name);
 		}
 		if (!first)
-			continue;
-		/* One that is not here keeps nobody else's waiting. */
-		if (!r->config->account_ok(
-			    r->config->arg, r->peer->key.origin, name))
 			continue;
 		int merged = merge_account(r, name, sections, &one);
 		if (merged < 0 &&
@@ -377,6 +358,8 @@ int receive_parcel(const struct receive_config *config, const void *data,
 		r.peer = &config->peers[peer];
 		rc = parcel_parse(r.peer->key.origin, plain.data, plain.len,
 			&sections, err);
+		if (rc >= 0)
+			receiving_name_accounts(&r, &sections);
 		if (rc >= 0)
 			rc = check_space(config, plain.len, err);
 		if (rc >= 0)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "account.h"
+#include "accountmap.h"
 #include "key.h"
 #include "parcel.h"
 
@@ -26,6 +27,7 @@ struct receive_peer {
 	const char *name;
 	struct key_public key;
 	bool takes_changes; /* false: only its acknowledgements count */
+	struct account_map accounts; /* that it has part in */
 };
 
 struct receive_config {
@@ -36,8 +38,12 @@ struct receive_config {
 	const struct receive_peer *peers;
 	size_t peer_count;
 	unsigned reserve_percent; /* stop below this much free space */
-	/* May this peer write to this account? */
-	bool (*account_ok)(void *arg, uint64_t peer, const char *account);
+	/*
+	 * Is an account here that a peer speaks of? there: what it calls it;
+	 * here: what we do, NULL: it has no part in any of that name.
+	 */
+	bool (*account_ok)(void *arg, const struct receive_peer *peer,
+		const char *there, const char *here);
 	/*
 	 * May be NULL: called before anything is merged into an account, its
 	 * lock held and no transaction open. Fails: the parcel does.

@@ -11,6 +11,7 @@ struct receiving {
 	const struct receive_config *config;
 	const struct receive_peer *peer;
 	struct receive_result *result;
+	const char *account; /* that is being merged into */
 	bool begins; /* a log of the peer does: of an incarnation, perhaps */
 	bool split;  /* the peer's site says two things at once */
 };
@@ -22,6 +23,13 @@ int receiving_is_split(struct receiving *r, int rc);
 /* That the peer was heard: what it sent again wants an answer again. */
 int receiving_note_heard(
 	struct receiving *r, struct replica *rep, struct err *err);
+
+/* receive_accounts.c: the account that a section is of; NULL: none. */
+const char *receiving_account(const struct parcel_section *s);
+/* Call accounts by the names that they have here, and leave out sections of
+   those that are not, or that the peer has no part in. */
+void receiving_name_accounts(
+	struct receiving *r, struct parcel_sections *sections);
 
 /* receive_changes.c: may the peer say this? Errors: ERR_AUTH. */
 int receiving_check(

@@ -26,7 +26,7 @@ struct round {
 	struct os *os;
 	struct receive_config receive;
 	struct receive_result received;
-	char **strange; /* accounts that peers spoke of and that are not here */
+	char **strange; /* what is said of accounts that are not here */
 	size_t strange_count;
 	bool *settled; /* per account: looked at since the round began */
 	uint64_t left; /* in the inbox, as round_inbox counts */
@@ -65,30 +65,42 @@ static size_t find_account(const struct round *r, const char *name)
 
 /* What is said of an account that is not here is left out, aloud. Returns
    false if that is said of more of them than anybody reads. */
-static bool note_strange(struct round *r, const char *name)
+static bool note_strange(struct round *r, const char *text)
 {
 	size_t i = 0;
 
-	while (i < r->strange_count && strcmp(r->strange[i], name))
+	while (i < r->strange_count && strcmp(r->strange[i], text))
 		i++;
 	if (i < r->strange_count || i == STRANGE_SAID)
 		return i < r->strange_count;
 	r->strange =
 		mem_grow(r->strange, r->strange_count + 1, sizeof(*r->strange));
-	r->strange[r->strange_count++] = mem_dup(name);
+	r->strange[r->strange_count++] = mem_dup(text);
 	return true;
 }
 
-static bool account_ok(void *arg, uint64_t peer, const char *name)
+static bool account_ok(void *arg, const struct receive_peer *peer,
+	const char *there, const char *here)
 {
 	struct round *r = arg;
 	struct err err = ERR_INIT;
-	bool ok = find_account(r, name) < r->config->account_count;
 
-	if (!ok && note_strange(r, name) &&
-		strange_note(r->os, r->receive.state_dir, peer, name, &err) < 0)
+	if (here && find_account(r, here) < r->config->account_count)
+		return true;
+	AUTO_FREE char *text =
+		here ? mem_printf("account %s: there is none of that name "
+				  "here: what peers sent of it was left out "
+				  "(add it to the configuration)",
+			       here)
+		     : mem_printf("account %s: peer %s has no part in any that "
+				  "it calls so: what it sent of it was left "
+				  "out (\"accounts\" in its block says in "
+				  "which it has)",
+			       there, peer->name);
+	if (note_strange(r, text) && strange_note(r->os, r->receive.state_dir,
+					     peer->key.origin, there, &err) < 0)
 		fail(r, &err);
-	return ok;
+	return false;
 }
 
 /* ---- looking ---- */
@@ -99,8 +111,8 @@ static struct capture_config capture_for(const struct round *r, size_t account)
 
 	return (struct capture_config){
 		.claim = r->config->claim,
-		.answering = r->config->answering,
-		.answering_count = r->config->answering_count,
+		.answering = ra->answering,
+		.answering_count = ra->answering_count,
 		.join_ms = r->config->join_ms,
 		.guard_percent = ra->guard_percent,
 		.guard_least = ra->guard_least,
@@ -613,11 +625,7 @@ static void say_received(struct round *r)
 	AUTO_BUF struct buf what = BUF_INIT;
 
 	for (size_t i = 0; i < r->strange_count; i++) {
-		say(r, true,
-			"account %s: there is none of that name here: what "
-			"peers sent of it was left out (add it to the "
-			"configuration)",
-			r->strange[i]);
+		say(r, true, "%s", r->strange[i]);
 		r->code = exit_worse(r->code, EXIT_OPERATOR);
 		free(r->strange[i]);
 	}

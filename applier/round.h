@@ -23,6 +23,8 @@ struct round_account {
 	unsigned guard_percent, guard_least;
 	const char *const *guard_exempt;
 	size_t guard_exempt_count;
+	const uint64_t *answering;
+	size_t answering_count;
 };
 
 struct round_config {
@@ -32,9 +34,7 @@ struct round_config {
 	const char *inbox_dir, *refused_dir;
 	const struct round_account *accounts;
 	size_t account_count;
-	bool claim; /* as capture_config's, and so are these */
-	const uint64_t *answering;
-	size_t answering_count;
+	bool claim; /* as capture_config's, and so is this */
 	int64_t join_ms;
 	int64_t late_ms;
 	int64_t trash_age_s;

@@ -252,7 +252,7 @@ static int put_section(struct packing *p, size_t log,
 	struct change_context ctx = {from->log, from->lsn + 1, base_ms};
 	change_encode(&ctx, batch->items, batch->count, &payload);
 	struct parcel_changes c = {
-		.account = p->account.name,
+		.account = p->there,
 		.from = *from,
 		.to = *to,
 		.base_ms = base_ms,

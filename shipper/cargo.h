@@ -20,6 +20,7 @@ struct packing {
 	const struct handover_config *config;
 	struct handover_result *result;
 	struct account account;
+	char there[ACCOUNTMAP_NAME_MAX + 1]; /* what the peer calls it */
 	size_t index;
 	const struct id128 *medium; /* NULL: no carrier */
 	const struct carrier_list *lying;

@@ -246,7 +246,7 @@ static int add_ack(struct packing *p, struct err *err)
 		rc = replica_bodiless_each(r, want_row, &wants, err);
 	if (rc >= 0 && !p->config->unread)
 		rc = replica_damaged_each(r, want_damaged, &wants, err);
-	struct parcel_ack ack = {.account = p->account.name,
+	struct parcel_ack ack = {.account = p->there,
 		.incarnation = replica_incarnation(r),
 		.wants = wants.items,
 		.want_count = wants.count};
@@ -396,7 +396,7 @@ static int add_question(struct packing *p, struct err *err)
 	struct os *os = p->config->os;
 	struct replica *r = p->account.replica;
 	int64_t now_ms = os->ops->wall_ns(os) / 1000000;
-	struct parcel_join j = {.account = p->account.name,
+	struct parcel_join j = {.account = p->there,
 		.what = PARCEL_JOIN_ASKS,
 		.incarnation = replica_incarnation(r),
 		.positions = new_positions(p)};
@@ -476,7 +476,7 @@ static int add_answer(struct packing *p, struct err *err)
 {
 	struct replica *r = p->account.replica;
 	uint64_t peer = p->config->peer->origin;
-	struct parcel_join j = {.account = p->account.name,
+	struct parcel_join j = {.account = p->there,
 		.incarnation = p->asker.incarnation,
 		.positions = new_positions(p)};
 
@@ -543,7 +543,7 @@ static int state_folders(struct packing *p, struct err *err)
 	struct stating s = {
 		.lading = p->lading,
 		.replica = p->account.replica,
-		.account = p->account.name,
+		.account = p->there,
 		.index = p->index,
 		.self = p->config->self->pub.origin,
 		.peer = p->config->peer->origin,
@@ -585,8 +585,8 @@ static int compare_folders(struct packing *p, struct err *err)
 
 	if (p->config->unread && !p->config->oneway)
 		return 0;
-	int rc = exchange_pack(&x, p->account.name, !lies_there(p), add_compare,
-		p->lading, err);
+	int rc = exchange_pack(
+		&x, p->there, !lies_there(p), add_compare, p->lading, err);
 	if (rc > 0)
 		lading_compared(p->lading, p->index);
 	return rc < 0 ? rc : 0;
@@ -633,6 +633,9 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		.live = l->live,
 		.record = medium || l->live,
 		.overlap_room = OVERLAP_BODIES};
+
+	if (!account_map_there(&config->map, config->accounts[index], p.there))
+		return 0;
 	int rc = account_open(&p.account, config->os, config->state_dir,
 		config->accounts[index], config->self->pub.origin, false, err);
 

@@ -20,6 +20,7 @@
 #define PB_HANDOVER_H
 
 #include "account.h"
+#include "accountmap.h"
 #include "bundle.h"
 #include "carrier.h"
 #include "key.h"
@@ -51,6 +52,7 @@ struct handover_config {
 	const char *link;     /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
+	struct account_map map; /* those of them that the peer has part in */
 	/*
 	 * Bytes of a body from offset on, at most max, appended to ret; the
 	 * whole body's size. Errors: ERR_ABSENT: no mail has it any more;

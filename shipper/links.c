@@ -94,6 +94,7 @@ struct handover_config links_handover(
 		.link = link ? link->name : "",
 		.accounts = s->accounts,
 		.account_count = s->account_count,
+		.map = p->accounts,
 		.body = fetch_body,
 		.body_arg = s,
 		.progress = show_bytes,

@@ -8,12 +8,18 @@
 
 #define AGAIN_MS INT64_C(3600000)
 
-static bool is_here(const struct handover_config *c, const char *account)
+/* Our name of an account that the peer speaks of; NULL: none that it has part
+   in is here. */
+static const char *is_here(const struct handover_config *c, const char *there)
 {
+	char here[ACCOUNTMAP_NAME_MAX + 1];
+
+	if (!account_map_here(&c->map, there, here))
+		return NULL;
 	for (size_t i = 0; i < c->account_count; i++)
-		if (strcmp(c->accounts[i], account) == 0)
-			return true;
-	return false;
+		if (strcmp(c->accounts[i], here) == 0)
+			return c->accounts[i];
+	return NULL;
 }
 
 /* Did something of it come from the peer? 1 or 0. */
@@ -50,8 +56,9 @@ static int add_one(
 {
 	const struct handover_config *c = l->config;
 	int64_t now_ms = c->os->ops->wall_ns(c->os) / 1000000;
-	bool here = is_here(c, s->account);
-	int rc = here ? has_come(c, s->account, err) : 0;
+	const char *account = is_here(c, s->account);
+	bool here = account != NULL;
+	int rc = here ? has_come(c, account, err) : 0;
 
 	if (rc > 0)
 		strange_forget(

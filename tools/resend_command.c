@@ -26,6 +26,7 @@ struct resend {
 	struct site site;
 	const char *peer, *account, *folder; /* NULL: all */
 	uint64_t origin;		     /* of the peer */
+	size_t index;			     /* its, in the configuration */
 	uint64_t after;			     /* lsn */
 	bool dry;
 	uint64_t logs, changes, messages, bytes; /* handed over again */
@@ -82,7 +83,13 @@ static int check_peer(struct resend *s, struct err *err)
 			"account %s: there is none of that name (packetboat "
 			"config prints what is configured)",
 			s->account);
+	if (s->account && !site_granted(&s->site, (size_t)i, s->account))
+		return err_set(err, ERR_USAGE,
+			"peer %s has no part in account %s (\"accounts\" in "
+			"its block says in which it has)",
+			s->peer, s->account);
 	s->origin = s->site.peers[i].origin;
+	s->index = (size_t)i;
 	return 0;
 }
 
@@ -190,7 +197,8 @@ static int in_all(struct resend *s, struct err *err)
 	for (size_t i = 0; i < s->site.account_count && rc >= 0; i++) {
 		const char *name = s->site.accounts[i].name;
 
-		if (!s->account || strcmp(s->account, name) == 0)
+		if ((!s->account || strcmp(s->account, name) == 0) &&
+			site_granted(&s->site, s->index, name))
 			rc = in_account(s, name, err);
 	}
 	s->site.os->ops->close(s->site.os, lock);

@@ -35,7 +35,8 @@ static int add_account(struct status *s, const char *name,
 		return rc < 0 ? rc : 0;
 	rc = status_account(s, o, &a, err);
 	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++)
-		rc = status_peer_account(s, i, peers[i], &a, err);
+		if (site_granted(&s->site, i, name))
+			rc = status_peer_account(s, i, peers[i], &a, err);
 	account_close(&a);
 	return rc;
 }

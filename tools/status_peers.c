@@ -103,18 +103,27 @@ static void add_strange(struct status *s, size_t peer, struct json_object *to)
 		    &err) < 0)
 		status_needs_operator(s, "%s", err.text);
 	for (size_t i = 0; i < count; i++) {
-		if (site_account(&s->site, list[i].account))
+		char here[ACCOUNTMAP_NAME_MAX + 1];
+		bool granted =
+			account_map_here(&s->site.config.peers[peer].accounts,
+				list[i].account, here);
+
+		if (granted && site_account(&s->site, here))
 			continue;
 		json_object_array_add(tree_array(to, "accounts_refused"),
 			json_object_new_string(list[i].account));
 		if (!list[i].told_ms)
 			status_needs_operator(s,
-				"peer %s: account %s: there is none of that "
-				"name here: what it sends of it is left out "
-				"(add it to the configuration; with the next "
-				"hand-over the peer is told)",
+				"peer %s: account %s: %s: what it sends of it "
+				"is left out (%s; with the next hand-over the "
+				"peer is told)",
 				s->site.config.peers[peer].name,
-				list[i].account);
+				granted ? here : list[i].account,
+				granted ? "there is none of that name here"
+					: "it has no part in any that it calls "
+					  "so",
+				granted ? "add it to the configuration"
+					: "\"accounts\" in its block");
 	}
 }
 

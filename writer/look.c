@@ -147,7 +147,10 @@ void look_again(struct writer *w, const struct config_account *ca,
 	struct account acc;
 
 	*ret = (struct look){.err = ERR_INIT};
-	config.answering = site_answering(&w->site, &config.answering_count);
+	AUTO_FREE uint64_t *answering =
+		site_answering(&w->site, ca->name, &config.answering_count);
+
+	config.answering = answering;
 	ret->rc = site_account_open(&w->site, ca->name, true, &acc, &ret->err);
 	if (ret->rc < 0)
 		return;

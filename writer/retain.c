@@ -16,19 +16,6 @@ static int64_t now_ms(const struct writer *w)
 	return w->site.os->ops->wall_ns(w->site.os) / 1000000;
 }
 
-/* Origins of the peers that get changes from here, from malloc. */
-static uint64_t *receivers(const struct site *s, size_t *ret_count)
-{
-	uint64_t *list = mem_array(s->config.peer_count + 1, sizeof(*list));
-	size_t count = 0;
-
-	for (size_t i = 0; i < s->config.peer_count; i++)
-		if (s->config.peers[i].changes != CHANGES_RECEIVE)
-			list[count++] = s->peers[i].origin;
-	*ret_count = count;
-	return list;
-}
-
 /* ---- by age and acknowledgement ---- */
 
 /* Returns 1 if it is time to, and records that it was. */
@@ -86,7 +73,7 @@ void retain_account(struct writer *w, struct account *acc)
 
 	if (rc > 0) {
 		AUTO_FREE uint64_t *peers =
-			receivers(&w->site, &rules.peer_count);
+			site_receivers(&w->site, acc->name, &rules.peer_count);
 
 		rules.peers = peers;
 		if (keep >= 0 && keep < now_ms(w))
@@ -207,7 +194,11 @@ static void cut_account(struct writer *w, struct account *acc, void *arg)
 	struct cut *c = arg;
 	struct retention_result sum = {0};
 	struct err err = ERR_INIT;
+	AUTO_FREE uint64_t *peers =
+		site_receivers(&w->site, acc->name, &c->rules.peer_count);
 	int rc = account_lock(acc, 0, &err);
+
+	c->rules.peers = peers;
 
 	if (rc >= 0)
 		rc = pass_all(acc, &c->rules, &sum, &err);
@@ -257,9 +248,7 @@ static int cut(struct writer *w, const struct logspace *l, uint64_t excess,
 	bool full, uint64_t *ret_removed, struct err *err)
 {
 	struct cut c = {.rules.before_ms = cut_at(w, excess)};
-	AUTO_FREE uint64_t *peers = receivers(&w->site, &c.rules.peer_count);
 
-	c.rules.peers = peers;
 	if (c.rules.before_ms)
 		each_account(w, cut_account, &c);
 	*ret_removed = c.sum.files;

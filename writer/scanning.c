@@ -273,13 +273,15 @@ static int compare_with_peers(
 	if (rc >= 0)
 		rc = replica_folder_by_row(r, item->folder, &arena, &f, err);
 	for (size_t i = 0; rc == 0 && i < site->config.peer_count; i++)
-		if (site->config.peers[i].changes != CHANGES_RECEIVE)
+		if (site->config.peers[i].changes != CHANGES_RECEIVE &&
+			site_granted(site, i, s->account.name))
 			rc = stated_owe(r, site->peers[i].origin, &f.fid,
 				STATED_ALONE, err);
 	if (rc >= 0)
 		rc = stated_compare(r, now_ms, &compared, err);
 	for (size_t i = 0; rc >= 0 && i < site->config.peer_count; i++)
-		rc = begin_comparison(s, i, &f.fid, err);
+		if (site_granted(site, i, s->account.name))
+			rc = begin_comparison(s, i, &f.fid, err);
 	if (rc >= 0)
 		rc = replica_commit(r, err);
 	replica_rollback(r);

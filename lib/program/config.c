@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_grant.h"
 #include "config_private.h"
 #include "err.h"
 #include "os.h"
@@ -127,6 +128,7 @@ static const struct rule {
 	{"peer", "overlap", check_count, false},
 	{"peer", "tables_every", check_patience, false},
 	{"peer", "changes", check_changes, false},
+	{"peer", "accounts", config_grant_check, true},
 	{"peer", "late", check_patience, false},
 	{"peer", "state_every", check_patience, false},
 	{"peer", "via", value_via, false},
@@ -534,6 +536,9 @@ static int load_peer(struct load *l, cfg_t *sec)
 	if ((text = cfg_getstr(sec, "state_every")))
 		(void)value_duration_ms(
 			text, true, &peer->state_every_ms, NULL);
+	struct err err = ERR_INIT;
+	if (config_grant_load(sec, l->c, peer, &err) < 0)
+		return fail(l, sec, err.text);
 	int rc = load_links(l, sec, peer);
 	for (size_t i = 0; rc >= 0 && peer->oneway && i < peer->link_count; i++)
 		if (via_is_live(peer->links[i].via))

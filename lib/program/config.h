@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "accountmap.h"
 #include "mem.h"
 #include "window.h"
 
@@ -64,6 +65,7 @@ struct config_peer {
 	const char *name;
 	const char *key; /* key line */
 	enum config_changes changes;
+	struct account_map accounts; /* that it has part in */
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
 	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */

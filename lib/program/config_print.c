@@ -123,6 +123,20 @@ static void print_windows(
 		buf_add_str(b, " }\n");
 }
 
+static void print_granted(struct buf *b, const struct account_map *map)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct account_rule *rule = &map->rules[i];
+		AUTO_FREE char *both =
+			mem_printf("%s as %s", rule->here, rule->there);
+
+		buf_add_str(b, i ? ", " : "\taccounts = { ");
+		print_text(b, both);
+	}
+	if (map->count)
+		buf_add_str(b, " }\n");
+}
+
 static void print_peer(struct buf *b, const struct config_peer *p)
 {
 	buf_add_str(b, "peer ");
@@ -133,6 +147,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		p->changes == CHANGES_SEND	? "send"
 		: p->changes == CHANGES_RECEIVE ? "receive"
 						: "both");
+	print_granted(b, &p->accounts);
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	buf_printf(b, "\toverlap = \"%u\"\n", p->overlap);
 	print_duration(b, "\t", "tables_every", p->tables_every_ms);

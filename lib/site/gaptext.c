@@ -9,13 +9,9 @@
 int gaptext_list(const struct site *s, struct account *a, struct arena *arena,
 	struct gap **ret, size_t *ret_count, struct err *err)
 {
-	uint64_t *peers =
-		arena_alloc(arena, (s->config.peer_count + 1) * sizeof(*peers));
-	size_t count = 0;
+	size_t count;
+	AUTO_FREE uint64_t *peers = site_receivers(s, a->name, &count);
 
-	for (size_t i = 0; i < s->config.peer_count; i++)
-		if (s->config.peers[i].changes != CHANGES_RECEIVE)
-			peers[count++] = s->peers[i].origin;
 	return gap_list(a->replica, peers, count, arena, ret, ret_count, err);
 }
 

@@ -240,17 +240,47 @@ const struct expelled *site_expelled(const struct site *s, const char *name)
 	return NULL;
 }
 
-const uint64_t *site_answering(struct site *s, size_t *ret_count)
+bool site_granted(const struct site *s, size_t peer, const char *account)
 {
-	uint64_t *list = arena_alloc(
-		&s->arena, (s->config.peer_count + 1) * sizeof(*list));
+	char there[ACCOUNTMAP_NAME_MAX + 1];
+
+	return account_map_there(
+		&s->config.peers[peer].accounts, account, there);
+}
+
+static bool can_answer(const struct config_peer *p)
+{
+	return !p->oneway;
+}
+
+static bool receives(const struct config_peer *p)
+{
+	return p->changes != CHANGES_RECEIVE;
+}
+
+static uint64_t *peers_of(const struct site *s, const char *account,
+	bool (*is)(const struct config_peer *p), size_t *ret_count)
+{
+	uint64_t *list = mem_array(s->config.peer_count + 1, sizeof(*list));
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->config.peer_count; i++)
-		if (!s->config.peers[i].oneway)
+		if (is(&s->config.peers[i]) && site_granted(s, i, account))
 			list[count++] = s->peers[i].origin;
 	*ret_count = count;
 	return list;
+}
+
+uint64_t *site_answering(
+	const struct site *s, const char *account, size_t *ret_count)
+{
+	return peers_of(s, account, can_answer, ret_count);
+}
+
+uint64_t *site_receivers(
+	const struct site *s, const char *account, size_t *ret_count)
+{
+	return peers_of(s, account, receives, ret_count);
 }
 
 bool site_claims(const struct site *s)

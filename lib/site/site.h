@@ -72,12 +72,18 @@ int site_account_open(const struct site *s, const char *name, bool create,
 int site_peer(const struct site *s, const char *name);
 /* The peer of that name that was expelled, and is no peer; NULL: none. */
 const struct expelled *site_expelled(const struct site *s, const char *name);
+/* Has a peer, by its index, part in an account? */
+bool site_granted(const struct site *s, size_t peer, const char *account);
 /*
- * Peers that can answer a state that joins, and how long it waits for them:
- * all but those that are oneway. Array in the site's arena.
+ * Peers of an account that can answer a state that joins, and how long it waits
+ * for them: all but those that are oneway. Origins, to free.
  */
 #define SITE_JOIN_MS (INT64_C(7) * 86400000)
-const uint64_t *site_answering(struct site *s, size_t *ret_count);
+uint64_t *site_answering(
+	const struct site *s, const char *account, size_t *ret_count);
+/* Peers of an account that get changes from here. Origins, to free. */
+uint64_t *site_receivers(
+	const struct site *s, const char *account, size_t *ret_count);
 /* May this site become the authority of folders that are born here? Not one
    that only receives: its peer is. */
 bool site_claims(const struct site *s);

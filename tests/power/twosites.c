@@ -312,7 +312,8 @@ static int apply(const struct side *w, struct err *err)
 	static const struct round_account account = {
 		.name = ACCOUNT, .guard_percent = 50, .guard_least = 100};
 	struct applying applying = {.side = w, .err = ERR_INIT};
-	struct receive_peer peer = {w->peer_name, *w->peer, true};
+	struct receive_peer peer = {
+		.name = w->peer_name, .key = *w->peer, .takes_changes = true};
 	AUTO_FREE char *inbox = mem_printf("%s/inbox", w->state);
 	AUTO_FREE char *refused = mem_printf("%s/refused", w->state);
 	struct round_config config = {.receive = {.os = w->sites->os,

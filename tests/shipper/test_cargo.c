@@ -161,10 +161,11 @@ static struct handover_result hand_over(struct end *from, const struct end *to)
 
 /* ---- the peer ---- */
 
-static bool any_account(void *arg, uint64_t peer, const char *account)
+static bool any_account(void *arg, const struct receive_peer *peer,
+	const char *there, const char *here)
 {
-	(void)arg, (void)peer, (void)account;
-	return true;
+	(void)arg, (void)peer, (void)there;
+	return here != NULL;
 }
 
 /* fn for every parcel of the bundle that lies at `from`. */

@@ -430,10 +430,13 @@ static int say_gaps(void *arg, struct account *a, struct err *err)
 
 void simsite_apply(struct sim_site *s)
 {
-	static const struct round_account account = {
-		.name = ACCOUNT, .guard_percent = 50, .guard_least = 100};
 	struct receive_peer peers[SITES_MAX];
 	uint64_t answer[SITES_MAX];
+	const struct round_account account = {.name = ACCOUNT,
+		.guard_percent = 50,
+		.guard_least = 100,
+		.answering = answer,
+		.answering_count = answering(s, answer)};
 	struct round_config config = {.receive = {.os = os_of(s),
 					      .state_dir = STATE_DIR,
 					      .bodies_dir = BODIES,
@@ -445,8 +448,6 @@ void simsite_apply(struct sim_site *s)
 		.accounts = &account,
 		.account_count = 1,
 		.claim = claims(s),
-		.answering = answer,
-		.answering_count = answering(s, answer),
 		.join_ms = JOIN_MS,
 		.late_ms = LATE_MS,
 		.trash_age_s = TRASH_AGE_S,
@@ -461,8 +462,9 @@ void simsite_apply(struct sim_site *s)
 	for (size_t i = 0; i < SITES_MAX; i++)
 		if (s->peers[i].known)
 			peers[config.receive.peer_count++] =
-				(struct receive_peer){s->sites[i].name,
-					s->sites[i].key.pub, s->peers[i].takes};
+				(struct receive_peer){.name = s->sites[i].name,
+					.key = s->sites[i].key.pub,
+					.takes_changes = s->peers[i].takes};
 	s->code = exit_worse(s->code, round_run(&config, NULL, 0));
 }
 

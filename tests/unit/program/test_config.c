@@ -362,6 +362,30 @@ static void live_links_have_an_address_or_a_command(void **state)
 		2, "a live link has none of them");
 }
 
+static void accounts_of_a_peer_are_checked(void **state)
+{
+	static const struct {
+		const char *accounts, *words;
+	} cases[] = {
+		{"{ \"a/b\" }", "neither / nor control bytes"},
+		{"{ \"alice as *\" }", "a * on one side only"},
+		{"{ alice, bob }", "there is no account \"bob\" here"},
+		{"{ \"alice@ship as alice\" }", "HERE as THERE"},
+		{"{ alice, alice }", "\"alice\" is taken by \"alice\""},
+		{"{}", "names none"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO_FREE char *text = mem_printf(SITE
+			"account alice { maildir = \"/m\" }\n"
+			"peer p { key = \"" KEY_A "\" accounts = %s }",
+			cases[i].accounts);
+
+		refused(text, 3, cases[i].words);
+	}
+}
+
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
 	static const char *const keys[] = {
@@ -515,6 +539,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" guard_exempt = { \"a \\\" b\", c } }\n"
 		"accounts { maildir = \"/v/%d/%n/%%\" inbox = \"/i/%u\" }\n"
 		"peer z { key = \"" KEY_A "\" late = never\n"
+		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
 		" max_file = 650M }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
@@ -540,6 +565,10 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.log_cap_percent, 7);
 	assert_true(c.log_keep_ms == INT64_C(14) * 24 * 3600 * 1000);
 	assert_int_equal(c.peers[0].late_ms, -1);
+	assert_int_equal(c.peers[0].accounts.count, 2);
+	assert_string_equal(c.peers[0].accounts.rules[0].there, "y");
+	assert_string_equal(c.peers[0].accounts.rules[1].here, "*@\"w");
+	assert_int_equal(c.peers[1].accounts.count, 0);
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
 	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
@@ -625,6 +654,7 @@ int main(void)
 		cmocka_unit_test(strings_end_in_their_line),
 		cmocka_unit_test(zero_bytes_are_refused),
 		cmocka_unit_test(live_links_have_an_address_or_a_command),
+		cmocka_unit_test(accounts_of_a_peer_are_checked),
 		cmocka_unit_test(what_is_not_yet_built_is_refused_by_name),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),

@@ -1,0 +1,45 @@
+#include "config_grant.h"
+
+#include <string.h>
+
+#include "err.h"
+
+int config_grant_check(const char *text, struct err *err)
+{
+	return account_rule_parse(text, NULL, NULL, err);
+}
+
+static bool is_configured(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->account_count; i++)
+		if (c->accounts[i].pattern || strchr(name, '*') ||
+			strcmp(c->accounts[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+int config_grant_load(
+	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
+{
+	unsigned count = cfg_size(sec, "accounts");
+	struct account_rule *rules =
+		arena_alloc(&c->arena, (count + 1) * sizeof(*rules));
+
+	for (unsigned i = 0; i < count; i++) {
+		(void)account_rule_parse(cfg_getnstr(sec, "accounts", i),
+			&c->arena, &rules[i], NULL);
+		if (!is_configured(c, rules[i].here))
+			return err_set(err, ERR_USAGE,
+				"accounts: there is no account \"%s\" here "
+				"(name the account of this site first: \"HERE "
+				"as THERE\")",
+				rules[i].here);
+	}
+	if (!count && cfg_getopt(sec, "accounts")->flags & CFGF_MODIFIED)
+		return err_set(err, ERR_USAGE,
+			"accounts: names none (remove the key for all, or the "
+			"peer)");
+	peer->accounts = (struct account_map){rules, count};
+	int rc = account_map_check(&peer->accounts, err);
+	return rc < 0 ? err_wrap(err, "accounts") : 0;
+}
