@@ -129,8 +129,9 @@ static int absent_one(struct pass *p, const struct replica_folder *f,
 		return rc < 0 ? rc : late_move(p, f, &row, &copy, err);
 	}
 	/* It is to be placed again. */
-	if (restored)
-		return unplace(p, id, err);
+	rc = restored ? 1 : pass_adopts(p, f, &row, err);
+	if (rc != 0)
+		return rc < 0 ? rc : unplace(p, id, err);
 	rc = expunge(p, f, &row, event_ms, err);
 	return rc < 0 ? rc : unplace(p, id, err);
 }

@@ -136,8 +136,12 @@ static int move(struct birth *b, struct replica_message *source,
 {
 	struct pass *p = b->p;
 	uint64_t above;
-	int rc = replica_message_stamp(p->replica, source->id, &above, err);
+	int rc = pass_adopts(p, b->f, source, err);
 
+	if (rc > 0)
+		return record(b, source, 0, err);
+	if (rc == 0)
+		rc = replica_message_stamp(p->replica, source->id, &above, err);
 	if (rc < 0)
 		return rc;
 	struct change c = whole(b, CHANGE_MOVE, above);
@@ -314,6 +318,61 @@ static bool at_hand(const struct birth *b, const struct replica_message *row)
 	       row->p_folder == b->p->source_folder;
 }
 
+/* A message that peers know and that lies nowhere yet: it was moved here. */
+static int joined_elsewhere(struct birth *b, struct err *err)
+{
+	struct replica_message row;
+	struct replica_folder from;
+	int rc = replica_message_nowhere(
+		b->p->replica, &b->hash, b->m->base, &b->arena, &row, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = replica_folder_by_row(
+		b->p->replica, row.folder, &b->arena, &from, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = pass_is_ours(b->p, b->f) ? move(b, &row, &from, err)
+				      : record(b, &row, 0, err);
+	return rc < 0 ? rc : 1;
+}
+
+/* It was expunged, as peers say: it is to go, and nobody's mail is born. */
+static int joined_gone(struct birth *b, struct err *err)
+{
+	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
+	bool newest = b->view->identity.uidnext &&
+		      b->view->identity.uidnext >= b->f->uidnext;
+	struct replica_message row = {.p_folder = b->f->id,
+		.p_base = b->m->base,
+		.p_letters = b->m->letters,
+		.p_keywords = b->keywords,
+		.p_extra = pass_extra(b->m),
+		.p_uid = b->m->uid,
+		.p_ino = b->st.ino,
+		.size = b->st.size,
+		.mtime = b->st.mtime,
+		.hash = b->hash};
+
+	if (pass_is_ours(b->p, b->f) && newest)
+		return 0; /* somebody brought it back */
+	int rc = joining_gone(b->p->replica, &content, err);
+	if (rc > 0)
+		rc = replica_stray(b->p->replica, &row, err);
+	else if (rc == 0)
+		return 0;
+	return rc < 0 ? rc : 1;
+}
+
+/* What peers said of a message that none is known to be. Returns 1 if that
+   settles it. */
+static int joined(struct birth *b, struct err *err)
+{
+	int rc = b->p->finishing ? joined_elsewhere(b, err) : 0;
+
+	return rc == 0 && b->p->finishing ? joined_gone(b, err) : rc;
+}
+
 /*
  * A source that is gone makes it a move; else one that is there, a copy.
  * Returns 1 if it was one of them, and is logged.
@@ -345,7 +404,11 @@ static int move_or_copy(struct birth *b, struct sources *s, struct err *err)
 	if (!copied)
 		return 0;
 	b->hash = copied->hash;
-	int rc = copy(b, copied, err);
+	b->hashed = true;
+	/* Its home made it, perhaps, and knows what became of it. */
+	int rc = pass_adopts_folder(b->p, b->f) ? joined(b, err) : 0;
+	if (rc == 0)
+		rc = copy(b, copied, err);
 	return rc < 0 ? rc : 1;
 }
 
@@ -416,61 +479,6 @@ static int recognised(struct birth *b, struct err *err)
 	}
 	rc = recognise(b, &row, err);
 	return rc < 0 ? rc : 1;
-}
-
-/* A message that peers know and that lies nowhere yet: it was moved here. */
-static int joined_elsewhere(struct birth *b, struct err *err)
-{
-	struct replica_message row;
-	struct replica_folder from;
-	int rc = replica_message_nowhere(
-		b->p->replica, &b->hash, b->m->base, &b->arena, &row, err);
-
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	rc = replica_folder_by_row(
-		b->p->replica, row.folder, &b->arena, &from, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	rc = pass_is_ours(b->p, b->f) ? move(b, &row, &from, err)
-				      : record(b, &row, 0, err);
-	return rc < 0 ? rc : 1;
-}
-
-/* It was expunged, as peers say: it is to go, and nobody's mail is born. */
-static int joined_gone(struct birth *b, struct err *err)
-{
-	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
-	bool newest = b->view->identity.uidnext &&
-		      b->view->identity.uidnext >= b->f->uidnext;
-	struct replica_message row = {.p_folder = b->f->id,
-		.p_base = b->m->base,
-		.p_letters = b->m->letters,
-		.p_keywords = b->keywords,
-		.p_extra = pass_extra(b->m),
-		.p_uid = b->m->uid,
-		.p_ino = b->st.ino,
-		.size = b->st.size,
-		.mtime = b->st.mtime,
-		.hash = b->hash};
-
-	if (pass_is_ours(b->p, b->f) && newest)
-		return 0; /* somebody brought it back */
-	int rc = joining_gone(b->p->replica, &content, err);
-	if (rc > 0)
-		rc = replica_stray(b->p->replica, &row, err);
-	else if (rc == 0)
-		return 0;
-	return rc < 0 ? rc : 1;
-}
-
-/* What peers said of a message that none is known to be. Returns 1 if that
-   settles it. */
-static int joined(struct birth *b, struct err *err)
-{
-	int rc = b->p->finishing ? joined_elsewhere(b, err) : 0;
-
-	return rc == 0 && b->p->finishing ? joined_gone(b, err) : rc;
 }
 
 static int decide(struct birth *b, struct err *err)

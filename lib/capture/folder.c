@@ -174,6 +174,42 @@ static int diff_extra(struct diff *d, const struct store_message *m,
 	return pass_put(d->p, &d->f.fid, &c, err);
 }
 
+static int diff_fields(struct diff *d, const struct store_message *m,
+	struct replica_message *row, struct arena *arena, bool *ret_placed,
+	struct err *err)
+{
+	int rc = m->unresolved ? pass_unresolved(d->p, &d->f, m, err) : 0;
+
+	if (rc > 0)
+		d->unresolved = true;
+	else if (rc == 0)
+		rc = diff_flags(d, m, row, arena, ret_placed, err);
+	if (rc >= 0)
+		rc = diff_uid(d, m, row, ret_placed, err);
+	return rc < 0 ? rc : diff_extra(d, m, row, ret_placed, err);
+}
+
+/* As they are, for the applier, and nobody's change. */
+static int adopt_fields(struct diff *d, const struct store_message *m,
+	struct replica_message *row, struct arena *arena, bool *ret_placed,
+	struct err *err)
+{
+	const char *kw = store_message_keywords(d->view, m, arena);
+
+	if (!m->unresolved &&
+		(strcmp(m->letters, row->p_letters) ||
+			!keyword_lists_equal(kw, row->p_keywords))) {
+		row->p_letters = m->letters;
+		row->p_keywords = kw;
+		*ret_placed = true;
+	}
+	if (m->uid && strcmp(pass_extra(m), row->p_extra)) {
+		row->p_extra = pass_extra(m);
+		*ret_placed = true;
+	}
+	return diff_uid(d, m, row, ret_placed, err);
+}
+
 static int diff_present(struct diff *d, const struct store_message *m,
 	const struct replica_message *placed, struct err *err)
 {
@@ -195,15 +231,11 @@ static int diff_present(struct diff *d, const struct store_message *m,
 	}
 	if (row.dead)
 		return 0; /* the applier has yet to remove it */
-	rc = m->unresolved ? pass_unresolved(d->p, &d->f, m, err) : 0;
+	rc = pass_adopts(d->p, &d->f, &row, err);
 	if (rc > 0)
-		d->unresolved = true;
+		rc = adopt_fields(d, m, &row, &arena, &changed, err);
 	else if (rc == 0)
-		rc = diff_flags(d, m, &row, &arena, &changed, err);
-	if (rc >= 0)
-		rc = diff_uid(d, m, &row, &changed, err);
-	if (rc >= 0)
-		rc = diff_extra(d, m, &row, &changed, err);
+		rc = diff_fields(d, m, &row, &arena, &changed, err);
 	if (rc < 0 || !changed)
 		return rc == ERR_ABSENT ? 0 : rc;
 	return replica_message_place(d->p->replica, &row, true, err);

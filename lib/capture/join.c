@@ -8,7 +8,9 @@
  * another folder as it lies, so that it becomes as its home wants it.
  *
  * When they have answered, what a state from a backup had recorded as placed is
- * revised where they know better; the pass goes on as always, and
+ * revised where they know better. What it did not record an applier placed
+ * since: of mail at home elsewhere whatever lies here is what was placed
+ * (pass_adopts). The pass goes on as always, and
  *   a mail that lies elsewhere than they said has been moved;
  *   one that they say was expunged is removed, not born. But not from a folder
  *   at home here whose UID list is the newest: somebody brought it back;
@@ -189,6 +191,24 @@ static int recognise(struct pass *p, struct arena *arena, struct err *err)
 		rc = pass_commit(p, err);
 	p->recognising = false;
 	return rc;
+}
+
+bool pass_adopts_folder(const struct pass *p, const struct replica_folder *f)
+{
+	return p->finishing && f->authority.term && !pass_is_ours(p, f);
+}
+
+int pass_adopts(struct pass *p, const struct replica_folder *f,
+	const struct replica_message *row, struct err *err)
+{
+	struct replica_message m = *row;
+	int rc = 0;
+
+	if (!pass_adopts_folder(p, f))
+		return 0;
+	if (!m.dot.lsn)
+		rc = replica_message_dot(p->replica, &m, err);
+	return rc < 0 ? rc : m.dot.log.origin != replica_origin(p->replica);
 }
 
 /* A folder that is at home here has the name that it has here. */

@@ -163,6 +163,17 @@ int pass_join(struct pass *p, struct arena *arena, struct err *err);
 /* At the end of the pass that finishes it. */
 int pass_joined(struct pass *p, struct err *err);
 
+/*
+ * Is this message's folder at home elsewhere, and the message not of here, in a
+ * state whose joining ends? Then what differs from placed is what an applier
+ * did since: it is recorded, and no change. 1 or 0. The message with or without
+ * its dot.
+ */
+int pass_adopts(struct pass *p, const struct replica_folder *f,
+	const struct replica_message *row, struct err *err);
+/* The same of a folder: its name, and whether it is there. */
+bool pass_adopts_folder(const struct pass *p, const struct replica_folder *f);
+
 /* stocktake.c: note what lies in the store, once in a joining. */
 int pass_stocktake(struct pass *p, struct err *err);
 /* The hash of a message of a view, whose file is as it was then. Returns 0; 1:

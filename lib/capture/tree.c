@@ -116,7 +116,8 @@ static int log_rename(
 	pass_touch_parent(t->p, path);
 	pass_touch_parent(t->p, f->p_path);
 
-	if (strcmp(f->path, path) != 0 && !is_stepping_aside(t, path)) {
+	if (strcmp(f->path, path) != 0 && !is_stepping_aside(t, path) &&
+		!pass_adopts_folder(t->p, f)) {
 		struct change c =
 			pass_change(t->p, CHANGE_RENAME, 0, f->path_by.stamp);
 
@@ -523,7 +524,7 @@ int pass_folder_gone(struct pass *p, int64_t folder, struct err *err)
 			   : pass_restored_set(p->replica, &f, false, err);
 	if (rc < 0)
 		return rc;
-	if (!f.dead && !restored) {
+	if (!f.dead && !restored && !pass_adopts_folder(p, &f)) {
 		struct change c =
 			pass_change(p, CHANGE_DELETE, 0, f.path_by.stamp);
 

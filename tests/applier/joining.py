@@ -464,6 +464,52 @@ def a_state_from_last_week_at_a_standby_is_no_different(sites):
     b.run('status')
 
 
+def flags(site, name=''):
+    """UIDs apart: mail of its own takes some."""
+    return {base: letters for base, (letters, _) in mail(site, name).items()}
+
+
+@check
+def what_was_placed_at_a_standby_since_last_week_is_nobody_s_change(sites):
+    a, b = mailed(sites, count=8)
+    a.folder('.Lists', 3000, 'c')
+    b.save('own')                       # of a user there
+    around(a, b)
+    kept = keep_state(sites, b)
+    # A week passes, of which the standby's mail knows,
+    a.flag('m0', 'FR')
+    move(a, 'm1', '', '.Work')
+    move(a, 'm2', '', '.Work')
+    for base in ('m3', 'm4'):
+        link(a, base, '', '.Work')
+    a.save('n0')
+    os.rename(os.path.join(a.mail, '.Lists'), os.path.join(a.mail, '.Listen'))
+    around(a, b)
+    # an hour, of which it does not,
+    a.flag('m0', '')
+    move(a, 'm1', '.Work', '')
+    move(a, 'm2', '.Work', '.Listen')
+    a.expunge('m3', '.Work')
+    move(a, 'm4', '.Work', '.Listen')
+    move(a, 'n0', '', '.Work')
+    os.rename(os.path.join(a.mail, '.Listen'), os.path.join(a.mail, '.Letters'))
+    put_back(b, kept)
+    b.flag('own', 'F')
+    around(a, b, rounds=4)
+    assert flags(b).pop('own') == 'F'
+    for name in ('', '.Work', '.Letters'):
+        there = flags(b, name)
+        there.pop('own', None)
+        assert there == flags(a, name), (name, there, flags(a, name))
+    assert not os.path.exists(os.path.join(b.mail, '.Listen'))
+    logged = b.log()
+    assert logged.count(' flags ') == 1, logged     # of its own mail
+    for kind in (' move ', ' copy ', ' expunge ', ' rename '):
+        assert kind not in logged, logged
+    for site in (a, b):
+        site.run('status')
+
+
 @check
 def the_mail_from_a_backup_stops_the_account(sites):
     a, b = mailed(sites)
