@@ -6,6 +6,7 @@
 #include "err.h"
 #include "exchange_kind.h"
 #include "gaps.h"
+#include "stated.h"
 #include "statetable.h"
 
 int exchange_find(struct exchange *x, const struct parcel_compare *c,
@@ -39,8 +40,11 @@ bool exchange_is_of(
 int exchange_settle(
 	struct exchange *x, const struct parcel_compare *c, struct err *err)
 {
+	int rc = stated_overtaken(x->replica, x->peer, &c->folder, err);
+
 	x->result.settled++;
-	return comparing_agreed(x->replica, x->peer, &c->folder, err);
+	return rc < 0 ? rc
+		      : comparing_agreed(x->replica, x->peer, &c->folder, err);
 }
 
 int exchange_uids_agree(struct exchange *x, const struct id128 *folder,

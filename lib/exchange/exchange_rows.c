@@ -329,8 +329,11 @@ int exchange_rows(
 		rc = owe_uids(x, c, err);
 	if (rc >= 0 && x->takes)
 		rc = take_told(x, c, err);
-	if (rc >= 0 && x->result.taken > before)
+	if (rc >= 0 && x->result.taken > before) {
 		rc = stated_owe(
 			x->replica, x->peer, &c->folder, STATED_ALONE, err);
+		if (rc >= 0)
+			rc = stated_owe_changed(x->replica, x->peer, err);
+	}
 	return rc < 0 ? rc : go_on(x, c, err);
 }

@@ -77,6 +77,9 @@ int logs_load(struct replica *r, struct err *err);
 int tally_message(struct replica *r, int64_t message, int sign,
 	struct err *err);
 int tally_flush(struct replica *r, struct err *err);
+/* Folders (rows) whose sums changed since they were last flushed, from *at = 0
+   on, which moves. Returns false: no more. */
+bool tally_next(const struct replica *r, size_t *at, int64_t *ret_folder);
 /* What a living message adds to its folder's digest. Returns 1; 0: it is
    none. */
 int tally_value(struct replica *r, int64_t message, int64_t *ret_folder,

@@ -213,6 +213,30 @@ static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,
 	return rc;
 }
 
+int stated_overtaken(struct replica *r, uint64_t peer,
+	const struct id128 *folder, struct err *err)
+{
+	uint64_t vector, messages;
+	uint8_t digest[16];
+	uint32_t uidnext;
+	int rc = replica_folder_sums(
+		r, folder, &messages, &uidnext, digest, err);
+	struct gap_sums ours = sums_of(messages, digest);
+
+	if (rc >= 0)
+		rc = vector_now(r, &vector, err);
+	return rc < 0 ? rc
+		      : sql_run(r, err,
+				"UPDATE stated SET heard_ms = 0 WHERE peer = ?1"
+				" AND vector = ?3 AND (messages <> ?4"
+				" OR digest <> ?5) AND folder IN"
+				" (SELECT b.fid FROM alias a JOIN alias b"
+				"  ON b.folder = a.folder WHERE a.fid = ?2)",
+				"ibiii", (int64_t)peer, folder->b,
+				sizeof(folder->b), (int64_t)vector,
+				(int64_t)ours.messages, (int64_t)ours.digest);
+}
+
 /* Has any peer stated anything? Most of what is merged needs no more. */
 static int any_word(struct replica *r, struct err *err)
 {
@@ -258,6 +282,21 @@ int stated_owe(struct replica *r, uint64_t peer, const struct id128 *folder,
 		" owed = max(owed, ?3)",
 		"ibi", (int64_t)peer, folder->b, sizeof(folder->b),
 		(int64_t)owed);
+}
+
+int stated_owe_changed(struct replica *r, uint64_t peer, struct err *err)
+{
+	size_t at = 0;
+	int64_t row;
+	int rc = 0;
+
+	while (rc >= 0 && tally_next(r, &at, &row))
+		rc = sql_run(r, err,
+			"INSERT INTO stated(peer, folder, owed)"
+			" SELECT ?1, fid, ?2 FROM folder WHERE id = ?3"
+			" ON CONFLICT(peer, folder) DO UPDATE SET owed = ?2",
+			"iii", (int64_t)peer, (int64_t)STATED_ALONE, row);
+	return rc;
 }
 
 int stated_owed(struct replica *r, uint64_t peer, struct arena *arena,

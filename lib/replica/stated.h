@@ -69,9 +69,21 @@ struct stated_result {
 int stated_compare(struct replica *r, int64_t now_ms, struct stated_result *ret,
 	struct err *err);
 
+/*
+ * A folder was found equal with a peer in another way: what the peer said of it
+ * before, at this vector, and we do not hold, was mended since. In a
+ * transaction.
+ */
+int stated_overtaken(struct replica *r, uint64_t peer,
+	const struct id128 *folder, struct err *err);
+
 /* Owe a peer a statement of a folder. In a transaction. */
 int stated_owe(struct replica *r, uint64_t peer, const struct id128 *folder,
 	enum stated_owed owed, struct err *err);
+/* The same, alone, of all folders that are not what they were when sums were
+   last looked at in this transaction: rows of one folder take mail from
+   another, at a vector for which that was stated already. */
+int stated_owe_changed(struct replica *r, uint64_t peer, struct err *err);
 /* Folders of which a peer is owed a statement, by id; ret_most: the most that
    is owed. In the arena. */
 int stated_owed(struct replica *r, uint64_t peer, struct arena *arena,

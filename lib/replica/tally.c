@@ -161,6 +161,18 @@ int tally_message(struct replica *r, int64_t message, int sign, struct err *err)
 	return 0;
 }
 
+bool tally_next(const struct replica *r, size_t *at, int64_t *ret_folder)
+{
+	while (*at < r->tally_count) {
+		const struct tally *t = &r->tallies[(*at)++];
+
+		*ret_folder = t->folder;
+		if (t->messages || t->low || t->high)
+			return true;
+	}
+	return false;
+}
+
 #define RECOUNT_STEP 1000 /* messages; others write between two steps */
 
 /* Where a recount stands: behind this message, by the folder's index. */

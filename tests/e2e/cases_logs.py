@@ -151,7 +151,7 @@ def gaps(case):
     """Said by status until it is made up for; users go on at both sites."""
     both = Shared(case)
     both.begin()
-    for part in (_lost_bundles, _lost_range):
+    for part in (_lost_bundles, _lost_range, _never_heard):
         case.say(part.__name__)
         part(both)
     both.check()
@@ -204,6 +204,41 @@ def _lost_range(both):
     both.exchange()
     both.work()
     both.settle()
+
+
+def _skip(site, peer, folder):
+    """Both come to believe that the peer knows all that the site logged."""
+    lsn, chain = site.sql(USER, (
+        "SELECT l.lsn, l.chain FROM log l JOIN meta m ON"
+        " m.key = 'incarnation' AND l.incarnation = m.value"
+        " WHERE l.folder = x'%s'") % _log_of(site, folder)).split()
+    site.sql(USER, "UPDATE ack SET durable = %s, chain = %s, applied = %s"
+             " WHERE log IN (SELECT id FROM log WHERE lsn = %s AND chain = %s)"
+             % (lsn, chain, lsn, lsn, chain))
+    peer.sql(USER, "UPDATE log SET lsn = %s, chain = %s WHERE lsn > 0 AND"
+             " folder = x'%s' AND incarnation = (SELECT incarnation FROM log"
+             " WHERE lsn > 0 AND folder = x'%s')"
+             % (lsn, chain, *[_log_of(site, folder)] * 2))
+
+
+def _never_heard(both):
+    """Positions say that a peer knows what it was never told: the two compare
+    the folder, while users change it at its home."""
+    _append(both)
+    both.work()
+    _write(both)
+    for site, peer, folder in zip(both.sites, both.sites[::-1], HOMES):
+        _skip(site, peer, folder)
+    _append(both)
+    both.exchange(*both.sites, both.from_site)
+    told = {gap['folder'] for site in both.sites for gap in shared_gaps(site)
+            if gap['kind'] == 'differs'}
+    if not told.issuperset(HOMES):
+        raise CaseError('only of %s it is told that they differ' % told)
+    for _ in range(2):
+        both.work()
+        both.exchange()
+    both.settle(uids=False)
 
 
 CASES = {case.__name__: case for case in (truncated, gaps)}

@@ -425,6 +425,61 @@ static void what_changes_meanwhile_is_no_hindrance(void **state)
 	pair_end(&p);
 }
 
+/* Home said so before it was mended; its vector is the same. */
+static void what_was_said_before_it_was_mended_opens_no_gap_again(void **state)
+{
+	struct err err = ERR_INIT;
+	struct pair p;
+
+	(void)state;
+	equal_pair(&p);
+	rot(&p.home, "UPDATE message SET mtime = 77 WHERE id = 3");
+	assert_int_equal(stated_recount(p.home.r, 1, NOW, &err), 1);
+	assert_int_equal(hear_of(&p.here, &p.home).differing, 1);
+	turns(&p, 4);
+	assert_settled(&p, 0);
+	assert_int_equal(compare(&p.here).differing, 0);
+	assert_settled(&p, 0);
+	/* What is said from now on counts. */
+	rot(&p.home, "UPDATE message SET mtime = 78 WHERE id = 3");
+	assert_int_equal(stated_recount(p.home.r, 1, NOW, &err), 1);
+	assert_int_equal(hear_of(&p.here, &p.home).differing, 1);
+	pair_end(&p);
+}
+
+/* Of a folder that was not compared, for the same vector, another thing was
+   said before. */
+static void a_folder_that_rows_take_mail_from_is_stated_again(void **state)
+{
+	enum stated_owed most;
+	struct pair p;
+
+	(void)state;
+	equal_pair(&p);
+	for (unsigned i = 0; i < MAILS; i++)
+		save(&p.h, 1);
+	pair_take(&p);
+	struct change move = change_blank(CHANGE_MOVE);
+	move.dot = (struct dot){log_id_of(0), 1};
+	move.base = "moved";
+	move.uid = MAILS + 1;
+	put(&p.h, 1, &move);
+	move = change_blank(CHANGE_LEFT);
+	move.dot = (struct dot){log_id_of(0), 1};
+	move.folder = folders[1];
+	put(&p.h, 0, &move);
+	take(&p.here, &p.h, 0, p.h.logs[0].count, false);
+	take_all(&p.home, &p.h);
+	assert_int_equal(owed(&p.here, &most), 0);
+	begin(&p.here, HOME, 1);
+	turns(&p, 4);
+	assert_settled(&p, 0);
+	assert_settled(&p, 1);
+	assert_int_equal(owed(&p.here, &most), 2);
+	assert_int_equal(most, STATED_ALONE);
+	pair_end(&p);
+}
+
 /* Whatever rotted at either, in any mixture. */
 static void random_differences_end_equal(void **state)
 {
@@ -492,6 +547,10 @@ int main(void)
 		cmocka_unit_test(an_old_answer_brings_no_mail_back),
 		cmocka_unit_test(two_that_begin_at_once_do_not_meet_twice),
 		cmocka_unit_test(what_changes_meanwhile_is_no_hindrance),
+		cmocka_unit_test(
+			what_was_said_before_it_was_mended_opens_no_gap_again),
+		cmocka_unit_test(
+			a_folder_that_rows_take_mail_from_is_stated_again),
 		cmocka_unit_test(random_differences_end_equal),
 	};
 
