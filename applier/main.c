@@ -15,6 +15,7 @@
 #include "err.h"
 #include "gaptext.h"
 #include "program.h"
+#include "rights.h"
 #include "round.h"
 #include "site.h"
 
@@ -286,6 +287,7 @@ int main(int argc, char **argv)
 	}
 	if (a.site.config.syslog)
 		logger_use_syslog(&a.log);
+	rights_off_network(&a.log);
 	configure(&a);
 	int code = following ? follow(&a, &stop)
 			     : round_run(&a.round, argv + optind,

@@ -24,6 +24,8 @@ if(PB_SANITIZE OR PB_FUZZ)
 		-fsanitize=address,undefined -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
 	target_link_options(pb_flags INTERFACE -fsanitize=address,undefined)
+	# the leak checker is a tracer of its own process
+	target_compile_definitions(pb_flags INTERFACE PB_LEAKS_CHECKED)
 else()
 	target_compile_options(pb_flags INTERFACE -fstack-protector-strong)
 endif()

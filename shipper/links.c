@@ -29,8 +29,8 @@ static int fetch_body(void *arg, const char *account, const struct hash *hash,
 			*err = s->bodies_err;
 			return err->code;
 		}
-		int rc =
-			body_client_open(NULL, s->config_path, &s->bodies, err);
+		int rc = body_client_open(s->has_starter ? &s->starter : NULL,
+			NULL, s->config_path, &s->bodies, err);
 		if (rc < 0) {
 			s->bodies_again = now + BODIES_AGAIN_MS;
 			s->bodies_err = *err;

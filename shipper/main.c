@@ -3,7 +3,8 @@
  *
  * Rights: reads and writes the state directory and the carriers; cannot open
  * a mail folder: bodies come from `packetboat-writer --serve`, a process of
- * its own.
+ * its own. Where links run commands, which would have no more rights than it,
+ * only its unit takes that right away (confine.h).
  *
  *   packetboat-shipper [-c FILE] [-q|-v] [--once|--follow]
  *                      [--collect|--hand-over] [--output FILE|-]
@@ -80,6 +81,79 @@ static void run_once(struct shipper *s)
 	close_bodies(s);
 }
 
+/* ---- rights ---- */
+
+static int plan_files(
+	struct shipper *s, struct confine_plan *ret, struct err *err)
+{
+	struct confine_call call = {.config = &s->site.config,
+		.accounts = s->site.accounts,
+		.account_count = s->site.account_count,
+		.daemon = s->following,
+		.answers = s->stdio,
+		.output = s->output};
+
+	return confine_plan(&call, ret, err);
+}
+
+/* Who reads mail for us is started by somebody who may. */
+static int give_up(struct shipper *s, struct err *err)
+{
+	int rc = plan_files(s, &s->files, err);
+
+	if (rc == 0 && !body_client_socket()) {
+		rc = body_starter_open(NULL, s->config_path, &s->starter, err);
+		s->has_starter = rc == 0;
+	}
+	return rc < 0 ? rc
+		      : rights_keep_files(s->files.keep, s->files.count, err);
+}
+
+static void close_starter(struct shipper *s)
+{
+	if (s->has_starter)
+		body_starter_close(&s->starter);
+	s->has_starter = false;
+}
+
+static void give_up_files(struct shipper *s)
+{
+	struct err err = ERR_INIT;
+
+	if (give_up(s, &err) == 0) {
+		log_say(&s->log, LOG_LEVEL_DEBUG,
+			"mail files cannot be opened from here");
+		return;
+	}
+	log_say(&s->log, s->following ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+		"this process could open mail files: %s", err.text);
+	close_starter(s);
+	confine_plan_free(&s->files);
+}
+
+static void say_lacking(struct shipper *s)
+{
+	struct confine_plan wanted;
+	struct err err = ERR_INIT;
+	int rc = s->files.count ? plan_files(s, &wanted, &err) : 1;
+	const char *path = rc == 0 ? confine_lacks(&s->files, &wanted) : NULL;
+
+	if (rc < 0)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"%s: what it asks for now wants rights that were given "
+			"up: restart packetboat-shipper",
+			err.text);
+	else if (path)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"%s: the right to open it was given up: restart "
+			"packetboat-shipper",
+			path);
+	if (rc == 0)
+		confine_plan_free(&wanted);
+}
+
+/* ---- a daemon ---- */
+
 /* What is wrong with a new configuration is said, and the old one stays. */
 static void reload(struct shipper *s)
 {
@@ -93,6 +167,7 @@ static void reload(struct shipper *s)
 	}
 	site_close(&old);
 	s->bodies_again = 0;
+	say_lacking(s);
 	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
 }
 
@@ -181,7 +256,6 @@ static int follow(struct shipper *s, struct stop_signal *stop)
 		log_err(&s->log, &err);
 		return exit_for(&err);
 	}
-	s->following = true;
 	notice_open(&d.notice);
 	notify_manager("READY=1");
 	follow_links(s, stop, &asked, &d);
@@ -290,6 +364,8 @@ int main(int argc, char **argv)
 	if (s.site.config.syslog)
 		logger_use_syslog(&s.log);
 	s.stop = &stop;
+	s.following = following;
+	give_up_files(&s);
 	if (following)
 		s.code = follow(&s, &stop);
 	else if (s.stdio)
@@ -297,6 +373,8 @@ int main(int argc, char **argv)
 	else
 		run_once(&s);
 	stop_close(&stop);
+	close_starter(&s);
+	confine_plan_free(&s.files);
 	untaken_free(&s.untaken);
 	free(s.notes);
 	site_close(&s.site);

@@ -5,6 +5,8 @@
 #define PB_SHIPPER_H
 
 #include "bodyclient.h"
+#include "bodystarter.h"
+#include "confine.h"
 #include "handover.h"
 #include "err.h"
 #include "program.h"
@@ -31,6 +33,9 @@ struct shipper {
 	const char *config_path;
 	struct body_client bodies; /* started when first needed */
 	bool bodies_open;
+	struct body_starter starter; /* who starts it for us */
+	bool has_starter;
+	struct confine_plan files; /* that it can open; none: not confined */
 	int64_t bodies_again; /* could not be started: not before then */
 	struct err bodies_err;
 	const char *only_peer, *only_link, *output;

@@ -206,6 +206,7 @@ int command_doctor(struct front *f, int argc, char **argv)
 	else
 		doctor_guess(&d);
 	doctor_clock(&d);
+	doctor_rights(&d);
 	doctor_containers(&d);
 	if (!d.refusals)
 		look_at_accounts(&d);

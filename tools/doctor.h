@@ -32,8 +32,9 @@ void doctor_refuse(struct doctor *d, const char *fmt, ...)
 void doctor_dovecot(struct doctor *d);
 void doctor_guess(struct doctor *d); /* without Dovecot's word */
 
-/* Clock, containers, limits, space: `accounts` are what conf gives. */
+/* Clock, what this kernel can take away, containers, limits, space: `accounts` are what conf gives. */
 void doctor_clock(struct doctor *d);
+void doctor_rights(struct doctor *d);
 void doctor_containers(struct doctor *d);
 void doctor_accounts(
 	struct doctor *d, const struct config_account *accounts, size_t count);

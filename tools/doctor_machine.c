@@ -1,5 +1,5 @@
 /*
- * doctor_machine: clock, containers, limits, space and owners.
+ * doctor_machine: clock, rights, containers, limits, space and owners.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +17,7 @@
 #include "err.h"
 #include "maildir.h"
 #include "os.h"
+#include "rights.h"
 #include "status_warnings.h"
 
 #define ACCOUNTS_LOOKED_AT 1000
@@ -41,6 +42,27 @@ void doctor_clock(struct doctor *d)
 			       "change by the clocks wins");
 	else
 		doctor_note(d, "the clock is kept right");
+}
+
+void doctor_rights(struct doctor *d)
+{
+	bool files = rights_files_known(), sockets = rights_sockets_known();
+
+	if (files && sockets)
+		doctor_note(d, "this kernel keeps the shipper from opening "
+			       "mail (Landlock), the writer and the applier "
+			       "from networks (seccomp)");
+	if (!files)
+		doctor_warn(d, "this kernel cannot keep the shipper from "
+			       "opening mail: it has no Landlock, or it is "
+			       "switched off. Way out: Linux 5.19 or later "
+			       "started with lsm=landlock,..., or the systemd "
+			       "units, which do it in other ways");
+	if (!sockets)
+		doctor_warn(d, "this kernel cannot keep the writer and the "
+			       "applier from networks: it has no seccomp "
+			       "filters. Way out: the systemd units, which do "
+			       "it in other ways too");
 }
 
 /* ---- containers ---- */

@@ -19,6 +19,7 @@
 #include "follow.h"
 #include "look.h"
 #include "retain.h"
+#include "rights.h"
 #include "scanning.h"
 #include "serve.h"
 
@@ -299,6 +300,7 @@ int main(int argc, char **argv)
 	}
 	if (w.site.config.syslog)
 		logger_use_syslog(&w.log);
+	rights_off_network(&w.log);
 	code = run(&w, &call);
 	site_close(&w.site);
 	logger_close(&w.log);

@@ -1,7 +1,6 @@
 #include "bodyclient.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,39 +9,10 @@
 #include <unistd.h>
 
 #include "bodyserve.h"
+#include "bodystarter.h"
 #include "err.h"
 
-#define PROGRAM "packetboat-writer"
-
-static int beside_us(char **ret, struct err *err)
-{
-	char self[4096];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (len < 0)
-		return err_set_os(err, errno,
-			"finding " PROGRAM ": /proc/self/exe (is /proc "
-			"mounted?)");
-	self[len] = '\0';
-	const char *slash = strrchr(self, '/');
-	*ret = mem_printf(
-		"%.*s/" PROGRAM, slash ? (int)(slash - self) : 0, self);
-	return 0;
-}
-
-static _Noreturn void run(const char *program, const char *config, int fd)
-{
-	const char *argv[] = {program, "--serve", NULL, NULL, NULL};
-
-	if (config) {
-		argv[2] = "-c";
-		argv[3] = config;
-	}
-	/* dup2 leaves the copies open over exec. */
-	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
-		execv(program, (char *const *)(uintptr_t)argv);
-	_exit(127);
-}
+#define PROGRAM BODY_PROGRAM
 
 static void drop_child(struct body_client *c)
 {
@@ -92,29 +62,6 @@ static int transmit(struct body_client *c, const struct buf *b, struct err *err)
 	return 0;
 }
 
-static int start_child(const char *program, const char *config,
-	struct body_client *c, struct err *err)
-{
-	AUTO_FREE char *path = mem_dup(program);
-	int pair[2];
-	int rc = path ? 0 : beside_us(&path, err);
-
-	if (rc < 0)
-		return rc;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set_os(err, errno, "socketpair");
-	c->pid = fork();
-	if (c->pid == 0)
-		run(path, config, pair[1]);
-	close(pair[1]);
-	c->fd = pair[0];
-	if (c->pid < 0) {
-		c->pid = 0;
-		rc = err_set_os(err, errno, "fork");
-	}
-	return rc < 0 ? err_wrap(err, "start %s --serve", path) : 0;
-}
-
 static int connect_to(const char *path, struct body_client *c, struct err *err)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -135,16 +82,25 @@ static int connect_to(const char *path, struct body_client *c, struct err *err)
 	return 0;
 }
 
-int body_client_open(const char *program, const char *config,
-	struct body_client *ret, struct err *err)
+const char *body_client_socket(void)
 {
-	const char *path = program ? NULL : getenv(BODY_SOCKET_VARIABLE);
+	const char *path = getenv(BODY_SOCKET_VARIABLE);
+
+	return path && path[0] ? path : NULL;
+}
+
+int body_client_open(struct body_starter *starter, const char *program,
+	const char *config, struct body_client *ret, struct err *err)
+{
+	const char *path = program ? NULL : body_client_socket();
 	char hello[sizeof(BODY_HELLO) - 1];
 	int rc;
 
 	*ret = (struct body_client){.fd = -1};
-	rc = path && path[0] ? connect_to(path, ret, err)
-			     : start_child(program, config, ret, err);
+	rc = path      ? connect_to(path, ret, err)
+	     : starter ? body_starter_ask(starter, &ret->fd, err)
+		       : body_writer_start(
+				 program, config, &ret->fd, &ret->pid, err);
 	if (rc >= 0)
 		rc = receive(ret, hello, sizeof(hello), err);
 	if (rc >= 0 && memcmp(hello, BODY_HELLO, sizeof(hello)) != 0)

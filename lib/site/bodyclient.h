@@ -11,6 +11,7 @@
 #include "hash.h"
 #include "mem.h"
 
+struct body_starter;
 struct err;
 
 #define BODY_SOCKET_VARIABLE "PACKETBOAT_BODIES"
@@ -21,16 +22,19 @@ struct body_client {
 	pid_t pid; /* 0: no child of ours */
 };
 
+/* The socket that $PACKETBOAT_BODIES names; NULL: none. */
+const char *body_client_socket(void);
 /*
  * Start the writer as a child. Its messages go to our stderr. Where
  * $PACKETBOAT_BODIES names a socket, connect to it instead: a service manager
  * starts the writer behind it, with rights that we do not have to hand on.
- * Parameters: program: path of packetboat-writer; NULL: beside this program.
+ * Parameters: starter: who starts it for us; NULL: we do.
+ * program: path of packetboat-writer; NULL: beside this program.
  * config: as given with -c, or NULL.
  * Errors: ERR_IO: it could not be started, or refused (it says why itself).
  */
-int body_client_open(const char *program, const char *config,
-	struct body_client *ret, struct err *err);
+int body_client_open(struct body_starter *starter, const char *program,
+	const char *config, struct body_client *ret, struct err *err);
 
 /*
  * Append up to `most` bytes of a body, from offset on, to ret: at most

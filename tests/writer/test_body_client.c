@@ -97,7 +97,7 @@ static int setup(void **state)
 		mem_printf("%s -q -c %s --once", WRITER, f->config);
 	run(init);
 	run(look);
-	must(body_client_open(WRITER, f->config, &f->client, &err));
+	must(body_client_open(NULL, WRITER, f->config, &f->client, &err));
 	*state = f;
 	return 0;
 }
@@ -255,10 +255,12 @@ static void a_writer_that_is_no_writer_is_refused(void **state)
 	struct body_client c;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(body_client_open("/bin/true", NULL, &c, &err), ERR_IO);
 	assert_int_equal(
-		body_client_open("/bin/nothing", NULL, &c, &err), ERR_IO);
-	assert_int_equal(body_client_open("/bin/echo", NULL, &c, &err), ERR_IO);
+		body_client_open(NULL, "/bin/true", NULL, &c, &err), ERR_IO);
+	assert_int_equal(
+		body_client_open(NULL, "/bin/nothing", NULL, &c, &err), ERR_IO);
+	assert_int_equal(
+		body_client_open(NULL, "/bin/echo", NULL, &c, &err), ERR_IO);
 	(void)f;
 }
 
@@ -274,7 +276,7 @@ static void a_writer_that_dies_is_told(void **state)
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_IO);
 	assert_int_equal(f->client.pid, 0);
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_IO);
-	must(body_client_open(WRITER, f->config, &f->client, &err));
+	must(body_client_open(NULL, WRITER, f->config, &f->client, &err));
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
 }
 
