@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calling.h"
 #include "carrier.h"
 #include "collect.h"
 #include "handover.h"
@@ -221,14 +222,15 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 }
 
 /* A line that dropped is no failure: what waits goes with the next visit. */
-static bool bring_away(
-	struct shipper *s, const char *peer, struct carrier *carrier)
+static bool bring_away(struct shipper *s, const char *peer,
+	struct carrier *carrier, struct call *call)
 {
 	struct err err = ERR_INIT;
 	int rc = carrier->ops->flush ? carrier->ops->flush(carrier, &err) : 0;
 
 	if (rc >= 0)
 		return true;
+	calling_failed(call, &err);
 	err_wrap(&err, "peer %s", peer);
 	if (rc != ERR_ABSENT) {
 		shipper_fail(s, &err);
@@ -240,8 +242,16 @@ static bool bring_away(
 	return false;
 }
 
-static void serve(
-	struct shipper *s, size_t peer, const struct config_link *link)
+static void say_failed(struct shipper *s, const char *peer,
+	const struct config_link *link, struct err *err, struct call *call)
+{
+	calling_failed(call, err);
+	err_wrap(err, "peer %s: %s", peer, link->via);
+	shipper_fail(s, err);
+}
+
+static void serve(struct shipper *s, size_t peer,
+	const struct config_link *link, struct call *call)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 	struct handover_config config;
@@ -269,6 +279,7 @@ static void serve(
 		visit_note_away(
 			s, p->name, link->via, rc == ERR_ABSENT ? &err : NULL);
 	if (rc == ERR_ABSENT) {
+		calling_failed(call, &err);
 		s->code = exit_worse(s->code, EXIT_LATER);
 		return;
 	}
@@ -276,9 +287,9 @@ static void serve(
 		rc = collect_bundles(
 			&collect, carrier, inbox, &collected, &err);
 	if (rc < 0) {
-		err_wrap(&err, "peer %s: %s", p->name, link->via);
-		shipper_fail(s, &err);
+		say_failed(s, p->name, link, &err, call);
 	}
+	call->received = collected.bytes;
 	if (collected.parcels)
 		log_say(&s->log, LOG_LEVEL_INFO,
 			"peer %s: %s: %llu parcel%s collected (%llu bytes)",
@@ -297,8 +308,7 @@ static void serve(
 	err = ERR_INIT;
 	rc = carrier->ops->tidy(carrier, s->site.peers[peer].origin, &err);
 	if (rc < 0) {
-		err_wrap(&err, "peer %s: %s", p->name, link->via);
-		shipper_fail(s, &err);
+		say_failed(s, p->name, link, &err, call);
 	}
 	if (carrier->ops->read_only(carrier)) {
 		if (!s->following)
@@ -316,10 +326,10 @@ static void serve(
 	rc = handover_to_carrier(&config, carrier, &handed, &err);
 	progress_end(&s->progress);
 	if (rc < 0) {
-		err_wrap(&err, "peer %s: %s", p->name, link->via);
-		shipper_fail(s, &err);
+		say_failed(s, p->name, link, &err, call);
 	}
-	bool there = bring_away(s, p->name, carrier);
+	call->sent = handed.size;
+	bool there = bring_away(s, p->name, carrier, call);
 	links_report(s, p, link->via, &handed, there ? "handed over" : "packed",
 		rc < 0 || !there);
 	carrier->ops->close(carrier);
@@ -331,6 +341,7 @@ static void ship_link(
 {
 	const char *name = s->site.config.peers[peer].name;
 	enum step step = s->step;
+	struct err err = ERR_INIT;
 
 	if (!visit_is_due(s, name, link))
 		return;
@@ -339,10 +350,15 @@ static void ship_link(
 		return;
 	if (config_is_call(link))
 		s->step = STEP_BOTH;
+	struct call call = calling_begin(s);
 	if (visit_begin(s, name, link)) {
-		serve(s, peer, link);
+		serve(s, peer, link, &call);
 		visit_end(s, name, link);
+	} else {
+		err_set(&err, ERR_BUSY, "what comes before it failed");
+		calling_failed(&call, &err);
 	}
+	calling_tell(s, peer, link, &call);
 	s->step = step;
 }
 
@@ -462,8 +478,11 @@ bool links_wanted(const struct shipper *s, const struct config_peer *p,
 void links_round(struct shipper *s)
 {
 	bool any = false;
+	struct err err = ERR_INIT;
 
 	drop_spools(s);
+	if (calls_tidy(&s->site, &err) < 0)
+		shipper_fail(s, &err);
 	untaken_round(&s->untaken);
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];

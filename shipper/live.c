@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "arrived.h"
+#include "calling.h"
 #include "err.h"
 #include "lives.h"
 
@@ -151,6 +152,8 @@ static struct live *new_live(struct shipper *s, struct lives *lives)
 		.channel = {.in = -1, .out = -1},
 		.patience_ms = PATIENCE_MS};
 	l->begun_ms = now_ms(l);
+	l->call = calling_begin(s);
+	l->call.outcome = CALL_UNDERWAY;
 	return l;
 }
 
@@ -494,10 +497,23 @@ static void check_time(struct live *l)
 	end(l, &err);
 }
 
+/* How long there was something to send: the line's speed is told by it. */
+static void note_time(struct live *l)
+{
+	int64_t now = now_ms(l);
+
+	if (l->busy)
+		l->busy_ms += now - l->stepped_ms;
+	l->stepped_ms = now;
+	l->busy = !l->channel.connecting &&
+		  (l->out_at < l->out.len || !live_is_idle(l));
+}
+
 void live_step(struct live *l, short in, short out)
 {
 	struct err err = ERR_INIT;
 
+	note_time(l);
 	if (l->channel.connecting) {
 		if (out && channel_connected(&l->channel, &err) < 0)
 			end(l, &err);

@@ -11,6 +11,7 @@
 #ifndef PB_LIVE_H
 #define PB_LIVE_H
 
+#include "calls.h"
 #include "channel.h"
 #include "feed.h"
 #include "landing.h"
@@ -46,9 +47,15 @@ struct live {
 	struct buf out;
 	size_t out_at;
 	int64_t begun_ms, fed_ms, finished_ms;
-	struct collect_result told; /* of what came */
+	struct collect_result told;    /* of what came */
 	struct handover_result untold; /* of what went */
 	uint64_t told_bodies;
+	/* What is written down of it (calling.h). */
+	struct call call;
+	int64_t told_ms; /* when, last */
+	uint64_t told_bytes;
+	int64_t busy_ms, stepped_ms; /* while something was to be sent */
+	bool busy;
 	struct err err; /* why it ended, if not well */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "calling.h"
 #include "err.h"
 #include "visit.h"
 
@@ -167,6 +168,7 @@ static void drop_ended(struct shipper *s, struct lives *lives)
 		if (live_went_well(l))
 			shipper_locked(s, LOCK_WAIT_MS, record, l);
 		live_tell(l);
+		calling_tell_end(l);
 		note_end(s, lives, l);
 		close_link(s, l);
 	}
@@ -289,6 +291,7 @@ void lives_hand_over(struct lives *lives, bool all)
 			(l->due || (all && !l->finishing))) {
 			live_hand_over(l);
 			live_tell(l);
+			calling_tell_live(l);
 		}
 	}
 }
@@ -423,8 +426,14 @@ void lives_turn(struct shipper *s, struct lives *lives,
 
 static void end_all(struct shipper *s, struct lives *lives)
 {
-	for (size_t i = 0; i < lives->count; i++)
-		close_link(s, lives->items[i]);
+	for (size_t i = 0; i < lives->count; i++) {
+		struct live *l = lives->items[i];
+
+		if (!l->ended)
+			err_set(&l->err, ERR_ABSENT, "the shipper was stopped");
+		calling_tell_end(l);
+		close_link(s, l);
+	}
 	lives->count = 0;
 }
 

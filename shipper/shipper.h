@@ -7,6 +7,7 @@
 #include "bodyclient.h"
 #include "bodystarter.h"
 #include "confine.h"
+#include "calls.h"
 #include "handover.h"
 #include "err.h"
 #include "program.h"
@@ -19,10 +20,11 @@ enum step { STEP_BOTH, STEP_COLLECT, STEP_HAND_OVER };
 struct lives;
 
 struct link_note {
-	uint64_t link;	/* hash of peer and via */
-	bool away;	/* it was not there in the last round */
-	bool visited;	/* and again: */
-	int64_t next_ms; /* monotonic */
+	uint64_t link;		   /* hash of peer and via */
+	bool away;		   /* it was not there in the last round */
+	bool visited;		   /* and again: */
+	int64_t next_ms;	   /* monotonic */
+	enum call_outcome outcome; /* of the last call */
 };
 
 struct shipper {

@@ -42,6 +42,16 @@ void visit_note_away(struct shipper *s, const char *peer, const char *via,
 	note->away = away != NULL;
 }
 
+bool visit_is_news(struct shipper *s, const char *peer, const char *via,
+	enum call_outcome outcome)
+{
+	struct link_note *note = note_of(s, peer, via);
+	bool news = note->outcome != outcome;
+
+	note->outcome = outcome;
+	return news;
+}
+
 bool visit_is_open(const struct shipper *s, const struct config_link *link)
 {
 	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;

@@ -16,6 +16,10 @@ bool visit_is_due(
 /* Is one of its windows open, or is it named on the command line? */
 bool visit_is_open(const struct shipper *s, const struct config_link *link);
 
+/* Did the last visit end otherwise? Remembers how this one did. */
+bool visit_is_news(struct shipper *s, const char *peer, const char *via,
+	enum call_outcome outcome);
+
 /* Run what comes before. False: it failed, which was said; no visit. */
 bool visit_begin(
 	struct shipper *s, const char *peer, const struct config_link *link);

@@ -15,6 +15,7 @@
 #include "err.h"
 #include "front.h"
 #include "logspace.h"
+#include "status_calls.h"
 #include "status_text.h"
 #include "status_tree.h"
 #include "status_warnings.h"
@@ -157,6 +158,7 @@ static void gather(struct status *s)
 	tree_text(s->tree, "site", s->site.config.site);
 	tree_hex(s->tree, "origin", s->site.key.pub.origin);
 	tree_text(s->tree, "state", s->site.config.state);
+	tree_number(s->tree, "now_ms", (uint64_t)s->now_ms);
 	tree_array(s->tree, "accounts");
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		peers[i] = status_peer(s, i);
@@ -171,6 +173,8 @@ static void gather(struct status *s)
 			s->code = exit_worse(s->code, exit_for(&err));
 		}
 	}
+	for (size_t i = 0; i < s->site.config.peer_count; i++)
+		status_estimate(s, i, peers[i]);
 	add_expelled(s);
 	add_refused(s);
 	add_space(s);

@@ -158,6 +158,7 @@ static int measure_own(struct account *a, uint64_t peer,
 			a->replica, &log->known.log.folder, false, err);
 	if (rc <= 0)
 		return rc;
+	lag->sent += ack.durable;
 	lag->unapplied += ack.durable - ack.applied;
 	if (ack.durable >= log->known.lsn)
 		return 0;

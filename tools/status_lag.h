@@ -22,6 +22,7 @@ struct status_lag {
 	int64_t since_ms;	     /* of the oldest change not known */
 	uint64_t from_state;	     /* logs whose segments do not go so far */
 	bool refused;		     /* it has no such account */
+	uint64_t sent;		     /* our changes that are known there */
 	uint64_t received, to_apply; /* its changes here; not placed yet */
 };
 

@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "calls.h"
 #include "err.h"
+#include "status_calls.h"
 #include "status_lag.h"
 #include "status_links.h"
 #include "status_tree.h"
@@ -26,21 +28,21 @@ static void add_lag(struct status *s, struct json_object *peer,
 	tree_number(o, "logs_from_state", lag->from_state);
 	tree_number(o, "not_applied_there", lag->unapplied);
 	tree_number(o, "bodies_wanted_there", lag->wanted);
+	tree_number(o, "sent", lag->sent);
 	tree_number(o, "received", lag->received);
 	tree_number(o, "not_applied_here", lag->to_apply);
 	json_object_array_add(tree_array(peer, "accounts"), o);
 }
 
-/* When its next window begins; 0: it is open now. */
+/* When its next window begins; 0: it is open now, or never. */
 static uint64_t opens_ms(struct status *s, const struct config_link *link)
 {
-	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;
+	int64_t now_s = s->now_ms / 1000;
 
 	if (windows_open(link->windows, link->window_count, now_s))
 		return 0;
-	return (uint64_t)windows_next(
-		       link->windows, link->window_count, now_s) *
-	       1000;
+	int64_t next = windows_next(link->windows, link->window_count, now_s);
+	return next < 0 ? 0 : (uint64_t)next * 1000;
 }
 
 static struct json_object *new_link(
@@ -68,6 +70,7 @@ static struct json_object *new_link(
 			"\"key\" in peer \"...\", or remove them)",
 			link->via, view.stranger);
 	s->strangers_told |= view.strangers != 0;
+	status_calls(s, peer, link->via, "calls", o);
 	return o;
 }
 
@@ -138,6 +141,7 @@ struct json_object *status_peer(struct status *s, size_t i)
 	tree_true(o, "sends", p->changes != CHANGES_RECEIVE);
 	add_inbox(s, p->name, o);
 	add_strange(s, i, o);
+	status_calls(s, i, CALLS_ANSWERED, "answered", o);
 	for (size_t k = 0; k < p->link_count; k++)
 		json_object_array_add(
 			tree_array(o, "links"), new_link(s, i, &p->links[k]));
@@ -155,5 +159,5 @@ int status_peer_account(struct status *s, size_t peer, struct json_object *o,
 
 	if (rc >= 0)
 		add_lag(s, o, a->name, &lag);
-	return rc;
+	return rc < 0 ? rc : status_under_way(s, peer, o, a, err);
 }

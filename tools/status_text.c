@@ -203,7 +203,73 @@ static void print_opens(bool any, uint64_t ms)
 	printf("%sits window opens %s", any ? ", " : ": ", when);
 }
 
-static void print_link(struct json_object *link)
+/* "sent 1.2 MiB, the last 3 minutes ago" */
+static void print_carried(struct json_object *o, const char *verb,
+	const char *size, const char *at, uint64_t now_ms)
+{
+	uint64_t ms = number(o, at);
+
+	printf("%s ", verb);
+	bytes(number(o, size));
+	if (!ms)
+		return;
+	printf(", the last ");
+	age(ms < now_ms ? (now_ms - ms) / 1000 : 0);
+	printf(" ago");
+}
+
+/* What was done over a link, or in calls of the peer's. */
+static void print_calls(struct json_object *o, uint64_t now_ms)
+{
+	struct json_object *last = json_object_object_get(o, "last");
+
+	if (!last)
+		return;
+	printf("      ");
+	print_carried(o, "sent", "sent_bytes", "sent_ms", now_ms);
+	printf("; ");
+	print_carried(o, "received", "received_bytes", "received_ms", now_ms);
+	printf("\n      last call: %s", text(last, "outcome"));
+	if (text(last, "why")[0])
+		printf(" (%s)", text(last, "why"));
+	printf(", ");
+	age(number(last, "ago_s"));
+	printf(" ago, took ");
+	age(number(last, "took_s"));
+	printf(", ");
+	count(number(last, "sent_bytes"), "byte");
+	printf(" out, %" PRIu64 " in; ", number(last, "received_bytes"));
+	count(number(o, "count"), "call");
+	if (number(o, "failed"))
+		printf(", %" PRIu64 " of them to no good end",
+			number(o, "failed"));
+	printf("\n");
+}
+
+static void print_under_way(struct json_object *o)
+{
+	printf("      under way on medium %s: ", text(o, "medium"));
+	count(number(o, "bundles"), "bundle");
+	printf(", ");
+	count(number(o, "changes"), "change");
+	if (number(o, "bodies"))
+		printf(", %" PRIu64 " bod%s", number(o, "bodies"),
+			number(o, "bodies") == 1 ? "y" : "ies");
+	printf("\n");
+}
+
+static void print_estimate(struct json_object *link)
+{
+	if (!json_object_object_get(link, "clears_s"))
+		return;
+	printf("      all that waits takes about ");
+	age(number(link, "clears_s"));
+	printf(", at ");
+	bytes(number(json_object_object_get(link, "calls"), "speed"));
+	printf(" a second as last measured\n");
+}
+
+static void print_link(struct json_object *link, uint64_t now_ms)
 {
 	const char *why = text(link, "why");
 	bool any = false;
@@ -222,9 +288,13 @@ static void print_link(struct json_object *link)
 	if (number(link, "opens_ms"))
 		print_opens(any, number(link, "opens_ms"));
 	printf("\n");
+	print_calls(json_object_object_get(link, "calls"), now_ms);
+	for (size_t i = 0; i < length(link, "under_way"); i++)
+		print_under_way(item(link, "under_way", i));
+	print_estimate(link);
 }
 
-static void print_peer(struct json_object *p)
+static void print_peer(struct json_object *p, uint64_t now_ms)
 {
 	printf("  peer %s%s, origin %s\n", text(p, "name"),
 		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
@@ -240,7 +310,12 @@ static void print_peer(struct json_object *p)
 		printf("    in the inbox: %" PRIu64 " kept back\n",
 			number(p, "parcels_kept"));
 	for (size_t i = 0; i < length(p, "links"); i++)
-		print_link(item(p, "links", i));
+		print_link(item(p, "links", i), now_ms);
+	struct json_object *answered = json_object_object_get(p, "answered");
+	if (json_object_object_get(answered, "last")) {
+		printf("    calls from there\n");
+		print_calls(answered, now_ms);
+	}
 	for (size_t i = 0; i < length(p, "accounts"); i++)
 		print_lag(item(p, "accounts", i), is_true(p, "sends"));
 }
@@ -284,7 +359,7 @@ void status_print(struct json_object *tree)
 		printf("  no account: no mail folder fits the configuration\n");
 	print_logs(json_object_object_get(tree, "logs"));
 	for (size_t i = 0; i < length(tree, "peers"); i++)
-		print_peer(item(tree, "peers", i));
+		print_peer(item(tree, "peers", i), number(tree, "now_ms"));
 	for (size_t i = 0; i < length(tree, "expelled"); i++)
 		print_expelled(item(tree, "expelled", i));
 	for (size_t i = 0; i < length(tree, "operator"); i++)

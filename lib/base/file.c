@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 
 #define READ_CHUNK ((size_t)64 * 1024)
-#define MANY_FILES 16		  /* fewer do not pay for a sync of all */
+#define MANY_FILES 16 /* fewer do not pay for a sync of all */
+#define LOCK_RETRY_NS 20000000
 #define OS_ENTRY_HEAD ((size_t)9) /* type and inode of a list entry */
 
 bool os_list_next(const struct buf *list, size_t *at, struct os_entry *ret)
@@ -182,6 +183,26 @@ int file_replace(struct os *os, const char *path, const void *data, size_t len,
 		return r;
 	}
 	return dir_sync_parent(os, path, err);
+}
+
+int file_lock(struct os *os, const char *path, mode_t mode, int64_t wait_ms,
+	int *ret_fd, struct err *err)
+{
+	int fd = os->ops->open(os, path, O_RDWR | O_CREAT, mode);
+	int rc;
+
+	if (fd < 0)
+		return err_set_os(err, -fd, "%s", path);
+	int64_t until = os->ops->mono_ns(os) + wait_ms * 1000000;
+	while ((rc = os->ops->lock(os, fd, OS_LOCK_WRITE, 0, 0)) == -EAGAIN &&
+		os->ops->mono_ns(os) < until)
+		os->ops->sleep_ns(os, LOCK_RETRY_NS);
+	if (rc >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	os->ops->close(os, fd);
+	return err_set_os(err, -rc, "lock %s", path);
 }
 
 int dir_sync(struct os *os, const char *path, struct err *err)

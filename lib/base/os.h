@@ -180,6 +180,14 @@ int file_read(struct os *os, const char *path, size_t max, struct buf *ret,
 int file_replace(struct os *os, const char *path, const void *data, size_t len,
 	mode_t mode, struct err *err);
 
+/*
+ * Open path, made with that mode when it is not there, and lock it whole,
+ * waiting for at most wait_ms; closing *ret_fd gives it back.
+ * Errors: ERR_BUSY: another process has it; ERR_IO.
+ */
+int file_lock(struct os *os, const char *path, mode_t mode, int64_t wait_ms,
+	int *ret_fd, struct err *err);
+
 /* fsync a directory (entries created, renamed, removed in it last). */
 int dir_sync(struct os *os, const char *path, struct err *err);
 /* The same for the directory that holds path. */

@@ -1,13 +1,10 @@
 #include "account.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
-
-#define LOCK_RETRY_NS 20000000
 
 int account_name_check(const char *name, struct err *err)
 {
@@ -72,28 +69,13 @@ void account_close(struct account *a)
 int account_lock(struct account *a, int64_t wait_ms, struct err *err)
 {
 	AUTO_FREE char *path = mem_printf("%s/lock", a->dir);
-	int fd = a->os->ops->open(a->os, path, O_RDWR | O_CREAT, 0600);
+	int rc = file_lock(a->os, path, 0600, wait_ms, &a->lock_fd, err);
 
-	if (fd < 0)
-		return err_set_os(err, -fd, "%s", path);
-	int64_t until = a->os->ops->mono_ns(a->os) + wait_ms * 1000000;
-	int rc;
-	while ((rc = a->os->ops->lock(a->os, fd, OS_LOCK_WRITE, 0, 0)) ==
-		-EAGAIN) {
-		if (a->os->ops->mono_ns(a->os) >= until)
-			break;
-		a->os->ops->sleep_ns(a->os, LOCK_RETRY_NS);
-	}
-	if (rc < 0) {
-		a->os->ops->close(a->os, fd);
-		if (rc == -EAGAIN)
-			return err_set(err, ERR_BUSY,
-				"account %s: another run is at work on it",
-				a->name);
-		return err_set_os(err, -rc, "lock %s", path);
-	}
-	a->lock_fd = fd;
-	return 0;
+	return rc == ERR_BUSY
+		       ? err_set(err, ERR_BUSY,
+				 "account %s: another run is at work on it",
+				 a->name)
+		       : rc;
 }
 
 void account_unlock(struct account *a)

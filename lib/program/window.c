@@ -162,3 +162,27 @@ int64_t windows_next(const struct window *w, size_t count, int64_t now_s)
 			return minute;
 	return -1;
 }
+
+int64_t windows_after(
+	const struct window *w, size_t count, int64_t now_s, int64_t open_s)
+{
+	int64_t at = now_s;
+
+	if (!count)
+		return now_s + open_s;
+	while (at < now_s + 8 * 7 * 86400) {
+		int64_t next = at - at % 60 + 60;
+
+		if (!windows_open(w, count, at)) {
+			at = windows_next(w, count, at);
+			if (at < 0)
+				return -1;
+			continue;
+		}
+		if (open_s <= next - at)
+			return at + open_s;
+		open_s -= next - at;
+		at = next;
+	}
+	return -1;
+}

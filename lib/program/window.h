@@ -32,6 +32,10 @@ bool window_holds(const struct window *w, int day, int minute);
 
 /* Is one of them open at a time in seconds since 1970? None: always. */
 bool windows_open(const struct window *w, size_t count, int64_t now_s);
+/* When they will have been open for open_s seconds in all, from now_s on; -1:
+   not within eight weeks. */
+int64_t windows_after(const struct window *w, size_t count, int64_t now_s,
+	int64_t open_s);
 /* When the next one opens, a whole minute after now_s; -1: in no week. */
 int64_t windows_next(const struct window *w, size_t count, int64_t now_s);
 

@@ -84,6 +84,38 @@ int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	return 0;
 }
 
+int report_under_way(struct replica *r, uint64_t peer,
+	void (*each)(void *arg, const struct report_under_way *u), void *arg,
+	struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT link, medium, count(DISTINCT sequence), sum(more),"
+		" (SELECT count(*) FROM sent_body b WHERE b.peer = one.peer"
+		"  AND b.link = one.link AND b.medium = one.medium)"
+		" FROM (SELECT s.peer, s.link, s.medium, s.sequence,"
+		"  s.lsn - max(ifnull(a.durable, 0), ifnull((SELECT max(o.lsn)"
+		"   FROM sent o WHERE o.peer = s.peer AND o.link = s.link"
+		"   AND o.medium = s.medium AND o.log = s.log"
+		"   AND o.sequence < s.sequence), 0)) AS more"
+		"  FROM sent s LEFT JOIN ack a ON a.peer = s.peer"
+		"   AND a.log = s.log WHERE s.peer = ?) AS one"
+		" WHERE more > 0 GROUP BY link, medium",
+		"i", (int64_t)peer);
+	int rc = st ? 1 : ERR_IO;
+
+	while (rc > 0 && (rc = sql_step(r, st, err)) > 0) {
+		AUTO_ARENA struct arena arena = {0};
+		struct report_under_way u = {.link = sql_text(st, 0, &arena),
+			.bundles = (uint64_t)sqlite3_column_int64(st, 2),
+			.changes = (uint64_t)sqlite3_column_int64(st, 3),
+			.bodies = (uint64_t)sqlite3_column_int64(st, 4)};
+
+		sql_blob(st, 1, u.medium.b, sizeof(u.medium.b));
+		each(arg, &u);
+	}
+	return rc;
+}
+
 int report_deleted_here(struct replica *r, struct arena *arena,
 	const char ***ret, size_t *ret_count, struct err *err)
 {

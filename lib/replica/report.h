@@ -23,6 +23,16 @@ int report_counts(
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err);
 
+/* What lies on a medium for a peer, and was not acknowledged. */
+struct report_under_way {
+	const char *link; /* its name; for the call only */
+	struct id128 medium;
+	uint64_t bundles, changes, bodies;
+};
+int report_under_way(struct replica *r, uint64_t peer,
+	void (*each)(void *arg, const struct report_under_way *u), void *arg,
+	struct err *err);
+
 /* A stamp so far ahead of the clock is of a clock that is wrong, one of the
    two. Of a peer the last such is kept as "ahead" (replica_peer_key), in ms. */
 #define CLOCK_AHEAD_MS (INT64_C(10) * 60 * 1000)

@@ -7,6 +7,7 @@
  *   <state>/inbox/<peer>/           parcels collected, not yet applied
  *   <state>/bodies/                 bodies received, not yet placed
  *   <state>/refused/                parcels refused, for the operator
+ *   <state>/calls/                  what was done over links
  *   <state>/expelled                peers that are none any more
  */
 #ifndef PB_SITE_H

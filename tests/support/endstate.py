@@ -37,7 +37,8 @@ FOLDER = re.compile(r'folder ([0-9a-f]{32}) (".*")$', re.M)
 VALIDITY = re.compile(r'uidvalidity (?!170000)\d{9,}\b')
 # Of status, what tells no two ends apart.
 PASSING = ('origin', 'received', 'awaited_s', 'lag_s', 'local_changes',
-           'free_bytes', 'logs', 'logs_from_state')
+           'free_bytes', 'logs', 'logs_from_state', 'now_ms', 'sent', 'calls',
+           'answered', 'clears_s')
 
 
 class Ids:

@@ -161,6 +161,26 @@ static void the_next_opening_is_found(void **state)
 		windows_next(&hour, 1, saturday), at(BERLIN, 4, 5, 2, 0));
 }
 
+static void time_passes_only_while_one_is_open(void **state)
+{
+	struct window w[] = {
+		parsed("Mon-Fri 22:00-06:00"), parsed("Sat 12:00-13:00")};
+	int64_t friday = at(BERLIN, 11, 20, 6, 0), day = 86400;
+
+	(void)state;
+	assert_int_equal(windows_after(NULL, 0, friday, 90), friday + 90);
+	assert_int_equal(
+		windows_after(w, 2, friday, 90), friday + 16 * 3600 + 90);
+	/* in the middle of a minute, and to the end of the window */
+	assert_int_equal(windows_after(w, 2, friday - 100, 100), friday);
+	assert_int_equal(windows_after(w, 2, friday, 8 * 3600), friday + day);
+	assert_int_equal(windows_after(w, 2, friday, 8 * 3600 + 1),
+		friday + day + 6 * 3600 + 1);
+	assert_int_equal(windows_after(w, 2, friday, 9 * 3600 + 1),
+		friday + 3 * day + 16 * 3600 + 1);
+	assert_int_equal(windows_after(w, 2, friday, 8 * 50 * 3600), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +192,7 @@ int main(void)
 		cmocka_unit_test(
 			an_hour_left_out_is_shut_and_one_shown_twice_open_twice),
 		cmocka_unit_test(the_next_opening_is_found),
+		cmocka_unit_test(time_passes_only_while_one_is_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
