@@ -30,6 +30,7 @@
 #include "mem.h"
 #include "os.h"
 
+struct child_guard;
 struct err;
 struct carrier;
 
@@ -66,6 +67,9 @@ struct carrier_place {
 	const char *spool; /* directory of this link's own, made when needed */
 	int64_t again_ms;  /* where nothing tells that something arrived: how
 			      long to wait for an answer */
+	/* Looks whether there is room here for what a fetch brings. NULL:
+	   always. */
+	const struct child_guard *guard;
 	bool fetch; /* of a carrier that lies elsewhere: look there, and not
 		       only at what is known of it here */
 };

@@ -33,13 +33,13 @@
 #define NAME_LEN 36u /* <sender>-<sequence>.pb */
 
 static int call(const struct spool *c, const char *verb, const char *path,
-	struct err *err)
+	const struct child_guard *guard, struct err *err)
 {
 	static const char *const dull[] = {NULL};
 	AUTO_FREE char *line = mem_printf("%s \"$@\"", c->address);
 	const char *argv[] = {"sh", "-c", line, "packetboat", verb, path, NULL};
 	AUTO_FREE char *said = NULL;
-	int rc = child_run(argv, dull, &said, err);
+	int rc = child_run(argv, dull, guard, &said, err);
 
 	if (rc <= 0)
 		return rc;
@@ -135,7 +135,7 @@ static int fetch(struct spool *c, struct err *err)
 	if (rc == 0)
 		rc = dir_make(c->os, came, 0700, err);
 	if (rc == 0)
-		rc = call(c, "collect", came, err);
+		rc = call(c, "collect", came, c->guard, err);
 	return rc < 0 ? rc : take_all(c, came, err);
 }
 
@@ -155,7 +155,7 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 				c->out_dir, c->peer, waiting->items[i].sender,
 				waiting->items[i].sequence);
 
-		rc = call(c, "send", path, err);
+		rc = call(c, "send", path, NULL, err);
 		*ret_there += rc == 0;
 	}
 	return rc;

@@ -42,7 +42,8 @@ static int fail(int code, const char *target, const char *said, struct err *err)
 
 /* With the target as the only place that it touches elsewhere. */
 static int run_rsync(struct os *os, const char *dir, const struct buf *rules,
-	const char *from, const char *to, const char *target, struct err *err)
+	const char *from, const char *to, const char *target,
+	const struct child_guard *guard, struct err *err)
 {
 	AUTO_FREE char *rules_path = mem_printf("%s/rules", dir);
 	AUTO_FREE char *rules_option =
@@ -60,7 +61,7 @@ static int run_rsync(struct os *os, const char *dir, const struct buf *rules,
 		os, rules_path, rules->data, rules->len, 0600, err);
 
 	if (rc == 0)
-		rc = child_run(argv, dull, &said, err);
+		rc = child_run(argv, dull, guard, &said, err);
 	/* 24: the peer collected something while it looked. */
 	return rc <= 0 || rc == 24 ? (rc < 0 ? rc : 0)
 				   : fail(rc, target, said, err);
@@ -91,6 +92,35 @@ static char *target_of(const char *address)
 	return mem_printf("%s%s", address, address[len - 1] == '/' ? "" : "/");
 }
 
+/*
+ * There was no room: what is not whole lies there still, and has to go here. As
+ * long as a bundle has no manifest, which comes behind it, it is not whole.
+ */
+static void drop_parts(struct spool *c)
+{
+	AUTO_FREE char *dir = mem_printf(
+		"%s/" MEDIUM_BUNDLES "/%016" PRIx64, c->there_dir, c->self);
+	AUTO_FREE char *partial = mem_printf("%s/.rsync-partial", dir);
+	AUTO_BUF struct buf names = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+
+	dir_remove(c->os, partial, NULL);
+	if (c->os->ops->list(c->os, dir, &names) < 0)
+		return;
+	while (os_list_next(&names, &at, &entry)) {
+		const char *end = strrchr(entry.name, '.');
+		int len = end ? (int)(end - entry.name) : 0;
+		AUTO_FREE char *whole =
+			mem_printf("%s/%.*s.whole", dir, len, entry.name);
+		AUTO_FREE char *path = mem_printf("%s/%s", dir, entry.name);
+		struct os_stat st;
+
+		if (c->os->ops->lstat(c->os, whole, &st) < 0)
+			c->os->ops->unlink(c->os, path);
+	}
+}
+
 static int fetch(struct spool *c, struct err *err)
 {
 	AUTO_FREE char *target = target_of(c->address);
@@ -117,7 +147,10 @@ static int fetch(struct spool *c, struct err *err)
 		"-*.whole\n+ /" MEDIUM_BUNDLES "/%016" PRIx64 "/%016" PRIx64
 		"-*.whole\n- *\n",
 		c->self, c->peer, c->peer, c->self);
-	rc = run_rsync(c->os, c->dir, &rules, target, to, target, err);
+	rc = run_rsync(
+		c->os, c->dir, &rules, target, to, target, c->guard, err);
+	if (rc == ERR_OPERATOR)
+		drop_parts(c);
 	if (rc == 0 && medium_identify(c->os, c->there_dir, &medium, NULL,
 			       NULL) == ERR_ABSENT)
 		rc = err_set(err, ERR_ABSENT,
@@ -151,13 +184,15 @@ int carrier_rsync_init(
 
 	buf_add_str(&text, "+ /" MEDIUM_MARKER "\n- *\n");
 	if (rc == 0)
-		rc = run_rsync(os, where, &text, to, from, target, err);
+		rc = run_rsync(os, where, &text, to, from, target, NULL, err);
 	if (rc < 0)
 		return rc;
 	if (medium_identify(os, here, &id, NULL, NULL) == 0)
 		return 1;
 	rc = carrier_media_init(os, here, err);
-	return rc < 0 ? rc : run_rsync(os, where, &text, from, to, target, err);
+	return rc < 0 ? rc
+		      : run_rsync(
+				os, where, &text, from, to, target, NULL, err);
 }
 
 /*
@@ -195,7 +230,7 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 	while (os_list_next(gone, &at, &entry))
 		rule_pair(&rules, c->self, entry.name, '+');
 	buf_add_str(&rules, "- *\n");
-	rc = run_rsync(c->os, c->dir, &rules, from, target, target, err);
+	rc = run_rsync(c->os, c->dir, &rules, from, target, target, NULL, err);
 	if (rc == 0)
 		*ret_there = waiting->count;
 	return rc;

@@ -94,9 +94,12 @@ int spool_open(const struct spool_way *way, const struct carrier_place *place,
 		.gone_dir = mem_printf("%s/gone", place->spool),
 		.self = place->self,
 		.peer = place->peer,
-		.again_ms = place->again_ms};
+		.again_ms = place->again_ms,
+		.guard = place->guard};
 	if (place->fetch) {
-		rc = make_directories(c, err);
+		rc = c->guard ? c->guard->look(c->guard->arg, err) : 0;
+		if (rc >= 0)
+			rc = make_directories(c, err);
 		if (rc == 0)
 			rc = way->fetch(c, err);
 	}

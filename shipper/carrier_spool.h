@@ -13,13 +13,15 @@
 #define PB_CARRIER_SPOOL_H
 
 #include "carrier.h"
+#include "child.h"
 
 struct spool;
 
 struct spool_way {
 	/*
 	 * Make there/, which exists, what lies there now, its marker included.
-	 * What gone/ names is not fetched again.
+	 * What gone/ names is not fetched again. With the guard's error it
+	 * leaves here nothing that is not whole, if it lies there still.
 	 * Errors: ERR_ABSENT: not reached, or no carrier, with the remedy.
 	 */
 	int (*fetch)(struct spool *s, struct err *err);
@@ -42,6 +44,7 @@ struct spool {
 	struct carrier *there, *out; /* media, while open */
 	uint64_t self, peer;
 	int64_t again_ms; /* what is not answered for so long is sent again */
+	const struct child_guard *guard; /* of what a fetch runs */
 };
 
 /* A carrier's open. Frees all when closed. */

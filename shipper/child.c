@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,12 +10,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "mem.h"
 
 #define NOT_STARTED 127 /* as a shell says it */
+#define LOOK_MS 100
+#define ENDING_MS 2000
 #define SAID_MAX ((size_t)64 * 1024)
 
 static _Noreturn void become(const char *const *argv, int to)
@@ -34,20 +38,54 @@ static _Noreturn void become(const char *const *argv, int to)
 	_exit(NOT_STARTED);
 }
 
-/* All that it says, of very much the end. */
-static void listen_to(int fd, struct buf *said)
+/* Of very much the end. Returns false: it says no more. */
+static bool hear(int fd, struct buf *said)
 {
 	uint8_t some[4096];
-	ssize_t n;
+	ssize_t n = read(fd, some, sizeof(some));
 
-	while ((n = read(fd, some, sizeof(some))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		if (said->len + (size_t)n > SAID_MAX)
-			said->len = 0;
-		buf_add(said, some, (size_t)n);
+	if (n < 0)
+		return errno == EINTR;
+	if (said->len + (size_t)n > SAID_MAX)
+		said->len = 0;
+	buf_add(said, some, (size_t)n);
+	return n > 0;
+}
+
+/* It is asked to end, and made to; what it started may go on without us. */
+static void end_program(pid_t pid)
+{
+	struct timespec wait = {.tv_nsec = LOOK_MS * 1000000};
+
+	kill(pid, SIGTERM);
+	for (int ms = 0; ms < ENDING_MS; ms += LOOK_MS) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		nanosleep(&wait, NULL);
+	}
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* All that it says, to its end or the guard's. */
+static int attend(pid_t pid, int fd, const struct child_guard *guard,
+	struct buf *said, struct err *err)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int rc = 0;
+
+	for (;;) {
+		int n = poll(&p, 1, guard ? LOOK_MS : -1);
+
+		if (n < 0 && errno != EINTR)
+			return 0;
+		if (guard && (rc = guard->look(guard->arg, err)) < 0) {
+			end_program(pid);
+			return rc;
+		}
+		if (n > 0 && !hear(fd, said))
+			return 0;
 	}
 }
 
@@ -86,8 +124,8 @@ static char *last_line(const struct buf *said, const char *const *dull)
 	return ret;
 }
 
-int child_run(const char *const *argv, const char *const *dull, char **ret_said,
-	struct err *err)
+int child_run(const char *const *argv, const char *const *dull,
+	const struct child_guard *guard, char **ret_said, struct err *err)
 {
 	AUTO_BUF struct buf said = BUF_INIT;
 	int ends[2], status;
@@ -103,8 +141,10 @@ int child_run(const char *const *argv, const char *const *dull, char **ret_said,
 		close(ends[0]);
 		return err_set_os(err, errno, "fork for %s", argv[0]);
 	}
-	listen_to(ends[0], &said);
+	int rc = attend(pid, ends[0], guard, &said, err);
 	close(ends[0]);
+	if (rc < 0)
+		return rc;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_set_os(err, errno, "wait for %s", argv[0]);

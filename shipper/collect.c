@@ -86,28 +86,59 @@ static void drop_temporary(struct os *os, const char *inbox)
 	}
 }
 
+static int no_room(const struct collect_config *config, const char *for_what,
+	struct err *err)
+{
+	return err_set(err, ERR_OPERATOR,
+		"%s: with %s less than %u %% of the disk is free: nothing is "
+		"taken until there is room (or set \"reserve\")",
+		config->state_dir, for_what, config->reserve_percent);
+}
+
 /* Mail may be delivered to the same file system: that is not filled up. */
+static int look_at_disk(const struct collect_config *config, uint64_t *ret_left,
+	uint64_t *ret_reserve, struct err *err)
+{
+	uint64_t total;
+	int rc = config->os->ops->space(
+		config->os, config->state_dir, ret_left, &total);
+
+	if (rc < 0)
+		return err_set_os(err, -rc, "%s", config->state_dir);
+	*ret_reserve = total / 100 * config->reserve_percent;
+	return 0;
+}
+
 int collect_space(
 	const struct collect_config *config, uint64_t size, struct err *err)
 {
-	uint64_t left, total;
+	AUTO_FREE char *more =
+		mem_printf("%llu bytes more", (unsigned long long)size);
+	uint64_t left, reserve;
 	int rc = 0;
 
-	if (config->reserve_percent)
-		rc = config->os->ops->space(
-			config->os, config->state_dir, &left, &total);
-	if (rc < 0)
-		return err_set_os(err, -rc, "%s", config->state_dir);
-	if (config->reserve_percent &&
-		(left < size ||
-			left - size < total / 100 * config->reserve_percent))
-		return err_set(err, ERR_OPERATOR,
-			"%s: with %llu bytes more less than %u %% of the disk "
-			"is free: nothing is taken until there is room (or set "
-			"\"reserve\")",
-			config->state_dir, (unsigned long long)size,
-			config->reserve_percent);
-	return 0;
+	if (!config->reserve_percent)
+		return 0;
+	rc = look_at_disk(config, &left, &reserve, err);
+	if (rc >= 0 && (left < size || left - size < reserve))
+		rc = no_room(config, more, err);
+	return rc;
+}
+
+int collect_watch_look(void *arg, struct err *err)
+{
+	struct collect_watch *w = arg;
+	uint64_t left, reserve;
+
+	if (!w->config->reserve_percent)
+		return 0;
+	int rc = look_at_disk(w->config, &left, &reserve, err);
+	if (rc >= 0 && !w->least)
+		w->least = left > reserve ? reserve + (left - reserve) / 2
+					  : reserve + 1;
+	if (rc >= 0 && left < w->least)
+		rc = no_room(w->config, "what comes", err);
+	return rc;
 }
 
 /* Every parcel durable, or an error. */

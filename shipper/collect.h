@@ -45,4 +45,16 @@ int collect_bundles(const struct collect_config *config,
 int collect_space(
 	const struct collect_config *config, uint64_t size, struct err *err);
 
+/*
+ * Watches the disk while another program takes what a peer sends, of whatever
+ * size that is: it may take half of what may be taken in all, so that the rest
+ * has room for it in the inbox.
+ */
+struct collect_watch {
+	const struct collect_config *config;
+	uint64_t least; /* free bytes that have to be left; 0: not looked yet */
+};
+/* For child_guard; arg: a struct collect_watch. Errors: as collect_space. */
+int collect_watch_look(void *arg, struct err *err);
+
 #endif

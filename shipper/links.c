@@ -9,6 +9,7 @@
 
 #include "calling.h"
 #include "carrier.h"
+#include "child.h"
 #include "collect.h"
 #include "handover.h"
 #include "hash.h"
@@ -267,11 +268,14 @@ static void serve(struct shipper *s, size_t peer,
 	AUTO_FREE char *inbox = mem_printf("%s/%s", s->site.inbox_dir, p->name);
 	AUTO_FREE char *spool = carrier_spool(
 		s->site.config.state, s->site.peers[peer].origin, link->via);
+	struct collect_watch watch = {.config = &collect};
+	struct child_guard guard = {collect_watch_look, &watch};
 	struct carrier_place place = {.os = s->site.os,
 		.self = s->site.key.pub.origin,
 		.peer = s->site.peers[peer].origin,
 		.spool = spool,
 		.again_ms = link->again_ms,
+		.guard = &guard,
 		.fetch = s->step != STEP_HAND_OVER};
 	int rc = carrier_open(&place, link->via, &carrier, &err);
 
@@ -477,12 +481,16 @@ bool links_wanted(const struct shipper *s, const struct config_peer *p,
 
 void links_round(struct shipper *s)
 {
-	bool any = false;
 	struct err err = ERR_INIT;
+	bool any = false;
 
-	drop_spools(s);
-	if (calls_tidy(&s->site, &err) < 0)
-		shipper_fail(s, &err);
+	/* Which links there are is as the configuration says. */
+	if (!s->tidied) {
+		drop_spools(s);
+		if (calls_tidy(&s->site, &err) < 0)
+			shipper_fail(s, &err);
+	}
+	s->tidied = true;
 	untaken_round(&s->untaken);
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];

@@ -117,7 +117,7 @@ static void tell_end(struct shipper *s, struct live *l)
 		log_say(&s->log, LOG_LEVEL_WARNING, "%s", l->err.text);
 	else if (!later)
 		shipper_fail(s, &l->err);
-	else
+	else if (s->step != STEP_HAND_OVER) /* after the other step of a sync */
 		log_say(&s->log, LOG_LEVEL_INFO, "%s", l->err.text);
 	if (later)
 		s->code = exit_worse(s->code, EXIT_LATER);

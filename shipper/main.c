@@ -167,6 +167,7 @@ static void reload(struct shipper *s)
 	}
 	site_close(&old);
 	s->bodies_again = 0;
+	s->tidied = false;
 	say_lacking(s);
 	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
 }

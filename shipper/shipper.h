@@ -48,6 +48,7 @@ struct shipper {
 	size_t note_count;
 	int code;
 	bool following, stdio;
+	bool tidied; /* since the configuration was read */
 	enum step step;
 };
 

@@ -112,7 +112,7 @@ static bool run(struct shipper *s, const char *peer,
 	const char *argv[] = {"sh", "-c", command, NULL};
 	AUTO_FREE char *said = NULL;
 	struct err err = ERR_INIT;
-	int rc = child_run(argv, dull, &said, &err);
+	int rc = child_run(argv, dull, NULL, &said, &err);
 
 	if (rc == 0)
 		return true;

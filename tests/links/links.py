@@ -545,6 +545,7 @@ def case_sync(two):
     two.a.deliver(9, 1000)
     said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
     assert 'refused' in said and 'handed over' not in said, said
+    assert said.count('refused') == 1, said
 
 
 def main():
