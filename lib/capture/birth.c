@@ -318,14 +318,17 @@ static bool at_hand(const struct birth *b, const struct replica_message *row)
 	       row->p_folder == b->p->source_folder;
 }
 
-/* A message that peers know and that lies nowhere yet: it was moved here. */
-static int joined_elsewhere(struct birth *b, struct err *err)
+/* A message that peers know, under this name or (NULL) any, and that lies
+   nowhere yet: it was moved here, or from here. */
+static int joined_elsewhere(struct birth *b, const char *name, struct err *err)
 {
 	struct replica_message row;
 	struct replica_folder from;
-	int rc = replica_message_nowhere(
-		b->p->replica, &b->hash, b->m->base, &b->arena, &row, err);
+	int rc = b->p->finishing ? hash_body(b, err) : 1;
 
+	if (rc == 0)
+		rc = replica_message_nowhere(
+			b->p->replica, &b->hash, name, &b->arena, &row, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rc = replica_folder_by_row(
@@ -337,7 +340,8 @@ static int joined_elsewhere(struct birth *b, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
-/* It was expunged, as peers say: it is to go, and nobody's mail is born. */
+/* A mail of this very name was expunged, or moved from here and lies there, as
+   peers say: this is to go, and nobody's mail is born. */
 static int joined_gone(struct birth *b, struct err *err)
 {
 	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
@@ -354,9 +358,14 @@ static int joined_gone(struct birth *b, struct err *err)
 		.mtime = b->st.mtime,
 		.hash = b->hash};
 
+	if (!b->p->finishing)
+		return 0;
 	if (pass_is_ours(b->p, b->f) && newest)
 		return 0; /* somebody brought it back */
 	int rc = joining_gone(b->p->replica, &content, err);
+	if (rc == 0)
+		rc = joining_moved_on(
+			b->p->replica, b->f->id, b->m->base, &b->hash, err);
 	if (rc > 0)
 		rc = replica_stray(b->p->replica, &row, err);
 	else if (rc == 0)
@@ -368,9 +377,9 @@ static int joined_gone(struct birth *b, struct err *err)
    settles it. */
 static int joined(struct birth *b, struct err *err)
 {
-	int rc = b->p->finishing ? joined_elsewhere(b, err) : 0;
+	int rc = joined_gone(b, err);
 
-	return rc == 0 && b->p->finishing ? joined_gone(b, err) : rc;
+	return rc == 0 ? joined_elsewhere(b, NULL, err) : rc;
 }
 
 /*
@@ -406,7 +415,8 @@ static int move_or_copy(struct birth *b, struct sources *s, struct err *err)
 	b->hash = copied->hash;
 	b->hashed = true;
 	/* Its home made it, perhaps, and knows what became of it. */
-	int rc = pass_adopts_folder(b->p, b->f) ? joined(b, err) : 0;
+	int rc = pass_adopts_folder(b->p, b->f) ? joined(b, err)
+						: joined_gone(b, err);
 	if (rc == 0)
 		rc = copy(b, copied, err);
 	return rc < 0 ? rc : 1;
@@ -489,6 +499,8 @@ static int decide(struct birth *b, struct err *err)
 
 	if (rc >= 0)
 		rc = recognised(b, err);
+	if (rc == 0)
+		rc = joined_elsewhere(b, b->m->base, err);
 	if (rc == 0)
 		rc = find_sources(b, KEY_INODE, NULL, &sources, err);
 	if (rc == 0)

@@ -278,6 +278,8 @@ int message_join(struct replica *r, int64_t x, int64_t y,
 	if (rc < 0 || (rc = tally_message(r, x, -1, err)) < 0 ||
 		(rc = flags_born(r, x, &of_x->flags, &arena, &born, err)) < 0 ||
 		(rc = births_join(r, x, err)) < 0 ||
+		(rc = once_join(r, x, y, err)) < 0 ||
+		(of_x->moved && (rc = once_note(r, y, of_x->base, err)) < 0) ||
 		(rc = sql_run(r, err,
 			 "UPDATE dot SET message = ? WHERE message = ?", "ii",
 			 y, x)) < 0 ||

@@ -9,41 +9,6 @@
 
 #define JOINING "joining" /* in meta */
 
-struct id128 content_id(
-	const char *base, uint64_t size, const struct hash *hash)
-{
-	AUTO_BUF struct buf b = BUF_INIT;
-	struct id128 id;
-
-	wire_add_u64(&b, size);
-	buf_add(&b, hash->b, sizeof(hash->b));
-	buf_add_str(&b, base);
-	hash_long(id.b, sizeof(id.b), b.data, b.len, NULL, 0);
-	return id;
-}
-
-int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
-	int64_t message, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	sqlite3_stmt *st =
-		sql(r, err, "SELECT base, size, hash FROM message WHERE id = ?",
-			"i", message);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-	struct hash hash;
-
-	if (rc <= 0)
-		return rc;
-	const char *base = sql_text(st, 0, &arena);
-	uint64_t size = (uint64_t)sqlite3_column_int64(st, 1);
-	sql_blob(st, 2, hash.b, sizeof(hash.b));
-	sqlite3_reset(st);
-	struct id128 id = content_id(base, size, &hash);
-	return sql_run(r, err,
-		"UPDATE dot SET content = ? WHERE log = ? AND lsn = ?", "bii",
-		id.b, sizeof(id.b), log, (int64_t)lsn);
-}
-
 /* ---- meta ---- */
 
 static int get(struct replica *r, const char *what, uint64_t peer, int64_t *ret,
@@ -208,20 +173,6 @@ int joining_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
 	return rc;
 }
 
-int joining_gone(
-	struct replica *r, const struct id128 *content, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM gone WHERE content = ?1"
-		" UNION ALL SELECT 1 FROM dot WHERE content = ?1 LIMIT 1",
-		"b", content->b, sizeof(content->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
-}
-
 int joining_asked(
 	struct replica *r, uint64_t peer, int64_t *ret, struct err *err)
 {
@@ -267,41 +218,4 @@ int asker_set(struct replica *r, uint64_t peer, const struct asker *asker,
 	if (rc >= 0)
 		rc = set(r, "asks brief", peer, asker->brief, err);
 	return rc < 0 ? rc : whole_forget(r, WHOLE_OWED, peer, err);
-}
-
-int gone_list(struct replica *r, const struct id128 *after, size_t max,
-	struct arena *arena, struct id128 **ret, size_t *ret_count,
-	struct err *err)
-{
-	static const struct id128 least;
-	const struct id128 *from = after ? after : &least;
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT DISTINCT content FROM dot WHERE content IS NOT NULL"
-		" AND content > ? ORDER BY content LIMIT ?",
-		"bi", from->b, sizeof(from->b), (int64_t)max);
-	struct id128 *list = arena_alloc(arena, (max + 1) * sizeof(*list));
-	size_t count = 0;
-	int rc = st ? 0 : ERR_IO;
-
-	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0)
-		sql_blob(st, 0, list[count++].b, sizeof(list->b));
-	*ret = list;
-	*ret_count = count;
-	return rc;
-}
-
-int gone_count(struct replica *r, uint64_t *ret, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT count(DISTINCT content) FROM dot"
-		" WHERE content IS NOT NULL",
-		"");
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	*ret = 0;
-	if (rc > 0) {
-		*ret = (uint64_t)sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-	}
-	return rc < 0 ? rc : 0;
 }

@@ -46,9 +46,14 @@ int joining_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
 	const struct position *positions, size_t position_count,
 	const struct id128 *gone, size_t gone_count, uint64_t gone_total,
 	bool last, struct err *err);
-/* Was this mail expunged, as a peer says? 1 or 0. */
+/* Was this mail expunged, or called otherwise since, as a peer says? 1 or 0. */
 int joining_gone(
 	struct replica *r, const struct id128 *content, struct err *err);
+
+/* Was a mail of this body born in a folder (its row) under this name, and lies
+   elsewhere now? 1 or 0. */
+int joining_moved_on(struct replica *r, int64_t folder, const char *base,
+	const struct hash *hash, struct err *err);
 
 /* When this peer was asked last, ms: the sequence of that bundle; 0 never in
    this joining. */
@@ -73,8 +78,8 @@ int asker_get(
 /* Also forgets what it wanted whole (inventory.h). In a transaction. */
 int asker_set(struct replica *r, uint64_t peer, const struct asker *asker,
 	struct err *err);
-/* Content of the mails that were expunged, in order, behind `after` (NULL: from
-   the first), at most max; into the arena. */
+/* Contents of what was expunged, or is called otherwise since (once.c), in
+   order, behind `after` (NULL: from the first), at most max; into the arena. */
 int gone_list(struct replica *r, const struct id128 *after, size_t max,
 	struct arena *arena, struct id128 **ret, size_t *ret_count,
 	struct err *err);

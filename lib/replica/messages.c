@@ -207,6 +207,10 @@ int replica_message_nowhere(struct replica *r, const struct hash *hash,
 		sql(r, err,
 			MESSAGE_COLUMNS
 			"WHERE m.hash = ?1 AND m.dead = 0 AND m.p_folder = 0"
+			" AND (?2 IS NULL OR m.base = ?2 OR m.birth_base = ?2"
+			"  OR EXISTS(SELECT 1 FROM dot d JOIN birth b"
+			"   ON b.log = d.log AND b.lsn = d.lsn"
+			"   WHERE d.message = m.id AND b.base = ?2))"
 			" ORDER BY m.base <> ?2, m.id LIMIT 1",
 			"bt", hash->b, sizeof(hash->b), base),
 		arena, ret, err);

@@ -82,6 +82,8 @@ int message_drop(struct replica *r, int64_t id, struct err *err)
 		(rc = sql_run(r, err, "DELETE FROM flag WHERE message = ?", "i",
 			 id)) < 0)
 		return rc;
+	if ((rc = once_join(r, id, 0, err)) < 0)
+		return rc;
 	return sql_run(r, err, "DELETE FROM message WHERE id = ?", "i", id);
 }
 
@@ -215,7 +217,7 @@ int place_write(struct replica *r, int64_t message, int64_t folder,
 		return rc;
 	int newer = write_id_cmp(&w->by, &old.by);
 	if (old.moved ? !move || newer <= 0 : !move && newer >= 0)
-		return 0;
+		return move ? once_note(r, message, base, err) : 0;
 	bool than_uid = write_id_cmp(&w->by, &old.uid_by.by) > 0;
 	bool keeps_uid = old.folder == folder && !(move && than_uid);
 	if (old.uid && old.folder != folder && !than_uid &&
@@ -232,6 +234,8 @@ int place_write(struct replica *r, int64_t message, int64_t folder,
 		"iiiiititi", folder, (int64_t)kind, (int64_t)w->by.stamp,
 		w->log, (int64_t)w->by.lsn, base, (int64_t)keeps_uid,
 		fields_renamed(&arena, old.fields, old.base, base), message);
+	if (rc >= 0 && old.moved)
+		rc = once_note(r, message, old.base, err);
 	return rc < 0 ? rc : 1;
 }
 

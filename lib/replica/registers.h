@@ -91,10 +91,15 @@ int dot_find(struct replica *r, const struct dot *dot, struct dot_row *ret,
    lost. 1 or 0. */
 int dot_is_past(struct replica *r, const struct dot *dot,
 	const struct dot_row *row, struct err *err);
-/* The content of a tombstone's message (joining.h): with the row that it has
-   as long as it has one. */
+/* What a tombstone's message is, and was when it was born (once.c): with the
+   row that it has as long as it has one. */
 int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
 	int64_t message, struct err *err);
+/* A message was called so after a move. Nothing if it still is. */
+int once_note(struct replica *r, int64_t message, const char *base,
+	struct err *err);
+/* What x was called y was called; y = 0: it is dead. */
+int once_join(struct replica *r, int64_t x, int64_t y, struct err *err);
 int dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,
 	int64_t message, struct err *err);
 /*

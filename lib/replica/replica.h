@@ -270,8 +270,8 @@ int replica_message_unplaced(struct replica *r, int64_t folder,
 int replica_message_leaving(struct replica *r, int64_t folder,
 	const char *base, uint32_t uid, const struct hash *hash,
 	struct arena *arena, struct replica_message *ret, struct err *err);
-/* Alive and placed nowhere, with this body; of several the one with this base
-   name. */
+/* Alive and placed nowhere, with this body, and under this base name, now or when
+   it was born; NULL: under any. */
 int replica_message_nowhere(struct replica *r, const struct hash *hash,
 	const char *base, struct arena *arena, struct replica_message *ret,
 	struct err *err);

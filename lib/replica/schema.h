@@ -150,6 +150,13 @@ static const char schema_text[] =
 	" content BLOB, PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
 	"CREATE INDEX dot_content ON dot(content)"
 	" WHERE content IS NOT NULL;"
+
+	/* what mails were under names that they have no more, and that no
+	   living birth tells; message 0: it is dead (once.c) */
+	"CREATE TABLE once(content BLOB NOT NULL, message INTEGER NOT NULL,"
+	" PRIMARY KEY(content, message)) WITHOUT ROWID;"
+	"CREATE INDEX once_message ON once(message) WHERE message <> 0;"
+
 	"CREATE INDEX dot_message ON dot(message);"
 	"CREATE INDEX dot_dead_by ON dot(dead_log, dead_lsn)"
 	" WHERE dead_log <> 0;"

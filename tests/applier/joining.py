@@ -170,6 +170,42 @@ def a_seeded_maildir_joins_and_only_the_differences_travel(sites):
     assert travelled < 20000, travelled
 
 
+def moved(site, base, name, to, new):
+    """As Dovecot moves a mail: under another base name."""
+    [old] = [f for f in site.files(name) if site.base(f) == base]
+    os.rename(os.path.join(site.mail, name, 'cur', old),
+              os.path.join(site.mail, to, 'cur', old.replace(base, new)))
+    site.line(new, to)
+    site.run('write')
+
+
+@check
+def what_was_moved_since_a_backup_lies_where_it_was_moved_or_is_gone(sites):
+    a, b = sites.two()
+    a.folder()
+    a.folder('.Work', 2000, 'b')
+    for number in range(8):
+        a.save('m%d' % number)
+    a.run('write')
+    moved(a, 'm2', '', '.Work', 'n2')
+    moved(a, 'm3', '', '.Work', 'n3')
+    shutil.copytree(a.mail, b.mail)
+    moved(a, 'm0', '', '.Work', 'n0')
+    moved(a, 'm1', '', '.Work', 'n1')
+    moved(a, 'n2', '.Work', '', 'o2')
+    moved(a, 'n3', '.Work', '', 'o3')
+    moved(a, 'm4', '', '.Work', 'm4')
+    a.expunge('n1', '.Work')
+    a.expunge('o3')
+    around(b, a, rounds=4)
+    for name in '', '.Work':
+        assert mail(a, name) == mail(b, name), (mail(a, name), mail(b, name))
+    assert len(mail(b)) == 4 and len(mail(b, '.Work')) == 2
+    assert not births(b), births(b)
+    assert len([line for line in a.log().splitlines()
+                if ' save ' in line]) == 8
+
+
 def body_of(site, file):
     with open(site.path_of(site.base(file))) as mail_file:
         return mail_file.read()

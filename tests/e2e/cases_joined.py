@@ -20,8 +20,7 @@ MESSAGE_BYTES = 150     # of what is known of one, without its body
 
 def joined(case):
     both = Pair(case)
-    # What was moved and then expunged a copy of long ago would bring back.
-    user = RandomUser(both.source, USER, case.args.seed, moves=False)
+    user = RandomUser(both.source, USER, case.args.seed)
     case.users.append(user)
     user.deliver()
     user.ops(2 * case.args.ops)
