@@ -14,19 +14,28 @@
 #include "joining.h"
 #include "report.h"
 
-/* A peer's claim on a folder that may be at home here. */
-static int hear_claim(
+/* A peer's claim on a folder that may be at home here, or that it gives to
+   us. */
+static int take_claim(
 	struct journal *j, const struct change *c, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
+	struct replica *rep = j->account->replica;
 	struct replica_folder f;
 	struct claim rival = claim_said(c);
-	int rc = replica_folder_by_fid(
-		j->account->replica, &c->folder, &arena, &f, err);
+	int known = replica_folder_by_fid(rep, &c->folder, &arena, &f, err);
 
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return capture_stay_home(j, &f, &rival, err);
+	if (known < 0)
+		return known;
+	bool given = known == 0 && rival.site == replica_origin(rep) &&
+		     f.authority.site == c->by.log.origin &&
+		     rival.term > f.authority.term;
+	int rc = known == 0 ? capture_stay_home(j, &f, &rival, err) : 0;
+	if (rc >= 0)
+		rc = replica_apply(rep, c, err);
+	if (rc == 0 && given)
+		rc = capture_come_home(j, &f, rival.term, err);
+	return rc;
 }
 
 /*
@@ -66,10 +75,9 @@ static int take_batch(struct receiving *r, struct journal *j,
 			return err_set(err, ERR_AUTH,
 				"account %s: holds a change of another site",
 				s->account);
-		if (c->kind == CHANGE_AUTHORITY)
-			rc = hear_claim(j, c, err);
-		if (rc >= 0)
-			rc = replica_apply(j->account->replica, c, err);
+		rc = c->kind == CHANGE_AUTHORITY
+			     ? take_claim(j, c, err)
+			     : replica_apply(j->account->replica, c, err);
 		r->result->changes += rc == 0;
 	}
 	return rc < 0 ? rc : 0;

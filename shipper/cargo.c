@@ -13,6 +13,13 @@
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
 
+/* That a folder was given away its old home says last. */
+static bool gives_away(const struct packing *p, const struct change *c)
+{
+	return c->kind == CHANGE_AUTHORITY &&
+	       c->site != p->config->self->pub.origin;
+}
+
 /* Of an INBOX without mail nobody is the home yet: what is said of the folder
    itself is everybody's to say. */
 static int keep_home_changes(
@@ -26,7 +33,7 @@ static int keep_home_changes(
 
 		if (home < 0)
 			return home;
-		if (home)
+		if (home || gives_away(p, &batch->items[i]))
 			batch->items[kept++] = batch->items[i];
 	}
 	batch->count = kept;

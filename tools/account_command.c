@@ -1,5 +1,6 @@
 /*
- * account_command: `packetboat account drop ACCOUNT`.
+ * account_command: `packetboat account drop ACCOUNT`, and `give`, which is the
+ * writer's to do: it looks at the mail once more before.
  */
 #include <string.h>
 
@@ -31,6 +32,8 @@ int command_account(struct front *f, int argc, char **argv)
 	struct site s;
 	struct err err = ERR_INIT;
 
+	if (argc == 4 && strcmp(argv[1], "give") == 0)
+		return command_program(f, argc - 1, argv + 1);
 	if (argc != 3 || strcmp(argv[1], "drop") != 0)
 		return front_usage(f, argv[0]);
 	if (site_open(&s, f->config_given, &err) < 0)

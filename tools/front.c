@@ -76,10 +76,15 @@ static const struct command commands[] = {
 	{"peer", "expel PEER", "a peer is gone for good", command_peer,
 		"Nothing is kept or packed for it or taken from it any more.\n"
 		"What came from it stays."},
-	{"account", "drop ACCOUNT", "forget an account that is gone",
+	{"account", "drop ACCOUNT|give ACCOUNT PEER",
+		"forget an account that is gone; move one to a peer",
 		command_account,
-		"Its state and logs go, its mail stays. Take it out of the\n"
-		"configuration first."},
+		"drop: its state and logs go, its mail stays. Take it out of "
+		"the\n"
+		"configuration first. give: from now on what users change at "
+		"the\n"
+		"peer goes out, and nothing that they change here. All UIDs "
+		"stay."},
 	{"media", "init DIR", "make a directory a carrier for dir: links",
 		command_media, NULL},
 	{"config", "", "print the configuration in force", command_config,

@@ -21,6 +21,7 @@ static const struct {
 } programs[] = {
 	{"write", "packetboat-writer", NULL},
 	{"scan", "packetboat-writer", "--scan"},
+	{"give", "packetboat-writer", "--give"}, /* of `account` */
 	{"ship", "packetboat-shipper", NULL},
 	{"apply", "packetboat-applier", NULL},
 };

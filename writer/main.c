@@ -9,6 +9,7 @@
  *   packetboat-writer [-c FILE] --serve     for the shipper: bodyserve.h
  *   packetboat-writer [-c FILE] [-q|-v] --scan [--deep] [--for TIME]
  *                     [--rate BYTES] [ACCOUNT [FOLDER]]
+ *   packetboat-writer [-c FILE] [-q|-v] --give ACCOUNT PEER
  */
 #include <getopt.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "follow.h"
+#include "giving.h"
 #include "look.h"
 #include "retain.h"
 #include "rights.h"
@@ -28,7 +30,7 @@
 #define UID_WAIT_NS INT64_C(2200000000)
 #define UID_WAITS 3
 
-enum how { HOW_ONCE, HOW_FOLLOW, HOW_SERVE, HOW_SCAN };
+enum how { HOW_ONCE, HOW_FOLLOW, HOW_SERVE, HOW_SCAN, HOW_GIVE };
 
 /* The disk is full: what the logs can spare goes, and all is tried again. */
 static bool made_room(struct writer *w, const struct look *l)
@@ -93,6 +95,15 @@ static int run_once(struct writer *w, char *const *names, size_t count,
 	return exit_worse(code, retain_space(w, NULL, NULL));
 }
 
+/* What users did up to now is theirs to have done here. */
+static int look_and_give(struct writer *w, const char *account,
+	const char *peer, struct stop_signal *stop)
+{
+	int code = once(w, site_account(&w->site, account), stop);
+
+	return code == EXIT_DONE ? give_account(w, account, peer) : code;
+}
+
 static int run_serve(struct writer *w)
 {
 	struct err err = ERR_INIT;
@@ -143,6 +154,8 @@ static int run_with(struct writer *w, struct call *c, struct stop_signal *stop,
 		c->scan.account = c->count > 0 ? c->names[0] : NULL;
 		c->scan.folder = c->count > 1 ? c->names[1] : NULL;
 		return scan_run(w, &c->scan, stop);
+	case HOW_GIVE:
+		return look_and_give(w, c->names[0], c->names[1], stop);
 	default:
 		return run_once(w, c->names, c->count, stop);
 	}
@@ -153,9 +166,9 @@ static int run(struct writer *w, struct call *c)
 	struct stop_signal stop;
 	struct reload_signal asked = {-1};
 	struct err err = ERR_INIT;
-	/* Of a scan the second name is a folder's. */
-	int code = check_names(
-		w, c->names, c->how == HOW_SCAN && c->count > 1 ? 1 : c->count);
+	/* Of a scan the second name is a folder's, then a peer's. */
+	bool first = (c->how == HOW_SCAN && c->count > 1) || c->how == HOW_GIVE;
+	int code = check_names(w, c->names, first ? 1 : c->count);
 
 	if (code != EXIT_DONE)
 		return code;
@@ -178,6 +191,8 @@ static int usage(enum how how)
 		how == HOW_SCAN
 			? "usage: packetboat scan [-c FILE] [-q|-v] [--deep] "
 			  "[--for TIME] [--rate BYTES] [ACCOUNT [FOLDER]]\n"
+		: how == HOW_GIVE
+			? "usage: packetboat account give ACCOUNT PEER\n"
 			: "usage: packetboat write [-c FILE] [-q|-v] "
 			  "[--once|--follow] [ACCOUNT...]\n");
 	return EXIT_WRONG_USAGE;
@@ -225,6 +240,7 @@ static int take_options(
 		{"follow", no_argument, NULL, 'f'},
 		{"serve", no_argument, NULL, 's'},
 		{"scan", no_argument, NULL, 'S'},
+		{"give", no_argument, NULL, 'G'},
 		{"deep", no_argument, NULL, 'd'},
 		{"for", required_argument, NULL, 't'},
 		{"rate", required_argument, NULL, 'r'},
@@ -250,6 +266,7 @@ static int take_options(
 		case 'f':
 		case 's':
 		case 'S':
+		case 'G':
 			if (how && how != opt) {
 				usage(c->how);
 				return 1;
@@ -258,6 +275,7 @@ static int take_options(
 			c->how = opt == 'f'   ? HOW_FOLLOW
 				 : opt == 's' ? HOW_SERVE
 				 : opt == 'S' ? HOW_SCAN
+				 : opt == 'G' ? HOW_GIVE
 					      : HOW_ONCE;
 			break;
 		case 'V':
@@ -277,7 +295,8 @@ static int take_options(
 	c->count = (size_t)(argc - optind);
 	if ((of_scan && c->how != HOW_SCAN) ||
 		(c->how == HOW_SERVE && c->count) ||
-		(c->how == HOW_SCAN && c->count > 2)) {
+		(c->how == HOW_SCAN && c->count > 2) ||
+		(c->how == HOW_GIVE && c->count != 2)) {
 		usage(c->how);
 		return 1;
 	}

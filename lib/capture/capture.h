@@ -70,7 +70,7 @@ struct capture_result {
 	uint64_t stopped;	/* folders that are stopped */
 	uint64_t damaged;	/* messages newly found to be damaged */
 	uint64_t mended; /* UID lists that had gone back, and are right */
-	bool begun_anew;  /* the state may be an older one, or a copy: a new
+	bool begun_anew; /* the state may be an older one, or a copy: a new
 			     incarnation began */
 	bool joins;	 /* nothing is logged or may be placed before
 			    peers have answered */
@@ -123,6 +123,21 @@ int capture_merge_names(struct journal *j, struct err *err);
  */
 int capture_stay_home(struct journal *j, const struct replica_folder *f,
 	const struct claim *rival, struct err *err);
+
+/*
+ * All folders that are at home here are at home at a peer from now on; ret_given:
+ * how many. In an open journal, after all that is in the store was logged.
+ * Errors: ERR_BUSY: it has not acknowledged all that was logged here as applied.
+ */
+int capture_give_home(
+	struct journal *j, uint64_t peer, size_t *ret_given, struct err *err);
+/*
+ * A folder was given to this site, in this term: it says so, and that all UIDs
+ * stay as they are here. f is the folder before that was merged; in an open
+ * journal, after it was.
+ */
+int capture_come_home(struct journal *j, const struct replica_folder *f,
+	uint64_t term, struct err *err);
 
 /* Is a folder of this name exempt from the guard? Pure. */
 bool capture_is_exempt(const struct capture_config *config, const char *path);
