@@ -65,6 +65,7 @@ struct carrier_place {
 	struct os *os;
 	uint64_t self, peer;
 	const char *spool; /* directory of this link's own, made when needed */
+	uint64_t rate;	   /* bytes a second, where we can say so; 0: any */
 	int64_t again_ms;  /* where nothing tells that something arrived: how
 			      long to wait for an answer */
 	/* Looks whether there is room here for what a fetch brings. NULL:

@@ -41,14 +41,17 @@ static int fail(int code, const char *target, const char *said, struct err *err)
 }
 
 /* With the target as the only place that it touches elsewhere. */
-static int run_rsync(struct os *os, const char *dir, const struct buf *rules,
-	const char *from, const char *to, const char *target,
-	const struct child_guard *guard, struct err *err)
+static int run_rsync(struct os *os, const char *dir, uint64_t rate,
+	const struct buf *rules, const char *from, const char *to,
+	const char *target, const struct child_guard *guard, struct err *err)
 {
 	AUTO_FREE char *rules_path = mem_printf("%s/rules", dir);
 	AUTO_FREE char *rules_option =
 		mem_printf("--include-from=%s", rules_path);
-	const char *argv[] = {"rsync", "--recursive", "--size-only",
+	/* Of whole KiB; 0: no limit. */
+	AUTO_FREE char *limit = mem_printf("--bwlimit=%llu",
+		(unsigned long long)(rate && rate < 1024 ? 1 : rate / 1024));
+	const char *argv[] = {"rsync", "--recursive", "--size-only", limit,
 		"--compress", "--delete", "--timeout=" SILENCE_S,
 		"--max-size=" FILE_MAX, "--partial-dir=.rsync-partial",
 		"--info=progress2", rules_option, "--", from, to, NULL};
@@ -147,8 +150,8 @@ static int fetch(struct spool *c, struct err *err)
 		"-*.whole\n+ /" MEDIUM_BUNDLES "/%016" PRIx64 "/%016" PRIx64
 		"-*.whole\n- *\n",
 		c->self, c->peer, c->peer, c->self);
-	rc = run_rsync(
-		c->os, c->dir, &rules, target, to, target, c->guard, err);
+	rc = run_rsync(c->os, c->dir, c->rate, &rules, target, to, target,
+		c->guard, err);
 	if (rc == ERR_OPERATOR)
 		drop_parts(c);
 	if (rc == 0 && medium_identify(c->os, c->there_dir, &medium, NULL,
@@ -184,15 +187,16 @@ int carrier_rsync_init(
 
 	buf_add_str(&text, "+ /" MEDIUM_MARKER "\n- *\n");
 	if (rc == 0)
-		rc = run_rsync(os, where, &text, to, from, target, NULL, err);
+		rc = run_rsync(
+			os, where, 0, &text, to, from, target, NULL, err);
 	if (rc < 0)
 		return rc;
 	if (medium_identify(os, here, &id, NULL, NULL) == 0)
 		return 1;
 	rc = carrier_media_init(os, here, err);
 	return rc < 0 ? rc
-		      : run_rsync(
-				os, where, &text, from, to, target, NULL, err);
+		      : run_rsync(os, where, 0, &text, from, to, target, NULL,
+				err);
 }
 
 /*
@@ -230,7 +234,8 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 	while (os_list_next(gone, &at, &entry))
 		rule_pair(&rules, c->self, entry.name, '+');
 	buf_add_str(&rules, "- *\n");
-	rc = run_rsync(c->os, c->dir, &rules, from, target, target, NULL, err);
+	rc = run_rsync(c->os, c->dir, c->rate, &rules, from, target, target,
+		NULL, err);
 	if (rc == 0)
 		*ret_there = waiting->count;
 	return rc;

@@ -94,6 +94,7 @@ int spool_open(const struct spool_way *way, const struct carrier_place *place,
 		.gone_dir = mem_printf("%s/gone", place->spool),
 		.self = place->self,
 		.peer = place->peer,
+		.rate = place->rate,
 		.again_ms = place->again_ms,
 		.guard = place->guard};
 	if (place->fetch) {

@@ -43,6 +43,7 @@ struct spool {
 	char *dir, *there_dir, *out_dir, *gone_dir;
 	struct carrier *there, *out; /* media, while open */
 	uint64_t self, peer;
+	uint64_t rate;	  /* bytes a second; 0: no limit */
 	int64_t again_ms; /* what is not answered for so long is sent again */
 	const struct child_guard *guard; /* of what a fetch runs */
 };

@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "err.h"
+#include "headers.h"
 #include "mem.h"
 
 #define SILENT_MS 180000 /* unacknowledged, until TCP gives up */
@@ -63,8 +64,8 @@ static int look_up(
 	return 0;
 }
 
-static int dial_tcp(const char *where, unsigned attempt, struct channel *ret,
-	struct err *err)
+static int dial_tcp(const char *where, unsigned attempt, uint64_t bound,
+	struct channel *ret, struct err *err)
 {
 	struct addrinfo *all, *a;
 	unsigned count = 0;
@@ -83,6 +84,8 @@ static int dial_tcp(const char *where, unsigned attempt, struct channel *ret,
 		rc = err_set_os(err, errno, "socket");
 	if (fd >= 0)
 		set_up_tcp(fd);
+	if (fd >= 0 && bound != UINT64_MAX)
+		headers_bound(fd, bound); /* before the first is offered */
 	if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0 &&
 		errno != EINPROGRESS) {
 		rc = err_set(err, ERR_ABSENT, "%s: %s", where, strerror(errno));
@@ -122,7 +125,8 @@ static _Noreturn void run(const char *command, int in, int out)
 	_exit(127);
 }
 
-static int dial_stdio(const char *command, struct channel *ret, struct err *err)
+static int dial_stdio(const char *command, uint64_t bound, struct channel *ret,
+	struct err *err)
 {
 	int to[2], from[2];
 
@@ -134,6 +138,8 @@ static int dial_stdio(const char *command, struct channel *ret, struct err *err)
 		close(to[1]);
 		return ERR_IO;
 	}
+	if (bound != UINT64_MAX)
+		headers_bound(from[0], bound);
 	*ret = (struct channel){.in = from[0], .out = to[1]};
 	ret->child = fork();
 	if (ret->child == 0)
@@ -152,14 +158,14 @@ static int dial_stdio(const char *command, struct channel *ret, struct err *err)
 	return rc;
 }
 
-int channel_dial(
-	const char *via, unsigned attempt, struct channel *ret, struct err *err)
+int channel_dial(const char *via, unsigned attempt, uint64_t bound,
+	struct channel *ret, struct err *err)
 {
 	const char *address = strchr(via, ':') + 1;
 
 	return strncmp(via, "tcp:", 4) == 0
-		       ? dial_tcp(address, attempt, ret, err)
-		       : dial_stdio(address, ret, err);
+		       ? dial_tcp(address, attempt, bound, ret, err)
+		       : dial_stdio(address, bound, ret, err);
 }
 
 int channel_stdio(struct channel *ret, struct err *err)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -23,10 +24,11 @@ struct channel {
 
 /*
  * attempt: counts up from 0, so that each address of a name has its turn.
+ * bound: bytes that may be on their way to us, at most; UINT64_MAX: any.
  * Errors: ERR_ABSENT: nobody there, or no such name; ERR_USAGE; ERR_IO.
  */
-int channel_dial(const char *via, unsigned attempt, struct channel *ret,
-	struct err *err);
+int channel_dial(const char *via, unsigned attempt, uint64_t bound,
+	struct channel *ret, struct err *err);
 /* Once it is writable: is there somebody? Errors: ERR_ABSENT. */
 int channel_connected(struct channel *c, struct err *err);
 /* Standard input and output. */

@@ -209,6 +209,7 @@ static int collect_one(
 		return err_wrap(err, "bundle %016llx",
 			(unsigned long long)item->sequence);
 	c->result->bundles++;
+	c->result->size += item->size;
 	if (read_only)
 		return file_replace(c->os, seen, "", 0, 0640, err);
 	rc = c->carrier->ops->remove(c->carrier, item, err);

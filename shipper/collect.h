@@ -19,6 +19,7 @@ struct err;
 
 struct collect_result {
 	uint64_t bundles, parcels, bytes;
+	uint64_t size; /* of the bundles that were taken */
 };
 
 struct collect_config {

@@ -49,6 +49,11 @@ struct handover_config {
 	int64_t state_ms;     /* within this each folder is stated; -1: never */
 	int level;	      /* zstd */
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
+	bool budgeted;	      /* and if so: */
+	uint64_t budget; /* bytes that the bundles may have, manifests too */
+	/* So many are about to be seen there. Errors: they are not. */
+	int (*spend)(void *arg, uint64_t bytes, struct err *err);
+	void *spend_arg;
 	const char *link;     /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
@@ -94,6 +99,7 @@ struct handover_result {
 	uint64_t size; /* of the bundles; 0: nothing to hand over */
 	uint64_t bundles;
 	uint64_t left, left_bytes; /* bodies that found no room there */
+	bool over_budget;	   /* because of its budget; or changes */
 	uint64_t missing;	   /* bodies no mail has any more */
 	uint64_t damaged;	   /* bodies that are not as they were logged */
 	uint64_t written_out; /* of the changes: from the state, because the

@@ -7,6 +7,7 @@
 #include "comparing.h"
 #include "damage.h"
 #include "err.h"
+#include "medium.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
 /*
@@ -17,6 +18,8 @@
 #define ENTRY_SIZE 1024u /* of a parcel in its bundle, besides its bytes */
 #define BODY_SIZE 512u	 /* of a body in its parcels */
 #define END_SIZE 1024u	 /* of a bundle */
+#define BUNDLE_COST (BUNDLE_END_SIZE + MEDIUM_MANIFEST_SIZE)
+#define CUT_LEAST 8192u /* of a body that goes in part */
 
 void lading_begin(struct lading *l, const struct handover_config *config,
 	struct handover_result *result)
@@ -108,6 +111,9 @@ static int end_bundle(struct lading *l, struct err *err)
 	int rc = bundle_writer_finish(l->bundle, &done.size, &done.hash, err);
 
 	l->bundle = NULL;
+	if (rc >= 0 && l->config->spend)
+		rc = l->config->spend(l->config->spend_arg,
+			done.size + MEDIUM_MANIFEST_SIZE, err);
 	if (rc >= 0 && l->carrier) {
 		rc = l->carrier->ops->put_commit(
 			l->carrier, done.size, &done.hash, err);
@@ -124,14 +130,37 @@ static int end_bundle(struct lading *l, struct err *err)
 	return 0;
 }
 
+/* For its budget: 1; with a peer that never asks an error, for all is to go. */
+static int is_refused(struct lading *l, uint64_t cost, struct err *err)
+{
+	if (!l->config->budgeted ||
+		(l->spent <= l->config->budget &&
+			cost <= l->config->budget - l->spent))
+		return 0;
+	l->result->over_budget = true;
+	if (!l->config->oneway)
+		return 1;
+	return err_set(err, ERR_ABSENT,
+		"its budget has room for %llu bytes, and a peer that sends no "
+		"acknowledgements gets all or nothing (raise it)",
+		(unsigned long long)l->config->budget);
+}
+
+/* Returns 1 if it is not to go. */
 static int write_parcel(
 	struct lading *l, const struct buf *parcel, struct err *err)
 {
 	uint64_t size = parcel->len + ENTRY_SIZE;
-	int rc = 0;
+	bool ends = l->bundle && l->bundle_max &&
+		    l->in_bundle + size + END_SIZE > l->bundle_max;
+	uint64_t cost = bundle_entry_size(parcel->len) +
+			(l->bundle && !ends ? 0 : BUNDLE_COST);
+	int rc = is_refused(l, cost, err);
 
-	if (l->bundle && l->bundle_max &&
-		l->in_bundle + size + END_SIZE > l->bundle_max)
+	if (rc != 0)
+		return rc;
+	l->spent += cost;
+	if (ends)
 		rc = end_bundle(l, err);
 	if (rc >= 0)
 		rc = open_bundle(l, err);
@@ -166,20 +195,61 @@ static int give_parcel(struct lading *l, struct err *err)
 	return rc < 0 ? rc : write_parcel(l, &parcel, err);
 }
 
+/* What the parcel holds does not go, and nothing behind it. */
+static void leave(struct lading *l)
+{
+	l->full = true;
+	l->logs_done = l->log_count;
+	l->told_done = l->told_count;
+	l->compared_done = l->compared_count;
+	l->bodies_done = l->bodies_packed;
+	l->result->changes = l->changes_in;
+	l->result->acks = l->acks_in;
+}
+
 static int flush(struct lading *l, struct err *err)
 {
+	int rc = 0;
+
 	if (!l->sections.len)
 		return 0;
-	int rc = l->live ? give_contents(l, err) : give_parcel(l, err);
+	if (!l->full)
+		rc = l->live ? give_contents(l, err) : give_parcel(l, err);
 	if (rc < 0) {
 		l->failed = true;
 		return rc;
 	}
-	l->result->parcels++;
-	note_packed(l);
+	if (rc > 0 || l->full) {
+		leave(l);
+	} else {
+		l->result->parcels++;
+		l->changes_in = l->result->changes;
+		l->acks_in = l->result->acks;
+		note_packed(l);
+	}
 	buf_clear(&l->sections);
 	l->section_count = 0;
 	return 0;
+}
+
+/* Bytes that may yet go into this parcel, and be it that none is saved. */
+static uint64_t budget_room(const struct lading *l)
+{
+	uint64_t taken = l->spent + l->sections.len + 2 * BUNDLE_COST +
+			 ENTRY_SIZE + BODY_SIZE;
+
+	if (!l->config->budgeted)
+		return UINT64_MAX;
+	if (l->full || taken >= l->config->budget)
+		return 0;
+	return l->config->budget - taken;
+}
+
+/* Sections that would be too much together may go one by one. */
+static bool is_filled(const struct lading *l, size_t len)
+{
+	return l->sections.len + len > RAW_MAX ||
+	       l->section_count == PARCEL_SECTIONS_MAX || len > budget_room(l);
 }
 
 /* A section is never split: make room for it first. */
@@ -187,9 +257,7 @@ static int room_for(struct lading *l, size_t len, struct err *err)
 {
 	if (l->failed)
 		return err_set(err, ERR_IO, "the bundle could not be written");
-	if (l->sections.len &&
-		(l->sections.len + len > RAW_MAX ||
-			l->section_count == PARCEL_SECTIONS_MAX)) {
+	if (l->sections.len && is_filled(l, len)) {
 		int rc = flush(l, err);
 
 		if (rc < 0)
@@ -332,14 +400,43 @@ void lading_sent(struct lading *l, size_t account, int64_t log,
 	l->logs[l->log_count++] = (struct lading_log){account, log, *to, 0};
 }
 
-/* Is there room for it, if it cannot be compressed? */
+static uint64_t left_of(const struct lading_body *b)
+{
+	return b->size - (b->offset < b->size ? b->offset : b->size);
+}
+
+/* Does the carrier have room for it, if it cannot be compressed? */
 static bool fits(const struct lading *l, const struct lading_body *b)
 {
-	uint64_t size = b->size - (b->offset < b->size ? b->offset : b->size);
+	uint64_t size = left_of(b);
 	uint64_t needed = l->written + l->sections.len + size +
 			  (2 + size / PIECE_MAX) * (ENTRY_SIZE + BODY_SIZE);
 
 	return !l->bounded || needed <= l->room;
+}
+
+/*
+ * Bytes of a body that may go in one piece, the next; 0: it stays behind. Of one
+ * that the budget has no room for a part may go: the peer will say from where it
+ * wants the rest.
+ */
+static size_t piece_room(const struct lading *l, bool fits, uint64_t left)
+{
+	uint64_t room = budget_room(l);
+
+	if (l->config->oneway || (fits && left <= room))
+		return PIECE_MAX;
+	if (!fits || room < CUT_LEAST)
+		return 0;
+	return room < PIECE_MAX ? (size_t)room : PIECE_MAX;
+}
+
+static void leave_body(struct lading *l, struct lading_body *b, bool fits)
+{
+	l->result->over_budget |= fits;
+	l->result->left++;
+	l->result->left_bytes += left_of(b);
+	b->size = UINT64_MAX; /* not in the bundle */
 }
 
 static void record_damage(
@@ -389,18 +486,19 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	AUTO_BUF struct buf bytes = BUF_INIT;
 	uint64_t offset = b->offset;
 
-	if (!fits(l, b)) {
-		l->result->left++;
-		l->result->left_bytes += b->size;
-		b->size = UINT64_MAX; /* not in the bundle */
-		return 0;
-	}
+	bool there = fits(l, b);
 	do {
 		uint64_t size;
+		size_t most =
+			piece_room(l, there, left_of(b) + b->offset - offset);
 
+		if (!most) {
+			leave_body(l, b, there);
+			return 0;
+		}
 		buf_clear(&bytes);
 		int rc = l->config->body(l->config->body_arg, account, &b->hash,
-			offset, PIECE_MAX, &bytes, &size, err);
+			offset, most, &bytes, &size, err);
 		if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
 			l->result->missing += rc == ERR_ABSENT;
 			l->result->damaged += rc == ERR_CORRUPT;

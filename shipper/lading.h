@@ -6,7 +6,8 @@
  * nothing behind. Sections of changes and acknowledgements are packed as they
  * come; bodies are only noted, and fetched and packed at the end. Where there
  * is not room for all on the carrier some stay behind: the peer will say that
- * it wants them.
+ * it wants them. Where the link's budget has no room for a parcel, neither it
+ * nor any behind it goes, and what was noted for them counts as not handed over.
  */
 #ifndef PB_LADING_H
 #define PB_LADING_H
@@ -80,6 +81,9 @@ struct lading {
 	/* What may be written, if known; what was, about; in this bundle. */
 	bool bounded;
 	uint64_t room, written, bundle_max, in_bundle;
+	uint64_t spent; /* of the budget: bundles and manifests, exactly */
+	bool full;	/* of what is packed nothing more goes */
+	uint64_t changes_in, acks_in; /* parcels that were written */
 	bool putting, failed;
 };
 

@@ -13,6 +13,7 @@
 #include "collect.h"
 #include "handover.h"
 #include "hash.h"
+#include "medium.h"
 #include "shipper.h"
 #include "visit.h"
 
@@ -142,11 +143,20 @@ void links_report(struct shipper *s, const struct config_peer *p,
 			p->name, buf_str(&written_out));
 	if (r->left)
 		log_say(&s->log, LOG_LEVEL_WARNING,
-			"peer %s: %s: no room there for %s (%llu bytes) yet: "
-			"what is left goes with the next, or on a larger "
-			"medium",
+			r->over_budget
+				? "peer %s: %s: its budget has no room for %s "
+				  "(%llu bytes) yet: what is left goes when "
+				  "it has"
+				: "peer %s: %s: no room there for %s (%llu "
+				  "bytes) yet: what is left goes with the "
+				  "next, or on a larger medium",
 			p->name, where, buf_str(&left),
 			(unsigned long long)r->left_bytes);
+	else if (r->over_budget && !failed)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"peer %s: %s: its budget has no room for all that is "
+			"to be told yet: what is left goes when it has",
+			p->name, where);
 	if (r->missing)
 		log_say(&s->log, LOG_LEVEL_WARNING,
 			"peer %s: %s in no mail folder any more", p->name,
@@ -251,8 +261,27 @@ static void say_failed(struct shipper *s, const char *peer,
 	shipper_fail(s, err);
 }
 
+static int spend(void *arg, uint64_t bytes, struct err *err)
+{
+	return spending_add(arg, bytes, err);
+}
+
+/* Bundles that are taken have manifests, too. */
+static void spend_collected(struct shipper *s, const char *peer,
+	struct spending *spending, const struct collect_result *r)
+{
+	struct err err = ERR_INIT;
+
+	if (spending_add(spending, r->size + r->bundles * MEDIUM_MANIFEST_SIZE,
+		    &err) >= 0)
+		return;
+	err_wrap(&err, "peer %s", peer);
+	shipper_fail(s, &err);
+}
+
 static void serve(struct shipper *s, size_t peer,
-	const struct config_link *link, struct call *call)
+	const struct config_link *link, struct call *call,
+	struct spending *spending)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 	struct handover_config config;
@@ -274,6 +303,7 @@ static void serve(struct shipper *s, size_t peer,
 		.self = s->site.key.pub.origin,
 		.peer = s->site.peers[peer].origin,
 		.spool = spool,
+		.rate = link->rate,
 		.again_ms = link->again_ms,
 		.guard = &guard,
 		.fetch = s->step != STEP_HAND_OVER};
@@ -301,6 +331,7 @@ static void serve(struct shipper *s, size_t peer,
 			(unsigned long long)collected.parcels,
 			collected.parcels == 1 ? "" : "s",
 			(unsigned long long)collected.bytes);
+	spend_collected(s, p->name, spending, &collected);
 	if (carrier && s->step != STEP_COLLECT)
 		tell_untaken(s, peer, link->via, carrier);
 	if (s->step == STEP_COLLECT ||
@@ -325,6 +356,10 @@ static void serve(struct shipper *s, size_t peer,
 	}
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
 	config = links_handover(s, peer, link);
+	config.budgeted = budget_any(&link->budget);
+	config.budget = spending_left(spending);
+	config.spend = spend;
+	config.spend_arg = spending;
 	progress_begin(&s->progress, &s->log, what, 0);
 	err = ERR_INIT;
 	rc = handover_to_carrier(&config, carrier, &handed, &err);
@@ -337,6 +372,23 @@ static void serve(struct shipper *s, size_t peer,
 	links_report(s, p, link->via, &handed, there ? "handed over" : "packed",
 		rc < 0 || !there);
 	carrier->ops->close(carrier);
+}
+
+static void serve_within(struct shipper *s, size_t peer,
+	const struct config_link *link, struct call *call)
+{
+	struct spending spending;
+	struct err err = ERR_INIT;
+	int rc = spending_open(&spending, s->site.os, s->site.config.state,
+		s->site.peers[peer].origin, link, &err);
+
+	if (rc >= 0) {
+		serve(s, peer, link, call, &spending);
+		rc = spending_close(&spending, &err);
+	}
+	if (rc < 0)
+		say_failed(
+			s, s->site.config.peers[peer].name, link, &err, call);
 }
 
 /* A daemon visits a link again when its time has come. */
@@ -356,7 +408,7 @@ static void ship_link(
 		s->step = STEP_BOTH;
 	struct call call = calling_begin(s);
 	if (visit_begin(s, name, link)) {
-		serve(s, peer, link, &call);
+		serve_within(s, peer, link, &call);
 		visit_end(s, name, link);
 	} else {
 		err_set(&err, ERR_BUSY, "what comes before it failed");

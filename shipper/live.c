@@ -9,7 +9,9 @@
 #include "arrived.h"
 #include "calling.h"
 #include "err.h"
+#include "headers.h"
 #include "lives.h"
+#include "visit.h"
 
 #define READ_MAX 65536
 #define OUT_AHEAD 16384
@@ -23,6 +25,13 @@ static int64_t now_ms(const struct live *l)
 	struct os *os = l->shipper->site.os;
 
 	return os->ops->mono_ns(os) / 1000000;
+}
+
+static int64_t now_us(const struct live *l)
+{
+	struct os *os = l->shipper->site.os;
+
+	return os->ops->mono_ns(os) / 1000;
 }
 
 static const char *name_of(const struct live *l)
@@ -93,6 +102,18 @@ static int open_landing(struct live *l, struct err *err)
 	return rc;
 }
 
+static int open_meter(struct live *l, struct err *err)
+{
+	const struct site *site = &l->shipper->site;
+	int rc = meter_open(&l->meter, site->os, site->config.state,
+		site->peers[l->peer].origin, l->link, err);
+
+	if (rc >= 0 && l->link && l->channel.in >= 0 &&
+		budget_any(&l->link->budget))
+		headers_bound(l->channel.in, l->meter.spare);
+	return rc;
+}
+
 /* Who answers knows here that the other is who it says. */
 static int have(
 	void *arg, struct link_have *ret, size_t *ret_count, struct err *err)
@@ -107,6 +128,7 @@ static int have(
 		if (rc >= 0) {
 			l->known = l->due = true;
 			l->link = like_this(l);
+			rc = open_meter(l, err);
 		}
 	}
 	return rc < 0 ? rc : landing_have(&l->landing, ret, ret_count, err);
@@ -168,6 +190,8 @@ int live_open_dial(struct shipper *s, struct lives *lives, size_t peer,
 	l->where = mem_dup(link->via);
 	int rc = open_landing(l, err);
 	if (rc >= 0)
+		rc = open_meter(l, err);
+	if (rc >= 0)
 		rc = open_protocol(l, err);
 	if (rc < 0)
 		live_close(l);
@@ -200,10 +224,14 @@ static void drop_sent(struct live *l, size_t i)
 
 void live_close(struct live *l)
 {
+	struct err err = ERR_INIT;
+
 	if (l->protocol)
 		link_close(l->protocol);
 	if (l->landed)
 		landing_close(&l->landing);
+	if (meter_close(&l->meter, l->channel.out, &err) < 0)
+		shipper_fail(l->shipper, &err);
 	if (l->channel.in >= 0)
 		channel_close(&l->channel);
 	while (l->sent_count)
@@ -399,6 +427,7 @@ static void hear(struct live *l)
 	if (may_go_on((int)n))
 		return;
 	if (n > 0) {
+		l->meter.heard += (size_t)n;
 		if (link_input(l->protocol, b.data, (size_t)n, now_ms(l),
 			    &err) < 0)
 			end(l, &err);
@@ -416,20 +445,36 @@ static void hear(struct live *l)
 	end(l, NULL);
 }
 
+/* No more than the rate lets go: what is urgent goes before the rest. */
+static void make_ready(struct live *l)
+{
+	uint64_t may = rate_may(&l->meter.rate, now_us(l));
+	size_t ahead = may < OUT_AHEAD ? (size_t)may + 1 : OUT_AHEAD;
+
+	l->out.len = l->out_at = 0;
+	fill(l);
+	link_limit(l->protocol, meter_room(&l->meter, l->channel.out));
+	link_output(l->protocol, now_ms(l), ahead, &l->out);
+}
+
 static void speak(struct live *l)
 {
 	struct err err = ERR_INIT;
 
 	for (;;) {
-		if (l->out_at == l->out.len) {
-			l->out.len = l->out_at = 0;
-			fill(l);
-			link_output(l->protocol, now_ms(l), OUT_AHEAD, &l->out);
-		}
+		if (l->out_at == l->out.len)
+			make_ready(l);
 		if (l->ended || l->out_at == l->out.len)
 			return;
-		ssize_t n = write(l->channel.out, l->out.data + l->out_at,
-			l->out.len - l->out_at);
+		size_t len = meter_may(&l->meter, l->channel.out,
+			l->out.len - l->out_at, now_us(l));
+		if (!len)
+			return;
+		if (meter_reserve(&l->meter, l->channel.out, len, &err) < 0) {
+			end(l, &err);
+			return;
+		}
+		ssize_t n = write(l->channel.out, l->out.data + l->out_at, len);
 		if (may_go_on((int)n))
 			return;
 		if (n < 0) {
@@ -439,6 +484,9 @@ static void speak(struct live *l)
 			return;
 		}
 		l->out_at += (size_t)n;
+		if (meter_wrote(&l->meter, l->channel.out, (size_t)n, now_us(l),
+			    &err) < 0)
+			end(l, &err);
 	}
 }
 
@@ -485,6 +533,26 @@ static void think_of_the_end(struct live *l)
 		end(l, NULL);
 }
 
+/* What is left goes with the next call, from where this one ended. */
+static void check_budget(struct live *l)
+{
+	struct err err = ERR_INIT;
+
+	if (l->ended)
+		return;
+	if (meter_count(&l->meter, l->channel.out, &err) < 0) {
+		end(l, &err);
+		return;
+	}
+	bool over = meter_is_over(&l->meter) ||
+		    meter_room(&l->meter, l->channel.out) < LINK_LIMIT_LEAST;
+	if (!over || link_finished(l->protocol))
+		return;
+	l->spent = true;
+	visit_say_spent(l->link, &l->meter.spending, &err);
+	end(l, &err);
+}
+
 static void check_time(struct live *l)
 {
 	struct err err = ERR_INIT;
@@ -523,10 +591,12 @@ void live_step(struct live *l, short in, short out)
 	}
 	if (in)
 		hear(l);
+	check_budget(l);
 	if (!l->ended)
 		think_of_the_end(l);
 	if (!l->ended)
 		speak(l);
+	check_budget(l);
 	if (!l->ended)
 		think_of_the_end(l);
 	check_time(l);
@@ -534,7 +604,8 @@ void live_step(struct live *l, short in, short out)
 
 void live_waits(const struct live *l, short *ret_in, short *ret_out)
 {
-	bool waits = l->channel.connecting || l->out_at < l->out.len;
+	bool waits = l->channel.connecting ||
+		     (l->out_at < l->out.len && live_goes_on(l) == INT64_MAX);
 
 	*ret_in = l->channel.connecting ? 0 : POLLIN;
 	*ret_out = waits ? POLLOUT : 0;
@@ -545,4 +616,14 @@ int64_t live_deadline(const struct live *l)
 	int64_t end_ms = link_deadline(l->protocol);
 
 	return l->finished_ms ? l->finished_ms + ENDING_MS : end_ms;
+}
+
+int64_t live_goes_on(const struct live *l)
+{
+	size_t len = l->out.len - l->out_at;
+	int64_t now = now_us(l);
+
+	if (!len || meter_may(&l->meter, l->channel.out, len, now))
+		return INT64_MAX;
+	return meter_when(&l->meter, l->channel.out, len, now) / 1000 + 1;
 }

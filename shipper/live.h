@@ -15,6 +15,7 @@
 #include "channel.h"
 #include "feed.h"
 #include "landing.h"
+#include "meter.h"
 #include "shipper.h"
 
 struct live_sent {
@@ -38,6 +39,8 @@ struct live {
 	bool due;	 /* to hand over */
 	bool ended;
 	struct channel channel;
+	struct meter meter;
+	bool spent; /* ended for its budget */
 	struct link *protocol;
 	struct landing landing;
 	struct feed feed;
@@ -85,5 +88,7 @@ void live_step(struct live *l, short in, short out);
 /* What to wait for, and for how long at most. */
 void live_waits(const struct live *l, short *ret_in, short *ret_out);
 int64_t live_deadline(const struct live *l);
+/* When it may go on writing; INT64_MAX: as soon as the channel takes it. */
+int64_t live_goes_on(const struct live *l);
 
 #endif

@@ -144,7 +144,7 @@ static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 		tell_end(s, l);
 	r->away = !was_up;
 	if (was_up)
-		r->wait_ms = AGAIN_MS;
+		r->wait_ms = l->spent ? AGAIN_MOST_MS : AGAIN_MS;
 	wait_longer(s, r);
 }
 
@@ -188,7 +188,7 @@ static bool is_ours(const struct shipper *s, size_t peer, size_t link)
 /* The live links of a peer, each in its turn, or those that are open only;
    NULL: it has none. */
 static const struct config_link *link_of(
-	const struct shipper *s, size_t peer, unsigned attempt, bool open)
+	struct shipper *s, size_t peer, unsigned attempt, bool open)
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 
@@ -196,7 +196,9 @@ static const struct config_link *link_of(
 		size_t at = (attempt + i) % p->link_count;
 
 		if (is_ours(s, peer, at) &&
-			(!open || visit_is_open(s, &p->links[at])))
+			(!open || (visit_is_open(s, &p->links[at]) &&
+					  visit_can_pay(
+						  s, p->name, &p->links[at]))))
 			return &p->links[at];
 	}
 	return NULL;
@@ -246,7 +248,9 @@ static bool dial(struct shipper *s, struct lives *lives, size_t peer,
 		l->ended = l->due || live_is_idle(l);
 	}
 	if (!l->ended &&
-		channel_dial(link->via, attempt, &l->channel, &err) < 0)
+		channel_dial(link->via, attempt,
+			budget_any(&link->budget) ? l->meter.spare : UINT64_MAX,
+			&l->channel, &err) < 0)
 		fail_at_once(l, &err);
 	return true;
 }
@@ -365,6 +369,9 @@ static int waiting(
 
 		if (lives->items[i]->ended)
 			return 0;
+		if (deadline < end)
+			end = deadline;
+		deadline = live_goes_on(lives->items[i]);
 		if (deadline < end)
 			end = deadline;
 	}

@@ -22,6 +22,7 @@ struct lives;
 struct link_note {
 	uint64_t link;		   /* hash of peer and via */
 	bool away;		   /* it was not there in the last round */
+	bool broke;		   /* its budget was used up */
 	bool visited;		   /* and again: */
 	int64_t next_ms;	   /* monotonic */
 	enum call_outcome outcome; /* of the last call */
@@ -38,7 +39,7 @@ struct shipper {
 	struct body_starter starter; /* who starts it for us */
 	bool has_starter;
 	struct confine_plan files; /* that it can open; none: not confined */
-	int64_t bodies_again; /* could not be started: not before then */
+	int64_t bodies_again;	   /* could not be started: not before then */
 	struct err bodies_err;
 	const char *only_peer, *only_link, *output;
 	const char **accounts; /* of this round */

@@ -1,5 +1,6 @@
 #include "visit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,21 +61,92 @@ bool visit_is_open(const struct shipper *s, const struct config_link *link)
 	       windows_open(link->windows, link->window_count, now_s);
 }
 
+/* "Mon 14:05" of this week, else with its date. */
+static void say_when(int64_t when_s, int64_t now, char ret[32])
+{
+	time_t when = (time_t)when_s;
+	bool soon = when_s - now < 6 * 86400;
+	struct tm tm;
+
+	snprintf(ret, 32, "never");
+	if (when_s >= 0 && localtime_r(&when, &tm))
+		strftime(ret, 32, soon ? "%a %H:%M" : "%Y-%m-%d %H:%M", &tm);
+}
+
+static void say_spent(const struct config_link *link,
+	const struct spending_view *v, int64_t now, struct err *err)
+{
+	AUTO_FREE char *most = config_size_text(link->budget.most[v->span]);
+	char when[32];
+
+	say_when(v->until_s, now, when);
+	if (v->span == BUDGET_CALL)
+		err_set(err, ERR_ABSENT,
+			"the budget of a call is used up (%s): what is left "
+			"waits for the next",
+			most);
+	else
+		err_set(err, ERR_ABSENT,
+			"its budget is used up until %s (%s a %s): what is "
+			"left waits",
+			when, most, budget_span_name(v->span));
+}
+
+void visit_say_spent(const struct config_link *link,
+	const struct spending *spending, struct err *err)
+{
+	struct os *os = spending->os;
+	int64_t now = os->ops->wall_ns(os) / 1000000000;
+	struct spending_view v = {0};
+
+	budget_left(&spending->spent, &spending->budget, now, &v.span);
+	v.until_s = budget_until(&spending->budget, v.span, now);
+	say_spent(link, &v, now, err);
+}
+
+bool visit_can_pay(
+	struct shipper *s, const char *peer, const struct config_link *link)
+{
+	struct os *os = s->site.os;
+	int index = site_peer(&s->site, peer);
+	struct spending_view v;
+	struct err err = ERR_INIT;
+	struct link_note *note = note_of(s, peer, link->via);
+
+	if (!budget_any(&link->budget) || index < 0)
+		return true;
+	int rc = spending_look(os, s->site.config.state,
+		s->site.peers[index].origin, link, &v, &err);
+	if (rc >= 0 && !v.used_up) {
+		note->broke = false;
+		return true;
+	}
+	if (rc >= 0)
+		say_spent(link, &v, os->ops->wall_ns(os) / 1000000000, &err);
+	err_wrap(&err, "peer %s: %s", peer, link->via);
+	if (!note->broke || !s->following) {
+		if (rc < 0)
+			shipper_fail(s, &err);
+		else
+			log_say(&s->log, LOG_LEVEL_INFO, "%s", err.text);
+	}
+	note->broke = s->step != STEP_COLLECT;
+	s->code = exit_worse(s->code, EXIT_LATER);
+	return false;
+}
+
 static bool in_window(
 	struct shipper *s, const char *peer, const struct config_link *link)
 {
 	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;
-	char when[32] = "never";
-	struct tm tm;
+	char when[32];
 
 	if (visit_is_open(s, link))
 		return true;
 	if (s->following || s->step == STEP_COLLECT)
 		return false;
-	time_t next =
-		(time_t)windows_next(link->windows, link->window_count, now_s);
-	if (next >= 0 && localtime_r(&next, &tm))
-		strftime(when, sizeof(when), "%a %H:%M", &tm);
+	say_when(windows_next(link->windows, link->window_count, now_s), now_s,
+		when);
 	log_say(&s->log, LOG_LEVEL_INFO,
 		"peer %s: %s: not now: its next window begins %s (at once: "
 		"packetboat ship %s %s)",
@@ -96,7 +168,7 @@ bool visit_is_due(
 
 	if (s->following && note->visited && now < note->next_ms)
 		return false;
-	if (!in_window(s, peer, link))
+	if (!in_window(s, peer, link) || !visit_can_pay(s, peer, link))
 		return false;
 	note->visited = true;
 	note->next_ms = now + every;

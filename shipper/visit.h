@@ -5,6 +5,7 @@
 #define PB_VISIT_H
 
 #include "shipper.h"
+#include "spending.h"
 
 /*
  * Is it time? A daemon waits as long as the link says; outside of its windows a
@@ -12,6 +13,13 @@
  */
 bool visit_is_due(
 	struct shipper *s, const char *peer, const struct config_link *link);
+
+/* Is there anything left of its budget? What is wrong with it is told. */
+bool visit_can_pay(
+	struct shipper *s, const char *peer, const struct config_link *link);
+/* Say that there is not, and until when. */
+void visit_say_spent(const struct config_link *link,
+	const struct spending *spending, struct err *err);
 
 /* Is one of its windows open, or is it named on the command line? */
 bool visit_is_open(const struct shipper *s, const struct config_link *link);

@@ -9,6 +9,7 @@
 #include "err.h"
 #include "status_calls.h"
 #include "status_lag.h"
+#include "spending.h"
 #include "status_links.h"
 #include "status_tree.h"
 #include "status_warnings.h"
@@ -45,6 +46,44 @@ static uint64_t opens_ms(struct status *s, const struct config_link *link)
 	return next < 0 ? 0 : (uint64_t)next * 1000;
 }
 
+static void add_span(struct status *s, const struct config_link *link,
+	const struct budget_spent *spent, enum budget_span span,
+	struct json_object *to)
+{
+	int64_t now_s = s->site.os->ops->wall_ns(s->site.os) / 1000000000;
+	struct json_object *o = json_object_new_object();
+
+	tree_text(o, "span", budget_span_name(span));
+	tree_number(o, "bytes", link->budget.most[span]);
+	tree_number(
+		o, "spent", budget_spent_in(spent, &link->budget, span, now_s));
+	tree_number(o, "until_ms",
+		(uint64_t)budget_until(&link->budget, span, now_s) * 1000);
+	json_object_array_add(tree_array(to, "budget"), o);
+}
+
+static void add_budget(struct status *s, size_t peer,
+	const struct config_link *link, struct json_object *to)
+{
+	struct spending_view view;
+	struct err err = ERR_INIT;
+
+	if (!budget_any(&link->budget))
+		return;
+	if (spending_look(s->site.os, s->site.config.state,
+		    s->site.peers[peer].origin, link, &view, &err) < 0) {
+		status_needs_operator(s, "%s: %s", link->via, err.text);
+		return;
+	}
+	for (enum budget_span i = BUDGET_CALL; i < BUDGET_SPANS; i++)
+		if (link->budget.most[i])
+			add_span(s, link, &view.spent, i, to);
+	tree_number(to, "budget_left", view.left);
+	if (view.used_up)
+		tree_number(to, "budget_used_until_ms",
+			(uint64_t)view.until_s * 1000);
+}
+
 static struct json_object *new_link(
 	struct status *s, size_t peer, const struct config_link *link)
 {
@@ -62,6 +101,7 @@ static struct json_object *new_link(
 	tree_number(o, "incomplete", view.incomplete);
 	tree_number(o, "strangers", view.strangers);
 	tree_number(o, "opens_ms", opens_ms(s, link));
+	add_budget(s, peer, link, o);
 	if (view.strangers && !s->strangers_told)
 		status_needs_operator(s,
 			"%s: bundles sealed by an unknown key (origin "

@@ -4,7 +4,10 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+#include "config.h"
 
 static uint64_t number(struct json_object *o, const char *key)
 {
@@ -192,14 +195,25 @@ static void said(bool *any, uint64_t n, const char *noun, const char *more)
 }
 
 /* By the clock on the wall, as its window is written. */
-static void print_opens(bool any, uint64_t ms)
+static void say_when(uint64_t ms, bool date, char ret[32])
 {
 	time_t at = (time_t)(ms / 1000);
-	char when[32] = "";
 	struct tm tm;
 
-	if (localtime_r(&at, &tm))
-		strftime(when, sizeof(when), "%a %H:%M", &tm);
+	ret[0] = '\0';
+	if (!localtime_r(&at, &tm))
+		return;
+	if (date)
+		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
+	else
+		strftime(ret, 32, "%a %H:%M", &tm);
+}
+
+static void print_opens(bool any, uint64_t ms)
+{
+	char when[32];
+
+	say_when(ms, false, when);
 	printf("%sits window opens %s", any ? ", " : ": ", when);
 }
 
@@ -269,6 +283,29 @@ static void print_estimate(struct json_object *link)
 	printf(" a second as last measured\n");
 }
 
+static void print_budget(struct json_object *link)
+{
+	char when[32];
+
+	for (size_t i = 0; i < length(link, "budget"); i++) {
+		struct json_object *o = item(link, "budget", i);
+		AUTO_FREE char *most = config_size_text(number(o, "bytes"));
+
+		say_when(number(o, "until_ms"), true, when);
+		if (strcmp(text(o, "span"), "call") == 0)
+			printf("      budget: %s a call\n", most);
+		else
+			printf("      budget: %" PRIu64
+			       " bytes of %s a %s spent, until %s\n",
+				number(o, "spent"), most, text(o, "span"),
+				when);
+	}
+	if (!number(link, "budget_used_until_ms"))
+		return;
+	say_when(number(link, "budget_used_until_ms"), true, when);
+	printf("      budget used up until %s: what is left waits\n", when);
+}
+
 static void print_link(struct json_object *link, uint64_t now_ms)
 {
 	const char *why = text(link, "why");
@@ -288,6 +325,7 @@ static void print_link(struct json_object *link, uint64_t now_ms)
 	if (number(link, "opens_ms"))
 		print_opens(any, number(link, "opens_ms"));
 	printf("\n");
+	print_budget(link);
 	print_calls(json_object_object_get(link, "calls"), now_ms);
 	for (size_t i = 0; i < length(link, "under_way"); i++)
 		print_under_way(item(link, "under_way", i));

@@ -13,6 +13,8 @@
 #include "err.h"
 #include "wire.h"
 
+#define HAVE_SIZE_MOST (HASH_SIZE + 10u) /* of one that is had */
+
 /* ---- records ---- */
 
 void link_nonce(const struct cipher *c, uint8_t ret[NONCE_SIZE])
@@ -20,6 +22,12 @@ void link_nonce(const struct cipher *c, uint8_t ret[NONCE_SIZE])
 	memset(ret, 0, NONCE_SIZE);
 	for (unsigned i = 0; i < 8; i++)
 		ret[i] = (uint8_t)(c->count >> (8 * i));
+}
+
+static void note_sent(struct link *l, size_t len)
+{
+	l->sent += len;
+	l->limit -= len < l->limit ? len : l->limit;
 }
 
 static void add_record(
@@ -38,7 +46,7 @@ static void add_record(
 		message->len, ad, HEAD_SIZE, NULL, nonce, c->key);
 	ret->len += message->len + TAG_SIZE;
 	c->count++;
-	l->sent += HEAD_SIZE + message->len + TAG_SIZE;
+	note_sent(l, HEAD_SIZE + message->len + TAG_SIZE);
 }
 
 /* ---- begin and end ---- */
@@ -59,6 +67,7 @@ int link_open(
 	*l = (struct link){.calls = *config->calls,
 		.arg = config->arg,
 		.dials = config->peer,
+		.limit = UINT64_MAX,
 		.handshake = {.self = config->self, .dials = config->peer},
 		.begun_ms = config->now_ms,
 		.heard_ms = config->now_ms};
@@ -119,6 +128,11 @@ uint64_t link_queued(const struct link *l, enum link_class class)
 	return l->queues[class].left;
 }
 
+void link_limit(struct link *l, uint64_t bytes)
+{
+	l->limit = bytes;
+}
+
 void link_finish(struct link *l)
 {
 	l->finish = true;
@@ -163,10 +177,16 @@ static void say_last(struct link *l, struct buf *ret)
 	l->last_said = true;
 }
 
+/* With room for the least record at least: may_begin. */
 static uint32_t piece_max(const struct link *l, int class)
 {
-	return class == LINK_CHANGES ? LINK_RECORD_MAX
-				     : pace_piece(&l->pace, LINK_RECORD_MAX);
+	uint32_t most = class == LINK_CHANGES
+				? LINK_RECORD_MAX
+				: pace_piece(&l->pace, LINK_RECORD_MAX);
+
+	return l->limit - LINK_RECORD_OVERHEAD < most
+		       ? (uint32_t)(l->limit - LINK_RECORD_OVERHEAD)
+		       : most;
 }
 
 /* The first class that has something, and may go now; -1: none. */
@@ -245,6 +265,16 @@ static void say_piece(
 	free(item);
 }
 
+/* Within the limit? What is had cannot be told in part. */
+static bool may_begin(const struct link *l)
+{
+	uint64_t most = LINK_LIMIT_LEAST;
+
+	if (!l->have_said)
+		most += l->our_count * HAVE_SIZE_MOST;
+	return !l->hello_left && l->limit >= most;
+}
+
 static bool all_went(const struct link *l)
 {
 	for (int i = 0; i < LINK_CLASSES; i++)
@@ -257,12 +287,12 @@ void link_output(struct link *l, int64_t now_ms, size_t room, struct buf *ret)
 {
 	size_t start = ret->len;
 
-	if (l->hello_left) {
+	if (l->hello_left && l->limit >= HELLO_SIZE) {
 		buf_add(ret, l->hello, HELLO_SIZE);
-		l->sent += HELLO_SIZE;
+		note_sent(l, HELLO_SIZE);
 		l->hello_left = 0;
 	}
-	while (ret->len - start < room && may_speak(l)) {
+	while (ret->len - start < room && may_speak(l) && may_begin(l)) {
 		int class = next_class(l);
 
 		if (!l->have_said)

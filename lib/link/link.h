@@ -38,6 +38,7 @@ struct link;
 #define LINK_EARLY_MAX (256u << 10) /* sent before the other was heard */
 #define LINK_PROVE_MS 60000	    /* a stranger may take so long */
 #define LINK_SILENT_MS 180000	    /* until we are told what we asked */
+#define LINK_LIMIT_LEAST 128u	    /* less lets nothing go */
 
 enum link_class {
 	LINK_CHANGES, /* and acknowledgements */
@@ -114,6 +115,11 @@ void link_add(struct link *l, enum link_class class, const void *contents,
 	size_t len);
 /* Bytes that were added to a class and did not go yet. */
 uint64_t link_queued(const struct link *l, enum link_class class);
+/*
+ * So many bytes more may go from now on, of all kinds; there is no limit at
+ * first. A record that would be more is not begun, and pieces are cut to fit.
+ */
+void link_limit(struct link *l, uint64_t bytes);
 /* Nothing is added any more. */
 void link_finish(struct link *l);
 

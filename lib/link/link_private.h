@@ -76,6 +76,7 @@ struct link {
 	struct buf pending; /* came, and is no whole record */
 	struct pace pace;
 	uint64_t sent, received;
+	uint64_t limit; /* of what may still go */
 	int64_t begun_ms, heard_ms;
 };
 

@@ -19,6 +19,7 @@ struct bundle_writer;
 struct bundle_reader;
 
 #define BUNDLE_ENTRIES_MAX 1000000u
+#define BUNDLE_END_SIZE 1024u /* zeros behind the last entry */
 #define BUNDLE_SIZE_MAX (UINT64_C(1) << 40)
 
 /*
@@ -30,6 +31,8 @@ int bundle_writer_open(struct os *os, int fd, const char *name,
 /* Errors: ERR_LIMIT (an entry or the whole is too large), ERR_IO. */
 int bundle_writer_add(struct bundle_writer *w, const void *parcel, size_t len,
 	struct err *err);
+/* Bytes that a parcel takes in a bundle, its header included. */
+uint64_t bundle_entry_size(size_t len);
 /* End of archive; returns bytes and hash of the whole file. Frees w. */
 int bundle_writer_finish(struct bundle_writer *w, uint64_t *ret_size,
 	struct hash *ret_hash, struct err *err);
@@ -43,8 +46,8 @@ int bundle_reader_open(struct os *os, int fd, const char *name,
  * Errors: ERR_TORN (cut), ERR_CORRUPT (not a bundle, a link, a bad name),
  * ERR_LIMIT.
  */
-int bundle_reader_next(struct bundle_reader *r, struct buf *ret,
-	struct err *err);
+int bundle_reader_next(
+	struct bundle_reader *r, struct buf *ret, struct err *err);
 void bundle_reader_close(struct bundle_reader *r);
 
 #endif

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #define BLOCK_SIZE (64 * 1024)
+#define TAR_BLOCK 512u
 
 struct bundle_writer {
 	struct os *os;
@@ -152,6 +153,12 @@ static void release(struct bundle_writer *w)
 	archive_entry_free(w->entry);
 	free(w->name);
 	free(w);
+}
+
+uint64_t bundle_entry_size(size_t len)
+{
+	return TAR_BLOCK +
+	       ((uint64_t)len + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 }
 
 int bundle_writer_finish(struct bundle_writer *w, uint64_t *ret_size,

@@ -87,6 +87,18 @@ static int check_window(const char *text, struct err *err)
 	return window_parse(text, NULL, err);
 }
 
+static int check_budget(const char *text, struct err *err)
+{
+	struct budget one = {0};
+
+	return budget_parse(text, &one, err);
+}
+
+static int check_rate(const char *text, struct err *err)
+{
+	return value_rate(text, NULL, err);
+}
+
 static int refuse_later(const char *text, struct err *err)
 {
 	(void)text;
@@ -146,10 +158,12 @@ static const struct rule {
 	{"peer", "window", check_window, true},
 	{"peer", "before", value_command, false},
 	{"peer", "after", value_command, false},
+	{"peer", "rate", check_rate, false},
+	{"peer", "budget", check_budget, true},
 	{"link", "window", check_window, true},
 	{"link", "hold", refuse_later, true},
-	{"link", "rate", refuse_later, true},
-	{"link", "budget", refuse_later, true},
+	{"link", "rate", check_rate, false},
+	{"link", "budget", check_budget, true},
 	{"link", "before", value_command, false},
 	{"link", "after", value_command, false},
 };
@@ -412,6 +426,27 @@ static void load_windows(struct load *l, cfg_t *sec, struct config_link *link)
 	link->window_count = count;
 }
 
+/* Each span has one. */
+static int load_budget(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	struct err err = ERR_INIT;
+
+	for (unsigned i = 0; i < cfg_size(sec, "budget"); i++)
+		if (budget_parse(cfg_getnstr(sec, "budget", i), &link->budget,
+			    &err) < 0)
+			return fail(l, sec, err.text);
+	return 0;
+}
+
+/* What goes there by hand, or by a program of which we know nothing. */
+static int check_paced(struct load *l, cfg_t *sec, const char *via)
+{
+	if (!cfg_getstr(sec, "rate") || via_is_live(via) ||
+		strncmp(via, "rsync:", 6) == 0)
+		return 0;
+	return fail(l, sec, "rate is for tcp:, stdio: and rsync: (remove it)");
+}
+
 /* What is for files and visits. */
 static int check_live(struct load *l, cfg_t *sec)
 {
@@ -447,6 +482,11 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	load_windows(l, sec, link);
 	link->before = text_of(l, sec, "before");
 	link->after = text_of(l, sec, "after");
+	text = cfg_getstr(sec, "rate");
+	if (text)
+		(void)value_rate(text, &link->rate, NULL);
+	if (load_budget(l, sec, link) < 0 || check_paced(l, sec, link->via) < 0)
+		return ERR_USAGE;
 	return via_is_live(link->via) ? check_live(l, sec) : 0;
 }
 
@@ -454,7 +494,7 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 static int check_unlinked(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"compression", "max_file", "every",
-		"again", "window", "before", "after"};
+		"again", "window", "before", "after", "rate", "budget"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

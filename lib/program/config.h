@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "accountmap.h"
+#include "budget.h"
 #include "mem.h"
 #include "window.h"
 
@@ -52,6 +53,8 @@ struct config_link {
 	const char *before, *after; /* commands; NULL: none */
 	int64_t every_ms;  /* between a daemon's visits; -1: as the carrier
 			      needs */
+	struct budget budget;
+	uint64_t rate; /* bytes a second that we send; 0: no limit */
 };
 
 /* Which way changes go between this site and a peer. */
@@ -105,6 +108,8 @@ int config_load(const char *path, struct config *ret, struct err *err);
 void config_free(struct config *c);
 /* Does something have to be run before it or after it? */
 bool config_is_call(const struct config_link *link);
+/* "20M", to free. */
+char *config_size_text(uint64_t size);
 /* What is in force, defaults included, as a configuration file. */
 void config_print(const struct config *c, struct buf *ret);
 

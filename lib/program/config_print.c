@@ -49,8 +49,7 @@ static void print_duration(
 		ms / units[i].ms, units[i].name);
 }
 
-static void print_size(
-	struct buf *b, const char *indent, const char *key, uint64_t size)
+static void add_size(struct buf *b, uint64_t size)
 {
 	static const char units[] = "KMGT";
 	size_t i = 0;
@@ -59,9 +58,24 @@ static void print_size(
 		size /= 1024;
 		i++;
 	}
-	buf_printf(b, "%s%s = \"%" PRIu64, indent, key, size);
+	buf_printf(b, "%" PRIu64, size);
 	if (i)
 		buf_add_byte(b, (uint8_t)units[i - 1]);
+}
+
+char *config_size_text(uint64_t size)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	add_size(&b, size);
+	return mem_dup(buf_str(&b));
+}
+
+static void print_size(
+	struct buf *b, const char *indent, const char *key, uint64_t size)
+{
+	buf_printf(b, "%s%s = \"", indent, key);
+	add_size(b, size);
 	buf_add_str(b, "\"\n");
 }
 
@@ -137,6 +151,27 @@ static void print_granted(struct buf *b, const struct account_map *map)
 		buf_add_str(b, " }\n");
 }
 
+/* As budget_parse reads them. */
+static void print_budget(
+	struct buf *b, const char *indent, const struct budget *budget)
+{
+	const char *before = "budget = { \"";
+
+	if (!budget_any(budget))
+		return;
+	buf_add_str(b, indent);
+	for (enum budget_span i = BUDGET_CALL; i < BUDGET_SPANS; i++) {
+		if (!budget->most[i])
+			continue;
+		buf_add_str(b, before);
+		add_size(b, budget->most[i]);
+		buf_printf(b, " %s%s\"", budget_span_name(i),
+			budget->utc[i] ? " UTC" : "");
+		before = ", \"";
+	}
+	buf_add_str(b, " }\n");
+}
+
 static void print_peer(struct buf *b, const struct config_peer *p)
 {
 	buf_add_str(b, "peer ");
@@ -174,6 +209,9 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			print_key(b, indent, "after", link->after);
 		if (link->every_ms >= 0)
 			print_duration(b, indent, "every", link->every_ms);
+		print_budget(b, indent, &link->budget);
+		if (link->rate)
+			print_size(b, indent, "rate", link->rate);
 		if (strncmp(link->via, "exec:", 5) == 0)
 			print_duration(b, indent, "again", link->again_ms);
 		if (link->name[0])

@@ -9,6 +9,8 @@
 #include "config_private.h"
 #include "err.h"
 
+#define RATE_LEAST 10 /* bytes a second: 80 bit/s, as HF radio has it */
+#define RATE_MOST (UINT64_C(1) << 40)
 #define MAX_FILE_LEAST (UINT64_C(8) << 20)
 
 /* Digits at the start of text. Returns what follows, or NULL (none, or over
@@ -70,6 +72,22 @@ int value_max_file(const char *text, uint64_t *ret, struct err *err)
 			text);
 	if (ret)
 		*ret = size;
+	return 0;
+}
+
+int value_rate(const char *text, uint64_t *ret, struct err *err)
+{
+	uint64_t rate;
+	int rc = value_size(text, &rate, err);
+
+	if (rc < 0)
+		return rc;
+	if (rate < RATE_LEAST || rate > RATE_MOST)
+		return err_set(err, ERR_USAGE,
+			"not a rate: \"%s\" (bytes a second, 10 at least)",
+			text);
+	if (ret)
+		*ret = rate;
 	return 0;
 }
 

@@ -181,6 +181,7 @@ class Relay:
     def __init__(self, port):
         self.target, self.bytes, self.cut = port, 0, None
         self.then = lambda: None        # before it breaks off
+        self.back = 0                   # bytes the other way
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -207,6 +208,7 @@ class Relay:
                     break
                 to.sendall(data)
                 if left is None:
+                    self.back += len(data)
                     continue
                 self.bytes += len(data)
                 if left[0] is None:
@@ -527,6 +529,107 @@ def case_called(two):
     said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
     assert '"before" ended with 1' in said, said
     assert calls() == []
+
+
+def at_noon():
+    """No day, and no month, ends while a test runs."""
+    now = int(time.time())
+    return {**os.environ, 'LD_PRELOAD': os.environ['CLOCKSHIM'], 'TZ': 'UTC',
+            'CLOCK_OFF': str(43200 - now % 86400), 'CLOCK_SINCE': str(now)}
+
+
+def case_budget(two):
+    """A call carries no byte more than its budget, and the next goes on there;
+    what a day has spent it has spent after a restart, and by whatever."""
+    noon = at_noon()
+    port = two.by_tcp()
+    relay = Relay(port)
+    via = f'tcp:127.0.0.1:{relay.port}'
+    listen = f'127.0.0.1:{port}'
+    two.by(via, listen, 'budget = { "100K call" }')
+    two.a.deliver(1, 600000)
+    two.a.write()
+    two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    calls = total = 0
+    while not two.is_equal():
+        said = two.a.run('packetboat-shipper', ends=(0, 4), env=noon).stderr
+        calls += 1
+        total = relay.bytes + relay.back
+        assert total <= calls * (100 << 10), (calls, total)
+        two.b.apply()
+        assert two.is_equal() or 'of a call is used up' in said, said
+        assert calls < 12, f'{total} bytes in {calls} calls'
+    print(f'{total} bytes in {calls} calls')
+    assert calls >= 3 and total < 630000, (calls, total)
+    two.by(via, listen, 'budget = { "100K day", "4M month" }')
+    two.a.deliver(2, 1000)
+    two.a.write()
+    before = relay.bytes
+    said = two.a.run('packetboat-shipper', ends=(4,), env=noon).stderr
+    assert 'its budget is used up until' in said, said
+    assert relay.bytes == before
+    said = two.a.run('packetboat', 'status', ends=(0, 3), env=noon).stdout
+    assert 'budget used up until' in said, said
+    two.by(via, listen, 'budget = { "2M day", "4M month UTC" }')
+    two.a.run('packetboat-shipper', env=noon)
+    two.b.apply()
+    two.assert_equal()
+    said = two.a.run('packetboat', 'status', ends=(0, 3), env=noon).stdout
+    assert 'of 2M a day' in said, said
+
+
+def case_bundles(two):
+    """A budget holds for bundles, too: part of a mail goes with each."""
+    noon = at_noon()
+    stick = os.path.join(two.top, 'stick')
+    os.mkdir(stick)
+    two.a.run('packetboat', 'media', 'init', stick)
+    two.b.configure(rest=f'peer "a" {{ key = "{two.a.key}" '
+                         f'changes = "receive" via = "dir:{stick}" }}')
+    two.a.configure(rest=f'peer "b" {{ key = "{two.b.key}" '
+                         f'via = "dir:{stick}" budget = "100K call" }}')
+    two.a.deliver(1, 600000)
+    two.a.deliver(2, 100)
+    two.a.write()
+    rounds = 0
+    while not two.is_equal():
+        two.a.run('packetboat-shipper', ends=(0, 4), env=noon)
+        lies = sum(os.path.getsize(os.path.join(path, name))
+                   for path, _, names in os.walk(os.path.join(stick, 'pb'))
+                   for name in names)
+        assert lies <= 100 << 10, lies
+        for step in (two.b.ship, two.b.apply, two.b.ship):
+            step()
+        two.a.run('packetboat-shipper', '--collect', env=noon)
+        two.a.apply()
+        rounds += 1
+        assert rounds < 9
+    assert rounds >= 3, rounds
+
+
+def case_rate(two):
+    """At no time more went than the rate lets go."""
+    port = two.by_tcp()
+    relay = Relay(port)
+    two.by(f'tcp:127.0.0.1:{relay.port}', f'127.0.0.1:{port}', 'rate = 20000')
+    two.a.deliver(1, 100000)
+    two.a.write()
+    two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    begin = time.monotonic()
+    seen = []
+    child = subprocess.Popen(
+        [program('packetboat-shipper'), '-c', two.a.conf])
+    while child.poll() is None:
+        went = relay.bytes
+        seen.append((time.monotonic() - begin, went))
+        time.sleep(0.02)
+    assert child.returncode == 0
+    assert all(went <= t * 20000 + 2700 for t, went in seen), seen
+    assert len({went for _, went in seen}) > 20, seen
+    two.b.apply()
+    two.assert_equal()
 
 
 def case_sync(two):

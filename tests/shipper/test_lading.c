@@ -12,6 +12,7 @@
 #include "err.h"
 #include "carrier.h"
 #include "lading.h"
+#include "medium.h"
 #include "oddfs.h"
 #include "parcel.h"
 #include "simdisk.h"
@@ -278,6 +279,16 @@ struct laden {
 	int rc;
 };
 
+/* The link has a budget: all that is spent of it. */
+static uint64_t budget, spent;
+
+static int spend(void *arg, uint64_t bytes, struct err *err)
+{
+	(void)arg, (void)err;
+	spent += bytes;
+	return 0;
+}
+
 static struct laden lade_many(
 	uint64_t bundle_max, uint64_t file_max, size_t readable, bool oneway)
 {
@@ -291,6 +302,9 @@ static struct laden lade_many(
 		.accounts = accounts,
 		.account_count = 1,
 		.oneway = oneway,
+		.budgeted = budget,
+		.budget = budget,
+		.spend = spend,
 		.body = give_noise};
 	struct carrier_list lying = {0};
 	struct carrier *carrier = NULL;
@@ -345,6 +359,114 @@ static void check_small(const struct laden *l)
 	assert_int_equal(size, l->result.size);
 	assert_int_equal(l->first, l->list.items[0].sequence);
 	assert_int_equal(l->last, l->list.items[l->list.count - 1].sequence);
+}
+
+static void what_a_budget_has_no_room_for_stays_behind(void **state)
+{
+	(void)state;
+	for (budget = 1000; budget < 33000000; budget *= 3) {
+		spent = 0;
+		struct laden l = lade_many(FILE_MAX, 0, MANY, false);
+
+		assert_int_equal(l.rc, 0);
+		assert_int_equal(
+			spent, l.result.size +
+				       l.result.bundles * MEDIUM_MANIFEST_SIZE);
+		assert_true(spent <= budget);
+		/* Part of a body goes, too: nearly all of it is used. */
+		if (budget > 40000 && l.result.left)
+			assert_true(spent + 20000 > budget);
+		assert_int_equal(l.result.bodies + l.result.left, MANY);
+		assert_int_equal(l.result.over_budget, l.result.left > 0);
+		assert_int_equal(l.last != 0, l.result.left == 0);
+		for (size_t i = 0; i < l.list.count; i++)
+			spent -= l.list.items[i].size + MEDIUM_MANIFEST_SIZE;
+		assert_int_equal(spent, 0);
+		carrier_list_free(&l.list);
+		teardown(NULL);
+		setup(NULL);
+	}
+	budget = 0;
+}
+
+static void a_one_way_peer_gets_all_or_nothing_of_a_budget(void **state)
+{
+	(void)state;
+	budget = 5000000;
+	struct laden l = lade_many(0, 0, MANY, true);
+
+	assert_int_equal(l.rc, ERR_ABSENT);
+	assert_int_equal(l.list.count, 0);
+	assert_int_equal(l.result.size, 0);
+	carrier_list_free(&l.list);
+	budget = 33000000;
+	l = lade_many(0, 0, MANY, true);
+	assert_int_equal(l.rc, 0);
+	assert_int_equal(l.list.count, 1);
+	carrier_list_free(&l.list);
+	budget = 0;
+}
+
+/* What was told in the parcels that have room is noted, and nothing behind. */
+static void changes_that_have_no_room_are_not_taken_for_told(void **state)
+{
+	static const char *const accounts[] = {"alice"};
+	struct handover_config config = {.os = simdisk_os(disk),
+		.self = &ours,
+		.peer = &peer.pub,
+		.level = PARCEL_FAST,
+		.accounts = accounts,
+		.account_count = 1,
+		.budgeted = true};
+	struct parcel_want wants[100];
+	struct parcel_ack ack = {.account = "alice",
+		.wants = wants,
+		.want_count = 100,
+		.count = 1};
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		wants[i] = (struct parcel_want){name_of(i), 0};
+	for (config.budget = 0; config.budget < 90000; config.budget += 3001) {
+		struct os *os = simdisk_os(disk);
+		struct handover_result result = {0};
+		struct carrier_list lying = {0};
+		struct carrier *carrier = NULL;
+		struct err err = ERR_INIT;
+		size_t told = 0;
+		struct lading l;
+
+		assert_int_equal(dir_make(os, STICK, 0755, &err), 0);
+		assert_true(carrier_media_init(os, STICK, &err) >= 0);
+		assert_int_equal(carrier_open(&(struct carrier_place){.os = os,
+						      .self = ours.pub.origin},
+					 "dir:" STICK, &carrier, &err),
+			0);
+		lading_begin(&l, &config, &result);
+		lading_open_carrier(&l, carrier, &lying);
+		for (size_t i = 0; i < 20; i++) {
+			assert_int_equal(lading_ack(&l, &ack, &err), 0);
+			result.acks++;
+			lading_told(&l, &(struct lading_told){0, 1, 1, 0});
+		}
+		assert_int_equal(lading_finish(&l, &err), 0);
+		while (told < 20 && l.told[told].sequence)
+			told++;
+		assert_int_equal(result.acks, told);
+		for (size_t i = told; i < 20; i++)
+			assert_int_equal(l.told[i].sequence, 0);
+		assert_int_equal(result.over_budget, told < 20);
+		assert_true(
+			result.size + result.bundles * MEDIUM_MANIFEST_SIZE <=
+			config.budget);
+		assert_int_equal(result.size > 0, told > 0);
+		if (config.budget > 80000)
+			assert_int_equal(told, 20);
+		lading_end(&l);
+		carrier->ops->close(carrier);
+		teardown(NULL);
+		setup(NULL);
+	}
 }
 
 static void what_is_too_large_for_a_file_goes_into_several(void **state)
@@ -410,6 +532,9 @@ int main(void)
 		T(the_file_system_says_how_large_a_file_may_be),
 		T(what_was_whole_before_a_failure_stays_on_the_medium),
 		T(to_a_peer_that_never_asks_nothing_of_it_stays),
+		T(what_a_budget_has_no_room_for_stays_behind),
+		T(a_one_way_peer_gets_all_or_nothing_of_a_budget),
+		T(changes_that_have_no_room_are_not_taken_for_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,6 +316,40 @@ static void before_an_answer_only_so_much_is_said(void **state)
 	gone(s);
 }
 
+/* However the limit falls on records, what goes is no byte more; and the rest
+   goes with the next call. */
+static void what_is_limited_stops_before_the_byte_that_breaks_it(void **state)
+{
+	(void)state;
+	for (uint64_t limit = 0; limit < 12000; limit += 37) {
+		struct ends *s = made();
+
+		ends_connect(s);
+		link_limit(s->dial.link, limit);
+		add(&s->dial, LINK_CHANGES, 700, 1);
+		add(&s->dial, LINK_LARGE, 9000, 2);
+		link_finish(s->dial.link);
+		assert_int_equal(ends_run(s, 600000), 0);
+		assert_true(link_sent(s->dial.link) <= limit);
+		if (limit > 10200)
+			assert_int_equal(s->answer.count, 2);
+		else if (limit < 9700)
+			assert_true(limit - link_sent(s->dial.link) <=
+				    LINK_LIMIT_LEAST);
+		ends_cut(s);
+		ends_connect(s);
+		if (s->answer.count < 1)
+			add(&s->dial, LINK_CHANGES, 700, 1);
+		if (s->answer.count < 2)
+			add(&s->dial, LINK_LARGE, 9000, 2);
+		assert_int_equal(ends_run(s, 600000), 0);
+		assert_int_equal(s->answer.count, 2);
+		assert_item(&s->answer, 0, 700, 1);
+		assert_item(&s->answer, 1, 9000, 2);
+		gone(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +364,8 @@ int main(void)
 			a_line_that_drops_at_any_byte_costs_one_record),
 		cmocka_unit_test(fifty_kills_cost_less_than_two_percent),
 		cmocka_unit_test(a_call_ends_when_both_said_all),
+		cmocka_unit_test(
+			what_is_limited_stops_before_the_byte_that_breaks_it),
 		cmocka_unit_test(before_an_answer_only_so_much_is_said),
 	};
 

@@ -388,8 +388,7 @@ static void accounts_of_a_peer_are_checked(void **state)
 
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {
-		"hold = \"200K\"", "rate = 2400", "budget = 1"};
+	static const char *const keys[] = {"hold = \"200K\""};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -477,6 +476,18 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "max_file = 700 }",
 		3, "too small");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "budget = \"1M week\" }",
+		3, "not a budget");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "budget = { \"1M day\", \"2M day UTC\" } }",
+		3, "second budget for one day");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"tcp:h:1\" "
+		     "rate = 9 }",
+		3, "not a rate");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "rate = 1K }",
+		3, "rate is for");
 }
 
 static void blocks_need_what_they_are_for(void **state)
@@ -545,7 +556,9 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
 		"  window = { \"Mon-Fri 22:00-06:00\", Sun,"
 		" \"12:00-12:30 UTC\" }\n"
-		"  before = \"dial \\\"x\\\"\" after = hangup } }\n"
+		"  before = \"dial \\\"x\\\"\" after = hangup\n"
+		"  budget = { \"300M month UTC\", \"16385 call\" } }\n"
+		" link c { via = \"tcp:h:1\" rate = 9600 } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
 	struct config c;
@@ -582,6 +595,11 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_true(b->windows[2].utc);
 	assert_string_equal(b->before, "dial \"x\"");
 	assert_string_equal(b->after, "hangup");
+	assert_int_equal(b->budget.most[BUDGET_CALL], 16385);
+	assert_int_equal(b->budget.most[BUDGET_DAY], 0);
+	assert_int_equal(b->budget.most[BUDGET_MONTH], 300 << 20);
+	assert_true(b->budget.utc[BUDGET_MONTH]);
+	assert_int_equal(c.peers[0].links[2].rate, 9600);
 	assert_null(c.peers[0].links[0].before);
 	config_free(&c);
 	assert_string_equal(buf_str(&once), buf_str(&twice));

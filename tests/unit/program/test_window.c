@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "wallclock.h"
+
 static struct window parsed(const char *text)
 {
 	struct window w;
@@ -21,22 +23,6 @@ static struct window parsed(const char *text)
 		fail_msg("%s", err.text);
 	return w;
 }
-
-static int64_t at(const char *zone, int month, int day, int hour, int minute)
-{
-	struct tm tm = {.tm_year = 126,
-		.tm_mon = month - 1,
-		.tm_mday = day,
-		.tm_hour = hour,
-		.tm_min = minute,
-		.tm_isdst = -1};
-
-	setenv("TZ", zone, 1);
-	tzset();
-	return mktime(&tm);
-}
-
-#define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
 
 static void days_and_times_are_read(void **state)
 {
