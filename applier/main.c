@@ -15,6 +15,7 @@
 #include "err.h"
 #include "gaptext.h"
 #include "program.h"
+#include "refusals.h"
 #include "rights.h"
 #include "round.h"
 #include "site.h"
@@ -29,7 +30,8 @@ struct applier {
 	struct arena arena;	 /* of the round's configuration */
 	const char *config_path; /* as given, or NULL */
 	struct progress progress;
-	char *what; /* is in progress */
+	char *what;		  /* is in progress */
+	struct refusals refusals; /* not written yet */
 };
 
 static void say(void *arg, bool warning, const char *text)
@@ -84,6 +86,23 @@ static void show_placed(void *arg, const char *path, uint64_t done)
 
 	(void)path;
 	progress_step(&a->progress, done);
+}
+
+static void note_refused(void *arg, const char *who, const struct err *err)
+{
+	struct applier *a = arg;
+
+	refusals_add(&a->refusals, who, err,
+		a->site.os->ops->wall_ns(a->site.os) / 1000000);
+}
+
+static void save_refusals(struct applier *a)
+{
+	struct err err = ERR_INIT;
+
+	if (refusals_save(
+		    a->site.os, a->site.config.state, &a->refusals, &err) < 0)
+		log_err(&a->log, &err);
 }
 
 static int open_store(
@@ -161,6 +180,7 @@ static void configure(struct applier *a)
 		.open_store = open_store,
 		.say = say,
 		.fail = fail,
+		.refused = note_refused,
 		.needs_operator = note_gaps,
 		.placing = show_placing,
 		.progress = show_placed,
@@ -195,6 +215,7 @@ static void run_round(struct applier *a)
 	else
 		configure(a);
 	round_run(&a->round, NULL, 0);
+	save_refusals(a);
 }
 
 /* The codes of rounds are no daemon's: what was wrong was said. */
@@ -292,6 +313,7 @@ int main(int argc, char **argv)
 	int code = following ? follow(&a, &stop)
 			     : round_run(&a.round, argv + optind,
 				       (size_t)(argc - optind));
+	save_refusals(&a);
 	stop_close(&stop);
 	arena_free(&a.arena);
 	site_close(&a.site);

@@ -178,6 +178,24 @@ static int settle(void *arg, struct account *a, struct err *err)
 
 /* ---- parcels ---- */
 
+/* Who sends nothing else fills no disk: of what is not acknowledged nothing is
+   lost by removing it. */
+#define REFUSED_MAX 100u
+
+static bool is_full(struct round *r)
+{
+	AUTO_BUF struct buf list = BUF_INIT;
+	struct os_entry entry;
+	size_t at = 0;
+	unsigned count = 0;
+
+	if (r->os->ops->list(r->os, r->config->refused_dir, &list) < 0)
+		return false;
+	while (os_list_next(&list, &at, &entry))
+		count++;
+	return count >= REFUSED_MAX;
+}
+
 /* A parcel that can not be taken as things are is put aside, and not looked at
    again until somebody gives it by name. */
 static void put_aside(struct round *r, const char *path, const char *name)
@@ -187,6 +205,14 @@ static void put_aside(struct round *r, const char *path, const char *name)
 	AUTO_FREE char *to = mem_printf("%s/%s", refused, name);
 	int rc = dir_make(r->os, refused, 0700, &err);
 
+	if (rc >= 0 && is_full(r)) {
+		r->os->ops->unlink(r->os, path);
+		say(r, true,
+			"%s: removed: %s holds %u parcels that were refused, "
+			"and that is enough to look at",
+			path, refused, REFUSED_MAX);
+		return;
+	}
 	if (rc >= 0 && (rc = r->os->ops->rename(r->os, path, to)) < 0)
 		err_set_os(&err, -rc, "rename %s to %s", path, to);
 	if (rc < 0)
@@ -222,9 +248,9 @@ static void put_waiting(struct round *r, const char *path, const char *why)
 
 enum taken { TAKEN, TAKE_LATER, TAKE_EARLIER_FIRST, KEPT_BACK, REFUSED };
 
-/* given: by name, so that refusing it is a failure. */
-static enum taken take(
-	struct round *r, const struct buf *parcel, const char *what, bool given)
+/* who: it is from; given: by name, so that refusing it is a failure. */
+static enum taken take(struct round *r, const struct buf *parcel,
+	const char *who, const char *what, bool given)
 {
 	struct err err = ERR_INIT;
 	int rc = receive_parcel(
@@ -238,6 +264,8 @@ static enum taken take(
 		return TAKE_EARLIER_FIRST;
 	}
 	bool refused = receive_is_refusal(rc);
+	if (refused && r->config->refused)
+		r->config->refused(r->config->arg, who, &err);
 	if (rc == ERR_CONFLICT || (refused && !given))
 		err.code = ERR_OPERATOR;
 	fail(r, &err);
@@ -269,7 +297,7 @@ static void take_one(
 		fail(r, &err);
 		return;
 	}
-	switch (take(r, &parcel, path, false)) {
+	switch (take(r, &parcel, peer, path, false)) {
 	case TAKEN:
 		r->os->ops->unlink(r->os, path);
 		break;
@@ -372,7 +400,7 @@ static void take_parcel(struct round *r, const char *path)
 		fail(r, &err);
 		return;
 	}
-	enum taken taken = take(r, &parcel, path, true);
+	enum taken taken = take(r, &parcel, "a file", path, true);
 	if (is_to_come_again(taken))
 		r->code = exit_worse(r->code, EXIT_LATER);
 	if (taken == TAKEN && strncmp(path, dir, strlen(dir)) == 0)
@@ -412,7 +440,8 @@ static void take_bundle(struct round *r, const char *path)
 	rc = bundle_reader_open(r->os, fd, path, &reader, &err);
 	if (rc >= 0) {
 		while ((rc = bundle_reader_next(reader, &parcel, &err)) > 0) {
-			enum taken taken = take(r, &parcel, name, true);
+			enum taken taken =
+				take(r, &parcel, "a file", name, true);
 
 			if (is_to_come_again(taken))
 				r->code = exit_worse(r->code, EXIT_LATER);

@@ -43,6 +43,8 @@ struct round_config {
 	int (*open_store)(void *arg, const char *account, struct store **ret,
 		struct err *err);
 	void (*say)(void *arg, bool warning, const char *text);
+	/* Something was refused, from a peer or out of a file; may be NULL. */
+	void (*refused)(void *arg, const char *who, const struct err *err);
 	void (*fail)(void *arg, const struct err *err);
 	/* May be NULL: say what of an account still needs an operator. Returns
 	   1 if anything does. */

@@ -321,6 +321,8 @@ static void serve(struct shipper *s, size_t peer,
 		rc = collect_bundles(
 			&collect, carrier, inbox, &collected, &err);
 	if (rc < 0) {
+		if (refusals_counts(&err))
+			shipper_refused(s, p->name, &err);
 		say_failed(s, p->name, link, &err, call);
 	}
 	call->received = collected.bytes;

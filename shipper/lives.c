@@ -75,7 +75,7 @@ static void limit_strangers(struct lives *lives)
 	size_t count = 0;
 
 	for (size_t i = 0; i < lives->count; i++) {
-		if (lives->items[i]->known)
+		if (lives->items[i]->known || lives->items[i]->ended)
 			continue;
 		if (!first)
 			first = lives->items[i];
@@ -123,6 +123,37 @@ static void tell_end(struct shipper *s, struct live *l)
 		s->code = exit_worse(s->code, EXIT_LATER);
 }
 
+/* Everybody may make them happen as often as he likes: some of an hour are told
+   of, and how many there were is in what status tells. */
+#define STRANGERS_TOLD_MAX 20
+#define TOLD_SPAN_MS (60 * 60 * 1000)
+
+static void tell_stranger(
+	struct shipper *s, struct lives *lives, struct live *l)
+{
+	int64_t now = now_ms(s);
+	const char *port = strstr(l->where, " port ");
+	AUTO_FREE char *who = mem_printf("stranger at %.*s",
+		(int)(port ? port - l->where : (ptrdiff_t)strlen(l->where)),
+		l->where);
+
+	if (!l->err.code)
+		return;
+	shipper_refused(s, who, &l->err);
+	if (now >= lives->told_until_ms) {
+		memset(lives->strangers_told, 0, sizeof(lives->strangers_told));
+		lives->told_until_ms = now + TOLD_SPAN_MS;
+	}
+	uint64_t *told = &lives->strangers_told[l->err.code != ERR_BUSY &&
+						l->err.code != ERR_ABSENT];
+	if (++*told <= STRANGERS_TOLD_MAX)
+		tell_end(s, l);
+	else if (*told == STRANGERS_TOLD_MAX + 1)
+		log_say(&s->log, LOG_LEVEL_WARNING,
+			"more calls of strangers are not told of for an hour: "
+			"packetboat status counts them");
+}
+
 static void wait_longer(const struct shipper *s, struct lives_redial *r)
 {
 	r->again_ms = now_ms(s) + r->wait_ms;
@@ -136,6 +167,12 @@ static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 	struct lives_redial *r = l->known ? redial_of(lives, l->peer) : NULL;
 	bool was_up = link_proven(l->protocol);
 
+	if (!l->known) {
+		tell_stranger(s, lives, l);
+		return;
+	}
+	if (refusals_counts(&l->err))
+		shipper_refused(s, peer_name(l), &l->err);
 	if (!l->dials || !r) {
 		tell_end(s, l);
 		return;
@@ -268,15 +305,20 @@ static void answer(struct shipper *s, struct lives *lives,
 		add(lives, l);
 }
 
-static void accept_all(struct shipper *s, struct lives *lives, int listener)
+/* Of a crowd those that give way are closed before more are let in. */
+static void accept_some(struct shipper *s, struct lives *lives, int listener)
 {
 	struct channel channel;
 	struct err err = ERR_INIT;
 	char *who;
-	int rc;
+	int rc = 0;
 
-	while ((rc = channel_accept(listener, &channel, &who, &err)) == 0)
+	for (unsigned i = 0; i < LIVES_STRANGERS_MAX; i++) {
+		rc = channel_accept(listener, &channel, &who, &err);
+		if (rc != 0)
+			break;
 		answer(s, lives, &channel, who);
+	}
 	/* Out of descriptors, say: it stays readable. */
 	if (rc < 0) {
 		log_err(&s->log, &err);
@@ -421,7 +463,7 @@ void lives_turn(struct shipper *s, struct lives *lives,
 		return; /* a signal: the caller looks */
 	for (size_t i = 0; i < listeners; i++)
 		if (fds[2 * links + i].revents)
-			accept_all(s, lives, lives->listeners[i]);
+			accept_some(s, lives, lives->listeners[i]);
 	for (size_t i = 0; i < links; i++)
 		if (!lives->items[i]->ended)
 			live_step(lives->items[i], fds[2 * i].revents,

@@ -32,6 +32,9 @@ struct lives {
 	size_t listener_count;
 	struct lives_redial *redials;
 	size_t redial_count;
+	/* Until then, of those that said nothing, and of the others. */
+	uint64_t strangers_told[2];
+	int64_t told_until_ms;
 };
 
 /* Call each peer that is asked for, one after the other, to the end. */

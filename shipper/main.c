@@ -26,11 +26,33 @@
 
 #define FOLLOW_MS 2000
 #define BURST_MS 50
+#define REFUSALS_EVERY_MS 10000 /* who is refused could be it every moment */
 
 void shipper_fail(struct shipper *s, const struct err *err)
 {
 	log_err(&s->log, err);
 	s->code = exit_worse(s->code, exit_for(err));
+}
+
+void shipper_refused(struct shipper *s, const char *who, const struct err *err)
+{
+	struct os *os = s->site.os;
+
+	refusals_add(&s->refusals, who, err, os->ops->wall_ns(os) / 1000000);
+}
+
+void shipper_save_refusals(struct shipper *s, bool now)
+{
+	struct os *os = s->site.os;
+	int64_t now_ms = os->ops->mono_ns(os) / 1000000;
+	struct err err = ERR_INIT;
+
+	if (!s->refusals.count ||
+		(!now && now_ms - s->refusals_saved_ms < REFUSALS_EVERY_MS))
+		return;
+	s->refusals_saved_ms = now_ms;
+	if (refusals_save(os, s->site.config.state, &s->refusals, &err) < 0)
+		shipper_fail(s, &err);
 }
 
 bool shipper_locked(struct shipper *s, int64_t wait_ms,
@@ -186,6 +208,7 @@ static void round_of_all(struct shipper *s, void *arg)
 		s->account_count);
 	links_round(s);
 	lives_hand_over(&d->lives, true);
+	shipper_save_refusals(s, false);
 }
 
 static void round_of_lives(struct shipper *s, void *arg)
@@ -373,6 +396,7 @@ int main(int argc, char **argv)
 		answer(&s);
 	else
 		run_once(&s);
+	shipper_save_refusals(&s, true);
 	stop_close(&stop);
 	close_starter(&s);
 	confine_plan_free(&s.files);

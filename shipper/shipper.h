@@ -11,6 +11,7 @@
 #include "handover.h"
 #include "err.h"
 #include "program.h"
+#include "refusals.h"
 #include "site.h"
 #include "untaken.h"
 
@@ -45,6 +46,8 @@ struct shipper {
 	const char **accounts; /* of this round */
 	size_t account_count;
 	struct untaken untaken;
+	struct refusals refusals; /* not written yet */
+	int64_t refusals_saved_ms; /* monotonic */
 	struct link_note *notes;
 	size_t note_count;
 	int code;
@@ -55,6 +58,12 @@ struct shipper {
 
 /* Say what went wrong; the exit code is the worse from now on. */
 void shipper_fail(struct shipper *s, const struct err *err);
+
+/* Note that something was refused, and write that down from time to time, or
+   now. who: a peer or a stranger. */
+void shipper_refused(
+	struct shipper *s, const char *who, const struct err *err);
+void shipper_save_refusals(struct shipper *s, bool now);
 
 /* links.c: serve every link that is asked for and takes bundles, once. */
 void links_round(struct shipper *s);

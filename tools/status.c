@@ -15,6 +15,7 @@
 #include "err.h"
 #include "front.h"
 #include "logspace.h"
+#include "refusals.h"
 #include "status_calls.h"
 #include "status_text.h"
 #include "status_tree.h"
@@ -61,6 +62,27 @@ static void add_refused(struct status *s)
 			"%" PRIu64 " parcels were refused; they lie in %s "
 			"(packetboat log FILE says what they are)",
 			count, s->site.refused_dir);
+}
+
+/* What did not even become a parcel to look at, too. */
+static void add_refusals(struct status *s)
+{
+	AUTO_FREE struct refusals *all = mem_alloc(sizeof(*all));
+
+	if (refusals_get(s->site.os, s->site.config.state, all, NULL) < 0)
+		return;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct refusal *r = &all->items[i];
+		struct json_object *o = json_object_new_object();
+
+		tree_text(o, "who", r->who);
+		tree_text(o, "why", r->why);
+		tree_text(o, "last", r->words);
+		tree_number(o, "count", r->count);
+		tree_number(o, "first_ms", (uint64_t)r->first_ms);
+		tree_number(o, "last_ms", (uint64_t)r->last_ms);
+		json_object_array_add(tree_array(s->tree, "refusals"), o);
+	}
 }
 
 static void add_expelled(struct status *s)
@@ -177,6 +199,7 @@ static void gather(struct status *s)
 		status_estimate(s, i, peers[i]);
 	add_expelled(s);
 	add_refused(s);
+	add_refusals(s);
 	add_space(s);
 	add_clocks(s);
 	add_logs(s);

@@ -358,15 +358,34 @@ static void print_peer(struct json_object *p, uint64_t now_ms)
 		print_lag(item(p, "accounts", i), is_true(p, "sends"));
 }
 
-static void print_expelled(struct json_object *p)
+static void format_time(struct json_object *o, const char *key, char ret[32])
 {
-	time_t at = (time_t)(number(p, "since_ms") / 1000);
-	char when[32] = "";
+	time_t at = (time_t)(number(o, key) / 1000);
 	struct tm tm;
 
+	ret[0] = '\0';
 	if (gmtime_r(&at, &tm))
-		strftime(when, sizeof(when), " on %Y-%m-%d", &tm);
-	printf("  peer %s, origin %s: expelled%s\n", text(p, "name"),
+		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
+}
+
+static void print_refusal(struct json_object *r)
+{
+	char first[32], last[32];
+
+	format_time(r, "first_ms", first);
+	format_time(r, "last_ms", last);
+	printf("  refused: %s: %s, %" PRIu64 " time%s since %s, last %s (%s)\n",
+		text(r, "who"), text(r, "why"), number(r, "count"),
+		number(r, "count") == 1 ? "" : "s", first, last,
+		text(r, "last"));
+}
+
+static void print_expelled(struct json_object *p)
+{
+	char when[32];
+
+	format_time(p, "since_ms", when);
+	printf("  peer %s, origin %s: expelled on %.10s\n", text(p, "name"),
 		text(p, "origin"), when);
 }
 
@@ -400,6 +419,8 @@ void status_print(struct json_object *tree)
 		print_peer(item(tree, "peers", i), number(tree, "now_ms"));
 	for (size_t i = 0; i < length(tree, "expelled"); i++)
 		print_expelled(item(tree, "expelled", i));
+	for (size_t i = 0; i < length(tree, "refusals"); i++)
+		print_refusal(item(tree, "refusals", i));
 	for (size_t i = 0; i < length(tree, "operator"); i++)
 		printf("needs an operator: %s\n",
 			json_object_get_string(item(tree, "operator", i)));

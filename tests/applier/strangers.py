@@ -99,6 +99,31 @@ def a_peer_with_a_new_key_is_no_stranger_once_it_is_told(sites):
 
 
 @check
+def what_is_refused_without_end_fills_no_disk(sites):
+    a, b = two(sites)
+    old = b.more
+    b.more = old.replace('via', 'changes = "send" via')
+    b.write_config()
+    aside = os.path.join(b.state, 'refused')
+    os.mkdir(aside)
+    for number in range(100):
+        open(os.path.join(aside, 'a-%016x-00000000.parcel' % number),
+             'w').close()
+    a.run('sync')
+    b.run('sync', code=3)
+    b.says('removed', '100 parcels that were refused')
+    assert len(os.listdir(aside)) == 100
+    # It was not acknowledged: it comes again.
+    b.more = old
+    b.write_config()
+    shutil.rmtree(aside)
+    b.run('sync')
+    a.run('sync')
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
 def a_parcel_that_is_refused_is_put_aside_and_may_be_given_later(sites):
     a, b = two(sites)
     old = b.more
@@ -111,6 +136,8 @@ def a_parcel_that_is_refused_is_put_aside_and_may_be_given_later(sites):
                for name in os.listdir(os.path.join(b.state, 'refused'))]
     assert len(refused) == 1
     assert 'parcels were refused' in b.run('status', code=3)
+    told = json.loads(b.run('status', '--json', code=3))['refusals']
+    assert [(r['who'], r['count']) for r in told] == [('a', 1)], told
     b.run('apply', refused[0], code=1)
     b.more = old
     b.write_config()

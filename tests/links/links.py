@@ -5,6 +5,7 @@ open, broken off and killed.
     links.py CASE       one of the functions below that begin with case_
 """
 
+import json
 import os
 import random
 import shutil
@@ -433,8 +434,20 @@ def case_strangers(two):
     assert listener.poll() is None
     said = two.b.said()
     assert 'too many strangers' in said and 'unknown key' in said, said
+    assert said.count('too many strangers') <= 20, said
+    listener.terminate()
+    listener.wait()
     for s in silent:
         s.close()
+    # All are counted, whatever was said of them.
+    refusals = json.loads(two.b.run('packetboat', 'status', '--json',
+                                    ends=(0, 3)).stdout)['refusals']
+    assert {r['who'] for r in refusals} == {'stranger at 127.0.0.1'}, refusals
+    counts = {r['why']: r['count'] for r in refusals}
+    assert counts['too many at a time'] >= 68, counts
+    assert any('unknown key' in r['last'] for r in refusals), refusals
+    text = two.b.run('packetboat', 'status', ends=(0, 3)).stdout
+    assert 'refused: stranger at 127.0.0.1: too many at a time, ' in text, text
 
 
 def case_activated(two):
