@@ -253,6 +253,7 @@ static int add_ack(struct packing *p, struct err *err)
 
 	ack.entries = arena_alloc(
 		&p->arena, (p->log_count + 1) * sizeof(*ack.entries));
+	bool halfway = false;
 	struct hash_state st;
 	hash_init(&st);
 	for (size_t i = 0; i < p->log_count; i++) {
@@ -262,6 +263,7 @@ static int add_ack(struct packing *p, struct err *err)
 			continue;
 		ack.entries[ack.entry_count++] =
 			(struct parcel_ack_entry){log->known, log->applied};
+		halfway |= log->applied < log->known.lsn;
 		hash_add(&st, &log->known.lsn, sizeof(log->known.lsn));
 		hash_add(&st, &log->applied, sizeof(log->applied));
 	}
@@ -288,7 +290,9 @@ static int add_ack(struct packing *p, struct err *err)
 	   they are wanted no more. */
 	bool any = ack.entry_count || ack.want_count || told != -1;
 	bool anew = p->asker.incarnation || (p->live && p->live->first);
-	bool needed = any && (now != told || heard != answered || anew);
+	bool waits = halfway && !wants.count && p->live && p->live->between;
+	bool needed =
+		any && (anew || (!waits && (now != told || heard != answered)));
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
 		struct os *os = p->config->os;

@@ -89,8 +89,10 @@ struct handover_live {
 		uint64_t *lsn, uint64_t *chain);
 	void (*sent)(void *arg, const char *account, int64_t log,
 		const struct position *to);
-	bool first;  /* of this connection: we say where we stand */
-	bool wanted; /* bodies that the peer asked for may go: what was sent
+	bool between; /* a round is near: that something came, and was not
+			 applied yet, may wait for it, or for both in one */
+	bool first;   /* of this connection: we say where we stand */
+	bool wanted;  /* bodies that the peer asked for may go: what was sent
 			before is there, or lost */
 };
 

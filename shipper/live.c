@@ -380,6 +380,7 @@ int live_hand_over(struct live *l)
 		.body = give_body,
 		.reached = reached,
 		.sent = note_sent,
+		.between = s->between,
 		.first = !l->said_first,
 		.wanted = !l->said_first ||
 			  (is_drained(l) && now - l->fed_ms > WANTED_AGAIN_MS),

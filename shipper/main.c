@@ -223,6 +223,7 @@ static void hand_over(struct shipper *s, struct daemon *d, bool all)
 {
 	if (all)
 		log_round(&s->log);
+	s->between = !all;
 	shipper_locked(s, 0, all ? round_of_all : round_of_lives, d);
 	d->noticed = false;
 }

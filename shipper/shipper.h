@@ -53,6 +53,7 @@ struct shipper {
 	int code;
 	bool following, stdio;
 	bool tidied; /* since the configuration was read */
+	bool between; /* a daemon's rounds: another follows soon */
 	enum step step;
 };
 

@@ -231,6 +231,27 @@ static void begin_item(struct link *l, struct item *item, struct buf *m)
 	item->begun = true;
 }
 
+static void drop_first(struct queue *q)
+{
+	struct item *item = q->first;
+
+	q->left -= item->len - item->at;
+	q->first = item->next;
+	if (!q->first)
+		q->end = &q->first;
+	free(item);
+}
+
+static void say_alike(struct link *l, const struct item *item, struct buf *m)
+{
+	buf_add_byte(m, MESSAGE_ALIKE);
+	if (!recent_tell(&l->told, item->contents, item->len, m)) {
+		m->data[0] = MESSAGE_WHOLE;
+		buf_add(m, item->contents, item->len);
+	}
+	recent_keep(&l->told, item->contents, item->len);
+}
+
 static void say_piece(
 	struct link *l, int class, int64_t now_ms, struct buf *ret)
 {
@@ -238,6 +259,13 @@ static void say_piece(
 	struct queue *q = &l->queues[class];
 	struct item *item = q->first;
 	uint32_t most = piece_max(l, class);
+	/* What is always small, and alike. */
+	if (class == LINK_CHANGES && !item->begun && item->len < most) {
+		say_alike(l, item, &m);
+		drop_first(q);
+		add_record(l, &m, ret);
+		return;
+	}
 	enum message type = item->begun	       ? MESSAGE_MORE
 			    : item->len < most ? MESSAGE_WHOLE
 					       : MESSAGE_BEGIN;
@@ -257,12 +285,8 @@ static void say_piece(
 		m.data[0] |= TELL;
 	add_record(l, &m, ret);
 	q->left -= item->at - before;
-	if (item->at < item->len)
-		return;
-	q->first = item->next;
-	if (!q->first)
-		q->end = &q->first;
-	free(item);
+	if (item->at == item->len)
+		drop_first(q);
 }
 
 /* Within the limit? What is had cannot be told in part. */

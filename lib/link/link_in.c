@@ -99,12 +99,30 @@ static int take_begin(
 	return hand_on(l, in, w, err);
 }
 
-static int take_whole(struct link *l, struct wire *w, struct err *err)
+static int take_whole(
+	struct link *l, unsigned class, struct wire *w, struct err *err)
 {
 	size_t len = wire_left(w);
-	int rc = len ? l->calls.item(l->arg, wire_raw(w, len), len, err)
-		     : malformed(err);
+	const uint8_t *item = wire_raw(w, len);
 
+	if (!len)
+		return malformed(err);
+	if (class == LINK_CHANGES)
+		recent_keep(&l->heard, item, len);
+	int rc = l->calls.item(l->arg, item, len, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int take_alike(struct link *l, struct wire *w, struct err *err)
+{
+	AUTO_BUF struct buf item = BUF_INIT;
+	size_t len = wire_left(w);
+	int rc = recent_read(&l->heard, wire_raw(w, len), len, &item, err);
+
+	if (rc < 0)
+		return rc;
+	recent_keep(&l->heard, item.data, item.len);
+	rc = l->calls.item(l->arg, item.data, item.len, err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -127,7 +145,9 @@ static int take_message(struct link *l, const uint8_t *message, size_t len,
 	l->tell |= (first & TELL) != 0;
 	switch (type) {
 	case MESSAGE_WHOLE:
-		return take_whole(l, &w, err);
+		return take_whole(l, class, &w, err);
+	case MESSAGE_ALIKE:
+		return take_alike(l, &w, err);
 	case MESSAGE_BEGIN:
 		return take_begin(l, &l->incoming[class], &w, err);
 	case MESSAGE_MORE:

@@ -11,6 +11,7 @@
 
 #include "link.h"
 #include "pace.h"
+#include "recent.h"
 
 #define HEAD_SIZE 2u
 #define FULL 0x8000u
@@ -27,7 +28,8 @@ enum message {
 	MESSAGE_MORE = 3,
 	MESSAGE_HAVE = 4,
 	MESSAGE_RECEIPT = 5,
-	MESSAGE_LAST = 6
+	MESSAGE_LAST = 6,
+	MESSAGE_ALIKE = 7 /* a whole item, told by those before it */
 };
 #define TYPE_MASK 0x0fu
 #define CLASS_SHIFT 4
@@ -73,7 +75,8 @@ struct link {
 	size_t our_count, their_count;
 	struct queue queues[LINK_CLASSES];
 	struct incoming incoming[LINK_CLASSES];
-	struct buf pending; /* came, and is no whole record */
+	struct recent told, heard; /* small items of LINK_CHANGES */
+	struct buf pending;	   /* came, and is no whole record */
 	struct pace pace;
 	uint64_t sent, received;
 	uint64_t limit; /* of what may still go */

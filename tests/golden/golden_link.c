@@ -16,6 +16,7 @@
 #define ANSWER_SEED 0x22
 
 static const char change[] = "contents of a parcel of changes";
+static const char alike[] = "!contents of a parcel of changes";
 
 struct side {
 	struct key_pair key;
@@ -103,7 +104,7 @@ static void put_have(struct forge *f, struct buf *to)
 	forge_record(f, false, m, sizeof(m), to);
 }
 
-/* hello, have, a small item, a larger one in two records of changes */
+/* hello, have, a small item, one that is much like it, a larger one in two records of changes */
 static void put_dial(struct forge *f, struct buf *to)
 {
 	AUTO_BUF struct buf m = BUF_INIT;
@@ -115,6 +116,8 @@ static void put_dial(struct forge *f, struct buf *to)
 	buf_add_byte(&m, 1);
 	buf_add_str(&m, change);
 	forge_record(f, false, m.data, m.len, to);
+	/* "!", and all of the first from 32 back */
+	forge_record(f, false, "\x07\x00!\x9c\x20", 5, to);
 	buf_clear(&m);
 	buf_add_byte(&m, 2);
 	crypto_generichash(buf_room(&m, HASH_SIZE), HASH_SIZE, body.data,
@@ -145,6 +148,7 @@ static void check(struct golden *g, struct side *a, struct side *b)
 	forge_early(&f, &a->key, &b->key.pub);
 	put_dial(&f, &made);
 	link_add(dial, LINK_CHANGES, change, strlen(change));
+	link_add(dial, LINK_CHANGES, alike, strlen(alike));
 	link_add(dial, LINK_CHANGES, body.data, body.len);
 	link_output(dial, 0, 65536, &said);
 	golden_check(g, "good/link-dial.stream", made.data, made.len);
@@ -152,7 +156,8 @@ static void check(struct golden *g, struct side *a, struct side *b)
 
 	golden_expect(g, link_input(answers, made.data, made.len, 0, NULL) == 0,
 		"link-dial.stream", "is taken");
-	golden_expect(g, b->got.len == strlen(change) + body.len,
+	golden_expect(g,
+		b->got.len == strlen(change) + strlen(alike) + body.len,
 		"link-dial.stream", "is what was sent");
 	link_add(answers, LINK_SMALL, "small", 5);
 	link_output(answers, 0, 65536, &answer);
