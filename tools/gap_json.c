@@ -50,7 +50,7 @@ struct json_object *gap_json(
 	const struct site *s, const char *account, const struct gap *g)
 {
 	static const char *const kinds[] = {
-		"lost", "differs", "damaged", "split"};
+		"lost", "differs", "damaged", "split", "unsure"};
 	AUTO_ARENA struct arena arena = {0};
 	struct json_object *o = json_object_new_object();
 
@@ -65,7 +65,7 @@ struct json_object *gap_json(
 		tree_text(o, "peer", gaptext_peer(s, g->peer, &arena));
 	else if (g->kind == GAP_DIFFERS)
 		add_differs(s, o, g, &arena);
-	else
+	else if (g->kind == GAP_DAMAGED)
 		add_damaged(o, g);
 	return o;
 }

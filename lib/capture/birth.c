@@ -111,20 +111,27 @@ static int save(struct birth *b, struct err *err)
 	struct replica_message row;
 	int rc = pass_put(b->p, &b->f->fid, &c, err);
 
+	if (rc >= 0 && b->p->finishing && !pass_is_ours(b->p, b->f))
+		rc = pass_unknown_mail(b->p, b->f, err);
 	if (rc >= 0)
 		rc = replica_message_by_dot(
 			b->p->replica, &c.dot, &b->arena, &row, err);
 	return rc != 0 ? rc : record(b, &row, 0, err);
 }
 
+/* Of which of several is told apart from one that was born as it is. */
 static int copy(
 	struct birth *b, const struct replica_message *source, struct err *err)
 {
 	struct change c = whole(b, CHANGE_COPY, 0);
 	struct replica_message row;
+	int rc = replica_born_before(
+		b->p->replica, b->f->id, b->m->base, &b->hash, &c.source, err);
 
-	c.source = source->dot;
-	int rc = pass_put(b->p, &b->f->fid, &c, err);
+	if (rc > 0)
+		c.source = source->dot;
+	if (rc >= 0)
+		rc = pass_put(b->p, &b->f->fid, &c, err);
 	if (rc >= 0)
 		rc = replica_message_by_dot(
 			b->p->replica, &c.dot, &b->arena, &row, err);

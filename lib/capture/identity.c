@@ -17,7 +17,9 @@ bool pass_is_ours(const struct pass *p, const struct replica_folder *f)
  * Is there something to be claimed? INBOX, which every site has, by an account
  * that holds mail; other folders were claimed when born. The first mail makes
  * a claim stronger; and where the other site's was heard before we had looked,
- * ours is made if it is the stronger, for that site knows nothing of it.
+ * ours is made if it is the stronger, for that site knows nothing of it. But
+ * not under that site's own numbers: an applier brought them, before it or the
+ * state was lost.
  */
 static int wants_claim(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err)
@@ -30,6 +32,8 @@ static int wants_claim(struct pass *p, const struct replica_folder *f,
 		.uidvalidity = id->uidvalidity,
 		.uidnext = id->uidnext};
 	bool first_look = !f->p_uidnext && id->has_uids;
+	bool same_numbers = f->uidvalidity == id->uidvalidity &&
+			    id_equal(&f->guid, &id->guid);
 
 	if (!p->config->claim)
 		return 0;
@@ -42,7 +46,8 @@ static int wants_claim(struct pass *p, const struct replica_folder *f,
 		return 0;
 	return f->authority.site == self
 		       ? !claim_is_used(&f->authority)
-		       : first_look && claim_cmp(&mine, &f->authority) > 0;
+		       : first_look && !same_numbers &&
+				 claim_cmp(&mine, &f->authority) > 0;
 }
 
 static int claim(struct pass *p, struct replica_folder *f,

@@ -16,11 +16,14 @@
  *   at home here whose UID list is the newest: somebody brought it back;
  *   one that they know and that is not here, though the folder is at home here
  *   and its UID was given out, was expunged. Where that would be a mass of
- *   mails, or cannot be told, it comes back from a peer.
+ *   mails, or cannot be told, it comes back from a peer;
+ *   a folder at home here that is not here comes back, too, with another
+ *   UIDVALIDITY.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "gaps.h"
 #include "joining.h"
 #include "pass.h"
 
@@ -233,9 +236,28 @@ static int rename_homes(struct pass *p, struct arena *arena, struct err *err)
 	return rc;
 }
 
+/* Nobody knows anything, and a peer joins, too: both states were lost. */
+static int tell_that_both_were_lost(struct pass *p, struct err *err)
+{
+	const struct capture_config *config = p->config;
+	struct asker asker = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < config->answering_count && rc >= 0 &&
+			   !asker.incarnation;
+		i++)
+		rc = asker_get(p->replica, config->answering[i], &asker, err);
+	if (rc < 0 || !asker.incarnation)
+		return rc < 0 ? rc : 0;
+	return gap_unsure(p->replica, &ID_ACCOUNT,
+		"the states of this site and of a peer were lost: what users "
+		"did meanwhile, and where folders were at home, nobody knows",
+		p->now_ms, err);
+}
+
 /*
  * A new state that knows by now what it wrote before says from whose end it
- * goes on, before all else.
+ * goes on, before all else. That nobody knows anything is told.
  */
 static int begin(
 	struct pass *p, int64_t since, struct arena *arena, struct err *err)
@@ -244,11 +266,13 @@ static int begin(
 	uint64_t now = replica_incarnation(p->replica);
 	struct replica_log *logs;
 	size_t count = 0;
+	bool any = false;
 	int rc = replica_logs(p->replica, arena, &logs, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		const struct position *at = &logs[i].known;
 
+		any |= at->lsn != 0;
 		if (at->log.origin != replica_origin(p->replica) || !at->lsn)
 			continue;
 		if (at->log.incarnation == now)
@@ -256,6 +280,8 @@ static int begin(
 		if (!begin.end.lsn || id_is_account(&at->log.folder))
 			begin.end = *at;
 	}
+	if (rc >= 0 && !any)
+		return tell_that_both_were_lost(p, err);
 	return rc < 0 || !begin.end.lsn ? rc
 					: pass_put(p, &ID_ACCOUNT, &begin, err);
 }
@@ -329,8 +355,11 @@ static int expunge_missing(
 		f->p_uidvalidity == f->uidvalidity)
 		rc = replica_missing(p->replica, f->id, f->p_uidnext, &arena,
 			&missing, &count, err);
-	if (rc < 0 || is_mass(p, f, count))
-		return rc;
+	if (rc >= 0 && is_mass(p, f, count))
+		return gap_unsure(p->replica, &f->fid,
+			"most of its mail was not there when this site joined "
+			"again: expunged, or lost? It comes back",
+			p->now_ms, err);
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		pass_touch(p, f->p_path);
 		rc = expunge(p, f, missing[i], err);
@@ -338,6 +367,48 @@ static int expunge_missing(
 			rc = pass_commit(p, err);
 	}
 	return rc;
+}
+
+/* UIDs may have been given in a folder that no peer heard of: under another
+   UIDVALIDITY they may mean other mail. */
+static int begin_uids_anew(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	struct change c =
+		pass_change(p, CHANGE_IDENTITY, 0, f->identity_by.stamp);
+	int64_t now_s = p->now_ms / 1000;
+
+	if (!f->uidvalidity || f->uidvalidity == UINT32_MAX)
+		return 0;
+	c.folder = f->fid;
+	c.uidvalidity = now_s > f->uidvalidity && now_s <= UINT32_MAX
+				? (uint32_t)now_s
+				: f->uidvalidity + 1;
+	c.guid = f->guid;
+	c.extra = f->extra;
+	return pass_put(p, &ID_ACCOUNT, &c, err);
+}
+
+/* A folder at home here that is not in the store comes back from a peer. */
+static int bring_back(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	if (f->p_path || f->dead || !pass_is_ours(p, f))
+		return 0;
+	int rc = gap_unsure(p->replica, &f->fid,
+		"it was not there when this site joined again: deleted, or "
+		"lost? It comes back",
+		p->now_ms, err);
+	return rc < 0 ? rc : begin_uids_anew(p, f, err);
+}
+
+int pass_unknown_mail(
+	struct pass *p, const struct replica_folder *f, struct err *err)
+{
+	return gap_unsure(p->replica, &f->fid,
+		"it is not at home here, and held mail that no peer knew when "
+		"this site joined: new, or expunged at home? It stays here",
+		p->now_ms, err);
 }
 
 int pass_joined(struct pass *p, struct err *err)
@@ -353,7 +424,10 @@ int pass_joined(struct pass *p, struct err *err)
 		return 0;
 	}
 	rc = replica_folders(p->replica, &arena, &folders, &count, err);
-	for (size_t i = 0; i < count && rc >= 0; i++)
+	for (size_t i = 0; i < count && rc >= 0; i++) {
 		rc = expunge_missing(p, &folders[i], err);
+		if (rc >= 0)
+			rc = bring_back(p, &folders[i], err);
+	}
 	return rc < 0 ? rc : joining_end(p->replica, err);
 }

@@ -162,6 +162,9 @@ const char *pass_system_line(
 int pass_join(struct pass *p, struct arena *arena, struct err *err);
 /* At the end of the pass that finishes it. */
 int pass_joined(struct pass *p, struct err *err);
+/* Mail is born in a folder of another home while joining is finished. */
+int pass_unknown_mail(
+	struct pass *p, const struct replica_folder *f, struct err *err);
 
 /*
  * Is this message's folder at home elsewhere, and the message not of here, in a

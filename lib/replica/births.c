@@ -7,7 +7,8 @@
  * in the message's own row and, for further dots, in table birth: whether two
  * were born alike is decided from the births, whatever happened since, and a
  * birth can be written out again. A dot that only a MOVE has named so far has
- * a birth with an empty base name.
+ * a birth with an empty base name. Of a copy of what was born in the same
+ * folder that is kept, too (table apart): they are two messages, however alike.
  */
 #include <string.h>
 
@@ -130,13 +131,40 @@ int birth_is_first(struct replica *r, int64_t message, const struct change *c,
 }
 
 /*
+ * Note of a COPY of a message that was born in the same folder that these are
+ * two. Of another copy nobody could think otherwise.
+ */
+static int birth_apart(struct replica *r, const struct change *c,
+	const struct dot_row *row, struct err *err)
+{
+	if (c->kind != CHANGE_COPY || !c->source.lsn ||
+		!id_equal(&c->source.log.folder, &c->by.log.folder))
+		return 0;
+	int64_t log = log_row(r, &c->source.log, true, err);
+
+	return log < 0 ? (int)log
+		       : sql_run(r, err,
+				 "INSERT OR REPLACE INTO apart"
+				 " VALUES(?, ?, ?, ?)",
+				 "iiii", row->log, (int64_t)c->by.lsn, log,
+				 (int64_t)c->source.lsn);
+}
+
+/*
  * Born as the same base name and content in the same folder: one message if
  * at another site (both were seeded from one backup), or in another
  * incarnation of the same one (it lost its state and saw its mail anew; then
- * copies, too). Within one incarnation two births are two messages, and
- * copies at two sites are.
+ * copies, too, but not of that very message). Within one incarnation two
+ * births are two messages, and copies at two sites are.
  */
 #define BORN_ALIKE(copy)                                                       \
+	" AND NOT EXISTS(SELECT 1 FROM apart p JOIN dot e"                     \
+	"  ON e.log = p.source_log AND e.lsn = p.source_lsn"                   \
+	"  WHERE p.log = ?8 AND p.lsn = ?9 AND e.message = m.id)"              \
+	" AND NOT EXISTS(SELECT 1 FROM apart p JOIN dot e"                     \
+	"  ON e.log = p.log AND e.lsn = p.lsn"                                 \
+	"  WHERE p.source_log = ?8 AND p.source_lsn = ?9 AND e.message = "     \
+	"m.id)"                                                                \
 	" AND m.dead = 0 AND m.id <> ?7"                                       \
 	" AND NOT EXISTS(SELECT 1 FROM dot e JOIN log k ON k.id = e.log"       \
 	"  WHERE e.message = m.id AND k.origin = ?4 AND k.incarnation = ?5)"   \
@@ -145,13 +173,15 @@ int birth_is_first(struct replica *r, int64_t message, const struct change *c,
 	"   WHERE e.message = m.id AND k.origin = ?4)) LIMIT 1"
 
 static int find_twin_by(struct replica *r, const char *query,
-	const struct change *c, int64_t folder, int64_t but, int64_t *ret,
-	struct err *err)
+	const struct change *c, int64_t folder, const struct dot_row *row,
+	int64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err, query, "tibiiii", c->base, folder,
+	sqlite3_stmt *st = sql(r, err, query, "tibiiiiii", c->base, folder,
 		c->hash.b, sizeof(c->hash.b), (int64_t)c->by.log.origin,
 		(int64_t)c->by.log.incarnation,
-		(int64_t)(c->kind == CHANGE_COPY), but);
+		(int64_t)(c->kind == CHANGE_COPY),
+		row->known ? row->message : (int64_t)0, row->log,
+		(int64_t)c->by.lsn);
 	int rc = st ? sql_step(r, st, err) : ERR_IO;
 
 	*ret = 0;
@@ -162,15 +192,16 @@ static int find_twin_by(struct replica *r, const char *query,
 	return rc < 0 ? rc : 0;
 }
 
-/* The message, other than `but`, that was born as c was; 0: none. */
+/* The message, other than that of its own dot, that was born as c was; 0:
+   none. */
 static int find_twin(struct replica *r, const struct change *c, int64_t folder,
-	int64_t but, int64_t *ret, struct err *err)
+	const struct dot_row *row, int64_t *ret, struct err *err)
 {
 	int rc = find_twin_by(r,
 		"SELECT m.id FROM message m WHERE m.birth_base = ?1"
 		" AND m.birth_folder = ?2 AND m.hash = ?3" BORN_ALIKE(
 			"m.birth_copy"),
-		c, folder, but, ret, err);
+		c, folder, row, ret, err);
 
 	if (rc < 0 || *ret)
 		return rc;
@@ -181,7 +212,30 @@ static int find_twin(struct replica *r, const struct change *c, int64_t folder,
 		" JOIN message m ON m.id = d.message"
 		" WHERE b.base = ?1 AND a.folder = ?2"
 		" AND m.hash = ?3" BORN_ALIKE("b.copy"),
-		c, folder, but, ret, err);
+		c, folder, row, ret, err);
+}
+
+int replica_born_before(struct replica *r, int64_t folder, const char *base,
+	const struct hash *hash, struct dot *ret, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT d.log, d.lsn FROM message m"
+		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = d.log"
+		" JOIN alias a ON a.fid = l.folder"
+		" LEFT JOIN birth b ON b.log = d.log AND b.lsn = d.lsn"
+		" WHERE m.hash = ?3 AND m.dead = 0 AND a.folder = ?2"
+		" AND ifnull(b.base, m.birth_base) = ?1 AND l.origin = ?4"
+		" AND l.incarnation <> ?5 ORDER BY l.id, d.lsn LIMIT 1",
+		"tibii", base, folder, hash->b, sizeof(hash->b),
+		(int64_t)replica_origin(r), (int64_t)replica_incarnation(r));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc <= 0)
+		return rc < 0 ? rc : 1;
+	ret->lsn = (uint64_t)sqlite3_column_int64(st, 1);
+	rc = log_of_row(r, sqlite3_column_int64(st, 0), &ret->log, err);
+	sqlite3_reset(st);
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- one message ---- */
@@ -340,6 +394,11 @@ int join_twins(struct replica *r, int64_t folder, struct err *err)
 			"  ON k.id = e.log WHERE d.message = a.id"
 			"  AND e.message = b.id AND l.origin = k.origin"
 			"  AND l.incarnation = k.incarnation)"
+			" AND NOT EXISTS(SELECT 1 FROM apart p JOIN dot d"
+			"  ON d.log = p.log AND d.lsn = p.lsn JOIN dot e"
+			"  ON e.log = p.source_log AND e.lsn = p.source_lsn"
+			"  WHERE (d.message = a.id AND e.message = b.id)"
+			"  OR (d.message = b.id AND e.message = a.id))"
 			" AND ((a.birth_copy = 0 AND b.birth_copy = 0)"
 			"  OR EXISTS(SELECT 1 FROM dot d JOIN log l"
 			"  ON l.id = d.log JOIN dot e JOIN log k"
@@ -426,7 +485,8 @@ static int late_birth(struct replica *r, const struct change *c, int64_t by_log,
 			 err)) < 0 ||
 		(rc = tally_message(r, row->message, 1, err)) < 0 ||
 		(rc = message_todo(r, row->message, err)) < 0 ||
-		(rc = find_twin(r, c, folder, row->message, &twin, err)) < 0)
+		(rc = birth_apart(r, c, row, err)) < 0 ||
+		(rc = find_twin(r, c, folder, row, &twin, err)) < 0)
 		return rc;
 	if (!twin)
 		return 0;
@@ -454,7 +514,9 @@ int apply_birth(struct replica *r, const struct change *c, int64_t by_log,
 		return 1;
 	if (row.known)
 		return late_birth(r, c, by_log, folder, &row, err);
-	rc = find_twin(r, c, folder, 0, &message, err);
+	rc = birth_apart(r, c, &row, err);
+	if (rc >= 0)
+		rc = find_twin(r, c, folder, &row, &message, err);
 	if (rc >= 0 && message) {
 		rc = add_twin(r, c, by_log, folder, &row, message, err);
 	} else if (rc >= 0) {

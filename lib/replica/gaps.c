@@ -97,6 +97,18 @@ int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 		sizeof(folder->b));
 }
 
+int gap_unsure(struct replica *r, const struct id128 *folder,
+	const char *reason, int64_t now_ms, struct err *err)
+{
+	return sql_run(r, err,
+		"INSERT INTO gap(kind, folder, reason, since_ms)"
+		" VALUES(?1, ?2, ?3, ?4)"
+		" ON CONFLICT(kind, folder, log, first, peer) DO UPDATE SET"
+		" reason = ?3, since_ms = ?4, accepted = 0",
+		"ibti", (int64_t)GAP_UNSURE, folder->b, sizeof(folder->b),
+		reason, now_ms);
+}
+
 int gap_filled(struct replica *r, int64_t log, uint64_t upto, struct err *err)
 {
 	int rc = sql_run(r, err,
@@ -313,6 +325,8 @@ static int look_at(struct replica *r, struct gap *g, int64_t log,
 		g->path = f.path;
 	if (g->kind == GAP_DIFFERS || g->kind == GAP_SPLIT)
 		return 1;
+	if (g->kind == GAP_UNSURE)
+		return rc > 0 || !f.dead;
 	if (g->log.origin == replica_origin(r)) {
 		if (!is_home(r, &g->folder, &f, rc == 0))
 			return 0;

@@ -16,6 +16,9 @@
  *   split    a peer's site says two things at once: it runs on two machines, or
  *            went back (spoken.h). Open until it begins anew and asks; until
  *            then nothing is taken from it.
+ *   unsure   what users did in a folder (the account log: in any) while the
+ *            state was lost, or both states were, nobody can tell. Open until
+ *            it is accepted, or the folder is deleted.
  *
  * An operator may accept a gap: then it is not told any more. An accepted
  * difference stays so only as long as it is the same one: digests are sums, so
@@ -30,7 +33,13 @@
 #include "damage.h"
 #include "replica.h"
 
-enum gap_kind { GAP_LOST = 1, GAP_DIFFERS = 2, GAP_DAMAGED = 3, GAP_SPLIT = 4 };
+enum gap_kind {
+	GAP_LOST = 1,
+	GAP_DIFFERS = 2,
+	GAP_DAMAGED = 3,
+	GAP_SPLIT = 4,
+	GAP_UNSURE = 5
+};
 
 /* What was said of a folder. digest: its first 8 bytes, as a number. */
 struct gap_sums {
@@ -85,6 +94,10 @@ int gap_differs(struct replica *r, uint64_t peer, const struct id128 *folder,
 int gap_agrees(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err);
 
+/* What became of a folder (the account log: of all) cannot be told. In a
+   transaction. */
+int gap_unsure(struct replica *r, const struct id128 *folder,
+	const char *reason, int64_t now_ms, struct err *err);
 /* A log (its row) is known up to an lsn: what was lost below it came another
    way. In a transaction. */
 int gap_filled(struct replica *r, int64_t log, uint64_t upto, struct err *err);

@@ -76,6 +76,11 @@ int message_drop(struct replica *r, int64_t id, struct err *err)
 	sqlite3_reset(st);
 	if ((dots > 1 && (rc = forget_births(r, id, err)) < 0) ||
 		(dots && (rc = sql_run(r, err,
+				  "DELETE FROM apart WHERE (log, lsn) IN"
+				  " (SELECT log, lsn FROM dot"
+				  "  WHERE message = ?)",
+				  "i", id)) < 0) ||
+		(dots && (rc = sql_run(r, err,
 				  "UPDATE dot SET message = 0"
 				  " WHERE message = ?",
 				  "i", id)) < 0) ||

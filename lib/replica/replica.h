@@ -121,11 +121,11 @@ int replica_apply(struct replica *r, const struct change *c, struct err *err);
  *
  * They are not those that were merged, but say the same: each register that
  * (log, lsn) was the last to write, as a change with its own lsn and stamp;
- * living dots born there as SAVE or COPY, without a source; dots that died
- * there as EXPUNGE; GAP, BEGIN, merges of ids; the greatest UID given. What
- * another log has overwritten since comes with that log. LEFT is no register.
- * So they are right for a receiver at any position from `after` on that gets
- * the other logs, too.
+ * living dots born there as SAVE or COPY, with a source only where that was
+ * born in the same folder; dots that died there as EXPUNGE; GAP, BEGIN, merges
+ * of ids; the greatest UID given. What another log has overwritten since comes
+ * with that log. LEFT is no register. So they are right for a receiver at any
+ * position from `after` on that gets the other logs, too.
  *
  * Reads in proportion to what it adds, whatever the folder holds. Lsns ascend,
  * no two are equal: change_encode takes them as they are.
@@ -300,6 +300,14 @@ int replica_message_with_hash(struct replica *r, const struct hash *hash,
 int replica_message_with_guid(struct replica *r, const struct hash *hash,
 	const char *guid, int64_t after, struct arena *arena,
 	struct replica_message *ret, struct err *err);
+/*
+ * The dot of a living message that was born in this folder under this name and
+ * with this body, in another incarnation of this site: who says nothing of it
+ * is taken to speak of that one (table apart). Returns 0, or 1 when there is
+ * none.
+ */
+int replica_born_before(struct replica *r, int64_t folder, const char *base,
+	const struct hash *hash, struct dot *ret, struct err *err);
 /* Living dots of living messages with this body; in the arena. */
 int replica_dots_with_hash(struct replica *r, const struct hash *hash,
 	struct arena *arena, struct dot **ret, size_t *ret_count,

@@ -167,6 +167,12 @@ static const char schema_text[] =
 	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
 	"CREATE INDEX birth_base ON birth(base);"
 
+	/* born as a copy of what was born in the same folder: two messages */
+	"CREATE TABLE apart(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" source_log INTEGER NOT NULL, source_lsn INTEGER NOT NULL,"
+	" PRIMARY KEY(log, lsn)) WITHOUT ROWID;"
+	"CREATE INDEX apart_source ON apart(source_log, source_lsn);"
+
 	/* the MOVE (log, lsn) says that two dots are one message */
 	"CREATE TABLE joined(log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
 	" stamp INTEGER NOT NULL,"

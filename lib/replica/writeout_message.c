@@ -21,6 +21,8 @@ struct row {
 	struct flag_set flags;
 	uint32_t uid;
 	bool copy;
+	int64_t source_log; /* of a copy of what was born in its folder; or 0 */
+	uint64_t source_lsn;
 	uint64_t birth_stamp;
 	/* Registers that this lsn was the last to write, and its stamp. */
 	bool place, uid_here, extra_here, guid_here;
@@ -50,8 +52,10 @@ static int read_row(const struct writeout *w, int64_t id, uint64_t lsn,
 		" m.birth_stamp, m.place_stamp)), m.place_stamp, m.place_log,"
 		" m.place_lsn, m.uid_stamp, m.uid_log, m.uid_lsn,"
 		" m.extra_stamp, m.extra_log, m.extra_lsn, m.guid_stamp,"
-		" m.guid_log, m.guid_lsn FROM message m"
+		" m.guid_log, m.guid_lsn, a.source_log, a.source_lsn"
+		" FROM message m"
 		" LEFT JOIN birth b ON b.log = ?2 AND b.lsn = ?3"
+		" LEFT JOIN apart a ON a.log = ?2 AND a.lsn = ?3"
 		" WHERE m.id = ?1 AND m.dead = 0",
 		"iii", id, w->row, (int64_t)lsn);
 	int rc = st ? sql_step(w->r, st, err) : ERR_IO;
@@ -74,6 +78,8 @@ static int read_row(const struct writeout *w, int64_t id, uint64_t lsn,
 	ret->uid_here = ret->uid && wrote(w, st, 14, lsn, &ret->stamp);
 	ret->extra_here = wrote(w, st, 17, lsn, &ret->stamp);
 	ret->guid_here = wrote(w, st, 20, lsn, &ret->stamp);
+	ret->source_log = sqlite3_column_int64(st, 23);
+	ret->source_lsn = (uint64_t)sqlite3_column_int64(st, 24);
 	sqlite3_reset(st);
 	return 1;
 }
@@ -200,11 +206,16 @@ static int write_birth(const struct writeout *w, const struct row *row,
 {
 	struct change *c = writeout_add(w,
 		row->copy ? CHANGE_COPY : CHANGE_SAVE, lsn, row->birth_stamp);
+	int rc;
 
 	c->dot = (struct dot){w->log, lsn};
 	/* Named by a MOVE only, and its log known past it: it is told all the
 	   same, or the receiver would take it for dead. */
 	c->base = *row->birth_base ? row->birth_base : row->base;
+	c->source.lsn = row->source_lsn;
+	if (row->source_lsn && (rc = log_of_row(w->r, row->source_log,
+					&c->source.log, err)) < 0)
+		return rc;
 	c->uid = row->uid_here ? row->uid : given;
 	return fill_body(w, row, c, err);
 }

@@ -110,6 +110,8 @@ void gaptext_print(const struct site *s, const char *account,
 			g->reason);
 	else if (g->kind == GAP_LOST)
 		print_lost(s, g, &arena, ret);
+	else if (g->kind == GAP_UNSURE)
+		buf_add_str(ret, g->reason);
 	else if (g->kind == GAP_DIFFERS)
 		print_differs(s, g, &arena, ret);
 	else

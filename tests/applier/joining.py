@@ -139,6 +139,24 @@ def mail_of_its_own_that_nobody_knew_stays(sites):
     assert 'own' in mail(b), mail(b)
     assert sorted(mail(a)) == sorted(set(mail(b)) - {'own'})
     assert len(mail(a)) == 6
+    # New, or expunged at home? A person has to say; in which words it is told
+    # depends on which of the two was first again.
+    told = b.run('gap', 'list', code=3)
+    assert ('held mail that no peer knew' in told or
+            'of this site and of a peer were lost' in told), told
+    b.run('gap', 'accept', 'alice', 'ALL')
+    told = b.run('gap', 'list')
+    assert told == 'no gaps\n', told
+
+
+@check
+def a_folder_that_was_deleted_at_home_while_its_state_was_lost_is_told(sites):
+    a, b = mailed(sites)
+    lose_state(a)
+    shutil.rmtree(os.path.join(a.mail, '.Work'))
+    around(a, b)
+    assert mail(a, '.Work') == mail(b, '.Work') and mail(a, '.Work')
+    assert 'Work: it was not there when' in a.run('gap', 'list', code=3)
 
 
 @check

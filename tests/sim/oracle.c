@@ -361,6 +361,11 @@ void oracle_restore(
 	o->limbo[site] = true;
 }
 
+void oracle_orphan(struct oracle *o, unsigned site)
+{
+	o->orphaned[site] = o->limbo[site] = true;
+}
+
 /* ---- UIDs ---- */
 
 static struct seen_next *next_of(
@@ -471,6 +476,8 @@ static void look_at_home(struct oracle *o, const struct model_folder *f,
 	const struct mail_folder *is = mail_folder_find(server, f->path);
 	char text[90], other[90];
 
+	if (!is && o->orphaned[f->home])
+		return;
 	if (!is) {
 		oracle_fail(o, "lost", "site %c: folder %s is gone",
 			'a' + f->home, f->path);

@@ -93,6 +93,9 @@ struct oracle {
 	size_t present_count;
 	bool rotten;   /* a date may be wrong, but in the end */
 	bool limbo[8]; /* sites whose mail was put back: more may come */
+	/* Sites where all that knew what users did was lost: another may be
+	   the home of their folders from then on. */
+	bool orphaned[8];
 	char what[16]; /* "": all is well; else a word of the above */
 	char why[480];
 };
@@ -130,6 +133,8 @@ void oracle_keep(
 	const struct oracle *o, unsigned site, struct model_image *ret);
 void oracle_restore(
 	struct oracle *o, unsigned site, const struct model_image *image);
+/* Nobody knows any more what users of a site did. */
+void oracle_orphan(struct oracle *o, unsigned site);
 void model_image_release(struct model_image *image);
 bool model_has(const struct oracle *o, const char *path, unsigned token);
 

@@ -644,6 +644,25 @@ static void look_for_refused(struct sim_site *s, struct sim_status *ret)
 		operator_needed(ret, "parcels were refused");
 }
 
+bool simsite_knows(struct sim_site *s)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err err = ERR_INIT;
+	struct replica_log *logs;
+	struct account a;
+	size_t count = 0;
+	bool any = false;
+	int rc = open_account(s, false, &a, &err);
+
+	if (rc < 0)
+		return rc != ERR_ABSENT;
+	rc = replica_logs(a.replica, &arena, &logs, &count, &err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		any |= logs[i].known.lsn != 0;
+	account_close(&a);
+	return any;
+}
+
 void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
 {
 	struct report_counts counts;

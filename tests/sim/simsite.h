@@ -62,6 +62,9 @@ void simsite_scan(struct sim_site *s);
  */
 bool simsite_rot(struct sim_site *s, uint64_t n);
 
+/* Does its state know anything of anybody's changes? */
+bool simsite_knows(struct sim_site *s);
+
 /* What `packetboat status` says. */
 struct sim_status {
 	bool begun;	/* there is a state */

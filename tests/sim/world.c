@@ -436,13 +436,33 @@ static void clone(struct world *w, const struct event *e)
 	w->calm[e->site] = false;
 }
 
+/* Its state is gone. Where its peers know nothing either, nobody does. */
+static void look_who_knows(struct world *w, unsigned site)
+{
+	bool orphaned[SITES_MAX] = {false};
+
+	for (unsigned i = 0; i < w->site_count; i++) {
+		struct sim_site *s = &w->sites[i];
+
+		if (s->peers[site].known || i == site)
+			orphaned[i] = true;
+		if (orphaned[i] && simsite_knows(s))
+			return;
+	}
+	for (unsigned i = 0; i < w->site_count; i++)
+		if (orphaned[i])
+			oracle_orphan(&w->oracle, i);
+}
+
 static void forget(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
 
 	pool_drop(simdisk_os(s->disk));
-	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0)
+	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0) {
 		image_delete(s, STATE_DIR "/accounts");
+		look_who_knows(w, e->site);
+	}
 	if (strcmp(e->word, "logs") == 0 || strcmp(e->word, "all") == 0)
 		image_delete(s, STATE_DIR "/log");
 	if (strcmp(e->word, "all") == 0) {
