@@ -13,15 +13,8 @@
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
 
-/* That a folder was given away its old home says last. */
-static bool gives_away(const struct packing *p, const struct change *c)
-{
-	return c->kind == CHANGE_AUTHORITY &&
-	       c->site != p->config->self->pub.origin;
-}
-
 /* Of an INBOX without mail nobody is the home yet: what is said of the folder
-   itself is everybody's to say. */
+   itself is everybody's to say. That it was given away its old home says. */
 static int keep_home_changes(
 	struct packing *p, struct change_batch *batch, struct err *err)
 {
@@ -33,7 +26,7 @@ static int keep_home_changes(
 
 		if (home < 0)
 			return home;
-		if (home || gives_away(p, &batch->items[i]))
+		if (home || claim_gives_away(&batch->items[i]))
 			batch->items[kept++] = batch->items[i];
 	}
 	batch->count = kept;
@@ -393,10 +386,9 @@ static uint64_t oldest_ms(const struct change_batch *batch)
  * The chain value at the end of a slice is known only where the log ends: for
  * the others 0 says so, and the receiver takes any.
  */
-static int write_out(
-	struct packing *p, size_t i, struct position from, struct err *err)
+static int write_out_to(struct packing *p, size_t i, struct position from,
+	const struct position *end, struct err *err)
 {
-	const struct position *end = &p->logs[i].known;
 	int rc = 0;
 
 	while (from.lsn < end->lsn && rc >= 0) {
@@ -417,7 +409,27 @@ static int write_out(
 	return rc;
 }
 
+static int write_out(
+	struct packing *p, size_t i, struct position from, struct err *err)
+{
+	return write_out_to(p, i, from, &p->logs[i].known, err);
+}
+
 /* ---- the logs ---- */
+
+/*
+ * Of a folder that was given to another site its old log is told as far as it
+ * was the home's: the new home's speaks of mail that was born in it. From the
+ * state, for behind that the segments hold what stays here.
+ */
+static struct position given_end(const struct replica_log *log)
+{
+	struct position end = {log->known.log, log->given, 0};
+
+	if (log->given == log->known.lsn)
+		end.chain = log->known.chain;
+	return end;
+}
 
 /*
  * A peer that cannot be asked gets what it got last once more with the next:
@@ -452,7 +464,7 @@ static int add_again(struct packing *p, size_t i, const struct position *from,
 	return rc;
 }
 
-enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN };
+enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN, CHOSEN_GIVEN };
 
 /* Damage is told, and the writer is to look; the peer goes without nothing. */
 static int add_log(struct packing *p, size_t i, enum choice choice,
@@ -464,6 +476,11 @@ static int add_log(struct packing *p, size_t i, enum choice choice,
 
 	if (choice == CHOSEN_AGAIN)
 		return add_again(p, i, &from, err);
+	if (choice == CHOSEN_GIVEN) {
+		struct position end = given_end(&p->logs[i]);
+
+		return write_out_to(p, i, from, &end, err);
+	}
 	if (p->config->oneway)
 		rc = overlap(p, i, &from, err);
 	if (rc < 0)
@@ -506,6 +523,8 @@ static int choose_log(
 		return 0;
 	rc = replica_is_home(
 		p->account.replica, &known->log.folder, false, err);
+	if (rc == 0 && p->logs[i].given > p->from[i])
+		*ret = CHOSEN_GIVEN;
 	if (rc <= 0)
 		return rc;
 	*ret = CHOSEN;
@@ -526,10 +545,13 @@ static int choose_logs(struct packing *p, enum choice *ret, struct err *err)
 		rc = choose_log(p, i, &ret[i], err);
 		if (rc < 0 || ret[i] == CHOSEN_NOT)
 			continue;
+		struct position end = ret[i] == CHOSEN_GIVEN
+					      ? given_end(&p->logs[i])
+					      : p->logs[i].known;
 		rc = begun ? 0 : replica_begin(r, err);
 		begun = true;
 		if (rc >= 0)
-			rc = note_end(p, i, &p->logs[i].known, err);
+			rc = note_end(p, i, &end, err);
 	}
 	if (rc >= 0 && begun)
 		rc = replica_commit(r, err);

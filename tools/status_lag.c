@@ -47,7 +47,7 @@ int status_local_changes(
 		rc = replica_folder_by_fid(
 			a->replica, &log->folder, &arena, &f, err);
 		if (rc == 0 && f.authority.site != self)
-			changes += logs[i].known.lsn;
+			changes += logs[i].known.lsn - logs[i].given;
 	}
 	if (rc >= 0)
 		rc = local_folders(a, self, &changes, err);
@@ -75,8 +75,9 @@ static void count_tail(struct account *a, bool some,
 
 		if (c->by.lsn <= t->lsn)
 			continue;
-		if (some && replica_is_home(
-				    a->replica, &c->folder, true, NULL) <= 0)
+		if (some && !claim_gives_away(c) &&
+			replica_is_home(a->replica, &c->folder, true, NULL) <=
+				0)
 			continue;
 		if (!t->changes++)
 			t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
@@ -156,6 +157,10 @@ static int measure_own(struct account *a, uint64_t peer,
 	if (rc >= 0)
 		rc = replica_is_home(
 			a->replica, &log->known.log.folder, false, err);
+	if (rc == 0 && ack.durable < log->given) {
+		lag->changes += log->given - ack.durable;
+		lag->from_state = true;
+	}
 	if (rc <= 0)
 		return rc;
 	lag->sent += ack.durable;

@@ -179,6 +179,30 @@ static int check_all_applied(struct replica *r, uint64_t peer, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* Up to where they are this site's to tell. */
+static int note_ends(
+	struct replica *r, const struct replica_folder *f, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_log *logs;
+	size_t count;
+	int rc = replica_logs(r, &arena, &logs, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		struct replica_folder of;
+
+		if (logs[i].known.log.origin != replica_origin(r))
+			continue;
+		rc = replica_folder_by_fid(
+			r, &logs[i].known.log.folder, &arena, &of, err);
+		if (rc != 0 || of.id != f->id)
+			continue;
+		logs[i].given = logs[i].known.lsn;
+		rc = replica_log_set(r, &logs[i], err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int capture_give_home(
 	struct journal *j, uint64_t peer, size_t *ret_given, struct err *err)
 {
@@ -196,7 +220,10 @@ int capture_give_home(
 
 		if (!now->term || now->site != replica_origin(r))
 			continue;
-		rc = say_claim(j, &folders[i], now->term + 1, peer, err);
+		rc = note_ends(r, &folders[i], err);
+		if (rc >= 0)
+			rc = say_claim(
+				j, &folders[i], now->term + 1, peer, err);
 		(*ret_given)++;
 	}
 	return rc < 0 ? rc : 0;

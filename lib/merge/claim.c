@@ -9,6 +9,11 @@ struct claim claim_said(const struct change *c)
 		.uidnext = c->uidnext};
 }
 
+bool claim_gives_away(const struct change *c)
+{
+	return c->kind == CHANGE_AUTHORITY && c->site != c->by.log.origin;
+}
+
 bool claim_is_used(const struct claim *c)
 {
 	return c->uidnext > 1;

@@ -22,6 +22,8 @@ struct claim {
 
 /* What an AUTHORITY change says. */
 struct claim claim_said(const struct change *c);
+/* Does it give the folder to another site than its writer? */
+bool claim_gives_away(const struct change *c);
 /* Held mail: it has given UIDs. */
 bool claim_is_used(const struct claim *c);
 /*

@@ -9,7 +9,7 @@
 
 #define LOG_COLUMNS                                                            \
 	"SELECT id, lsn, chain, file_lsn, size, stated_lsn, stated_ms,"        \
-	" applied, origin, incarnation, folder FROM log "
+	" applied, given, origin, incarnation, folder FROM log "
 
 static void read_log(sqlite3_stmt *st, struct replica_log *ret)
 {
@@ -21,9 +21,10 @@ static void read_log(sqlite3_stmt *st, struct replica_log *ret)
 	ret->stated_lsn = (uint64_t)sqlite3_column_int64(st, 5);
 	ret->stated_ms = sqlite3_column_int64(st, 6);
 	ret->applied = (uint64_t)sqlite3_column_int64(st, 7);
-	ret->known.log.origin = (uint64_t)sqlite3_column_int64(st, 8);
-	ret->known.log.incarnation = (uint64_t)sqlite3_column_int64(st, 9);
-	sql_blob(st, 10, ret->known.log.folder.b,
+	ret->given = (uint64_t)sqlite3_column_int64(st, 8);
+	ret->known.log.origin = (uint64_t)sqlite3_column_int64(st, 9);
+	ret->known.log.incarnation = (uint64_t)sqlite3_column_int64(st, 10);
+	sql_blob(st, 11, ret->known.log.folder.b,
 		sizeof(ret->known.log.folder.b));
 }
 
@@ -57,10 +58,12 @@ int replica_log_set(
 {
 	int rc = sql_run(r, err,
 		"UPDATE log SET lsn = ?, chain = ?, file_lsn = ?, size = ?,"
-		" stated_lsn = ?, stated_ms = ?, applied = ? WHERE id = ?",
-		"iiiiiiii", (int64_t)log->known.lsn, (int64_t)log->known.chain,
+		" stated_lsn = ?, stated_ms = ?, applied = ?, given = ?"
+		" WHERE id = ?",
+		"iiiiiiiii", (int64_t)log->known.lsn, (int64_t)log->known.chain,
 		(int64_t)log->file_lsn, log->size, (int64_t)log->stated_lsn,
-		log->stated_ms, (int64_t)log->applied, log->id);
+		log->stated_ms, (int64_t)log->applied, (int64_t)log->given,
+		log->id);
 	if (rc < 0 || !log->known.chain)
 		return rc;
 	rc = sql_run(r, err, "INSERT OR REPLACE INTO met VALUES(?, ?, ?)",

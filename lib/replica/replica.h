@@ -81,6 +81,8 @@ struct replica_log {
 	uint64_t stated_lsn;    /* own logs: lsn at the last statement */
 	int64_t stated_ms;
 	uint64_t applied;       /* lsn up to which all of it is placed */
+	uint64_t given;         /* own logs: where they ended when the folder
+				   was given to another site; 0: it was not */
 };
 /* Returns 0; 1 when it was not known and `make` is false. */
 int replica_log_get(struct replica *r, const struct log_id *id, bool make,

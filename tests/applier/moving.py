@@ -2,7 +2,9 @@
 """An account that moves to another site keeps its UIDs, and what its users do
 there goes out."""
 
+import json
 import os
+import shutil
 import sys
 
 import plainsites
@@ -133,6 +135,47 @@ def who_loses_its_state_afterwards_is_home_still_or_again_is_not(sites):
     assert 'after' in uids(a)[1].values()
     for site in both:
         site.run('status')
+
+
+@check
+def a_new_home_that_loses_state_and_mail_gets_its_mail_back(sites):
+    both = a, b = settled(sites)
+    a.run('account', 'give', 'alice', 'b')
+    rounds(both)
+    b.save('since')
+    rounds(both, 2)
+    assert not json.loads(a.run('status', '--json'))['accounts'][0][
+        'local_changes']
+    before = uids(a)
+    for base in uids(b)[1].values():
+        b.expunge(base)
+    b.uidlist('', '3 V1000 N1 G' + 32 * 'a')
+    shutil.rmtree(os.path.join(b.state, 'accounts', 'alice'))
+    shutil.rmtree(os.path.join(b.state, 'log'))
+    rounds(both, 4)
+    assert sorted(before[1].values()) == sorted(uids(b)[1].values())
+    equal(both)
+
+
+@check
+def a_site_that_comes_later_hears_of_it_all(sites):
+    both = a, b = settled(sites)
+    a.flag('m3', 'F')
+    rounds(both, 2)
+    a.run('account', 'give', 'alice', 'b')
+    rounds(both)
+    b.save('since')
+    b.flag('m2', 'S')
+    a.save('stays')                 # at a, and nobody hears of it
+    rounds(both, 2)
+    c = sites.site('c')
+    c.folder('', 5000, 'd')
+    for site in both:
+        sites.pair(site, c)
+    rounds((a, b, c), 3)
+    assert uids(c) == uids(b), (uids(b), uids(c))
+    assert sorted(b.files()) == sorted(c.files()), (b.files(), c.files())
+    assert 'since' in uids(c)[1].values()
 
 
 @check
