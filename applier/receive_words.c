@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "err.h"
+#include "held.h"
 #include "inventory.h"
 #include "joining.h"
 #include "spoken.h"
@@ -82,8 +83,6 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 		return rc < 0 ? rc : 0;
 	r->result->acks++;
 	rc = note_refusal(r, rep, false, err);
-	if (rc >= 0)
-		rc = replica_want_clear(rep, peer, err);
 	for (size_t i = 0; i < ack->entry_count && rc >= 0; i++) {
 		const struct parcel_ack_entry *e = &ack->entries[i];
 		struct replica_log log;
@@ -111,6 +110,11 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
 	}
+	/* By what it knows now. */
+	if (rc >= 0)
+		rc = replica_want_clear(rep, peer, !ack->wants_more, err);
+	if (rc >= 0)
+		rc = held_cancel(rep, peer, err);
 	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
 		rc = replica_want_add(rep, peer, &ack->wants[i].hash,
 			ack->wants[i].offset, err);

@@ -7,6 +7,7 @@
 #include "err.h"
 #include "fields.h"
 #include "fold.h"
+#include "held.h"
 #include "inventory.h"
 #include "quarantine.h"
 #include "segment.h"
@@ -70,15 +71,48 @@ static int peer_has_source(
 					    peer_has_body(p, &c->hash, err));
 }
 
-/* In an overlap. Small mail goes once more, too. */
+/* Too large for the link? */
+static bool is_large(const struct packing *p, uint64_t size)
+{
+	return p->config->holds && size > p->config->hold;
+}
+
+/* In an overlap. Small mail goes once more, too. What was held, and may have
+   gone another way, is not held anew. */
 static bool was_handed_over(struct packing *p, const struct change *c)
 {
 	if (!knows_dot(p, &c->dot))
 		return false;
-	if (c->size > p->overlap_room)
+	if (c->size > p->overlap_room || is_large(p, c->size))
 		return true;
 	p->overlap_room -= c->size;
 	return false;
+}
+
+/* Does it stay here, because of its size? 1 or 0. */
+static int is_held(struct packing *p, const struct hash *hash, uint64_t size,
+	struct err *err)
+{
+	if (!is_large(p, size))
+		return 0;
+	int rc = held_is_released(
+		p->account.replica, p->config->peer->origin, hash, err);
+
+	return rc < 0 ? rc : !rc;
+}
+
+int cargo_body(struct packing *p, const struct hash *hash, uint64_t size,
+	uint64_t offset, struct err *err)
+{
+	int rc = is_held(p, hash, size, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc > 0)
+		lading_hold(p->lading, p->index, hash, size, offset);
+	else
+		lading_want(p->lading, p->index, hash, size, offset);
+	return 0;
 }
 
 static int note_bodies(
@@ -102,7 +136,9 @@ static int note_bodies(
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
-			lading_want(p->lading, p->index, &c->hash, c->size, 0);
+			rc = cargo_body(p, &c->hash, c->size, 0, err);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

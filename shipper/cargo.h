@@ -46,4 +46,9 @@ struct packing {
  */
 int cargo_add(struct packing *p, struct err *err);
 
+/* Note a body that the peer lacks, to go or, where it is too large for the
+   link, to stay. */
+int cargo_body(struct packing *p, const struct hash *hash, uint64_t size,
+	uint64_t offset, struct err *err);
+
 #endif

@@ -1,6 +1,7 @@
 #include "feed.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
 #include "parcel.h"
@@ -33,6 +34,24 @@ void feed_add(struct feed *f, const char *account, const struct hash *hash,
 	list->items = mem_room(list->items, list->count, sizeof(*list->items));
 	list->items[list->count++] = (struct feed_body){
 		mem_dup(account), *hash, size, offset <= size ? offset : 0};
+}
+
+static bool lists(
+	const struct feed_body *items, size_t count, const struct hash *hash)
+{
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(&items[i].hash, hash, sizeof(*hash)) == 0)
+			return true;
+	return false;
+}
+
+bool feed_knows(const struct feed *f, const struct hash *hash)
+{
+	return lists(f->sent, f->sent_count, hash) ||
+	       lists(f->small.items + f->small.at, f->small.count - f->small.at,
+		       hash) ||
+	       lists(f->large.items + f->large.at, f->large.count - f->large.at,
+		       hash);
 }
 
 static bool is_done(const struct feed_list *list)

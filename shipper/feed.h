@@ -41,6 +41,8 @@ void feed_free(struct feed *f);
 
 void feed_add(struct feed *f, const char *account, const struct hash *hash,
 	uint64_t size, uint64_t offset);
+/* It waits, or went already. */
+bool feed_knows(const struct feed *f, const struct hash *hash);
 /* Nothing waits to be packed. */
 bool feed_is_empty(const struct feed *f);
 /*

@@ -8,6 +8,7 @@
 #include "damage.h"
 #include "err.h"
 #include "exchange.h"
+#include "held.h"
 #include "inventory.h"
 #include "joining.h"
 #include "spoken.h"
@@ -156,31 +157,43 @@ static int find_from(struct packing *p, struct err *err)
 
 /* ---- bodies that the peer asked for ---- */
 
+/* Is it to go now, as far as its way is concerned? 1 or 0. */
+static int may_go(
+	struct packing *p, const struct replica_want *want, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	uint64_t peer = p->config->peer->origin;
+	int rc = 0;
+
+	if (p->medium)
+		rc = replica_sent_has_body(
+			r, peer, p->config->link, p->medium, &want->hash, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (!p->live || p->live->wanted)
+		return 1;
+	return p->live->knows(p->live->arg, &want->hash)
+		       ? 0
+		       : held_is_released(r, peer, &want->hash, err);
+}
+
 static int add_wants(struct packing *p, struct err *err)
 {
 	struct replica_want *wants;
 	size_t count;
 	struct replica_message m;
-	uint64_t peer = p->config->peer->origin;
-
-	if (p->live && !p->live->wanted)
-		return 0;
-	int rc = replica_wants(
-		p->account.replica, peer, &p->arena, &wants, &count, err);
+	int rc = replica_wants(p->account.replica, p->config->peer->origin,
+		&p->arena, &wants, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		if (p->medium) {
-			rc = replica_sent_has_body(p->account.replica, peer,
-				p->config->link, p->medium, &wants[i].hash,
-				err);
-			if (rc != 0)
-				continue;
-		}
+		rc = may_go(p, &wants[i], err);
+		if (rc <= 0)
+			continue;
 		rc = replica_message_by_hash(p->account.replica, &wants[i].hash,
 			NULL, &p->arena, &m, err);
 		if (rc == 0)
-			lading_want(p->lading, p->index, &wants[i].hash, m.size,
-				wants[i].offset);
+			rc = cargo_body(p, &wants[i].hash, m.size,
+				wants[i].offset, err);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -249,7 +262,9 @@ static int add_ack(struct packing *p, struct err *err)
 	struct parcel_ack ack = {.account = p->there,
 		.incarnation = replica_incarnation(r),
 		.wants = wants.items,
-		.want_count = wants.count};
+		.want_count = wants.count,
+		.wants_more =
+			p->config->unread || joins || wants.count == WANTS_MAX};
 
 	ack.entries = arena_alloc(
 		&p->arena, (p->log_count + 1) * sizeof(*ack.entries));
@@ -272,6 +287,9 @@ static int add_ack(struct packing *p, struct err *err)
 	struct hash sum = hash_end(&st);
 	int64_t now;
 	memcpy(&now, sum.b, sizeof(now));
+	/* An acknowledgement that left something open is told again, but not
+	   because of that. */
+	now = (int64_t)((uint64_t)now >> 1 << 1) | ack.wants_more;
 
 	AUTO_FREE char *heard_key = replica_peer_key("heard", peer);
 	AUTO_FREE char *told_key = lading_told_key(peer);
@@ -291,8 +309,8 @@ static int add_ack(struct packing *p, struct err *err)
 	bool any = ack.entry_count || ack.want_count || told != -1;
 	bool anew = p->asker.incarnation || (p->live && p->live->first);
 	bool waits = halfway && !wants.count && p->live && p->live->between;
-	bool needed =
-		any && (anew || (!waits && (now != told || heard != answered)));
+	bool news = ack.wants_more ? now >> 1 != told >> 1 : now != told;
+	bool needed = any && (anew || (!waits && (news || heard != answered)));
 	/* No two have one count: it is spent before anybody can see it. */
 	if (rc >= 0 && needed && (rc = replica_begin(r, err)) >= 0) {
 		struct os *os = p->config->os;
@@ -741,7 +759,7 @@ int handover_to_link(const struct handover_config *config,
 	int rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	if (rc >= 0)
 		rc = lading_record(&l, NULL, &later);
-	bool any = ret->size || l.body_count;
+	bool any = ret->size || l.body_count > ret->held;
 	lading_end(&l);
 	if (rc < 0) {
 		if (later.code)
@@ -772,7 +790,7 @@ int handover_to_carrier(const struct handover_config *config,
 	rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	if (rc < 0)
 		lading_undo(&l);
-	if (ret->size) {
+	if (ret->size || ret->held) {
 		struct err unrecorded = ERR_INIT;
 		int recorded = lading_record(&l, &medium, &unrecorded);
 

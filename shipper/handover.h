@@ -49,6 +49,8 @@ struct handover_config {
 	int64_t state_ms;     /* within this each folder is stated; -1: never */
 	int level;	      /* zstd */
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
+	bool holds;	      /* bodies larger than the next stay here */
+	uint64_t hold;
 	bool budgeted;	      /* and if so: */
 	uint64_t budget; /* bytes that the bundles may have, manifests too */
 	/* So many are about to be seen there. Errors: they are not. */
@@ -84,6 +86,8 @@ struct handover_live {
 	/* A body that is to be sent from offset on. */
 	void (*body)(void *arg, const char *account, const struct hash *hash,
 		uint64_t size, uint64_t offset);
+	/* Was it given this body? */
+	bool (*knows)(void *arg, const struct hash *hash);
 	/* How far a log was sent, if beyond *lsn. */
 	void (*reached)(void *arg, const char *account, int64_t log,
 		uint64_t *lsn, uint64_t *chain);
@@ -93,7 +97,8 @@ struct handover_live {
 			 applied yet, may wait for it, or for both in one */
 	bool first;   /* of this connection: we say where we stand */
 	bool wanted;  /* bodies that the peer asked for may go: what was sent
-			before is there, or lost */
+			before is there, or lost. Else those that an operator
+			released, once */
 };
 
 struct handover_result {
@@ -102,6 +107,7 @@ struct handover_result {
 	uint64_t bundles;
 	uint64_t left, left_bytes; /* bodies that found no room there */
 	bool over_budget;	   /* because of its budget; or changes */
+	uint64_t held, held_bytes; /* bodies that are too large for the link */
 	uint64_t missing;	   /* bodies no mail has any more */
 	uint64_t damaged;	   /* bodies that are not as they were logged */
 	uint64_t written_out; /* of the changes: from the state, because the

@@ -7,6 +7,8 @@
 #include "comparing.h"
 #include "damage.h"
 #include "err.h"
+#include "feed.h"
+#include "held.h"
 #include "medium.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
@@ -377,19 +379,41 @@ static void grow_slots(struct lading *l)
 		l->slots[slot_of(l, &l->bodies[i].hash)] = i + 1;
 }
 
-int lading_want(struct lading *l, size_t account, const struct hash *hash,
-	uint64_t size, uint64_t offset)
+/* Returns NULL if it was noted already. */
+static struct lading_body *note_body(struct lading *l, size_t account,
+	const struct hash *hash, uint64_t size, uint64_t offset)
 {
 	if (l->body_count * 2 >= l->slot_count)
 		grow_slots(l);
 	size_t at = slot_of(l, hash);
 	if (l->slots[at])
-		return 1;
+		return NULL;
 	l->bodies = mem_room(l->bodies, l->body_count, sizeof(*l->bodies));
-	l->bodies[l->body_count++] =
-		(struct lading_body){account, *hash, size, offset, 0};
+	struct lading_body *b = &l->bodies[l->body_count++];
+	*b = (struct lading_body){account, *hash, size, offset, 0, false};
 	l->slots[at] = l->body_count;
+	return b;
+}
+
+int lading_want(struct lading *l, size_t account, const struct hash *hash,
+	uint64_t size, uint64_t offset)
+{
+	if (!note_body(l, account, hash, size, offset))
+		return 1;
 	l->body_bytes += size - (offset < size ? offset : size);
+	return 0;
+}
+
+int lading_hold(struct lading *l, size_t account, const struct hash *hash,
+	uint64_t size, uint64_t offset)
+{
+	struct lading_body *b = note_body(l, account, hash, size, offset);
+
+	if (!b)
+		return 1;
+	b->held = true;
+	l->result->held++;
+	l->result->held_bytes += size;
 	return 0;
 }
 
@@ -522,13 +546,46 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	return 0;
 }
 
+enum rank { RANK_SMALL, RANK_LARGE, RANK_HELD };
+
+static enum rank rank_of(const struct lading_body *b)
+{
+	return b->held		      ? RANK_HELD
+	       : b->size > FEED_SMALL ? RANK_LARGE
+				      : RANK_SMALL;
+}
+
+/*
+ * As on a live link: small ones, then large ones, each in the order in which
+ * they were noted; last what stays here. Returns how many do not. After it
+ * none is noted any more.
+ */
+static size_t order_bodies(struct lading *l)
+{
+	struct lading_body *ordered =
+		mem_array(l->body_count + 1, sizeof(*ordered));
+	size_t count = 0, to_go = 0;
+
+	for (enum rank rank = RANK_SMALL; rank <= RANK_HELD; rank++) {
+		if (rank == RANK_HELD)
+			to_go = count;
+		for (size_t i = 0; i < l->body_count; i++)
+			if (rank_of(&l->bodies[i]) == rank)
+				ordered[count++] = l->bodies[i];
+	}
+	free(l->bodies);
+	l->bodies = ordered;
+	return to_go;
+}
+
 static int pack_bodies(struct lading *l, struct err *err)
 {
 	uint64_t done = 0;
 
 	/* Changes go ahead of bodies, in a parcel of their own. */
 	int rc = l->body_bytes > PIECE_MAX ? flush(l, err) : 0;
-	for (size_t i = 0; i < l->body_count && rc >= 0; i++) {
+	size_t count = order_bodies(l);
+	for (size_t i = 0; i < count && rc >= 0; i++) {
 		uint64_t size = l->bodies[i].size;
 
 		rc = pack_body(l, &l->bodies[i], err);
@@ -546,8 +603,10 @@ static void give_bodies(struct lading *l)
 	for (size_t i = 0; i < l->body_count; i++) {
 		const struct lading_body *b = &l->bodies[i];
 
-		l->live->body(l->live->arg, l->config->accounts[b->account],
-			&b->hash, b->size, b->offset);
+		if (!b->held)
+			l->live->body(l->live->arg,
+				l->config->accounts[b->account], &b->hash,
+				b->size, b->offset);
 	}
 }
 
@@ -657,6 +716,22 @@ static int record_told(struct lading *l, struct replica *r,
 	return rc < 0 ? rc : replica_meta_set(r, answered, t->heard, err);
 }
 
+static int record_body(struct lading *l, struct replica *r,
+	const struct id128 *medium, const struct lading_body *b,
+	struct err *err)
+{
+	uint64_t peer = l->config->peer->origin;
+
+	if (b->held)
+		return held_keep(r, peer, &b->hash, b->offset, err);
+	if (!b->sequence)
+		return 0;
+	int rc = replica_sent_body(
+		r, peer, l->config->link, medium, b->sequence, &b->hash, err);
+	return rc < 0 || !l->config->oneway ? rc
+					    : held_gone(r, peer, &b->hash, err);
+}
+
 static bool has_compared(const struct lading *l, size_t account)
 {
 	for (size_t i = 0; i < l->compared_count; i++)
@@ -684,11 +759,9 @@ static int record_account(struct lading *l, size_t index,
 		if (l->told[i].account == index && l->told[i].sequence)
 			rc = record_told(l, a.replica, &l->told[i], err);
 	for (size_t i = 0; i < l->body_count && rc >= 0; i++)
-		if (l->bodies[i].account == index && l->bodies[i].sequence)
-			rc = replica_sent_body(a.replica,
-				l->config->peer->origin, l->config->link,
-				medium, l->bodies[i].sequence,
-				&l->bodies[i].hash, err);
+		if (l->bodies[i].account == index)
+			rc = record_body(
+				l, a.replica, medium, &l->bodies[i], err);
 	if (rc >= 0 && has_compared(l, index))
 		rc = comparing_sent(a.replica, l->config->peer->origin,
 			l->config->os->ops->wall_ns(l->config->os) / 1000000,

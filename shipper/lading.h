@@ -4,10 +4,12 @@
  *
  * The bundle is begun with its first parcel, so that nothing to say leaves
  * nothing behind. Sections of changes and acknowledgements are packed as they
- * come; bodies are only noted, and fetched and packed at the end. Where there
- * is not room for all on the carrier some stay behind: the peer will say that
- * it wants them. Where the link's budget has no room for a parcel, neither it
- * nor any behind it goes, and what was noted for them counts as not handed over.
+ * come; bodies are only noted, and fetched and packed at the end, small ones
+ * first. Where there is not room for all on the carrier some stay behind: the
+ * peer will say that it wants them. So do those that are too large for the link
+ * (lib/replica/held.h). Where the link's budget has no room for a parcel,
+ * neither it nor any behind it goes, and what was noted for them counts as not
+ * handed over.
  */
 #ifndef PB_LADING_H
 #define PB_LADING_H
@@ -20,6 +22,7 @@ struct lading_body {
 	struct hash hash;
 	uint64_t size, offset;
 	uint64_t sequence; /* of the bundle that has its end; 0: none */
+	bool held;	   /* too large for the link: not in any */
 };
 
 struct lading_log {
@@ -106,6 +109,9 @@ int lading_compare(struct lading *l, enum parcel_section_type type,
 void lading_compared(struct lading *l, size_t account);
 /* Note a body once. Returns 1 if it was noted already. */
 int lading_want(struct lading *l, size_t account, const struct hash *hash,
+	uint64_t size, uint64_t offset);
+/* Note that a body stays here, because of its size. Returns: the same. */
+int lading_hold(struct lading *l, size_t account, const struct hash *hash,
 	uint64_t size, uint64_t offset);
 /* Note that a log is in the bundle up to a position. */
 void lading_sent(struct lading *l, size_t account, int64_t log,

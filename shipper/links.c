@@ -94,6 +94,8 @@ struct handover_config links_handover(
 		.state_ms = p->state_every_ms,
 		.level = link ? link->level : 3,
 		.bundle_max = link ? link->max_file : 0,
+		.holds = link && link->hold != HOLD_NONE,
+		.hold = link ? link->hold : 0,
 		.link = link ? link->name : "",
 		.accounts = s->accounts,
 		.account_count = s->account_count,
@@ -113,11 +115,13 @@ void links_report(struct shipper *s, const struct config_peer *p,
 	AUTO_BUF struct buf bundles = BUF_INIT;
 	AUTO_BUF struct buf left = BUF_INIT;
 	AUTO_BUF struct buf missing = BUF_INIT;
+	AUTO_BUF struct buf held = BUF_INIT;
 	AUTO_BUF struct buf written_out = BUF_INIT;
 
 	count_add(&written_out, r->written_out, "change", "changes");
 	if (r->bundles > 1)
 		count_add(&bundles, r->bundles, "bundle", "bundles");
+	count_add(&held, r->held, "body", "bodies");
 	count_add(&left, r->left, "body", "bodies");
 	count_add(&missing, r->missing, "body is", "bodies are");
 	count_add(&what, r->changes, "change", "changes");
@@ -157,6 +161,13 @@ void links_report(struct shipper *s, const struct config_peer *p,
 			"peer %s: %s: its budget has no room for all that is "
 			"to be told yet: what is left goes when it has",
 			p->name, where);
+	/* A daemon says so when it hands over what they belong to. */
+	if (r->held && (r->size || !s->following))
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: too large for this link: %s (%llu "
+			"bytes): they wait here (packetboat held)",
+			p->name, where, buf_str(&held),
+			(unsigned long long)r->held_bytes);
 	if (r->missing)
 		log_say(&s->log, LOG_LEVEL_WARNING,
 			"peer %s: %s in no mail folder any more", p->name,
@@ -428,6 +439,8 @@ static void ship_output(struct shipper *s, size_t peer)
 	struct handover_result handed = {0};
 	struct err err = ERR_INIT;
 	bool to_stdout = strcmp(s->output, "-") == 0;
+
+	config.holds = false; /* a file is none of the links */
 	AUTO_FREE char *temp = mem_printf("%s.tmp", s->output);
 	struct os *os = s->site.os;
 	int fd = to_stdout ? STDOUT_FILENO

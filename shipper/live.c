@@ -260,6 +260,13 @@ static void give_body(void *arg, const char *account, const struct hash *hash,
 	feed_add(&l->feed, account, hash, size, offset);
 }
 
+static bool knows_body(void *arg, const struct hash *hash)
+{
+	const struct live *l = arg;
+
+	return feed_knows(&l->feed, hash);
+}
+
 static struct live_sent *find_sent(
 	const struct live *l, const char *account, int64_t log)
 {
@@ -361,6 +368,8 @@ static void add_result(
 	to->bundles += r->bundles;
 	to->left += r->left;
 	to->left_bytes += r->left_bytes;
+	to->held += r->held;
+	to->held_bytes += r->held_bytes;
 	to->missing += r->missing;
 	to->damaged += r->damaged;
 	to->written_out += r->written_out;
@@ -378,6 +387,7 @@ int live_hand_over(struct live *l)
 		.arg = l,
 		.contents = give_contents,
 		.body = give_body,
+		.knows = knows_body,
 		.reached = reached,
 		.sent = note_sent,
 		.between = s->between,

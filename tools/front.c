@@ -68,6 +68,12 @@ static const struct command commands[] = {
 	{"gap", "list [--json]|accept ACCOUNT FOLDER|ALL",
 		"what is missing or differs, until it is mended", command_gap,
 		"Exit code 3 as long as there is any. accept: it may stay."},
+	{"held", "[--json] [PEER]|release PEER ID...",
+		"list mail that is too large for a link, or send it",
+		command_held,
+		"From, subject, size, age and folder of what a link's hold\n"
+		"keeps back. release: it goes all the same, with the next\n"
+		"contact."},
 	{"folder", "restored ACCOUNT FOLDER",
 		"its mail was restored from an older copy on purpose",
 		command_folder,
@@ -94,7 +100,6 @@ static const struct command commands[] = {
 		"Parcels are opened where this site's key can. What is whole\n"
 		"is printed, then damage is told and the exit code is 1."},
 	{"changes", "", "print what is new since a vector", NULL, NULL},
-	{"held", "", "show what is held back", NULL, NULL},
 	{"trash", "", "list and restore what was removed", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
 	{"wait", "", "wait until a peer has everything", NULL, NULL},

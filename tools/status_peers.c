@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "err.h"
 #include "status_calls.h"
+#include "status_held.h"
 #include "status_lag.h"
 #include "spending.h"
 #include "status_links.h"
@@ -15,8 +16,19 @@
 #include "status_warnings.h"
 #include "strange.h"
 
+static void add_held(struct json_object *to, const struct status_held *held)
+{
+	tree_number(to, "held", held->bodies);
+	tree_number(to, "held_bytes", held->bytes);
+	tree_number(to, "held_stuck", held->stuck);
+	tree_number(to, "held_stuck_bytes", held->stuck_bytes);
+	tree_number(to, "held_released", held->released);
+	tree_number(to, "held_handed_over", held->handed);
+}
+
 static void add_lag(struct status *s, struct json_object *peer,
-	const char *account, const struct status_lag *lag)
+	const char *account, const struct status_lag *lag,
+	const struct status_held *held)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -30,6 +42,7 @@ static void add_lag(struct status *s, struct json_object *peer,
 	tree_number(o, "not_applied_there", lag->unapplied);
 	tree_number(o, "bodies_wanted_there", lag->wanted);
 	tree_number(o, "sent", lag->sent);
+	add_held(o, held);
 	tree_number(o, "received", lag->received);
 	tree_number(o, "not_applied_here", lag->to_apply);
 	json_object_array_add(tree_array(peer, "accounts"), o);
@@ -192,12 +205,16 @@ int status_peer_account(struct status *s, size_t peer, struct json_object *o,
 	struct account *a, struct err *err)
 {
 	struct status_lag lag = {0};
+	struct status_held held;
 	int rc = status_lag(a, s->site.key.pub.origin,
 		s->site.peers[peer].origin,
 		s->site.config.peers[peer].changes != CHANGES_RECEIVE, &lag,
 		err);
 
 	if (rc >= 0)
-		add_lag(s, o, a->name, &lag);
+		rc = status_held(a, &s->site.config.peers[peer],
+			s->site.peers[peer].origin, &held, err);
+	if (rc >= 0)
+		add_lag(s, o, a->name, &lag, &held);
 	return rc < 0 ? rc : status_under_way(s, peer, o, a, err);
 }

@@ -146,6 +146,36 @@ static void print_account(struct json_object *a)
 		print_folder(item(a, "folders", i));
 }
 
+static void bodies(uint64_t n, uint64_t size)
+{
+	printf("%" PRIu64 " bod%s (", n, n == 1 ? "y" : "ies");
+	bytes(size);
+	printf(")");
+}
+
+/* What is too large for a link. */
+static void print_held(struct json_object *a)
+{
+	uint64_t held = number(a, "held");
+	uint64_t stuck = number(a, "held_stuck");
+
+	if (held) {
+		printf("; held here: ");
+		bodies(held, number(a, "held_bytes"));
+	}
+	if (stuck) {
+		printf(", of them ");
+		bodies(stuck, number(a, "held_stuck_bytes"));
+		printf(" too large for every link: never sent unless released "
+		       "(packetboat held)");
+	}
+	if (number(a, "held_released"))
+		printf("; released: %" PRIu64, number(a, "held_released"));
+	if (number(a, "held_handed_over"))
+		printf("; held before, now handed over: %" PRIu64,
+			number(a, "held_handed_over"));
+}
+
 static void print_lag(struct json_object *a, bool sends)
 {
 	printf("    account %s: ", text(a, "name"));
@@ -175,6 +205,7 @@ static void print_lag(struct json_object *a, bool sends)
 		printf("; waits for %" PRIu64 " bod%s",
 			number(a, "bodies_wanted_there"),
 			number(a, "bodies_wanted_there") == 1 ? "y" : "ies");
+	print_held(a);
 	printf("; received ");
 	count(number(a, "received"), "change");
 	if (number(a, "not_applied_here"))

@@ -210,6 +210,18 @@ void *arena_alloc(struct arena *a, size_t size)
 	return p;
 }
 
+void *arena_room(struct arena *a, void *old, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return old;
+	/* What exists is in memory, so twice that cannot overflow. */
+	void *all = arena_alloc(a, (count ? 2 * count : 1) * size);
+
+	if (count)
+		memcpy(all, old, count * size);
+	return all;
+}
+
 char *arena_dup(struct arena *a, const char *s, size_t len)
 {
 	char *copy;

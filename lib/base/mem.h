@@ -55,6 +55,8 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *a, size_t size); /* 8-aligned, zeroed */
+/* As mem_room, of an array that is in the arena. */
+void *arena_room(struct arena *a, void *old, size_t count, size_t size);
 char *arena_dup(struct arena *a, const char *s, size_t len); /* adds NUL */
 void arena_free(struct arena *a);
 #define AUTO_ARENA __attribute__((cleanup(arena_free)))

@@ -97,6 +97,8 @@ static void print_ack(const struct parcel_ack *ack, struct buf *ret)
 			(unsigned long long)e->durable.chain,
 			(unsigned long long)e->applied);
 	}
+	if (ack->wants_more)
+		buf_printf(ret, "    what it wants is not known yet\n");
 	for (size_t i = 0; i < ack->want_count; i++) {
 		hash_hex(&ack->wants[i].hash, hex);
 		buf_printf(ret, "    wants %s from %llu\n", hex,

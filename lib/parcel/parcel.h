@@ -168,6 +168,7 @@ struct parcel_ack {
 	size_t entry_count;
 	struct parcel_want *wants;
 	size_t want_count;
+	bool wants_more; /* perhaps: what is there was not looked through */
 };
 
 /*

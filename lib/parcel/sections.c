@@ -187,7 +187,7 @@ void parcel_add_ack(
 		wire_add_varint(&all, e->durable.lsn - e->applied);
 		before = &e->durable.log;
 	}
-	wire_add_varint(&all, ack->want_count);
+	wire_add_varint(&all, ack->want_count << 1 | ack->wants_more);
 	for (size_t i = 0; i < ack->want_count; i++) {
 		buf_add(&all, ack->wants[i].hash.b, HASH_SIZE);
 		wire_add_varint(&all, ack->wants[i].offset);
@@ -404,11 +404,12 @@ static int parse_entries(
 static int parse_wants(
 	const struct parse *p, struct wire *w, struct parcel_ack *ret)
 {
-	uint64_t count = wire_count(w, wire_left(w) / WANT_MIN);
+	uint64_t count = wire_count(w, wire_left(w) / WANT_MIN << 1 | 1);
 
 	if (w->bad)
 		return sections_bad(p, "number of wants is malformed");
-	ret->want_count = (size_t)count;
+	ret->wants_more = count & 1;
+	ret->want_count = (size_t)(count >> 1);
 	ret->wants = arena_alloc(
 		&p->out->arena, ret->want_count * sizeof(*ret->wants));
 	for (size_t i = 0; i < ret->want_count && !w->bad; i++) {

@@ -146,6 +146,7 @@ static const struct rule {
 	{"peer", "via", value_via, false},
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
+	{"peer", "hold", check_size, false},
 	{"peer", "every", check_age, false},
 	{"peer", "again", check_age, false},
 	{"peer", "send", refuse_later, true},
@@ -161,7 +162,7 @@ static const struct rule {
 	{"peer", "rate", check_rate, false},
 	{"peer", "budget", check_budget, true},
 	{"link", "window", check_window, true},
-	{"link", "hold", refuse_later, true},
+	{"link", "hold", check_size, false},
 	{"link", "rate", check_rate, false},
 	{"link", "budget", check_budget, true},
 	{"link", "before", value_command, false},
@@ -471,6 +472,10 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "max_file");
 	if (text)
 		(void)value_max_file(text, &link->max_file, NULL);
+	link->hold = HOLD_NONE;
+	text = cfg_getstr(sec, "hold");
+	if (text)
+		(void)value_size(text, &link->hold, NULL);
 	link->every_ms = -1;
 	text = cfg_getstr(sec, "every");
 	if (text)
@@ -493,8 +498,9 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 /* Keys of a link, and there is none in the peer's own block. */
 static int check_unlinked(struct load *l, cfg_t *sec)
 {
-	static const char *const keys[] = {"compression", "max_file", "every",
-		"again", "window", "before", "after", "rate", "budget"};
+	static const char *const keys[] = {"compression", "max_file", "hold",
+		"every", "again", "window", "before", "after", "rate",
+		"budget"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

@@ -41,11 +41,14 @@ struct config_account {
 	size_t guard_exempt_count;
 };
 
+#define HOLD_NONE UINT64_MAX
+
 struct config_link {
 	const char *name; /* "" for a bare via */
 	const char *via;
 	int level;	   /* zstd: compression = "fast" (3), "slow" (19) */
 	uint64_t max_file; /* bytes; 0: as the file system says */
+	uint64_t hold; /* larger bodies do not go here; HOLD_NONE: all do */
 	int64_t again_ms; /* exec: for how long what was sent may have no
 			     answer; default 1 day */
 	const struct window *windows; /* none: always */

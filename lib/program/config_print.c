@@ -202,6 +202,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			link->level > 3 ? "slow" : "fast");
 		if (link->max_file)
 			print_size(b, indent, "max_file", link->max_file);
+		if (link->hold != HOLD_NONE)
+			print_size(b, indent, "hold", link->hold);
 		print_windows(b, indent, link);
 		if (link->before)
 			print_key(b, indent, "before", link->before);

@@ -404,8 +404,11 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err);
  */
 int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
 	uint64_t after, struct err *err);
-/* Forget the peer's wants, then add those it stated. */
-int replica_want_clear(struct replica *r, uint64_t peer, struct err *err);
+/* Forget the peer's wants, then add those it stated. all: it said all that it
+   wants, and what we kept back (held.h) is its to say, too, as far as it
+   acknowledged the messages. */
+int replica_want_clear(
+	struct replica *r, uint64_t peer, bool all, struct err *err);
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
 	uint64_t offset, struct err *err);
 struct replica_want {

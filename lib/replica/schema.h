@@ -282,7 +282,11 @@ static const char schema_text[] =
 	" incarnation INTEGER NOT NULL, number INTEGER NOT NULL,"
 	" mark INTEGER NOT NULL, UNIQUE(peer, incarnation, number));"
 	"CREATE TABLE want(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
-	" at INTEGER NOT NULL, PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
+	" at INTEGER NOT NULL, kept INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
+	/* and which of them go whatever their size (held.h) */
+	"CREATE TABLE released(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
+	" PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
 	"CREATE TABLE sent(peer INTEGER NOT NULL, link TEXT NOT NULL,"
 	" medium BLOB NOT NULL, sequence INTEGER NOT NULL,"
 	" log INTEGER NOT NULL, lsn INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -56,6 +56,9 @@ static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
 	if (rc >= 0)
 		rc = sql_run(r, err, "DELETE FROM sent_body WHERE peer = ?",
 			"i", (int64_t)peer);
+	if (rc >= 0)
+		rc = sql_run(r, err, "DELETE FROM released WHERE peer = ?", "i",
+			(int64_t)peer);
 	return rc;
 }
 
@@ -159,16 +162,23 @@ int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
 		"iii", (int64_t)peer, log, (int64_t)after);
 }
 
-int replica_want_clear(struct replica *r, uint64_t peer, struct err *err)
+int replica_want_clear(
+	struct replica *r, uint64_t peer, bool all, struct err *err)
 {
-	return sql_run(
-		r, err, "DELETE FROM want WHERE peer = ?", "i", (int64_t)peer);
+	return sql_run(r, err,
+		"DELETE FROM want WHERE peer = ?1 AND (kept = 0 OR (?2 AND"
+		" EXISTS(SELECT 1 FROM message m JOIN dot d ON d.message = m.id"
+		" JOIN ack a ON a.peer = ?1 AND a.log = d.log"
+		" AND a.durable >= d.lsn WHERE m.hash = want.hash)))",
+		"ii", (int64_t)peer, (int64_t)all);
 }
 
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
 	uint64_t offset, struct err *err)
 {
-	return sql_run(r, err, "INSERT OR REPLACE INTO want VALUES(?, ?, ?)",
+	return sql_run(r, err,
+		"INSERT INTO want VALUES(?, ?, ?, 0)"
+		" ON CONFLICT DO UPDATE SET at = excluded.at",
 		"ibi", (int64_t)peer, hash->b, sizeof(hash->b),
 		(int64_t)offset);
 }
@@ -180,21 +190,13 @@ int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
 		"SELECT hash, at FROM want WHERE peer = ? ORDER BY hash", "i",
 		(int64_t)peer);
 	struct replica_want *list = NULL;
-	size_t count = 0, cap = 0;
+	size_t count = 0;
 	int rc;
 
 	if (!st)
 		return ERR_IO;
 	while ((rc = sql_step(r, st, err)) > 0) {
-		if (count == cap) {
-			struct replica_want *more;
-
-			cap = cap ? 2 * cap : 64;
-			more = arena_alloc(arena, cap * sizeof(*more));
-			if (count)
-				memcpy(more, list, count * sizeof(*more));
-			list = more;
-		}
+		list = arena_room(arena, list, count, sizeof(*list));
 		sql_blob(st, 0, list[count].hash.b, HASH_SIZE);
 		list[count++].offset = (uint64_t)sqlite3_column_int64(st, 1);
 	}
@@ -299,21 +301,13 @@ int replica_sent_sequences(struct replica *r, uint64_t peer, const char *link,
 		" AND link = ? AND medium = ? ORDER BY sequence",
 		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
 	uint64_t *list = NULL;
-	size_t count = 0, cap = 0;
+	size_t count = 0;
 	int rc;
 
 	if (!st)
 		return ERR_IO;
 	while ((rc = sql_step(r, st, err)) > 0) {
-		if (count == cap) {
-			uint64_t *more;
-
-			cap = cap ? 2 * cap : 32;
-			more = arena_alloc(arena, cap * sizeof(*more));
-			if (count)
-				memcpy(more, list, count * sizeof(*more));
-			list = more;
-		}
+		list = arena_room(arena, list, count, sizeof(*list));
 		list[count++] = (uint64_t)sqlite3_column_int64(st, 0);
 	}
 	*ret = list;
@@ -341,21 +335,13 @@ int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
 		" AND link = ? AND medium = ? ORDER BY sequence, log",
 		"itb", (int64_t)peer, link, medium->b, sizeof(medium->b));
 	struct replica_sent *list = NULL;
-	size_t count = 0, cap = 0;
+	size_t count = 0;
 	int rc;
 
 	if (!st)
 		return ERR_IO;
 	while ((rc = sql_step(r, st, err)) > 0) {
-		if (count == cap) {
-			struct replica_sent *more;
-
-			cap = cap ? 2 * cap : 32;
-			more = arena_alloc(arena, cap * sizeof(*more));
-			if (count)
-				memcpy(more, list, count * sizeof(*more));
-			list = more;
-		}
+		list = arena_room(arena, list, count, sizeof(*list));
 		list[count++] = (struct replica_sent){
 			(uint64_t)sqlite3_column_int64(st, 0),
 			sqlite3_column_int64(st, 1),

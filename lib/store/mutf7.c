@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utf8.h"
+
 /* A run of what is not printable ASCII, and its bits that wait for a sixth. */
 struct run {
 	struct buf *to;
@@ -41,42 +43,15 @@ static void end_run(struct run *r)
 	*r = (struct run){.to = r->to};
 }
 
-/* The code point at *at, which moves behind it; UINT32_MAX: none. */
-static uint32_t next_point(const uint8_t **at)
-{
-	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-	const uint8_t *p = *at;
-	unsigned more = *p < 0x80   ? 0
-			: *p < 0xc0 ? 4
-			: *p < 0xe0 ? 1
-			: *p < 0xf0 ? 2
-			: *p < 0xf8 ? 3
-				    : 4;
-	uint32_t point;
-
-	if (more == 4)
-		return UINT32_MAX;
-	point = more ? *p & (0x3fu >> more) : *p;
-	for (unsigned i = 1; i <= more; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return UINT32_MAX;
-		point = point << 6 | (p[i] & 0x3fu);
-	}
-	*at += more + 1;
-	return point < least[more] || point > 0x10ffff ||
-			       (point >= 0xd800 && point < 0xe000)
-		       ? UINT32_MAX
-		       : point;
-}
-
 const char *mutf7_encode(struct arena *arena, const char *utf8)
 {
 	AUTO_BUF struct buf out = BUF_INIT;
 	struct run run = {.to = &out};
 	const uint8_t *at = (const uint8_t *)utf8;
+	const uint8_t *end = at + strlen(utf8);
 
-	while (*at) {
-		uint32_t point = next_point(&at);
+	while (at < end) {
+		uint32_t point = utf8_next(&at, end);
 
 		if (point < ' ' || point == 127 || point == UINT32_MAX)
 			return NULL;

@@ -143,7 +143,7 @@ static void put_ack(struct buf *to)
 	put_ack_entry(&s, 0x0a, "sixteen byte id.", 9, 4);
 	put_ack_entry(&s, 0x19, "", 0, 0); /* the sender's account log */
 	put_ack_entry(&s, 0x20, "anotheroINCARNAT", 70000, 70000);
-	wire_add_varint(&s, 2);
+	wire_add_varint(&s, 5); /* two, and there may be more */
 	buf_add_str(&s, "twenty bytes of hash");
 	wire_add_varint(&s, 0);
 	buf_add_str(&s, "twenty bytes of HASH");

@@ -472,6 +472,33 @@ def case_activated(two):
         two.assert_equal()
 
 
+def case_held(two):
+    """A large body stays while small ones go, and goes when it is released."""
+    two.by_tcp('hold = 4K')
+    for name in ('packetboat-shipper', 'packetboat-applier'):
+        two.a.follow(name)
+        two.b.follow(name)
+    two.a.deliver(1, 100)
+    two.a.deliver(2, 50000)
+    two.a.write()
+
+    def status():
+        out = two.a.run('packetboat', 'status', '--json', ends=(0, 3)).stdout
+        return json.loads(out)['peers'][0]['accounts'][0]
+
+    def held():
+        return json.loads(two.a.run('packetboat', 'held', '--json').stdout)
+    until('the small one arrives', lambda: len(two.b.mails()) == 1)
+    until('b says what it lacks', lambda: status()['bodies_wanted_there'] and
+          not status()['not_applied_there'])
+    [one] = held()
+    assert one['subject'] == 'm2' and not one['goes_by'], one
+    assert len(two.b.mails()) == 1, two.b.mails().keys()
+    two.a.run('packetboat', 'held', 'release', 'b', one['id'])
+    until('the large one arrives', two.is_equal)
+    until('a hears of it', lambda: not held())
+
+
 def case_window(two):
     """A daemon dials when its window opens and hangs up when it is over; by
     hand it is called at once."""

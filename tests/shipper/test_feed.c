@@ -197,6 +197,30 @@ static int teardown(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_was_given_is_known_until_the_line_breaks_off(void **state)
+{
+	static const uint64_t sizes[] = {100, LARGE};
+	struct hash never = name_of(2000);
+	struct feed f = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct hash name = name_of(sizes[i]);
+
+		assert_false(feed_knows(&f, &name));
+		add(&f, sizes[i]);
+		assert_true(feed_knows(&f, &name)); /* it waits */
+	}
+	run(&f);
+	for (size_t i = 0; i < 2; i++) {
+		struct hash name = name_of(sizes[i]);
+
+		assert_true(feed_knows(&f, &name)); /* it went */
+	}
+	assert_false(feed_knows(&f, &never));
+	feed_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +228,7 @@ int main(void)
 		TEST(large_bodies_are_cut_at_the_same_places_every_time),
 		TEST(what_the_other_has_of_a_body_is_not_read),
 		TEST(little_is_packed_ahead),
+		TEST(what_was_given_is_known_until_the_line_breaks_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

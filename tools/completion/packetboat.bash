@@ -62,6 +62,11 @@ _packetboat() {
 		fi
 		;;
 	status) words="--json --help" ;;
+	held)
+		words="--json --help
+			$(_packetboat_peers "${COMP_WORDS[0]}" "${config[@]}")"
+		[[ $previous == held ]] && words+=" release"
+		;;
 	doctor) words="-O --help" ;;
 	scan) words="--deep --for --rate --help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;

@@ -150,6 +150,20 @@ static void room_is_not_counted_until_it_is_used(void **state)
 	assert_int_equal(b.cap, 0);
 }
 
+static void an_array_in_an_arena_keeps_what_it_has(void **state)
+{
+	AUTO_ARENA struct arena a = {0};
+	size_t *list = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 1000; i++) {
+		list = arena_room(&a, list, i, sizeof(*list));
+		list[i] = i;
+	}
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(list[i], i);
+}
+
 static void what_an_arena_gave_stays_where_it_is(void **state)
 {
 	AUTO_ARENA struct arena a = {0};
@@ -185,6 +199,7 @@ int main(void)
 		cmocka_unit_test(strings_are_copied_with_their_nul),
 		cmocka_unit_test(a_buf_grows_by_any_of_its_adds),
 		cmocka_unit_test(room_is_not_counted_until_it_is_used),
+		cmocka_unit_test(an_array_in_an_arena_keeps_what_it_has),
 		cmocka_unit_test(what_an_arena_gave_stays_where_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ static struct parcel_ack some_ack(void)
 		.entry_count = 4,
 		.wants = wants,
 		.want_count = 2,
+		.wants_more = true,
 	};
 }
 
@@ -276,6 +277,7 @@ static void an_acknowledgement_comes_back(void **state)
 		assert_true(got->entries[i].applied == entries[i].applied);
 	}
 	assert_int_equal(got->want_count, 2);
+	assert_true(got->wants_more);
 	for (size_t i = 0; i < 2; i++) {
 		assert_memory_equal(
 			got->wants[i].hash.b, wants[i].hash.b, HASH_SIZE);
@@ -295,6 +297,7 @@ static void an_empty_acknowledgement_comes_back(void **state)
 	s = parsed(&b);
 	assert_int_equal(s.items[0].ack.entry_count, 0);
 	assert_int_equal(s.items[0].ack.want_count, 0);
+	assert_false(s.items[0].ack.wants_more);
 	parcel_sections_free(&s);
 }
 
@@ -555,7 +558,8 @@ static void a_count_beyond_the_bytes_is_refused_before_memory_is_taken(
 		wire_add_varint(&b, counts[i]);
 		refuse(&b, PARCEL_ACK, ERR_CORRUPT, "number of entries");
 		wire_add_varint(&w, 0);
-		wire_add_varint(&w, counts[i]);
+		/* times 2: the lowest bit is no part of it */
+		wire_add_varint(&w, counts[i] + (i == 0));
 		refuse(&w, PARCEL_ACK, ERR_CORRUPT, "number of wants");
 	}
 }

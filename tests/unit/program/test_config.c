@@ -388,13 +388,13 @@ static void accounts_of_a_peer_are_checked(void **state)
 
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {"hold = \"200K\""};
+	static const char *const keys[] = {"send = { x }", "accept = { x }"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		AUTO_FREE char *text =
 			mem_printf(SITE "peer p { key = \"" KEY_A "\"\n"
-					" link l { via = \"dir:/x\"\n %s } }",
+					" via = \"dir:/x\"\n %s }",
 				keys[i]);
 
 		refused(text, 4, "not yet built");
@@ -488,6 +488,9 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "rate = 1K }",
 		3, "rate is for");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "hold = much }",
+		3, "hold: not a size");
 }
 
 static void blocks_need_what_they_are_for(void **state)
@@ -509,6 +512,8 @@ static void blocks_need_what_they_are_for(void **state)
 		"compression without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" max_file = 8M }", 2,
 		"max_file without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" hold = 1K }", 2,
+		"hold without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" every = 1h }", 2,
 		"every without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" again = 1h }", 2,
@@ -552,7 +557,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
-		" max_file = 650M }\n"
+		" max_file = 650M hold = 0 }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
 		"  window = { \"Mon-Fri 22:00-06:00\", Sun,"
 		" \"12:00-12:30 UTC\" }\n"
@@ -585,6 +590,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
 	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
+	assert_true(c.peers[0].links[0].hold == 0);
+	assert_true(c.peers[0].links[1].hold == HOLD_NONE);
 	assert_int_equal(c.peers[0].links[1].max_file, 0);
 	const struct config_link *b = &c.peers[0].links[1];
 	assert_int_equal(b->again_ms, 3 * 24 * 3600 * 1000);
