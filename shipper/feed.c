@@ -6,7 +6,7 @@
 #include "err.h"
 #include "parcel.h"
 
-#define TOGETHER_LEAST (16u << 10) /* bytes of small bodies in one parcel */
+#define TOGETHER_LEAST (64u << 10) /* bytes of small bodies in one parcel */
 #define TOGETHER_MOST (256u << 10)
 
 static void list_free(struct feed_list *list)
