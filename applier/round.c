@@ -410,7 +410,7 @@ static void take_parcel(struct round *r, const char *path)
 static bool is_one_parcel(struct round *r, int fd)
 {
 	struct parcel_header header;
-	uint8_t start[64];
+	uint8_t start[PARCEL_PEEK];
 	ssize_t n = r->os->ops->pread(r->os, fd, start, sizeof(start), 0);
 
 	return n > 0 && parcel_peek(start, (size_t)n, &header, NULL) >= 0;

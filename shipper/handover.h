@@ -48,6 +48,7 @@ struct handover_config {
 	int64_t tables_ms;    /* oneway: within this tables go; -1: never */
 	int64_t state_ms;     /* within this each folder is stated; -1: never */
 	int level;	      /* zstd */
+	bool sign_only;	      /* not sealed: the carrier forbids it */
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
 	bool holds;	      /* bodies larger than the next stay here */
 	uint64_t hold;

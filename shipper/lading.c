@@ -190,9 +190,12 @@ static int give_contents(struct lading *l, struct err *err)
 static int give_parcel(struct lading *l, struct err *err)
 {
 	AUTO_BUF struct buf parcel = BUF_INIT;
-	int rc = parcel_seal(l->config->os, l->config->self, l->config->peer,
-		l->sections.data, l->sections.len, l->config->level, &parcel,
-		err);
+	const struct handover_config *c = l->config;
+	int rc = c->sign_only ? parcel_sign(c->self, c->peer, l->sections.data,
+					l->sections.len, c->level, &parcel, err)
+			      : parcel_seal(c->os, c->self, c->peer,
+					l->sections.data, l->sections.len,
+					c->level, &parcel, err);
 
 	return rc < 0 ? rc : write_parcel(l, &parcel, err);
 }

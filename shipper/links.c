@@ -93,6 +93,7 @@ struct handover_config links_handover(
 		.tables_ms = p->tables_every_ms,
 		.state_ms = p->state_every_ms,
 		.level = link ? link->level : 3,
+		.sign_only = link && link->sign_only,
 		.bundle_max = link ? link->max_file : 0,
 		.holds = link && link->hold != HOLD_NONE,
 		.hold = link ? link->hold : 0,

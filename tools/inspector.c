@@ -265,7 +265,8 @@ static enum file_kind sniff(const uint8_t *head, size_t len)
 		return FILE_EMPTY;
 	if (len > 4 && memmem(head, 16, "PBS", 3))
 		return FILE_SEGMENT; /* also one that a transfer mangled */
-	if (len > 3 && memcmp(head, "PBP", 3) == 0)
+	if (len > 3 &&
+		(memcmp(head, "PBP", 3) == 0 || memcmp(head, "PBS", 3) == 0))
 		return FILE_PARCEL;
 	if (len > 262 && memcmp(head + 257, "ustar", 5) == 0)
 		return FILE_BUNDLE;

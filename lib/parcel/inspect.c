@@ -21,9 +21,9 @@ void parcel_print(const void *data, size_t len, struct buf *ret)
 		buf_printf(ret, "%s\n", err.text);
 		return;
 	}
-	buf_printf(ret, "parcel from %016llx to %016llx sealed %zu bytes\n",
+	buf_printf(ret, "parcel from %016llx to %016llx %s %zu bytes\n",
 		(unsigned long long)h.sender, (unsigned long long)h.recipient,
-		len);
+		h.is_signed ? "signed, for everybody to read," : "sealed", len);
 }
 
 static void print_folder(const struct id128 *id, struct buf *ret)

@@ -12,6 +12,7 @@
 #ifndef PB_KEY_H
 #define PB_KEY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "os.h"
@@ -24,6 +25,8 @@ struct key_public {
 	uint8_t sign[32];  /* Ed25519 */
 	uint8_t box[32];   /* X25519 */
 	uint64_t origin;
+	bool may_sign; /* of a peer: its parcels need not be sealed, for a link
+			  to it forbids that */
 };
 
 struct key_pair {

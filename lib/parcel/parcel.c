@@ -8,10 +8,19 @@
  *	   44   XChaCha20-Poly1305( codec | [raw size] | sections )
  *	  end   tag                  16 bytes
  *
+ * or, where nothing may be made unreadable:
+ *
+ *	at  0   "PBS" version
+ *	    4   sender origin        u64
+ *	   12   recipient origin     u64
+ *	   20   codec | [raw size] | sections
+ *	  end   signature            64 bytes
+ *
  * A parcel is opened if and only if (1) its size is within the caps, (2) its
  * header is of this version, names us as recipient and a known peer as
  * sender, (3) the tag proves header and contents under the key of exactly
- * these two sites in this direction, (4) the raw size stated, and the one in
+ * these two sites in this direction, or the sender's signature does and a link
+ * to it forbids sealing, (4) the raw size stated, and the one in
  * the zstd frame, are equal and within PARCEL_RAW_MAX, (5) it decompresses to
  * exactly that. Nothing is kept of one that fails.
  *
@@ -35,6 +44,10 @@
 #define TAG_SIZE crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define KEY_SIZE crypto_aead_xchacha20poly1305_ietf_KEYBYTES
 #define KEY_CONTEXT "packetboat parcel 1"
+#define MAGIC_SIGNED "PBS"
+#define SIGNED_HEADER_SIZE NONCE_AT
+#define SIGNATURE_SIZE crypto_sign_BYTES
+#define SIGN_CONTEXT "packetboat signed parcel 1"
 #define ENVELOPE_SIZE (HEADER_SIZE + TAG_SIZE)
 
 _Static_assert(NONCE_AT + NONCE_SIZE == HEADER_SIZE, "the nonce ends it");
@@ -158,9 +171,10 @@ static int decompress(struct wire *w, struct buf *ret, struct err *err)
 	return 0;
 }
 
-static int unpack(const struct buf *plain, struct buf *ret, struct err *err)
+static int unpack(
+	const uint8_t *contents, size_t len, struct buf *ret, struct err *err)
 {
-	struct wire w = wire_over(plain->data, plain->len);
+	struct wire w = wire_over(contents, len);
 	uint8_t codec = wire_u8(&w);
 
 	if (codec == CODEC_ZSTD)
@@ -200,13 +214,19 @@ static int direction_key(const struct key_pair *self,
 	return r;
 }
 
-static void add_header(
-	struct os *os, struct buf *ret, uint64_t sender, uint64_t recipient)
+static void add_names(
+	struct buf *ret, const char *magic, uint64_t sender, uint64_t recipient)
 {
-	buf_add(ret, MAGIC, MAGIC_SIZE);
+	buf_add(ret, magic, MAGIC_SIZE);
 	buf_add_byte(ret, VERSION);
 	wire_add_u64(ret, sender);
 	wire_add_u64(ret, recipient);
+}
+
+static void add_header(
+	struct os *os, struct buf *ret, uint64_t sender, uint64_t recipient)
+{
+	add_names(ret, MAGIC, sender, recipient);
 	os->ops->random(os, buf_room(ret, NONCE_SIZE), NONCE_SIZE);
 	ret->len += NONCE_SIZE;
 }
@@ -273,26 +293,91 @@ int parcel_reseal(struct os *os, const struct key_pair *self,
 		os, self, peer, peer, &self->pub, contents, len, ret, err);
 }
 
+/* ---- signing ---- */
+
+/* What is signed: for whom, by the whole key, and the parcel up to there. */
+static void hash_signed(crypto_sign_state *state,
+	const struct key_public *recipient, const uint8_t *parcel, size_t len)
+{
+	crypto_sign_init(state);
+	crypto_sign_update(
+		state, (const uint8_t *)SIGN_CONTEXT, sizeof(SIGN_CONTEXT) - 1);
+	crypto_sign_update(state, recipient->sign, sizeof(recipient->sign));
+	crypto_sign_update(state, parcel, len);
+}
+
+int parcel_sign(const struct key_pair *self, const struct key_public *peer,
+	const void *sections, size_t len, int level, struct buf *ret,
+	struct err *err)
+{
+	crypto_sign_state state;
+	size_t start = ret->len;
+
+	add_names(ret, MAGIC_SIGNED, self->pub.origin, peer->origin);
+	int r = parcel_pack(sections, len, level, ret, err);
+	if (r < 0) {
+		ret->len = start;
+		return r;
+	}
+	hash_signed(&state, peer, ret->data + start, ret->len - start);
+	crypto_sign_final_create(
+		&state, buf_room(ret, SIGNATURE_SIZE), NULL, self->sign_secret);
+	ret->len += SIGNATURE_SIZE;
+	return 0;
+}
+
+static int check_signature(const struct key_pair *self,
+	const struct key_public *peer, const uint8_t *parcel, size_t len,
+	struct err *err)
+{
+	crypto_sign_state state;
+	const uint8_t *signature = parcel + len - SIGNATURE_SIZE;
+
+	if (!peer->may_sign)
+		return err_set(err, ERR_AUTH,
+			"signed only, and not sealed: no link to %016llx is "
+			"said to need that (sign_only)",
+			(unsigned long long)peer->origin);
+	hash_signed(&state, &self->pub, parcel, len - SIGNATURE_SIZE);
+	/* It only reads it. */
+	if (crypto_sign_final_verify(&state,
+		    (unsigned char *)(uintptr_t)signature, peer->sign) < 0)
+		return err_set(err, ERR_AUTH,
+			"not authentic: damaged, or not signed by %016llx",
+			(unsigned long long)peer->origin);
+	return 0;
+}
+
 /* ---- opening ---- */
+
+static bool begins_with(const struct wire *w, const char *magic)
+{
+	size_t left = wire_left(w);
+
+	return memcmp(w->at, magic, left < MAGIC_SIZE ? left : MAGIC_SIZE) == 0;
+}
 
 int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
 	struct err *err)
 {
 	struct wire w = wire_over(data, len);
-	size_t known = len < MAGIC_SIZE ? len : MAGIC_SIZE;
+	bool is_signed = !begins_with(&w, MAGIC);
+	size_t least =
+		is_signed ? SIGNED_HEADER_SIZE + SIGNATURE_SIZE : ENVELOPE_SIZE;
 
-	if (memcmp(w.at, MAGIC, known) != 0)
+	if (is_signed && !begins_with(&w, MAGIC_SIGNED))
 		return err_set(err, ERR_CORRUPT, "not a parcel");
 	if (len > MAGIC_SIZE && w.at[MAGIC_SIZE] != VERSION)
 		return err_set(err, ERR_LIMIT,
 			"parcel version %u: made by a newer packetboat",
 			w.at[MAGIC_SIZE]);
-	if (len <= ENVELOPE_SIZE)
+	if (len <= least)
 		return err_set(
 			err, ERR_TORN, "parcel ends after %zu bytes", len);
 	wire_raw(&w, MAGIC_SIZE + 1);
 	ret->sender = wire_u64(&w);
 	ret->recipient = wire_u64(&w);
+	ret->is_signed = is_signed;
 	return 0;
 }
 
@@ -326,11 +411,30 @@ static int unseal(const struct key_pair *self, const struct key_public *peer,
 	return r;
 }
 
+/* Prove whose it is, then what it contains: appended to ret. */
+static int open_from(const struct key_pair *self, const struct key_public *peer,
+	const uint8_t *parcel, size_t len, bool is_signed, struct buf *ret,
+	struct err *err)
+{
+	AUTO_BUF struct buf plain = BUF_INIT;
+	int r = is_signed ? check_signature(self, peer, parcel, len, err)
+			  : unseal(self, peer, parcel, len, &plain, err);
+
+	if (r < 0)
+		return r;
+	r = is_signed ? unpack(parcel + SIGNED_HEADER_SIZE,
+				len - SIGNED_HEADER_SIZE - SIGNATURE_SIZE, ret,
+				err)
+		      : unpack(plain.data, plain.len, ret, err);
+	return r < 0 ? err_wrap(err, "parcel from %016llx",
+			       (unsigned long long)peer->origin)
+		     : 0;
+}
+
 int parcel_open(const struct key_pair *self, const struct key_public *peers,
 	size_t peer_count, const void *data, size_t len, size_t *ret_peer,
 	struct buf *ret, struct err *err)
 {
-	AUTO_BUF struct buf plain = BUF_INIT;
 	const struct key_public *peer;
 	struct parcel_header h;
 	int r;
@@ -353,13 +457,9 @@ int parcel_open(const struct key_pair *self, const struct key_public *peers,
 			"packetboat status prints there; add it with \"key\" "
 			"in peer \"...\")",
 			(unsigned long long)h.sender);
-	r = unseal(self, peer, data, len, &plain, err);
+	r = open_from(self, peer, data, len, h.is_signed, ret, err);
 	if (r < 0)
 		return r;
-	r = unpack(&plain, ret, err);
-	if (r < 0)
-		return err_wrap(err, "parcel from %016llx",
-			(unsigned long long)h.sender);
 	*ret_peer = (size_t)(peer - peers);
 	return 0;
 }

@@ -3,6 +3,8 @@
  *
  *   parcel  = magic version | sender origin | recipient origin | nonce |
  *             XChaCha20-Poly1305( codec | [raw size] | sections )
+ *           | magic version | sender origin | recipient origin |
+ *             codec | [raw size] | sections | Ed25519 signature
  *   section = type | varint length | bytes            (docs/format.md, Parcel)
  *
  * The key comes from both static keys (X25519, then BLAKE2b over the shared
@@ -45,6 +47,15 @@ int parcel_seal(struct os *os, const struct key_pair *self,
 	int level, struct buf *ret, struct err *err);
 
 /*
+ * The same for a carrier on which nothing may be made unreadable (amateur
+ * radio): signed by us for that peer, and for everybody to read. The peer takes
+ * it only if it expects such (key_public.may_sign). Errors: ERR_LIMIT.
+ */
+int parcel_sign(const struct key_pair *self, const struct key_public *peer,
+	const void *sections, size_t len, int level, struct buf *ret,
+	struct err *err);
+
+/*
  * A live link proves by itself whom it is from and for (lib/link): there only
  * the *contents* of a parcel travel, without envelope. Pack: sections to
  * contents, appended to ret; the same give the same bytes. Errors: ERR_LIMIT.
@@ -63,7 +74,9 @@ int parcel_reseal(struct os *os, const struct key_pair *self,
 /* What the clear header says; nothing in it is proven. */
 struct parcel_header {
 	uint64_t sender, recipient;
+	bool is_signed; /* and not sealed */
 };
+#define PARCEL_PEEK 96u /* so many bytes of its beginning are enough */
 /* Errors: ERR_TORN, ERR_CORRUPT (not a parcel), ERR_LIMIT (newer version). */
 int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
 	struct err *err);
@@ -72,7 +85,8 @@ int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
  * Open a parcel of exactly len bytes from one of the known peers.
  * Returns 0, the sender's index in peers, and the sections appended to ret.
  * Errors: ERR_AUTH: not for us ("sealed for another site"), unknown sender
- * ("sealed by an unknown key"), or not authentic; ERR_CORRUPT; ERR_LIMIT.
+ * ("sealed by an unknown key"), not authentic, or signed where the peer's key
+ * does not say that it may be; ERR_CORRUPT; ERR_LIMIT.
  */
 int parcel_open(const struct key_pair *self, const struct key_public *peers,
 	size_t peer_count, const void *data, size_t len, size_t *ret_peer,

@@ -147,6 +147,7 @@ static const struct rule {
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
 	{"peer", "hold", check_size, false},
+	{"peer", "sign_only", check_bool, false},
 	{"peer", "every", check_age, false},
 	{"peer", "again", check_age, false},
 	{"peer", "send", refuse_later, true},
@@ -154,6 +155,7 @@ static const struct rule {
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},
 	{"link", "max_file", check_max_file, false},
+	{"link", "sign_only", check_bool, false},
 	{"link", "every", check_age, false},
 	{"link", "again", check_age, false},
 	{"peer", "window", check_window, true},
@@ -451,12 +453,14 @@ static int check_paced(struct load *l, cfg_t *sec, const char *via)
 /* What is for files and visits. */
 static int check_live(struct load *l, cfg_t *sec)
 {
-	static const char *const keys[] = {"max_file", "every", "again"};
+	static const char *const keys[] = {
+		"max_file", "every", "again", "sign_only"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED)
 			return fail(l, sec,
-				"max_file, every and again are for files: "
+				"max_file, every, again and sign_only are for "
+				"files: "
 				"a live link has none of them (remove it)");
 	return 0;
 }
@@ -476,6 +480,9 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "hold");
 	if (text)
 		(void)value_size(text, &link->hold, NULL);
+	text = cfg_getstr(sec, "sign_only");
+	if (text)
+		(void)value_bool(text, &link->sign_only, NULL);
 	link->every_ms = -1;
 	text = cfg_getstr(sec, "every");
 	if (text)
@@ -499,8 +506,8 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 static int check_unlinked(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"compression", "max_file", "hold",
-		"every", "again", "window", "before", "after", "rate",
-		"budget"};
+		"every", "again", "sign_only", "window", "before", "after",
+		"rate", "budget"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

@@ -47,6 +47,7 @@ struct config_link {
 	const char *name; /* "" for a bare via */
 	const char *via;
 	int level;	   /* zstd: compression = "fast" (3), "slow" (19) */
+	bool sign_only;	   /* nothing there may be made unreadable */
 	uint64_t max_file; /* bytes; 0: as the file system says */
 	uint64_t hold; /* larger bodies do not go here; HOLD_NONE: all do */
 	int64_t again_ms; /* exec: for how long what was sent may have no

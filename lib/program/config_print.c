@@ -204,6 +204,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			print_size(b, indent, "max_file", link->max_file);
 		if (link->hold != HOLD_NONE)
 			print_size(b, indent, "hold", link->hold);
+		if (link->sign_only)
+			buf_printf(b, "%ssign_only = yes\n", indent);
 		print_windows(b, indent, link);
 		if (link->before)
 			print_key(b, indent, "before", link->before);

@@ -102,6 +102,16 @@ int site_no_key(struct os *os, const char *state, struct err *err)
 		state);
 }
 
+/* Both sites say so of their link: what comes need not be sealed then. */
+static bool has_sign_only(const struct config_peer *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->link_count; i++)
+		any |= p->links[i].sign_only;
+	return any;
+}
+
 int site_open(struct site *s, const char *config_given, struct err *err)
 {
 	AUTO_FREE char *path = NULL;
@@ -127,6 +137,8 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 		rc = load_peers(s, err);
 	if (rc >= 0)
 		rc = leave_out_expelled(s, err);
+	for (size_t i = 0; rc >= 0 && i < s->config.peer_count; i++)
+		s->peers[i].may_sign = has_sign_only(&s->config.peers[i]);
 	if (rc >= 0)
 		rc = site_find_accounts(s, err);
 	s->inbox_dir = mem_printf("%s/inbox", s->config.state);

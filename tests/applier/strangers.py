@@ -99,6 +99,26 @@ def a_peer_with_a_new_key_is_no_stranger_once_it_is_told(sites):
 
 
 @check
+def a_link_that_both_call_sign_only_carries_what_everybody_can_read(sites):
+    a, b = two(sites)
+    sealed_a, sealed_b = a.more, b.more
+    a.more = sealed_a.replace(' via', ' sign_only = yes via')
+    a.write_config()
+    a.run('sync')
+    path = bundles(sites.carrier)[0]
+    assert 'signed, for everybody to read' in b.run('log', path)
+    # Only one of them says so.
+    b.run('sync', code=3)
+    b.says('signed only, and not sealed', 'sign_only')
+    shutil.rmtree(os.path.join(b.state, 'refused'))
+    b.more = sealed_b.replace(' via', ' sign_only = yes via')
+    b.write_config()
+    for site in (b, a, b):
+        site.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
 def what_is_refused_without_end_fills_no_disk(sites):
     a, b = two(sites)
     old = b.more

@@ -138,6 +138,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	try_parcel(keys, data, len);
 	parcel_forge(&keys->a, &keys->b, nonce, data, len, &sealed);
 	try_parcel(keys, sealed.data, sealed.len);
+	buf_clear(&sealed);
+	parcel_forge_signed(&keys->a, &keys->b, data, len, &sealed);
+	try_parcel(keys, sealed.data, sealed.len);
 	try_sections(keys, data, len);
 	return 0;
 }

@@ -406,7 +406,15 @@ static void packed(struct maker *m)
 	put_packed(m, RAW_204, ZSTD_204, ZSTD_204_SIZE);
 }
 
+static void is_signed(struct maker *m)
+{
+	flag_change(m);
+	parcel_forge_signed(
+		&m->a, &m->b, m->contents.data, m->contents.len, &m->bytes);
+}
+
 static const struct sample good_parcels[] = {
+	{"parcel-signed", is_signed, true},
 	{"parcel-flag-change", flag_change, true},
 	{"parcel-no-section", no_section, true},
 	{"parcel-every-section", every_section, false},
@@ -462,6 +470,21 @@ static void for_another(struct maker *m)
 {
 	flag_change(m);
 	seal(m, &m->a, &m->stranger);
+}
+
+static void signed_by_another(struct maker *m)
+{
+	flag_change(m);
+	struct key_pair liar = m->stranger;
+	liar.pub.origin = m->a.pub.origin;
+	parcel_forge_signed(
+		&liar, &m->b, m->contents.data, m->contents.len, &m->bytes);
+}
+
+static void signed_torn(struct maker *m)
+{
+	is_signed(m);
+	m->bytes.len = 84; /* names and signature */
 }
 
 static void from_a_stranger(struct maker *m)
@@ -779,6 +802,8 @@ static const struct sample bad_parcels[] = {
 	{"parcel-for-another", for_another, false},
 	{"parcel-from-a-stranger", from_a_stranger, false},
 	{"parcel-from-a-liar", from_a_liar, false},
+	{"parcel-signed-by-another", signed_by_another, false},
+	{"parcel-signed-torn", signed_torn, false},
 	{"parcel-turned-round", turned_round, false},
 	{"parcel-codec-unknown", codec_unknown, false},
 	{"parcel-raw-size-over-limit", raw_size_over_limit, false},
@@ -974,6 +999,7 @@ static void start(struct maker *m)
 {
 	*m = (struct maker){0};
 	key_from_seed((const uint8_t[32]){'a'}, &m->a);
+	m->a.pub.may_sign = true;
 	key_from_seed((const uint8_t[32]){'b'}, &m->b);
 	key_from_seed((const uint8_t[32]){'s'}, &m->stranger);
 }
@@ -1018,9 +1044,13 @@ static bool is_sealed_so(const struct maker *m, const struct buf *raw)
 	struct os os = {.ops = &ops};
 	AUTO_BUF struct buf again = BUF_INIT;
 
-	return parcel_seal(&os, &m->a, &m->b.pub, raw->data, raw->len, 19,
-		       &again, NULL) == 0 &&
-	       again.len == m->bytes.len &&
+	int r = m->bytes.data[2] == 'S'
+			? parcel_sign(&m->a, &m->b.pub, raw->data, raw->len, 19,
+				  &again, NULL)
+			: parcel_seal(&os, &m->a, &m->b.pub, raw->data,
+				  raw->len, 19, &again, NULL);
+
+	return r == 0 && again.len == m->bytes.len &&
 	       memcmp(again.data, m->bytes.data, again.len) == 0;
 }
 

@@ -44,4 +44,30 @@ static inline void parcel_forge(const struct key_pair *from,
 	ret->len += sealed;
 }
 
+#define FORGE_SIGN_CONTEXT "packetboat signed parcel 1"
+
+/* The same, signed and not sealed. */
+static inline void parcel_forge_signed(const struct key_pair *from,
+	const struct key_pair *to, const void *contents, size_t len,
+	struct buf *ret)
+{
+	crypto_sign_ed25519ph_state state;
+	size_t start = ret->len;
+
+	buf_add(ret, "PBS\1", 4);
+	wire_add_u64(ret, from->pub.origin);
+	wire_add_u64(ret, to->pub.origin);
+	buf_add(ret, contents, len);
+	crypto_sign_ed25519ph_init(&state);
+	crypto_sign_ed25519ph_update(&state,
+		(const uint8_t *)FORGE_SIGN_CONTEXT,
+		strlen(FORGE_SIGN_CONTEXT));
+	crypto_sign_ed25519ph_update(&state, to->pub.sign, 32);
+	crypto_sign_ed25519ph_update(
+		&state, ret->data + start, ret->len - start);
+	crypto_sign_ed25519ph_final_create(
+		&state, buf_room(ret, 64), NULL, from->sign_secret);
+	ret->len += 64;
+}
+
 #endif

@@ -514,6 +514,11 @@ static void blocks_need_what_they_are_for(void **state)
 		"max_file without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" hold = 1K }", 2,
 		"hold without via");
+	refused(SITE "peer p { key = \"" KEY_A "\" sign_only = yes }", 2,
+		"sign_only without via");
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" via = \"tcp:h:1\" sign_only = yes }",
+		2, "a live link has none of them");
 	refused(SITE "peer p { key = \"" KEY_A "\" every = 1h }", 2,
 		"every without via");
 	refused(SITE "peer p { key = \"" KEY_A "\" again = 1h }", 2,
@@ -557,7 +562,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
-		" max_file = 650M hold = 0 }\n"
+		" max_file = 650M sign_only = yes hold = 0 }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
 		"  window = { \"Mon-Fri 22:00-06:00\", Sun,"
 		" \"12:00-12:30 UTC\" }\n"
@@ -593,6 +598,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_true(c.peers[0].links[0].hold == 0);
 	assert_true(c.peers[0].links[1].hold == HOLD_NONE);
 	assert_int_equal(c.peers[0].links[1].max_file, 0);
+	assert_true(c.peers[0].links[0].sign_only);
+	assert_false(c.peers[0].links[1].sign_only);
 	const struct config_link *b = &c.peers[0].links[1];
 	assert_int_equal(b->again_ms, 3 * 24 * 3600 * 1000);
 	assert_int_equal(b->every_ms, 3600 * 1000);
