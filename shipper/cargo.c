@@ -527,7 +527,9 @@ static int add_log(struct packing *p, size_t i, enum choice choice,
 		return rc;
 	if (rc == ERR_CORRUPT) {
 		*damage = *err;
-		rc = quarantine_ask(&p->account, &from.log.folder, err);
+		rc = p->config->rehearse ? 0
+					 : quarantine_ask(&p->account,
+						   &from.log.folder, err);
 		if (rc < 0)
 			return rc;
 	}

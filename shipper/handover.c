@@ -665,7 +665,9 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		return 0; /* nothing logged or received yet */
 	if (rc < 0)
 		return rc;
-	rc = is_refused(&p, err);
+	rc = config->rehearse ? replica_rehearse(p.account.replica, err) : 0;
+	if (rc >= 0)
+		rc = is_refused(&p, err);
 	if (rc != 0) {
 		account_close(&p.account);
 		return rc < 0 ? rc : 0;
@@ -717,7 +719,7 @@ static int pack_all(struct lading *l, const struct handover_config *config,
 		}
 	}
 	struct err err = ERR_INIT;
-	int rc = refusing_add(l, medium, &err);
+	int rc = refusing_add(l, medium && !config->rehearse, &err);
 	if (rc < 0 && !worst) {
 		*first = err;
 		worst = rc;
@@ -757,7 +759,7 @@ int handover_to_link(const struct handover_config *config,
 	lading_open_live(&l, live);
 	int worst = pack_all(&l, config, NULL, NULL, ret, err);
 	int rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
-	if (rc >= 0)
+	if (rc >= 0 && !config->rehearse)
 		rc = lading_record(&l, NULL, &later);
 	bool any = ret->size || l.body_count > ret->held;
 	lading_end(&l);
@@ -790,7 +792,7 @@ int handover_to_carrier(const struct handover_config *config,
 	rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	if (rc < 0)
 		lading_undo(&l);
-	if (ret->size || ret->held) {
+	if ((ret->size || ret->held) && !config->rehearse) {
 		struct err unrecorded = ERR_INIT;
 		int recorded = lading_record(&l, &medium, &unrecorded);
 

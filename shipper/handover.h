@@ -52,12 +52,13 @@ struct handover_config {
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
 	bool holds;	      /* bodies larger than the next stay here */
 	uint64_t hold;
+	bool rehearse;	      /* what is noted in the state is undone */
 	bool budgeted;	      /* and if so: */
 	uint64_t budget; /* bytes that the bundles may have, manifests too */
 	/* So many are about to be seen there. Errors: they are not. */
 	int (*spend)(void *arg, uint64_t bytes, struct err *err);
 	void *spend_arg;
-	const char *link;     /* name; "" for a bare via */
+	const char *link; /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
 	struct account_map map; /* those of them that the peer has part in */
@@ -104,6 +105,7 @@ struct handover_live {
 
 struct handover_result {
 	uint64_t parcels, changes, bodies, body_bytes, acks;
+	uint64_t large, large_bytes; /* of the bodies, over FEED_SMALL */
 	uint64_t size; /* of the bundles; 0: nothing to hand over */
 	uint64_t bundles;
 	uint64_t left, left_bytes; /* bodies that found no room there */

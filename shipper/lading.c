@@ -529,7 +529,7 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 		if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
 			l->result->missing += rc == ERR_ABSENT;
 			l->result->damaged += rc == ERR_CORRUPT;
-			if (rc == ERR_CORRUPT)
+			if (rc == ERR_CORRUPT && !l->config->rehearse)
 				note_damaged(l, b);
 			b->size = UINT64_MAX; /* not in the bundle */
 			return 0;
@@ -546,6 +546,10 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	} while (offset < b->size && bytes.len);
 	l->result->bodies++;
 	l->result->body_bytes += b->size;
+	if (b->size > FEED_SMALL) {
+		l->result->large++;
+		l->result->large_bytes += b->size;
+	}
 	return 0;
 }
 

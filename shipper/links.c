@@ -474,7 +474,7 @@ static void ship_output(struct shipper *s, size_t peer)
 }
 
 /* Nothing that was named, or nothing at all, has a link. */
-static void say_none(struct shipper *s)
+void links_say_none(struct shipper *s)
 {
 	int peer = s->only_peer ? site_peer(&s->site, s->only_peer) : -1;
 	struct err err = ERR_INIT;
@@ -578,5 +578,5 @@ void links_round(struct shipper *s)
 		}
 	}
 	if (!any && !s->site.config.listen)
-		say_none(s);
+		links_say_none(s);
 }

@@ -21,6 +21,7 @@
 #include "account_list.h"
 #include "lives.h"
 #include "notice.h"
+#include "plan.h"
 #include "shiplock.h"
 #include "shipper.h"
 
@@ -298,13 +299,21 @@ static void answer(struct shipper *s)
 	close_bodies(s);
 }
 
+static void plan(struct shipper *s)
+{
+	plan_peer(s, s->json);
+	close_bodies(s);
+}
+
 static int usage(void)
 {
 	fprintf(stderr, "usage: packetboat ship [-c FILE] [-q|-v] "
 			"[--once|--follow] [--collect|--hand-over] "
 			"[--output FILE|-] [PEER [LINK]]\n"
 			"       packetboat ship [-c FILE] [-q|-v] --stdio "
-			"[PEER]\n");
+			"[PEER]\n"
+			"       packetboat ship [-c FILE] [-q|-v] --plan "
+			"[--json] PEER [LINK]\n");
 	return EXIT_WRONG_USAGE;
 }
 
@@ -317,6 +326,8 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		{"hand-over", no_argument, NULL, 'H'},
 		{"output", required_argument, NULL, 'O'},
 		{"stdio", no_argument, NULL, 'S'},
+		{"plan", no_argument, NULL, 'P'},
+		{"json", no_argument, NULL, 'J'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
@@ -352,6 +363,12 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		case 'S':
 			s->stdio = true;
 			break;
+		case 'P':
+			s->plans = true;
+			break;
+		case 'J':
+			s->json = true;
+			break;
 		case 'V':
 			printf("packetboat-shipper %s\n", PB_VERSION);
 			exit(EXIT_DONE);
@@ -365,6 +382,9 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 		s->only_link = argv[optind++];
 	if (optind < argc ||
 		(s->output && (*following || s->step || !s->only_peer)) ||
+		(s->plans && (how || s->step || s->output || s->stdio ||
+				     !s->only_peer)) ||
+		(s->json && !s->plans) ||
 		(s->stdio && (how || s->step || s->output || s->only_link)))
 		return usage();
 	return EXIT_DONE;
@@ -395,6 +415,8 @@ int main(int argc, char **argv)
 		s.code = follow(&s, &stop);
 	else if (s.stdio)
 		answer(&s);
+	else if (s.plans)
+		plan(&s);
 	else
 		run_once(&s);
 	shipper_save_refusals(&s, true);

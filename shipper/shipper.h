@@ -51,7 +51,7 @@ struct shipper {
 	struct link_note *notes;
 	size_t note_count;
 	int code;
-	bool following, stdio;
+	bool following, stdio, plans, json;
 	bool tidied; /* since the configuration was read */
 	bool between; /* a daemon's rounds: another follows soon */
 	enum step step;
@@ -68,6 +68,8 @@ void shipper_save_refusals(struct shipper *s, bool now);
 
 /* links.c: serve every link that is asked for and takes bundles, once. */
 void links_round(struct shipper *s);
+/* Nothing that was asked for, or nothing at all, has a link. */
+void links_say_none(struct shipper *s);
 /* Is this one asked for? */
 bool links_wanted(const struct shipper *s, const struct config_peer *p,
 	const struct config_link *link);

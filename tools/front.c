@@ -79,9 +79,13 @@ static const struct command commands[] = {
 		command_folder,
 		"What is missing in it comes back from a peer, what was\n"
 		"expunged and is there again stays as new mail."},
-	{"peer", "expel PEER", "a peer is gone for good", command_peer,
-		"Nothing is kept or packed for it or taken from it any more.\n"
-		"What came from it stays."},
+	{"peer", "plan PEER [LINK] [--json]|expel PEER",
+		"what its next call would carry; it is gone for good",
+		command_peer,
+		"plan: what would go, how many bytes, how long it would take,\n"
+		"and what is held back; no call is made. expel: nothing is "
+		"kept\n"
+		"or packed for it or taken from it any more; what came stays."},
 	{"account", "drop ACCOUNT|give ACCOUNT PEER",
 		"forget an account that is gone; move one to a peer",
 		command_account,

@@ -1,5 +1,6 @@
 /*
- * peer_command: `packetboat peer expel PEER`.
+ * peer_command: `packetboat peer plan PEER`, which the shipper does, and
+ * `packetboat peer expel PEER`.
  *
  * It is written down first that the peer is none any more; then what it said
  * and what lies ready for it is forgotten, account by account. Killed in
@@ -103,11 +104,23 @@ static int expel(struct front *f, struct site *s, const char *name)
 	return code;
 }
 
+/* The arguments behind "peer plan" go to the shipper. */
+static int plan(struct front *f, int argc, char **argv)
+{
+	static char ship[] = "ship", how[] = "--plan";
+
+	argv[0] = ship;
+	argv[1] = how;
+	return command_program(f, argc, argv);
+}
+
 int command_peer(struct front *f, int argc, char **argv)
 {
 	struct site s;
 	struct err err = ERR_INIT;
 
+	if (argc >= 3 && argc <= 5 && strcmp(argv[1], "plan") == 0)
+		return plan(f, argc, argv);
 	if (argc != 3 || strcmp(argv[1], "expel") != 0)
 		return front_usage(f, argv[0]);
 	if (site_open(&s, f->config_given, &err) < 0)

@@ -143,6 +143,8 @@ void replica_close(struct replica *r)
 		return;
 	reading_end(r);
 	replica_rollback(r);
+	if (r->rehearsing)
+		sql_run(r, NULL, "ROLLBACK", "");
 	sql_close(r);
 	if (r->db)
 		vfs_close(r->db);
@@ -169,7 +171,7 @@ int reading_begin(struct replica *r, struct err *err)
 {
 	int rc;
 
-	if (r->in_txn || r->reading)
+	if (r->in_txn || r->reading || r->rehearsing)
 		return 0;
 	rc = sql_run(r, err, "BEGIN", "");
 	r->reading = rc >= 0;
@@ -184,10 +186,20 @@ void reading_end(struct replica *r)
 	sql_run(r, NULL, "ROLLBACK", "");
 }
 
-int replica_begin(struct replica *r, struct err *err)
+int replica_rehearse(struct replica *r, struct err *err)
 {
 	reading_end(r);
 	int rc = sql_run(r, err, "BEGIN IMMEDIATE", "");
+
+	r->rehearsing = rc >= 0;
+	return rc;
+}
+
+int replica_begin(struct replica *r, struct err *err)
+{
+	reading_end(r);
+	int rc = sql_run(r, err,
+		r->rehearsing ? "SAVEPOINT rehearsed" : "BEGIN IMMEDIATE", "");
 
 	if (rc < 0)
 		return rc;
@@ -206,7 +218,8 @@ int replica_commit(struct replica *r, struct err *err)
 	int rc = r->incarnation ? tally_flush(r, err) : 0;
 
 	if (rc >= 0)
-		rc = sql_run(r, err, "COMMIT", "");
+		rc = sql_run(r, err,
+			r->rehearsing ? "RELEASE rehearsed" : "COMMIT", "");
 	if (rc < 0) {
 		replica_rollback(r);
 		return rc;
@@ -223,7 +236,10 @@ void replica_rollback(struct replica *r)
 	for (size_t i = 0; i < r->cached_count; i++)
 		sqlite3_reset(r->cached[i].stmt);
 	r->in_txn = false;
-	sql_run(r, NULL, "ROLLBACK", "");
+	/* And the savepoint itself. */
+	if (r->rehearsing)
+		sql_run(r, NULL, "ROLLBACK TO rehearsed", "");
+	sql_run(r, NULL, r->rehearsing ? "RELEASE rehearsed" : "ROLLBACK", "");
 	int64_t incarnation;
 	if (replica_meta_get(r, "incarnation", &incarnation, NULL) == 0)
 		r->incarnation = (uint64_t)incarnation;

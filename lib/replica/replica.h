@@ -56,6 +56,11 @@ sqlite3 *replica_db(struct replica *r); /* for check and tests only */
 int replica_begin(struct replica *r, struct err *err);
 int replica_commit(struct replica *r, struct err *err);
 void replica_rollback(struct replica *r); /* harmless outside one */
+/*
+ * Whatever is committed from now on until the state is closed is seen here only,
+ * and undone then. Others wait to write meanwhile. Errors: ERR_BUSY, ERR_IO.
+ */
+int replica_rehearse(struct replica *r, struct err *err);
 
 /* Small named values. get: 0, or 1 and ret untouched when there is none. */
 int replica_meta_get(struct replica *r, const char *key, int64_t *ret,

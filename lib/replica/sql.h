@@ -27,12 +27,13 @@ struct replica {
 	uint64_t incarnation;
 	bool in_txn;
 	struct err undone; /* why this transaction can only be rolled back */
-	bool reading; /* reading_begin */
+	bool reading;	   /* reading_begin */
+	bool rehearsing;   /* in a transaction round all of them */
 	struct sql_cached *cached;
 	size_t cached_count;
 	struct log_row *logs; /* rows of table log, by id */
 	size_t log_count;
-	struct tally *tallies;  /* message counts and digests to be written */
+	struct tally *tallies; /* message counts and digests to be written */
 	size_t tally_count;
 };
 
@@ -66,16 +67,16 @@ const char *sql_text(sqlite3_stmt *st, int col, struct arena *arena);
 void sql_blob(sqlite3_stmt *st, int col, void *to, size_t len);
 
 /* The row id of a log; 0 when unknown and not make, below 0 an error. */
-int64_t log_row(struct replica *r, const struct log_id *id, bool make,
-	struct err *err);
+int64_t log_row(
+	struct replica *r, const struct log_id *id, bool make, struct err *err);
 /* The log of a row; zeros for row 0. Errors: ERR_CORRUPT. */
-int log_of_row(struct replica *r, int64_t id, struct log_id *ret,
-	struct err *err);
+int log_of_row(
+	struct replica *r, int64_t id, struct log_id *ret, struct err *err);
 int logs_load(struct replica *r, struct err *err);
 
 /* Adjust a folder's message count and digest (tally.c). */
-int tally_message(struct replica *r, int64_t message, int sign,
-	struct err *err);
+int tally_message(
+	struct replica *r, int64_t message, int sign, struct err *err);
 int tally_flush(struct replica *r, struct err *err);
 /* Folders (rows) whose sums changed since they were last flushed, from *at = 0
    on, which moves. Returns false: no more. */

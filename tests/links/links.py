@@ -672,6 +672,78 @@ def case_rate(two):
     two.assert_equal()
 
 
+def tree_of(top):
+    """Every file, but for what SQLite keeps empty."""
+    return {os.path.join(path, name):
+            open(os.path.join(path, name), 'rb').read()
+            for path, _, names in os.walk(top) for name in names
+            if not name.endswith('.lock')}
+
+
+def planned(site, *more):
+    """What is planned for the first link; and that nothing comes of it."""
+    site.run('packetboat', 'status', ends=(0, 3))
+    before = tree_of(site.state)
+    said = site.run('packetboat', 'peer', 'plan', 'b', '--json', *more)
+    after = tree_of(site.state)
+    changed = [name for name in {**before, **after}
+               if before.get(name) != after.get(name)]
+    assert not changed, changed
+    return json.loads(said.stdout)['links']
+
+
+def case_plan(two):
+    """Bundles are as long as was planned, to the byte; what goes on a line is,
+    but for what a line cuts otherwise; and a plan changes nothing."""
+    stick = os.path.join(two.top, 'stick')
+    os.mkdir(stick)
+    two.a.run('packetboat', 'media', 'init', stick)
+    port = free_port()
+    relay = Relay(port)
+    two.b.configure(site=f'listen = "127.0.0.1:{port}"',
+                    rest=f'peer "a" {{ key = "{two.a.key}" '
+                         f'changes = "receive" via = "dir:{stick}" }}')
+
+    def link(name, via, more=''):
+        return f'link {name} {{ via = "{via}" {more} }}'
+
+    def configure(budget=''):
+        two.a.configure(rest=f'peer "b" {{ key = "{two.b.key}" '
+                        + link('stick', f'dir:{stick}', budget)
+                        + link('line', f'tcp:127.0.0.1:{relay.port}') + '}')
+
+    def lies():
+        return sum(os.path.getsize(os.path.join(path, name))
+                   for path, _, names in os.walk(os.path.join(stick, 'pb'))
+                   for name in names)
+    configure('budget = "200K call"')
+    for i in range(8):
+        two.a.deliver(i, 3000)
+    two.a.deliver(99, 600000)
+    two.a.write()
+    cut = planned(two.a)[0]
+    assert cut['over_budget'] and cut['left_bodies'] == 1, cut
+    assert cut['small_bodies'] == 8, cut
+    assert 190 << 10 < cut['bytes'] <= 200 << 10, cut
+    said = two.a.run('packetboat', 'peer', 'plan', 'b', 'stick').stdout
+    assert 'held back' in said and f"in all {cut['bytes']} bytes" in said, said
+    configure()
+    whole, line = planned(two.a)
+    assert not whole['over_budget'] and whole['large_bodies'] == 1, whole
+    two.a.ship('b', 'stick')
+    assert lies() == whole['bytes'], (lies(), whole)
+    assert planned(two.a)[0]['bytes'] == 0
+    # The line knows nothing of the stick.
+    two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    two.a.ship('b', 'line')
+    until('nearly as many', lambda: relay.bytes >= line['bytes'] * 0.98)
+    print(f"{line['bytes']} bytes planned, {relay.bytes} went")
+    assert relay.bytes <= line['bytes'] * 1.08 + 200, (relay.bytes, line)
+    two.a.run('packetboat', 'peer', 'plan', 'nobody', ends=(2,))
+    two.a.run('packetboat', 'peer', 'plan', 'b', 'none', ends=(2,))
+
+
 def case_sync(two):
     """One cron line at each site."""
     two.by_stdio()

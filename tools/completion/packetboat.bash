@@ -78,9 +78,9 @@ _packetboat() {
 		gap-gap) words="list accept --help" ;;
 		gap-list) words=--json ;;
 		folder-folder) words="restored --help" ;;
-		peer-peer) words="expel --help" ;;
+		peer-peer) words="plan expel --help" ;;
 		account-account) words="drop --help" ;;
-		peer-expel) words=$(_packetboat_peers "${COMP_WORDS[0]}" \
+		peer-plan | peer-expel) words=$(_packetboat_peers "${COMP_WORDS[0]}" \
 			"${config[@]}") ;;
 		*-accept | *-restored | *-drop) words=$(_packetboat_accounts \
 			"${COMP_WORDS[0]}" "${config[@]}") ;;

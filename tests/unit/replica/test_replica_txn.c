@@ -116,9 +116,39 @@ static void nothing_is_committed_after_a_failed_statement(void **state)
 	simdisk_free(d);
 }
 
+/* Pages are written here, too, and whatever was committed is undone. */
+static void what_is_rehearsed_is_seen_and_never_was(void **state)
+{
+	struct simdisk *d = simdisk_new(1);
+	struct replica *r = open_state(d);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(write_all(r, 1, &err), 0);
+	replica_close(r);
+	r = open_state(d);
+	assert_int_equal(replica_rehearse(r, &err), 0);
+	assert_int_equal(write_all(r, 2, &err), 0);
+	assert_int_equal(count_of(r, 2), KEYS);
+	assert_int_equal(replica_begin(r, &err), 0);
+	assert_int_equal(replica_meta_set(r, "more", 1, &err), 0);
+	replica_rollback(r);
+	int64_t more = 0;
+	assert_int_equal(replica_meta_get(r, "more", &more, &err), 1);
+	assert_int_equal(count_of(r, 2), KEYS);
+	assert_int_equal(write_all(r, 3, &err), 0);
+	assert_int_equal(count_of(r, 3), KEYS);
+	replica_close(r);
+	r = open_state(d);
+	assert_int_equal(count_of(r, 1), KEYS);
+	replica_close(r);
+	simdisk_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_rehearsed_is_seen_and_never_was),
 		cmocka_unit_test(nothing_is_committed_after_a_failed_statement),
 		cmocka_unit_test(
 			a_failed_transaction_is_committed_whole_or_not_at_all),
