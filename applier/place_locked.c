@@ -200,6 +200,29 @@ static int renumber_row(
 	return 0;
 }
 
+/* UIDNEXT as it will be; numbers of messages still under way must not be
+   burned. Returns whether that is another than the batch makes it. */
+static bool raise_uidnext(struct batch *b)
+{
+	const struct sweep *s = b->sweep;
+	bool rest = s->blocked || s->again || s->next < s->count;
+
+	if (rest || b->f.uidnext <= b->next)
+		return false;
+	b->next = b->f.uidnext;
+	return true;
+}
+
+/* At home peers know more of UIDNEXT only after all of the machine went back:
+   what was given since then has come again. */
+static void do_home(struct batch *b, const struct store_view *view)
+{
+	if (view->identity.uidvalidity != b->f.uidvalidity || !raise_uidnext(b))
+		return;
+	struct store_identity id = {.uidnext = b->next};
+	b->p->store->ops->txn_identity(b->txn, &id);
+}
+
 static void do_identity(struct batch *b, const struct store_view *view)
 {
 	struct store_identity id = {.extra = NULL};
@@ -209,8 +232,11 @@ static void do_identity(struct batch *b, const struct store_view *view)
 
 	if (!b->build && !view->identity.has_uids)
 		return;
-	if (!foreign && !b->build)
+	if (!foreign && !b->build) {
+		if (home)
+			do_home(b, view);
 		return;
+	}
 	if (b->f.uidvalidity &&
 		(b->build || view->identity.uidvalidity != b->f.uidvalidity)) {
 		id.uidvalidity = b->f.uidvalidity;
@@ -222,13 +248,8 @@ static void do_identity(struct batch *b, const struct store_view *view)
 		id.guid = b->f.guid;
 		change = true;
 	}
-	/* Numbers of messages still under way must not be burned. */
-	const struct sweep *s = b->sweep;
-	bool rest = s->blocked || s->again || s->next < s->count;
-	uint32_t next = rest ? b->next : b->f.uidnext;
-	if (next > b->next || b->build || b->renumber) {
-		id.uidnext = next > b->next ? next : b->next;
-		b->next = id.uidnext;
+	if (raise_uidnext(b) || b->build || b->renumber) {
+		id.uidnext = b->next;
 		change = true;
 	}
 	if (*b->f.extra &&

@@ -22,6 +22,7 @@ struct birth {
 	struct store_stat st;
 	struct hash hash;
 	bool hashed; /* hash was read from the file */
+	bool given;  /* its UID was another's */
 	struct arena arena;
 };
 
@@ -89,12 +90,23 @@ static int record(struct birth *b, struct replica_message *row,
 	return replica_message_place(b->p->replica, row, true, err);
 }
 
-static struct change whole(
-	struct birth *b, enum change_kind kind, uint64_t above)
+/* In a list that is behind what peers know its UID was another's, perhaps. */
+static bool uid_was_given(const struct birth *b)
+{
+	return b->m->uid && b->m->uid < b->p->behind;
+}
+
+/* Errors: ERR_CONFLICT: not under this UID. */
+static int whole(struct birth *b, enum change_kind kind, uint64_t above,
+	struct change *ret, struct err *err)
 {
 	struct change c =
 		pass_change(b->p, kind, b->st.ctime_ns / 1000000, above);
 
+	b->given = uid_was_given(b);
+	if (b->given)
+		return err_set(err, ERR_CONFLICT, "%s: UID %u was given before",
+			b->f->p_path, b->m->uid);
 	c.uid = b->m->uid;
 	c.size = b->st.size;
 	c.mtime = b->st.mtime;
@@ -102,17 +114,20 @@ static struct change whole(
 	c.base = b->m->base;
 	c.extra = pass_extra(b->m);
 	c.add = (struct flag_set){b->m->letters, b->keywords};
-	return c;
+	*ret = c;
+	return 0;
 }
 
 static int save(struct birth *b, struct err *err)
 {
-	struct change c = whole(b, CHANGE_SAVE, 0);
+	struct change c;
 	struct replica_message row;
-	int rc = pass_put(b->p, &b->f->fid, &c, err);
+	int rc = whole(b, CHANGE_SAVE, 0, &c, err);
 
 	if (rc >= 0 && b->p->finishing && !pass_is_ours(b->p, b->f))
 		rc = pass_unknown_mail(b->p, b->f, err);
+	if (rc >= 0)
+		rc = pass_put(b->p, &b->f->fid, &c, err);
 	if (rc >= 0)
 		rc = replica_message_by_dot(
 			b->p->replica, &c.dot, &b->arena, &row, err);
@@ -123,11 +138,13 @@ static int save(struct birth *b, struct err *err)
 static int copy(
 	struct birth *b, const struct replica_message *source, struct err *err)
 {
-	struct change c = whole(b, CHANGE_COPY, 0);
+	struct change c;
 	struct replica_message row;
-	int rc = replica_born_before(
-		b->p->replica, b->f->id, b->m->base, &b->hash, &c.source, err);
+	int rc = whole(b, CHANGE_COPY, 0, &c, err);
 
+	if (rc >= 0)
+		rc = replica_born_before(b->p->replica, b->f->id, b->m->base,
+			&b->hash, &c.source, err);
 	if (rc > 0)
 		c.source = source->dot;
 	if (rc >= 0)
@@ -142,6 +159,7 @@ static int move(struct birth *b, struct replica_message *source,
 	const struct replica_folder *from, struct err *err)
 {
 	struct pass *p = b->p;
+	struct change c;
 	uint64_t above;
 	int rc = pass_adopts(p, b->f, source, err);
 
@@ -149,9 +167,10 @@ static int move(struct birth *b, struct replica_message *source,
 		return record(b, source, 0, err);
 	if (rc == 0)
 		rc = replica_message_stamp(p->replica, source->id, &above, err);
+	if (rc == 0)
+		rc = whole(b, CHANGE_MOVE, above, &c, err);
 	if (rc < 0)
 		return rc;
-	struct change c = whole(b, CHANGE_MOVE, above);
 	c.dot = source->dot;
 	/* Flags as known: those that differ now are a change of their own. */
 	c.add = (struct flag_set){source->letters, source->keywords};
@@ -352,7 +371,7 @@ static int joined_elsewhere(struct birth *b, const char *name, struct err *err)
 static int joined_gone(struct birth *b, struct err *err)
 {
 	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
-	bool newest = b->view->identity.uidnext &&
+	bool newest = !b->p->behind && b->view->identity.uidnext &&
 		      b->view->identity.uidnext >= b->f->uidnext;
 	struct replica_message row = {.p_folder = b->f->id,
 		.p_base = b->m->base,
@@ -576,6 +595,8 @@ int pass_birth(struct pass *p, const struct replica_folder *f,
 		p->result->unloggable++;
 		return 0;
 	}
+	if (rc == ERR_CONFLICT && b.given)
+		return 1;
 	if (rc == ERR_CONFLICT) {
 		wait_for(p, m);
 		return 0;

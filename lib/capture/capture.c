@@ -163,18 +163,18 @@ int capture_accept(struct account *a, struct err *err)
 	return rc < 0 ? rc : replica_meta_set(a->replica, MARKED, 0, err);
 }
 
-static char *restored_key(const struct replica_folder *f)
+char *pass_folder_key(const char *what, const struct replica_folder *f)
 {
 	char hex[ID_HEX];
 
 	id_hex(&f->fid, hex);
-	return mem_printf("restored %s", hex);
+	return mem_printf("%s %s", what, hex);
 }
 
 int pass_restored(
 	struct replica *r, const struct replica_folder *f, struct err *err)
 {
-	AUTO_FREE char *key = restored_key(f);
+	AUTO_FREE char *key = pass_folder_key("restored", f);
 	int64_t restored = 0;
 	int rc = replica_meta_get(r, key, &restored, err);
 
@@ -184,7 +184,7 @@ int pass_restored(
 int pass_restored_set(struct replica *r, const struct replica_folder *f,
 	bool value, struct err *err)
 {
-	AUTO_FREE char *key = restored_key(f);
+	AUTO_FREE char *key = pass_folder_key("restored", f);
 
 	return replica_meta_set(r, key, value, err);
 }
@@ -247,6 +247,12 @@ static int meet_marker(struct pass *p, struct err *err)
 	return rc < 0 ? rc : pass_commit(p, err);
 }
 
+/* A copy has the marker, in a file made at another time. */
+bool pass_is_copy(const struct pass *p)
+{
+	return p->known_ns && p->marked_ns && p->known_ns != p->marked_ns;
+}
+
 /*
  * The store must be the one placed before. The marker says so for the whole;
  * folders are checked one by one where something is absent (folder.c).
@@ -280,9 +286,10 @@ static int compare_marker(struct pass *p, struct err *err)
 	}
 	id_hex(&marker.id, hex);
 	p->marked_ns = marker.made_ns;
-	if (any)
+	rc = replica_meta_get(p->replica, MARKED, &p->known_ns, err);
+	if (rc >= 0 && any)
 		rc = replica_text_set(p->replica, "marker", hex, err);
-	else if (strcmp(known, hex) != 0) {
+	else if (rc >= 0 && strcmp(known, hex) != 0) {
 		text = mem_printf(
 			"another mail store lies where the known one was (put "
 			"the right one back, or say \"packetboat on %s\" if it "
@@ -290,7 +297,9 @@ static int compare_marker(struct pass *p, struct err *err)
 			p->account->name);
 		return stop_account(p, text, err);
 	}
-	rc = replica_text_get(p->replica, "stopped", &arena, &stopped, err);
+	if (rc >= 0)
+		rc = replica_text_get(
+			p->replica, "stopped", &arena, &stopped, err);
 	if (rc < 0 || !*stopped)
 		return rc;
 	return replica_text_set(p->replica, "stopped", "", err);
@@ -432,12 +441,9 @@ static int gone_folders(struct pass *p, struct err *err)
  */
 static int check_copy(struct pass *p, struct err *err)
 {
-	int64_t known = 0;
-	int rc = replica_meta_get(p->replica, MARKED, &known, err);
-
-	if (rc < 0 || !p->marked_ns || known == p->marked_ns)
-		return rc < 0 ? rc : 0;
-	if (known && p->vanished_count) {
+	if (!p->marked_ns || p->known_ns == p->marked_ns)
+		return 0;
+	if (p->known_ns && p->vanished_count) {
 		AUTO_FREE char *why = mem_printf(
 			"the mail is a copy of what was here before, and "
 			"folders are missing: restored from an older copy? "

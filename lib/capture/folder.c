@@ -108,13 +108,19 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 {
 	struct pass *p = d->p;
 
-	if (!m->uid || m->uid == row->p_uid)
+	bool says = pass_is_ours(p, &d->f) && m->uid != row->uid;
+
+	/* The applier gave it another than it was to have. */
+	bool other = says && row->uid && row->folder == d->f.id;
+	if (!m->uid || (m->uid == row->p_uid && !other))
 		return 0;
-	d->went_back |= m->uid < d->uid_floor;
-	note_left(d, row->p_uid);
-	row->p_uid = m->uid;
-	*ret_placed = true;
-	if (m->uid == row->uid || !pass_is_ours(p, &d->f))
+	if (m->uid != row->p_uid) {
+		d->went_back |= m->uid < d->uid_floor;
+		note_left(d, row->p_uid);
+		row->p_uid = m->uid;
+		*ret_placed = true;
+	}
+	if (!says)
 		return 0; /* a number of this site only */
 	uint64_t above;
 	int rc = replica_message_stamp(p->replica, row->id, &above, err);
@@ -341,17 +347,12 @@ static int births(struct diff *d, struct err *err)
 		if (p->config->progress && d->birth_count > 100)
 			p->config->progress(p->config->progress_arg,
 				d->f.p_path, i + 1, d->birth_count);
+		if (rc > 0)
+			return WENT_BACK;
 		if (rc >= 0 && p->puts >= COMMIT_EVERY)
 			rc = recommit(p, d, err);
 	}
 	return rc;
-}
-
-static int cmp_uid(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
 }
 
 /* Has a message that was not placed the UID of one that was? */
@@ -359,13 +360,13 @@ static bool uids_reused(struct diff *d)
 {
 	if (!d->left_count)
 		return false;
-	qsort(d->left, d->left_count, sizeof(*d->left), cmp_uid);
+	qsort(d->left, d->left_count, sizeof(*d->left), pass_cmp_uid);
 	for (size_t i = 0; i < d->birth_count; i++) {
 		const struct store_message *m =
 			&d->view->messages[d->births[i]];
 
 		if (!m->doubled && bsearch(&m->uid, d->left, d->left_count,
-					   sizeof(*d->left), cmp_uid))
+					   sizeof(*d->left), pass_cmp_uid))
 			return true;
 	}
 	return false;
@@ -406,65 +407,6 @@ static int compare(struct diff *d, struct err *err)
 	return rc < 0 ? rc : births(d, err);
 }
 
-/* What was put of the folder is undone. */
-static int undo(struct pass *p, struct err *err)
-{
-	journal_abort(&p->journal);
-	p->result->changes -= p->puts;
-	p->puts = 0;
-	p->raised = false;
-	return journal_begin(&p->journal, p->account, err);
-}
-
-/* Undo, and say why the folder stands still until `packetboat on`. */
-static int stop_folder(
-	struct pass *p, int64_t folder, const char *why, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-	struct err quiet = ERR_INIT;
-	int rc = undo(p, &quiet);
-
-	p->result->stopped++;
-	if (rc >= 0)
-		rc = replica_folder_by_row(
-			p->replica, folder, &arena, &f, &quiet);
-	if (rc == 0) {
-		f.stopped = why;
-		rc = replica_folder_place(p->replica, &f, &quiet);
-	}
-	if (rc >= 0)
-		rc = pass_commit(p, &quiet);
-	if (rc < 0)
-		*err = quiet;
-	return ERR_OPERATOR;
-}
-
-static int mend_uids(struct pass *p, int64_t folder, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-	int rc = undo(p, err);
-
-	if (rc >= 0)
-		rc = replica_folder_by_row(p->replica, folder, &arena, &f, err);
-	if (rc != 0 || !f.p_path)
-		return rc < 0 ? rc : 0;
-	rc = pass_uids_mend(p, &f, err);
-	if (rc <= 0)
-		return rc;
-	AUTO_FREE char *account = shell_word(p->account->name);
-	AUTO_FREE char *path = shell_word(f.p_path);
-	err_set(err, ERR_OPERATOR,
-		"account %s: folder %s: its UIDs went back: restored from an "
-		"older copy? (nothing of it is logged; if it is right: "
-		"packetboat on %s %s)",
-		p->account->name, f.p_path, account, path);
-	return stop_folder(p, folder,
-		"its UIDs went back: the mail was restored from an older copy",
-		err);
-}
-
 /*
  * Another folder in the same directory: deleted and made again, and the inode
  * was given out again too. (A UID list that was lost keeps its UIDVALIDITY.)
@@ -494,7 +436,9 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		d->uid_floor = uidnext;
 	d->renumbered = d->f.p_uidvalidity && view->identity.has_uids &&
 			view->identity.uidvalidity != d->f.p_uidvalidity;
-	rc = pass_identity(p, &d->f, view, err);
+	rc = pass_behind_load(p, &d->f, &view->identity, err);
+	if (rc >= 0)
+		rc = pass_identity(p, &d->f, view, err);
 	if (rc >= 0)
 		rc = compare(d, err);
 	d->compared = rc == 0;
@@ -503,6 +447,8 @@ static int read_folder(struct pass *p, struct diff *d, struct store_view *view,
 		d->f.p_uidnext = d->uid_waiting;
 	if (rc == 0)
 		rc = pass_uidnext(p, &d->f, &view->identity, uidnext, err);
+	if (rc == 0 && !d->uid_waiting)
+		rc = pass_behind_over(p, &d->f, &view->identity, err);
 	return rc;
 }
 
@@ -571,7 +517,7 @@ static int look_at(struct pass *p, int64_t folder, struct err *err)
 	free(d.births);
 	free(d.left);
 	if (rc == ERR_OPERATOR)
-		rc = stop_folder(p, folder, d.f.stopped, err);
+		rc = pass_stop_folder(p, folder, d.f.stopped, err);
 	if (rc == 0) {
 		bool settled = !view.cookie.racy && !d.unresolved &&
 			       !p->finishing && waiting == p->result->waiting &&
@@ -608,7 +554,7 @@ int pass_folder(struct pass *p, int64_t folder, struct err *err)
 	int rc = look_at(p, folder, err);
 
 	for (int i = 0; rc == WENT_BACK && i < MENDINGS; i++) {
-		rc = mend_uids(p, folder, err);
+		rc = pass_mend_uids(p, folder, err);
 		if (rc == 0)
 			rc = look_at(p, folder, err);
 	}

@@ -53,7 +53,7 @@ struct revision {
 struct placed {
 	const struct store_view *view;
 	bool *is; /* per message of the view */
-	bool ours, finishing;
+	bool ours, finishing, copied;
 	struct revision *revised;
 	size_t count;
 };
@@ -75,8 +75,9 @@ static bool is_back(const struct placed *placed,
 static bool is_younger(const struct placed *placed,
 	const struct replica_message *row, const struct store_message *m)
 {
-	return placed->ours && placed->finishing && !row->dead &&
-	       row->todo == 1 && !row->damage && row->p_ino == m->ino;
+	return placed->ours && placed->finishing && !placed->copied &&
+	       !row->dead && row->todo == 1 && !row->damage &&
+	       row->p_ino == m->ino;
 }
 
 static int note_placed(
@@ -147,7 +148,8 @@ static int recognise_mails(struct pass *p, const struct replica_folder *f,
 	struct placed placed = {.view = view,
 		.is = is,
 		.ours = pass_is_ours(p, f),
-		.finishing = p->finishing};
+		.finishing = p->finishing,
+		.copied = pass_is_copy(p)};
 	int rc = replica_placed_each(
 		p->replica, f->id, note_placed, &placed, err);
 
@@ -173,6 +175,8 @@ static int recognise_folder(
 
 	if (rc >= 0)
 		rc = recognise_mails(p, f, &view, err);
+	if (rc >= 0 && p->finishing)
+		rc = pass_behind_note(p, f, &view, err);
 	store_view_free(&view);
 	return rc == ERR_ABSENT ? 0 : rc;
 }
@@ -214,12 +218,15 @@ int pass_adopts(struct pass *p, const struct replica_folder *f,
 	return rc < 0 ? rc : m.dot.log.origin != replica_origin(p->replica);
 }
 
-/* A folder that is at home here has the name that it has here. */
+/* A folder that is at home here has the name that it has here; but what it has
+   in a copy of the mail may be as old as the state. */
 static int rename_homes(struct pass *p, struct arena *arena, struct err *err)
 {
 	struct replica_folder *folders;
 	size_t count = 0;
-	int rc = replica_folders(p->replica, arena, &folders, &count, err);
+	int rc = pass_is_copy(p) ? 0
+				 : replica_folders(p->replica, arena, &folders,
+					   &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		const struct replica_folder *f = &folders[i];
@@ -243,8 +250,8 @@ static int tell_that_both_were_lost(struct pass *p, struct err *err)
 	struct asker asker = {0};
 	int rc = 0;
 
-	for (size_t i = 0; i < config->answering_count && rc >= 0 &&
-			   !asker.incarnation;
+	for (size_t i = 0;
+		i < config->answering_count && rc >= 0 && !asker.incarnation;
 		i++)
 		rc = asker_get(p->replica, config->answering[i], &asker, err);
 	if (rc < 0 || !asker.incarnation)
@@ -347,14 +354,16 @@ static int expunge_missing(
 	AUTO_ARENA struct arena arena = {0};
 	int64_t *missing;
 	size_t count = 0;
-	int rc = 0;
+	struct behind behind;
+	int rc = pass_behind(p, f, &behind, err);
+	uint32_t next = behind.known ? behind.found : f->p_uidnext;
 
 	/* Only where the UIDs tell that it was here. */
-	if (f->p_path && !f->dead && !f->off && !*f->stopped &&
-		pass_is_ours(p, f) && f->p_uidnext &&
+	if (rc >= 0 && f->p_path && !f->dead && !f->off && !*f->stopped &&
+		pass_is_ours(p, f) && next &&
 		f->p_uidvalidity == f->uidvalidity)
-		rc = replica_missing(p->replica, f->id, f->p_uidnext, &arena,
-			&missing, &count, err);
+		rc = replica_missing(
+			p->replica, f->id, next, &arena, &missing, &count, err);
 	if (rc >= 0 && is_mass(p, f, count))
 		return gap_unsure(p->replica, &f->fid,
 			"most of its mail was not there when this site joined "
@@ -389,11 +398,12 @@ static int begin_uids_anew(
 	return pass_put(p, &ID_ACCOUNT, &c, err);
 }
 
-/* A folder at home here that is not in the store comes back from a peer. */
+/* A folder at home here that is not in the store comes back from a peer. In a
+   copy of the mail it was not made yet. */
 static int bring_back(
 	struct pass *p, const struct replica_folder *f, struct err *err)
 {
-	if (f->p_path || f->dead || !pass_is_ours(p, f))
+	if (f->p_path || f->dead || !pass_is_ours(p, f) || pass_is_copy(p))
 		return 0;
 	int rc = gap_unsure(p->replica, &f->fid,
 		"it was not there when this site joined again: deleted, or "

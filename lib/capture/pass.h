@@ -34,6 +34,10 @@ struct pass {
 	struct absence *absences;
 	size_t absence_count;
 	int64_t marked_ns; /* when the store's marker was made (store.h) */
+	int64_t known_ns;  /* that of the store that is known; 0: any is right */
+	/* Of the folder looked at: UIDs below were given before, whatever its
+	   list says (setback.c); 0: the list is right. */
+	uint32_t behind;
 	bool settling;	   /* the second look */
 	bool recognising;  /* nothing is logged (join.c) */
 	bool finishing;	   /* the end of joining */
@@ -112,6 +116,9 @@ int pass_uidnext(struct pass *p, const struct replica_folder *f,
 /* The fields of a message's line, as far as a change can hold them. */
 const char *pass_extra(const struct store_message *m);
 
+/* capture.c: is the store a copy of the one that is known? */
+bool pass_is_copy(const struct pass *p);
+
 /* capture.c: is a folder to be looked at whatever its cookie says? */
 bool pass_again(const struct pass *p, int64_t folder);
 
@@ -134,6 +141,30 @@ int pass_wants_uids(struct pass *p, const struct replica_folder *f,
 int pass_give_uids(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
+/* setback.c: what is noted of a list that is behind; known 0: it is not. */
+struct behind {
+	uint32_t found; /* UIDs from here on may have two meanings */
+	uint32_t known; /* UIDNEXT, as peers know */
+};
+int pass_behind(struct pass *p, const struct replica_folder *f,
+	struct behind *ret, struct err *err);
+/* In the end of joining: look whether it is. */
+int pass_behind_note(struct pass *p, const struct replica_folder *f,
+	const struct store_view *view, struct err *err);
+/* Before a folder is looked at: p->behind. */
+int pass_behind_load(struct pass *p, const struct replica_folder *f,
+	const struct store_identity *id, struct err *err);
+/* When all that is there was logged: is it over? */
+int pass_behind_over(struct pass *p, const struct replica_folder *f,
+	const struct store_identity *id, struct err *err);
+/* setback.c: undo what was put of a folder since the last commit; it stands
+   still until `packetboat on`, and why is told. Returns ERR_OPERATOR. */
+int pass_stop_folder(
+	struct pass *p, int64_t folder, const char *why, struct err *err);
+/* setback.c: undo that, and mend its UID list; or stop it. */
+int pass_mend_uids(struct pass *p, int64_t folder, struct err *err);
+/* uidback.c: order of UIDs. */
+int pass_cmp_uid(const void *a, const void *b);
 /* uidback.c: is UIDNEXT lower than it was? */
 bool pass_uids_low(
 	const struct replica_folder *f, const struct store_identity *id);
@@ -142,6 +173,8 @@ bool pass_uids_low(
 int pass_uids_mend(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
+/* capture.c: the key in meta of what is noted of a folder. Caller frees. */
+char *pass_folder_key(const char *what, const struct replica_folder *f);
 /* capture.c: did the operator say that a folder was restored on purpose? Once,
    for what is missing in it at the next look. 1 or 0. */
 int pass_restored(
@@ -190,7 +223,9 @@ int pass_stocktaken(struct pass *p, const struct store_view *view,
 int pass_recognise(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, const struct store_message *m,
 	struct err *err);
-/* birth.c: a message that is in the store and not among the placed ones. */
+/* birth.c: a message that is in the store and not among the placed ones.
+   Returns 0; 1 if its UID was another's, as peers know: the list is to be
+   mended first. */
 int pass_birth(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, const struct store_message *m,
 	struct err *err);

@@ -428,8 +428,9 @@ static bool is_inbox(const struct tree *t, size_t i)
 
 /*
  * In a state that joins. Of a folder at home here it is a change if the store
- * has it otherwise than peers know, and is logged when joining is over; what
- * else is known is to become as they say.
+ * has it otherwise than peers know, and is logged when joining is over; but if
+ * the store is a copy, as old as the state perhaps, it is one if it is otherwise
+ * than the state has it. What else is known is to become as they say.
  */
 static int adopt_subscriptions(struct tree *t, struct err *err)
 {
@@ -440,7 +441,7 @@ static int adopt_subscriptions(struct tree *t, struct err *err)
 	for (size_t k = 0; k < t->known_count && rc >= 0; k++) {
 		struct replica_folder *f = &t->known[k];
 
-		if (!f->p_path)
+		if (!f->p_path || (pass_is_ours(t->p, f) && pass_is_copy(t->p)))
 			continue;
 		f->p_subscribed = pass_is_ours(t->p, f)
 					  ? f->subscribed

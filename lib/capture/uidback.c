@@ -24,6 +24,9 @@
  * Every other message with a UID below the UIDNEXT that was known gets a new
  * one, unless it was placed with it. So no UID that a client may have seen here
  * comes to mean another message. A crash leaves the list as it was, or mended.
+ *
+ * Where all of the machine is as it was, state and mail, nothing of this shows.
+ * Peers tell when it has joined (setback.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +65,7 @@ bool pass_uids_low(
 	       id->uidnext < f->p_uidnext;
 }
 
-static int cmp_uid(const void *a, const void *b)
+int pass_cmp_uid(const void *a, const void *b)
 {
 	const uint32_t *x = a, *y = b;
 
@@ -71,7 +74,7 @@ static int cmp_uid(const void *a, const void *b)
 
 static bool has_uid(const uint32_t *sorted, size_t count, uint32_t uid)
 {
-	return count && bsearch(&uid, sorted, count, sizeof(uid), cmp_uid);
+	return count && bsearch(&uid, sorted, count, sizeof(uid), pass_cmp_uid);
 }
 
 /* ---- is it the folder that is known? ---- */
@@ -117,7 +120,7 @@ static int know(struct mending *m, struct replica *replica, struct err *err)
 	int rc = replica_placed_each(replica, m->f->id, know_row, m, err);
 
 	if (m->gone_count)
-		qsort(m->gone, m->gone_count, sizeof(*m->gone), cmp_uid);
+		qsort(m->gone, m->gone_count, sizeof(*m->gone), pass_cmp_uid);
 	for (size_t i = 0; i < view->count; i++)
 		m->other |=
 			view->messages[i].uid &&

@@ -479,11 +479,36 @@ def what_users_took_back_since_is_not_what_was_known_last_week(sites):
         site.run('status')
 
 
+def keep_machine(sites, site):
+    kept = keep_state(sites, site)
+    shutil.copytree(site.mail, site.path('mail.kept'))
+    return kept
+
+
+def put_back_machine(site, kept):
+    os.rename(site.mail, site.path('mail.gone'))    # keeps its inodes
+    shutil.copytree(site.path('mail.kept'), site.mail)
+    put_back(site, kept)
+
+
+def subscribed(site):
+    with open(os.path.join(site.mail, 'subscriptions')) as file:
+        return set(file.read().split()) - {'V', '2'}
+
+
+def subscribe(site, *names):
+    with open(os.path.join(site.mail, 'subscriptions'), 'w') as file:
+        file.writelines(name + '\n' for name in names)
+
+
+def rename(site, name, to):
+    os.rename(os.path.join(site.mail, name), os.path.join(site.mail, to))
+
+
 @check
 def a_machine_from_last_week_takes_the_week_from_its_peer(sites):
     a, b = mailed(sites)
-    kept = keep_state(sites, a)
-    shutil.copytree(a.mail, a.path('mail.kept'))
+    kept = keep_machine(sites, a)
     a.flag('m0', 'S')
     a.flag('m1', '')
     a.expunge('m2')
@@ -491,14 +516,102 @@ def a_machine_from_last_week_takes_the_week_from_its_peer(sites):
     a.save('n0')
     around(a, b)
     before = [mail(a, name) for name in ('', '.Work')]
-    os.rename(a.mail, a.path('mail.gone'))  # its inodes are not given out again
-    shutil.copytree(a.path('mail.kept'), a.mail)
-    put_back(a, kept)
+    put_back_machine(a, kept)
     around(a, b, rounds=4)
     for site in (a, b):
         assert [mail(site, name) for name in ('', '.Work')] == before, (
             before, mail(site), mail(site, '.Work'))
         site.run('status')
+
+
+@check
+def what_folders_were_called_last_week_is_not_what_they_are_called(sites):
+    a, b = mailed(sites)
+    for name, guid in (('.Lists', 'c'), ('.Old', 'd'), ('.Gone', 'e')):
+        a.folder(name, 3000, guid)
+    subscribe(a, 'Work', 'Old')
+    around(a, b)
+    kept = keep_machine(sites, a)
+    rename(a, '.Lists', '.Letters')
+    a.folder('.New', 4000, 'f')
+    a.save('n0', '.New')
+    shutil.rmtree(os.path.join(a.mail, '.Gone'))
+    subscribe(a, 'Work', 'Letters')
+    around(a, b)
+    assert subscribed(b) == {'Work', 'Letters'}, subscribed(b)
+    put_back_machine(a, kept)
+    a.run('write')
+    # And some minutes, in which it waits for answers.
+    rename(a, '.Old', '.Older')
+    subscribe(a, 'Old')
+    around(a, b, rounds=4)
+    for site in (a, b):
+        names = {name for name in os.listdir(site.mail)
+                 if os.path.isdir(os.path.join(site.mail, name, 'cur'))
+                 and name[0] == '.'}
+        names = {name for name in names if name[1:2].isupper()}
+        assert names == {'.Work', '.Letters', '.New', '.Older'}, (
+            site.name, names)
+        assert 'n0' in mail(site, '.New')
+        assert subscribed(site) >= {'Letters'}, (site.name, subscribed(site))
+        assert 'Work' not in subscribed(site), (site.name, subscribed(site))
+        site.run('status')
+
+
+@check
+def no_uid_of_the_week_is_given_again(sites):
+    a, b = mailed(sites)
+    kept = keep_machine(sites, a)
+    a.save('n0')
+    a.save('n1')
+    a.expunge('n1')
+    a.save('w1', '.Work')
+    around(a, b)
+    before = [mail(a, name) for name in ('', '.Work')]
+    seen = a.uids(), a.uids('.Work')
+    a.save('n2')
+    a.expunge('n2')
+    around(a, b)
+    put_back_machine(a, kept)
+    a.save('early', '.Work')            # before it knows what was given
+    around(a, b, rounds=4)
+    assert mail(a) == before[0], (mail(a), before[0])
+    a.save('later')
+    around(a, b)
+    assert mail(a)['later'][1] == 10, mail(a)
+    assert set(mail(a, '.Work')) == {'w0', 'w1', 'early'}, (
+        mail(a, '.Work'), a.uidlist('.Work'))
+    [w1] = [uid for uid, base in seen[1].items() if base == 'w1']
+    assert mail(a, '.Work')['early'][1] > w1, mail(a, '.Work')
+    for name in ('', '.Work'):
+        assert mail(a, name) == mail(b, name), (mail(a, name), mail(b, name))
+    for site in (a, b):
+        site.run('status')
+        site.run('check')
+
+
+@check
+def mail_that_came_in_the_place_of_lost_mail_expunges_none(sites):
+    a, b = mailed(sites)
+    shutil.copytree(a.mail, a.path('mail.kept'))
+    a.save('n0')
+    a.save('n1')
+    around(a, b)
+    os.rename(a.mail, a.path('mail.gone'))
+    shutil.copytree(a.path('mail.kept'), a.mail)
+    lose_state(a)
+    a.save('early0')                    # under the UIDs of n0 and n1
+    a.save('early1')
+    around(a, b, rounds=4)
+    known = {'m%d' % number for number in range(6)}
+    for site in (a, b):
+        assert set(mail(site)) == known | {'n0', 'n1', 'early0', 'early1'}, (
+            site.name, mail(site))
+    assert mail(a) == mail(b), (mail(a), mail(b))
+    given = [uid for _, uid in mail(a).values()]
+    assert len(set(given)) == len(given) and max(given) < 20, given
+    for base in ('early0', 'early1'):
+        assert mail(a)[base][1] > 8, mail(a)
 
 
 @check
