@@ -33,7 +33,7 @@ def rolled_back(case):
     both = Shared(case)
     # Folders that were renamed or deleted since the last exchange come back.
     both.begin(folders=False, moves=False)
-    for part in (_lost_state, _old_image, _wrong_clock, _old_stick):
+    for part in (_old_state, _lost_state, _old_image, _wrong_clock, _old_stick):
         case.say(part.__name__)
         part(both)
     both.check()
@@ -49,6 +49,19 @@ def _joins(both, site):
     both.unaffected(both.settle)
     both.work()
     both.settle()
+
+
+def _old_state(both):
+    """Of a week ago, beside the mail of today; at each in turn."""
+    for site in both.sites:
+        copy(site.state, site.state + '.kept')
+        both.work()
+        both.settle()
+        both.mark()
+        put_back(site.state + '.kept', site.state)
+        shutil.rmtree(site.state + '.kept')
+        says(site, ('status',), site.name, ok=(0, 3))
+        _joins(both, site)
 
 
 def _lost_state(both):
