@@ -1,6 +1,6 @@
 /*
- * fuzz_parcel: any bytes as a parcel; as contents, sealed first, because
- * nothing finds a tag by trying; and as sections.
+ * fuzz_parcel: any bytes as a parcel; as contents, sealed or signed first,
+ * because nothing finds a tag by trying; and as sections.
  *
  * The keys are those of tests/golden/golden_parcel.c, so that the golden files
  * are seeds. What fails leaves nothing behind and says why. What parses is

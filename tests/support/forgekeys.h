@@ -22,6 +22,7 @@ static inline const struct keys *the_keys(void)
 		if (key_start(NULL) != 0)
 			abort();
 		key_from_seed((const uint8_t[32]){'a'}, &keys.a);
+		keys.a.pub.may_sign = true;
 		key_from_seed((const uint8_t[32]){'b'}, &keys.b);
 	}
 	return &keys;
