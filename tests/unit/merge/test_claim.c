@@ -109,9 +109,24 @@ static void a_change_says_all_that_is_compared(void **state)
 	assert_int_equal(said.stamp, 77);
 }
 
+static void a_folder_is_given_away_by_whoever_names_another_site(void **state)
+{
+	struct change c = {.kind = CHANGE_AUTHORITY, .by.log.origin = 5};
+
+	(void)state;
+	c.site = 5;
+	assert_false(claim_gives_away(&c));
+	c.site = 6;
+	assert_true(claim_gives_away(&c));
+	c.kind = CHANGE_IDENTITY;
+	assert_false(claim_gives_away(&c));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_folder_is_given_away_by_whoever_names_another_site),
 		cmocka_unit_test(any_claim_beats_none),
 		cmocka_unit_test(a_higher_term_beats_all_else),
 		cmocka_unit_test(
