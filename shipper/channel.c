@@ -22,6 +22,7 @@
 #define SILENT_MS 180000 /* unacknowledged, until TCP gives up */
 #define AHEAD (16 << 10) /* bytes that wait in the kernel */
 #define BACKLOG 32
+#define TCP "tcp:"
 #define FIRST_LISTENER 3 /* sd_listen_fds(3) */
 #define ENDING_MS 2000	 /* a child has to end by itself */
 
@@ -64,13 +65,16 @@ static int look_up(
 	return 0;
 }
 
-static int dial_tcp(const char *where, unsigned attempt, uint64_t bound,
-	struct channel *ret, struct err *err)
+int channel_look_up(const char *via, unsigned attempt,
+	struct channel_address *ret, struct err *err)
 {
 	struct addrinfo *all, *a;
 	unsigned count = 0;
-	int rc = look_up(where, false, &all, err);
 
+	ret->len = 0;
+	if (strncmp(via, TCP, strlen(TCP)) != 0)
+		return 0;
+	int rc = look_up(via + strlen(TCP), false, &all, err);
 	if (rc < 0)
 		return rc;
 	for (a = all; a; a = a->ai_next)
@@ -78,24 +82,32 @@ static int dial_tcp(const char *where, unsigned attempt, uint64_t bound,
 	a = all;
 	for (attempt %= count; attempt; attempt--)
 		a = a->ai_next;
-	int fd = socket(a->ai_family,
-		a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-	if (fd < 0)
-		rc = err_set_os(err, errno, "socket");
-	if (fd >= 0)
-		set_up_tcp(fd);
-	if (fd >= 0 && bound != UINT64_MAX)
-		headers_bound(fd, bound); /* before the first is offered */
-	if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0 &&
-		errno != EINPROGRESS) {
-		rc = err_set(err, ERR_ABSENT, "%s: %s", where, strerror(errno));
-		close(fd);
-	}
+	memcpy(&ret->at, a->ai_addr, a->ai_addrlen);
+	ret->len = a->ai_addrlen;
 	freeaddrinfo(all);
-	if (rc >= 0)
-		*ret = (struct channel){
-			.in = fd, .out = fd, .connecting = true};
-	return rc;
+	return 0;
+}
+
+static int dial_tcp(const char *where, const struct channel_address *address,
+	uint64_t bound, struct channel *ret, struct err *err)
+{
+	int fd = socket(address->at.ss_family,
+		SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_set_os(err, errno, "socket");
+	set_up_tcp(fd);
+	if (bound != UINT64_MAX)
+		headers_bound(fd, bound); /* before the first is offered */
+	if (connect(fd, (const struct sockaddr *)&address->at, address->len) <
+			0 &&
+		errno != EINPROGRESS) {
+		err_set(err, ERR_ABSENT, "%s: %s", where, strerror(errno));
+		close(fd);
+		return ERR_ABSENT;
+	}
+	*ret = (struct channel){.in = fd, .out = fd, .connecting = true};
+	return 0;
 }
 
 int channel_connected(struct channel *c, struct err *err)
@@ -158,14 +170,13 @@ static int dial_stdio(const char *command, uint64_t bound, struct channel *ret,
 	return rc;
 }
 
-int channel_dial(const char *via, unsigned attempt, uint64_t bound,
-	struct channel *ret, struct err *err)
+int channel_dial(const char *via, const struct channel_address *address,
+	uint64_t bound, struct channel *ret, struct err *err)
 {
-	const char *address = strchr(via, ':') + 1;
+	const char *where = strchr(via, ':') + 1;
 
-	return strncmp(via, "tcp:", 4) == 0
-		       ? dial_tcp(address, attempt, bound, ret, err)
-		       : dial_stdio(address, bound, ret, err);
+	return address->len ? dial_tcp(where, address, bound, ret, err)
+			    : dial_stdio(where, bound, ret, err);
 }
 
 int channel_stdio(struct channel *ret, struct err *err)

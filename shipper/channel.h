@@ -12,9 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct err;
+
+/* Where a via leads to; len 0: not looked up, or nothing that has one. */
+struct channel_address {
+	socklen_t len;
+	struct sockaddr_storage at;
+};
 
 struct channel {
 	int in, out; /* may be one */
@@ -23,12 +30,19 @@ struct channel {
 };
 
 /*
- * attempt: counts up from 0, so that each address of a name has its turn.
+ * The address of "tcp:HOST:PORT", which may take its time; of another via none,
+ * and that is right. attempt: counts up from 0, so that each address of a name
+ * has its turn. Errors: ERR_ABSENT: no such name; ERR_USAGE.
+ */
+int channel_look_up(const char *via, unsigned attempt,
+	struct channel_address *ret, struct err *err);
+/*
+ * address: what channel_look_up said.
  * bound: bytes that may be on their way to us, at most; UINT64_MAX: any.
  * Errors: ERR_ABSENT: nobody there, or no such name; ERR_USAGE; ERR_IO.
  */
-int channel_dial(const char *via, unsigned attempt, uint64_t bound,
-	struct channel *ret, struct err *err);
+int channel_dial(const char *via, const struct channel_address *address,
+	uint64_t bound, struct channel *ret, struct err *err);
 /* Once it is writable: is there somebody? Errors: ERR_ABSENT. */
 int channel_connected(struct channel *c, struct err *err);
 /* Standard input and output. */

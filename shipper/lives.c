@@ -89,20 +89,35 @@ static void limit_strangers(struct lives *lives)
 
 /* ---- how they end ---- */
 
-/* What was dialed for is hung up. */
-static void close_link(struct shipper *s, struct live *l)
-{
-	if (l->called)
-		visit_end(s, peer_name(l), l->link);
-	live_close(l);
-}
-
 static struct lives_redial *redial_of(const struct lives *lives, size_t peer)
 {
 	for (size_t i = 0; i < lives->redial_count; i++)
 		if (lives->redials[i].peer == peer)
 			return &lives->redials[i];
 	return NULL;
+}
+
+/* What was dialed for is hung up: a daemon does not wait for that. */
+static void begin_after(struct shipper *s, struct lives *lives, size_t peer,
+	const struct config_link *link)
+{
+	struct lives_redial *r = redial_of(lives, peer);
+	struct err err = ERR_INIT;
+
+	if (!link->after)
+		return;
+	if (r && !errand_is_under_way(&r->after) &&
+		errand_begin(&r->after, link->after, NULL, 0, &err) >= 0)
+		r->link = link;
+	else
+		visit_end(s, s->site.config.peers[peer].name, link);
+}
+
+static void close_link(struct shipper *s, struct lives *lives, struct live *l)
+{
+	if (l->called)
+		begin_after(s, lives, l->peer, l->link);
+	live_close(l);
 }
 
 static void tell_end(struct shipper *s, struct live *l)
@@ -207,7 +222,7 @@ static void drop_ended(struct shipper *s, struct lives *lives)
 		live_tell(l);
 		calling_tell_end(l);
 		note_end(s, lives, l);
-		close_link(s, l);
+		close_link(s, lives, l);
 	}
 	lives->count = kept;
 }
@@ -260,21 +275,21 @@ static void fail_at_once(struct live *l, const struct err *err)
 	l->ended = true;
 }
 
-/* False: what comes before failed. */
-static bool dial(struct shipper *s, struct lives *lives, size_t peer,
-	const struct config_link *link, unsigned attempt)
+/* What comes before was done; address is NULL where that failed: err says why.
+ */
+static void dial(struct shipper *s, struct lives *lives, size_t peer,
+	const struct config_link *link, const struct channel_address *address,
+	const struct err *why)
 {
 	const char *name = s->site.config.peers[peer].name;
 	struct err err = ERR_INIT;
 	struct live *l;
 
-	if (!visit_begin(s, name, link))
-		return false;
 	if (live_open_dial(s, lives, peer, link, &l, &err) < 0) {
-		visit_end(s, name, link);
+		begin_after(s, lives, peer, link);
 		err_wrap(&err, "peer %s: %s", name, link->via);
 		shipper_fail(s, &err);
-		return true;
+		return;
 	}
 	l->called = true;
 	add(lives, l);
@@ -284,12 +299,28 @@ static bool dial(struct shipper *s, struct lives *lives, size_t peer,
 		shipper_locked(s, LOCK_WAIT_MS, hand_over_all, lives);
 		l->ended = l->due || live_is_idle(l);
 	}
-	if (!l->ended &&
-		channel_dial(link->via, attempt,
-			budget_any(&link->budget) ? l->meter.spare : UINT64_MAX,
-			&l->channel, &err) < 0)
+	if (l->ended)
+		return;
+	if (!address)
+		fail_at_once(l, why);
+	else if (channel_dial(link->via, address,
+			 budget_any(&link->budget) ? l->meter.spare
+						   : UINT64_MAX,
+			 &l->channel, &err) < 0)
 		fail_at_once(l, &err);
-	return true;
+}
+
+/* All of it, however long it takes: for who calls one after the other. */
+static void dial_now(struct shipper *s, struct lives *lives, size_t peer,
+	const struct config_link *link)
+{
+	struct channel_address address;
+	struct err err = ERR_INIT;
+
+	if (!visit_begin(s, s->site.config.peers[peer].name, link))
+		return;
+	int rc = channel_look_up(link->via, 0, &address, &err);
+	dial(s, lives, peer, link, rc < 0 ? NULL : &address, &err);
 }
 
 static void answer(struct shipper *s, struct lives *lives,
@@ -359,12 +390,70 @@ bool lives_feed(const struct lives *lives)
 	return false;
 }
 
+static bool is_busy(const struct lives_redial *r)
+{
+	return errand_is_under_way(&r->before) ||
+	       errand_is_under_way(&r->after);
+}
+
+static void begin_before(struct shipper *s, struct lives_redial *r,
+	const struct config_link *link)
+{
+	struct err err = ERR_INIT;
+
+	r->link = link;
+	if (errand_begin(&r->before, link->before, link->via, r->attempts,
+		    &err) >= 0)
+		return;
+	err_wrap(&err, "peer %s: %s", s->site.config.peers[r->peer].name,
+		link->via);
+	shipper_fail(s, &err);
+	wait_longer(s, r);
+}
+
+/* The peer may have called meanwhile. */
+static void end_before(
+	struct shipper *s, struct lives *lives, struct lives_redial *r)
+{
+	struct errand_result result;
+
+	errand_end(&r->before, &result);
+	if (!visit_ran(s, s->site.config.peers[r->peer].name, r->link, "before",
+		    &result))
+		wait_longer(s, r);
+	else if (is_linked(lives, r->peer))
+		begin_after(s, lives, r->peer, r->link);
+	else
+		dial(s, lives, r->peer, r->link,
+			result.lookup.code ? NULL : &result.address,
+			&result.lookup);
+}
+
+static void end_after(struct shipper *s, struct lives_redial *r)
+{
+	struct errand_result result;
+
+	errand_end(&r->after, &result);
+	visit_ran(s, s->site.config.peers[r->peer].name, r->link, "after",
+		&result);
+}
+
+static void end_errand(
+	struct shipper *s, struct lives *lives, struct lives_redial *r)
+{
+	if (errand_is_under_way(&r->before))
+		end_before(s, lives, r);
+	else
+		end_after(s, r);
+}
+
 static void dial_whom_it_is_time(struct shipper *s, struct lives *lives)
 {
 	for (size_t i = 0; i < lives->redial_count; i++) {
 		struct lives_redial *r = &lives->redials[i];
 
-		if (is_linked(lives, r->peer) || now_ms(s) < r->again_ms)
+		if (is_linked(lives, r->peer) || is_busy(r) ||
+			now_ms(s) < r->again_ms)
 			continue;
 		const struct config_link *link =
 			link_of(s, r->peer, r->attempts, true);
@@ -373,8 +462,7 @@ static void dial_whom_it_is_time(struct shipper *s, struct lives *lives)
 			continue;
 		}
 		r->again_ms = now_ms(s) + r->wait_ms;
-		if (!dial(s, lives, r->peer, link, r->attempts))
-			wait_longer(s, r);
+		begin_before(s, r, link);
 		r->attempts++;
 	}
 }
@@ -419,12 +507,13 @@ static int waiting(
 	}
 	for (size_t i = 0; i < lives->redial_count; i++)
 		if (!is_linked(lives, lives->redials[i].peer) &&
+			!is_busy(&lives->redials[i]) &&
 			lives->redials[i].again_ms < end)
 			end = lives->redials[i].again_ms;
 	return end > now ? (int)(end - now) : 0;
 }
 
-/* Two for each link, the listeners, and what the caller has. */
+/* Two for each link, one for what is done for a peer, the listeners, and what the caller has. */
 static void gather(const struct lives *lives, const struct pollfd *more,
 	size_t more_count, struct pollfd *ret)
 {
@@ -441,6 +530,15 @@ static void gather(const struct lives *lives, const struct pollfd *more,
 				p[k].fd = -1;
 	}
 	ret += 2 * lives->count;
+	for (size_t i = 0; i < lives->redial_count; i++) {
+		const struct lives_redial *r = &lives->redials[i];
+
+		*ret++ = (struct pollfd){
+			.fd = errand_is_under_way(&r->before)  ? r->before.fd
+			      : errand_is_under_way(&r->after) ? r->after.fd
+							       : -1,
+			.events = POLLIN};
+	}
 	for (size_t i = 0; i < lives->listener_count; i++)
 		ret[i] = (struct pollfd){
 			.fd = lives->listeners[i], .events = POLLIN};
@@ -455,19 +553,23 @@ void lives_turn(struct shipper *s, struct lives *lives,
 	dial_whom_it_is_time(s, lives);
 	shut(s, lives);
 	size_t links = lives->count, listeners = lives->listener_count;
-	size_t count = 2 * links + listeners + more_count;
+	size_t errands = lives->redial_count, first = 2 * links + errands;
+	size_t count = first + listeners + more_count;
 	AUTO_FREE struct pollfd *fds = mem_array(count + 1, sizeof(*fds));
 
 	gather(lives, more, more_count, fds);
 	if (poll(fds, count, waiting(s, lives, wait_ms)) < 0)
 		return; /* a signal: the caller looks */
 	for (size_t i = 0; i < listeners; i++)
-		if (fds[2 * links + i].revents)
+		if (fds[first + i].revents)
 			accept_some(s, lives, lives->listeners[i]);
 	for (size_t i = 0; i < links; i++)
 		if (!lives->items[i]->ended)
 			live_step(lives->items[i], fds[2 * i].revents,
 				fds[2 * i + 1].revents);
+	for (size_t i = 0; i < errands; i++)
+		if (fds[2 * links + i].revents)
+			end_errand(s, lives, &lives->redials[i]);
 	drop_ended(s, lives);
 }
 
@@ -481,9 +583,17 @@ static void end_all(struct shipper *s, struct lives *lives)
 		if (!l->ended)
 			err_set(&l->err, ERR_ABSENT, "the shipper was stopped");
 		calling_tell_end(l);
-		close_link(s, l);
+		close_link(s, lives, l);
 	}
 	lives->count = 0;
+	/* What hangs up is waited for; a call that is prepared is none yet. */
+	for (size_t i = 0; i < lives->redial_count; i++) {
+		struct lives_redial *r = &lives->redials[i];
+
+		errand_drop(&r->before);
+		if (errand_is_under_way(&r->after))
+			end_after(s, r);
+	}
 }
 
 static void run_to_the_end(struct shipper *s, struct lives *lives)
@@ -521,7 +631,7 @@ void lives_call(struct shipper *s)
 			if (s->step == STEP_HAND_OVER &&
 				config_is_call(&p->links[k]))
 				continue;
-			dial(s, &lives, i, &p->links[k], 0);
+			dial_now(s, &lives, i, &p->links[k]);
 			drop_ended(s, &lives);
 			run_to_the_end(s, &lives);
 		}

@@ -12,6 +12,7 @@
 #ifndef PB_LIVES_H
 #define PB_LIVES_H
 
+#include "errand.h"
 #include "live.h"
 
 struct pollfd;
@@ -24,6 +25,9 @@ struct lives_redial {
 	unsigned attempts;
 	int64_t again_ms, wait_ms;
 	bool away; /* was told */
+	/* What comes before the next call, or after the last, is under way. */
+	struct errand before, after;
+	const struct config_link *link; /* of that */
 };
 struct lives {
 	struct live **items;

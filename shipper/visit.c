@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "carrier.h"
-#include "child.h"
 #include "hash.h"
 
 #define REMOTE_EVERY_MS 300000
@@ -175,41 +174,49 @@ bool visit_is_due(
 	return true;
 }
 
-/* Returns true if it ended with 0. */
-static bool run(struct shipper *s, const char *peer,
-	const struct config_link *link, const char *key, const char *command,
-	int code)
+bool visit_ran(struct shipper *s, const char *peer,
+	const struct config_link *link, const char *key,
+	const struct errand_result *r)
 {
-	static const char *const dull[] = {NULL};
-	const char *argv[] = {"sh", "-c", command, NULL};
-	AUTO_FREE char *said = NULL;
-	struct err err = ERR_INIT;
-	int rc = child_run(argv, dull, NULL, &said, &err);
+	struct err err = r->err;
 
-	if (rc == 0)
+	if (r->code == 0)
 		return true;
-	if (rc < 0) {
+	if (r->code < 0) {
 		err_wrap(&err, "peer %s: %s", peer, key);
 		shipper_fail(s, &err);
 		return false;
 	}
 	log_say(&s->log, LOG_LEVEL_WARNING,
 		"peer %s: %s: the command in \"%s\" ended with %d%s%s", peer,
-		link->via, key, rc, said[0] ? ": " : "", said);
-	s->code = exit_worse(s->code, code);
+		link->via, key, r->code, r->said[0] ? ": " : "", r->said);
+	s->code = exit_worse(
+		s->code, strcmp(key, "after") == 0 ? EXIT_FAILED : EXIT_LATER);
 	return false;
+}
+
+/* To its end. */
+static bool run(struct shipper *s, const char *peer,
+	const struct config_link *link, const char *key, const char *command)
+{
+	struct errand errand = {0};
+	struct errand_result result = {.code = 0};
+
+	result.code = errand_begin(&errand, command, NULL, 0, &result.err);
+	if (result.code == 0)
+		errand_end(&errand, &result);
+	return visit_ran(s, peer, link, key, &result);
 }
 
 bool visit_begin(
 	struct shipper *s, const char *peer, const struct config_link *link)
 {
-	return !link->before ||
-	       run(s, peer, link, "before", link->before, EXIT_LATER);
+	return !link->before || run(s, peer, link, "before", link->before);
 }
 
 void visit_end(
 	struct shipper *s, const char *peer, const struct config_link *link)
 {
 	if (link->after)
-		run(s, peer, link, "after", link->after, EXIT_FAILED);
+		run(s, peer, link, "after", link->after);
 }

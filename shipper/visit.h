@@ -4,6 +4,7 @@
 #ifndef PB_VISIT_H
 #define PB_VISIT_H
 
+#include "errand.h"
 #include "shipper.h"
 #include "spending.h"
 
@@ -33,6 +34,11 @@ bool visit_begin(
 	struct shipper *s, const char *peer, const struct config_link *link);
 void visit_end(
 	struct shipper *s, const char *peer, const struct config_link *link);
+/* Say how a command ended that an errand ran: "before" or "after". Returns true
+   if well. */
+bool visit_ran(struct shipper *s, const char *peer,
+	const struct config_link *link, const char *key,
+	const struct errand_result *r);
 
 /*
  * Say that a carrier is not there (away: why), or is again. No failure: a stick

@@ -744,6 +744,44 @@ def case_plan(two):
     two.a.run('packetboat', 'peer', 'plan', 'b', 'none', ends=(2,))
 
 
+def case_apart(two):
+    """A peer that is dialed for a long time does not hold the others, nor does
+    one that is hung up on."""
+    c = Site(two.top, 'c')
+    port = two.by_tcp()
+    go = os.path.join(two.top, 'go')
+    begun = os.path.join(two.top, 'begun')
+    wait = f'touch {begun}; while ! test -e {go}; do sleep 0.1; done'
+    two.a.configure(
+        rest=f'peer "c" {{ key = "{c.key}" via = "stdio:false" '
+             f'before = "{wait}" }}\n'
+             f'peer "b" {{ key = "{two.b.key}" '
+             f'via = "tcp:127.0.0.1:{port}" after = "{wait}" }}')
+    two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    two.a.follow('packetboat-shipper')
+    until('it dials', lambda: os.path.exists(begun))
+    for i in range(3):
+        two.a.deliver(i, 1000)
+        two.a.write()
+        until('a mail arrives', two.is_equal)
+    assert not os.path.exists(go)
+    os.unlink(begun)
+    two.b.daemons[0].terminate()
+    two.b.daemons[0].wait(10)
+    until('it hangs up', lambda: os.path.exists(begun))
+    # Its end waits for that, and not for what is dialed.
+    two.a.daemons[0].terminate()
+    try:
+        two.a.daemons[0].wait(1)
+        raise AssertionError('nobody waited for what hangs up')
+    except subprocess.TimeoutExpired:
+        pass
+    with open(go, 'w'):
+        pass
+    assert two.a.daemons[0].wait(PATIENCE) == 0
+
+
 def case_sync(two):
     """One cron line at each site."""
     two.by_stdio()
