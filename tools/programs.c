@@ -198,5 +198,7 @@ int command_sync(struct front *f, int argc, char **argv)
 	if (has_calls(f))
 		step(&s, "apply", 0, NULL);
 	sigprocmask(SIG_SETMASK, &s.before, NULL);
+	if (!s.stopped)
+		status_note(f);
 	return s.stopped ? exit_worse(s.code, EXIT_FAILED) : s.code;
 }

@@ -17,6 +17,7 @@
 #include "logspace.h"
 #include "refusals.h"
 #include "status_calls.h"
+#include "status_metrics.h"
 #include "status_text.h"
 #include "status_tree.h"
 #include "status_warnings.h"
@@ -206,27 +207,68 @@ static void gather(struct status *s)
 	tree_array(s->tree, "operator");
 }
 
+/* For Prometheus, whole: it may look at any moment. */
+static void write_metrics(struct status *s)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	const char *path = s->site.config.metrics;
+	struct err err = ERR_INIT;
+
+	if (!path)
+		return;
+	status_metrics(s->tree, &text);
+	if (file_replace(s->site.os, path, text.data, text.len, 0644, &err) < 0)
+		status_needs_operator(s, "metrics: %s", err.text);
+}
+
+static int look(struct status *s, const char *config, struct err *err)
+{
+	int rc = site_open(&s->site, config, err);
+
+	if (rc < 0)
+		return rc;
+	s->now_ms = s->site.os->ops->wall_ns(s->site.os) / 1000000;
+	s->tree = json_object_new_object();
+	gather(s);
+	write_metrics(s);
+	return 0;
+}
+
+static void forget(struct status *s)
+{
+	json_object_put(s->tree);
+	site_close(&s->site);
+}
+
+void status_note(struct front *f)
+{
+	struct status s = {.code = EXIT_DONE};
+	struct config c;
+
+	if (front_config(f, &c, NULL) < 0)
+		return;
+	bool wanted = c.metrics;
+	config_free(&c);
+	if (wanted && look(&s, f->config_given, NULL) >= 0)
+		forget(&s);
+}
+
 int command_status(struct front *f, int argc, char **argv)
 {
 	struct status s = {.code = EXIT_DONE};
 	struct err err = ERR_INIT;
-	struct os *os = os_real();
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 
 	if (argc != 1 && !json)
 		return front_usage(f, argv[0]);
-	if (site_open(&s.site, f->config_given, &err) < 0)
+	if (look(&s, f->config_given, &err) < 0)
 		return front_fail(f, &err);
-	s.now_ms = os->ops->wall_ns(os) / 1000000;
-	s.tree = json_object_new_object();
-	gather(&s);
 	if (json)
 		printf("%s\n", json_object_to_json_string_ext(s.tree,
 				       JSON_C_TO_STRING_PRETTY |
 					       JSON_C_TO_STRING_NOSLASHESCAPE));
 	else
 		status_print(s.tree);
-	json_object_put(s.tree);
-	site_close(&s.site);
+	forget(&s);
 	return s.code;
 }

@@ -114,6 +114,7 @@ static const struct rule {
 	{"site", "state", value_path, false},
 	{"site", "syslog", check_bool, false},
 	{"site", "listen", value_listen, false},
+	{"site", "metrics", value_path, false},
 	{"site", "trash_age", check_age, false},
 	{"site", "trash_size", check_size, false},
 	{"site", "log_keep", check_patience, false},
@@ -339,6 +340,7 @@ static int load_site(struct load *l, cfg_t *sec)
 		return fail(l, sec,
 			"no state (add: state = \"/var/lib/packetboat\")");
 	c->listen = text_of(l, sec, "listen");
+	c->metrics = text_of(l, sec, "metrics");
 	if ((text = cfg_getstr(sec, "syslog")))
 		(void)value_bool(text, &c->syslog, NULL);
 	if ((text = cfg_getstr(sec, "trash_age"))) {

@@ -88,6 +88,7 @@ struct config {
 	const char *state; /* directory */
 	bool syslog;
 	const char *listen; /* "HOST:PORT" for live links; NULL: nowhere */
+	const char *metrics; /* file for Prometheus; NULL: none */
 	int64_t trash_age_s;	  /* default 30 days */
 	uint64_t trash_size;	  /* bytes, default 1 GiB */
 	unsigned reserve_percent; /* default 5 */

@@ -233,6 +233,7 @@ void config_print(const struct config *c, struct buf *ret)
 	print_key(ret, "\t", "state", c->state);
 	buf_printf(ret, "\tsyslog = %s\n", c->syslog ? "yes" : "no");
 	print_key(ret, "\t", "listen", c->listen);
+	print_key(ret, "\t", "metrics", c->metrics);
 	print_duration(ret, "\t", "trash_age", c->trash_age_s * 1000);
 	print_size(ret, "\t", "trash_size", c->trash_size);
 	print_duration(ret, "\t", "log_keep", c->log_keep_ms);

@@ -132,5 +132,33 @@ def how_long_the_rest_takes_is_told_at_the_speed_that_was_measured(sites):
     assert 'all that waits takes about' in a.run('status')
 
 
+@check
+def figures_for_prometheus_are_replaced_by_status_and_sync(sites):
+    a, _ = sites.two()
+    a.folder()
+    a.save('one')
+    path = os.path.join(sites.top, 'packetboat.prom')
+    with open(a.config) as file:
+        text = file.read()
+    with open(a.config, 'w') as file:
+        file.write(text.replace('{ state', '{ metrics = "%s" state' % path))
+    a.run('write')
+    assert not os.path.exists(path)
+    a.run('status')
+    with open(path) as file:
+        before = file.read()
+    assert 'packetboat_link_calls_total{peer="b",link=""} 0\n' in before, before
+    inode = os.stat(path).st_ino
+    a.run('sync')
+    with open(path) as file:
+        after = file.read()
+    assert 'packetboat_link_calls_total{peer="b",link=""} 2\n' in after, after
+    assert os.stat(path).st_ino != inode, 'not replaced whole'
+    assert os.listdir(sites.top).count('packetboat.prom.tmp') == 0
+    os.unlink(path)
+    os.mkdir(path)
+    assert 'metrics: ' in a.run('status', code=3)
+
+
 if __name__ == '__main__':
     sys.exit(plainsites.main(CHECKS))
