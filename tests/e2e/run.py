@@ -20,6 +20,7 @@ import traceback
 
 import cases
 import cases_carriers
+import cases_copies
 import cases_joined
 import cases_kept
 import cases_live
@@ -37,9 +38,10 @@ from randomuser import RandomUser
 SKIP = 77
 WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 
-CASES = {**cases.CASES, **cases_carriers.CASES, **cases_joined.CASES,
-         **cases_kept.CASES, **cases_live.CASES, **cases_logs.CASES,
-         **cases_media.CASES, **cases_restored.CASES, **cases_scan.CASES}
+CASES = {**cases.CASES, **cases_carriers.CASES, **cases_copies.CASES,
+         **cases_joined.CASES, **cases_kept.CASES, **cases_live.CASES,
+         **cases_logs.CASES, **cases_media.CASES, **cases_restored.CASES,
+         **cases_scan.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
