@@ -59,7 +59,7 @@ int held_keep(struct replica *r, uint64_t peer, const struct hash *hash,
 {
 	return sql_run(r, err,
 		"INSERT INTO want VALUES(?, ?, ?, 1)"
-		" ON CONFLICT DO UPDATE SET kept = 1",
+		" ON CONFLICT DO UPDATE SET kept = 1 WHERE kept = 0",
 		"ibi", (int64_t)peer, hash->b, sizeof(hash->b),
 		(int64_t)offset);
 }

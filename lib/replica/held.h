@@ -36,7 +36,8 @@ int held_list(struct replica *r, uint64_t peer, uint64_t above,
 	struct err *err);
 
 /* A link kept it back from a peer that has it up to an offset. In a
-   transaction. */
+   transaction. Nothing is written where that is known: a daemon that watches
+   the state would look again, for ever. */
 int held_keep(struct replica *r, uint64_t peer, const struct hash *hash,
 	uint64_t offset, struct err *err);
 /* It was handed over to a peer that never says what it has. In a transaction. */

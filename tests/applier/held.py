@@ -132,6 +132,25 @@ def what_no_link_takes_goes_by_another(sites):
 
 
 @check
+def what_waits_is_written_once(sites):
+    pair = Pair(sites, stick=False)
+    a = pair.a
+    a.save('large', body=large('Charts'))
+    pair.by('sat')
+    pair.by('sat')
+    a.run('ship')
+
+    def written():
+        directory = os.path.join(a.state, 'accounts', 'alice')
+        return {name: os.stat(os.path.join(directory, name)).st_mtime_ns
+                for name in os.listdir(directory)}
+    before = written()
+    a.run('ship')
+    a.says('too large for this link')
+    assert written() == before, 'a daemon that watches it would never rest'
+
+
+@check
 def what_is_expunged_is_cancelled_unless_a_copy_needs_it(sites):
     pair = Pair(sites, stick=False)
     a, b = pair.a, pair.b
