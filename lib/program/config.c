@@ -166,6 +166,7 @@ static const struct rule {
 	{"peer", "budget", check_budget, true},
 	{"link", "window", check_window, true},
 	{"link", "hold", check_size, false},
+	{"link", "preview", refuse_later, true},
 	{"link", "rate", check_rate, false},
 	{"link", "budget", check_budget, true},
 	{"link", "before", value_command, false},

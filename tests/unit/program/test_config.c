@@ -388,14 +388,13 @@ static void accounts_of_a_peer_are_checked(void **state)
 
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {"send = { x }", "accept = { x }"};
+	static const char *const keys[] = {"send = { x }", "accept = { x }",
+		"link l { via = \"dir:/x\" preview = 4K }"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		AUTO_FREE char *text =
-			mem_printf(SITE "peer p { key = \"" KEY_A "\"\n"
-					" via = \"dir:/x\"\n %s }",
-				keys[i]);
+		AUTO_FREE char *text = mem_printf(
+			SITE "peer p { key = \"" KEY_A "\"\n\n %s }", keys[i]);
 
 		refused(text, 4, "not yet built");
 	}
