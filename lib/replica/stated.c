@@ -64,11 +64,13 @@ static int vector_of(
 /*
  * What our users moved out of a folder of ours into one of another home is
  * told to nobody: then what we hold of ours is not what our logs say. 1 or 0.
+ * By the index of what was moved, whatever the folder holds.
  */
 static int keeps_moves(struct replica *r, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message m WHERE m.moved = 1 AND m.place_log IN"
+		"SELECT 1 FROM message m WHERE m.moved <> 0 AND m.moved = 1"
+		" AND m.place_log IN"
 		" (SELECT l.id FROM log l JOIN alias a ON a.fid = l.folder"
 		"  JOIN folder f ON f.id = a.folder WHERE l.origin = ?1"
 		"  AND l.lsn > 0 AND f.auth_site <> ?1) LIMIT 1",
