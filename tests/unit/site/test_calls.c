@@ -11,35 +11,11 @@
 
 #include "err.h"
 #include "mem.h"
-#include "simdisk.h"
 #include "site.h"
+#include "statedisk.h"
 
 #define VIA "tcp:hub:4470"
 #define PEER UINT64_C(0x1234)
-
-static struct simdisk *disk;
-static struct os *os;
-
-static int setup(void **state)
-{
-	(void)state;
-	disk = simdisk_new(3);
-	os = simdisk_os(disk);
-	return os->ops->mkdir(os, "/state", 0700);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(simdisk_open_files(disk), 0);
-	simdisk_free(disk);
-	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	return os->ops->wall_ns(os) / 1000000;
-}
 
 static void note(const char *via, const struct call *call)
 {

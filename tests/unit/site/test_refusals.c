@@ -13,31 +13,7 @@
 
 #include "err.h"
 #include "mem.h"
-#include "simdisk.h"
-
-static struct simdisk *disk;
-static struct os *os;
-
-static int setup(void **state)
-{
-	(void)state;
-	disk = simdisk_new(5);
-	os = simdisk_os(disk);
-	return os->ops->mkdir(os, "/state", 0700);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(simdisk_open_files(disk), 0);
-	simdisk_free(disk);
-	return 0;
-}
-
-static int64_t now_ms(void)
-{
-	return os->ops->wall_ns(os) / 1000000;
-}
+#include "statedisk.h"
 
 static void refuse(struct refusals *r, const char *who, int code,
 	const char *words, int64_t at_ms)
