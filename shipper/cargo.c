@@ -9,6 +9,7 @@
 #include "fold.h"
 #include "held.h"
 #include "inventory.h"
+#include "joining.h"
 #include "quarantine.h"
 #include "segment.h"
 
@@ -603,13 +604,18 @@ int cargo_add(struct packing *p, struct err *err)
 	AUTO_FREE enum choice *chosen =
 		mem_array(p->log_count + 1, sizeof(*chosen));
 	struct err damage = ERR_INIT;
-	int rc = 0;
+	int64_t joins;
+	int rc = joining_since(p->account.replica, &joins, err);
 
 	for (size_t i = 0; p->asker.incarnation && i < p->log_count && rc >= 0;
 		i++)
 		rc = return_log(p, i, err);
 	if (rc < 0 || !p->config->send_changes)
 		return rc;
+	/* Of its own logs it knows a part, perhaps, and a peer would place
+	   mail without what was before it. But who asks is told all. */
+	if (joins && !p->asker.incarnation)
+		return 0;
 	rc = choose_logs(p, chosen, err);
 	for (size_t i = 0; i < p->log_count && rc >= 0; i++)
 		if (chosen[i] != CHOSEN_NOT)

@@ -39,6 +39,7 @@ struct model_folder {
 	char path[MAIL_PATH];
 	unsigned home;
 	bool subscribed;
+	uint64_t bit; /* of the first 64 that were made each has one */
 	struct model_mail *mails;
 	size_t count;
 };
@@ -52,6 +53,8 @@ struct model_name {
 struct model_token {
 	size_t most;  /* copies at a time, at most */
 	bool removed; /* some copy was expunged by a user */
+	bool deleted; /* a folder that it was in once was */
+	uint64_t in;  /* folders, by their bits, that it was in */
 	int64_t mtime;
 };
 
@@ -81,6 +84,7 @@ struct model_image {
 struct oracle {
 	struct model_folder *folders;
 	size_t folder_count;
+	unsigned made; /* folders, so far */
 	struct model_name *names;
 	size_t name_count;
 	struct model_token *tokens; /* by token */
@@ -96,6 +100,7 @@ struct oracle {
 	/* Sites where all that knew what users did was lost: another may be
 	   the home of their folders from then on. */
 	bool orphaned[8];
+	bool forgotten[8]; /* sites that lost their state */
 	char what[16]; /* "": all is well; else a word of the above */
 	char why[480];
 };
@@ -126,13 +131,15 @@ void oracle_move(
 	struct oracle *o, const char *from, unsigned token, const char *to);
 /* The server took back what users did last, as a power cut may: m is how the
    message is now in the folder. */
-void oracle_taken_back(
-	struct oracle *o, const struct mail_folder *f, const struct mail *m);
+void oracle_taken_back(struct oracle *o, unsigned site,
+	const struct mail_folder *f, const struct mail *m);
 /* An image is made of a site; its mail is put back from one. */
 void oracle_keep(
 	const struct oracle *o, unsigned site, struct model_image *ret);
 void oracle_restore(
 	struct oracle *o, unsigned site, const struct model_image *image);
+/* A site's state is lost: folders that were deleted may come back. */
+void oracle_forget(struct oracle *o, unsigned site);
 /* Nobody knows any more what users of a site did. */
 void oracle_orphan(struct oracle *o, unsigned site);
 void model_image_release(struct model_image *image);

@@ -210,17 +210,27 @@ static void happen(struct world *w, const struct event *e);
 
 /* ---- programs ---- */
 
+struct taking_back {
+	struct oracle *oracle;
+	unsigned site;
+};
+
 static void taken_back(
 	void *arg, const struct mail_folder *f, const struct mail *m)
 {
-	oracle_taken_back(arg, f, m);
+	const struct taking_back *t = arg;
+
+	oracle_taken_back(t->oracle, t->site, f, m);
 }
 
-static void cut_power(struct world *w, struct sim_site *s, uint64_t seed)
+static void cut_power(struct world *w, unsigned site, uint64_t seed)
 {
+	struct sim_site *s = &w->sites[site];
+	struct taking_back t = {&w->oracle, site};
+
 	pool_drop(simdisk_os(s->disk));
 	simdisk_power_cut(s->disk, sim_rand(&seed));
-	mail_server_cut(&s->mail, sim_rand(&seed), taken_back, &w->oracle);
+	mail_server_cut(&s->mail, sim_rand(&seed), taken_back, &t);
 }
 
 static void plan_fault(
@@ -257,7 +267,7 @@ static void end_fault(
 	if (e->fault == FAULT_NONE || e->fault == FAULT_HIDDEN)
 		return;
 	if (e->fault == FAULT_CUT) {
-		cut_power(w, s, e->fault_seed);
+		cut_power(w, e->site, e->fault_seed);
 		w->unseen[e->site] = true; /* what it took back */
 	} else {
 		pool_drop(simdisk_os(s->disk));
@@ -404,6 +414,8 @@ static void restore(struct world *w, const struct event *e)
 	pool_drop(simdisk_os(s->disk));
 	w->disaster = w->unseen[e->site] = true;
 	w->calm[e->site] = false;
+	if (strcmp(e->word, "mail"))
+		oracle_forget(&w->oracle, e->site);
 	if (strcmp(e->word, "state") == 0) {
 		image_put_back_state(image, s);
 		return;
@@ -461,6 +473,7 @@ static void forget(struct world *w, const struct event *e)
 	pool_drop(simdisk_os(s->disk));
 	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0) {
 		image_delete(s, STATE_DIR "/accounts");
+		oracle_forget(&w->oracle, e->site);
 		look_who_knows(w, e->site);
 	}
 	if (strcmp(e->word, "logs") == 0 || strcmp(e->word, "all") == 0)
