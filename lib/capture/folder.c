@@ -110,8 +110,9 @@ static int diff_uid(struct diff *d, const struct store_message *m,
 
 	bool says = pass_is_ours(p, &d->f) && m->uid != row->uid;
 
-	/* The applier gave it another than it was to have. */
-	bool other = says && row->uid && row->folder == d->f.id;
+	/* The one that it was to have could not be given any more. */
+	bool other = says && row->uid && row->folder == d->f.id &&
+		     row->uid < d->view->identity.uidnext;
 	if (!m->uid || (m->uid == row->p_uid && !other))
 		return 0;
 	if (m->uid != row->p_uid) {

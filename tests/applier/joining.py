@@ -513,6 +513,8 @@ def a_machine_from_last_week_takes_the_week_from_its_peer(sites):
     a.flag('m1', '')
     a.expunge('m2')
     move(a, 'm3', '', '.Work')
+    move(a, 'm4', '', '.Work')
+    move(a, 'm4', '.Work', '')          # it has another UID then
     a.save('n0')
     around(a, b)
     before = [mail(a, name) for name in ('', '.Work')]
