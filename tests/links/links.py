@@ -601,7 +601,7 @@ def case_budget(two):
         assert two.is_equal() or 'of a call is used up' in said, said
         assert calls < 12, f'{total} bytes in {calls} calls'
     print(f'{total} bytes in {calls} calls')
-    assert calls >= 3 and total < 630000, (calls, total)
+    assert calls >= 3 and total < 660000, (calls, total)
     two.by(via, listen, 'budget = { "100K day", "4M month" }')
     two.a.deliver(2, 1000)
     two.a.write()
@@ -667,7 +667,7 @@ def case_rate(two):
         time.sleep(0.02)
     assert child.returncode == 0
     assert all(went <= t * 20000 + 2700 for t, went in seen), seen
-    assert len({went for _, went in seen}) > 20, seen
+    assert len({went for _, went in seen}) > 6, seen
     two.b.apply()
     two.assert_equal()
 
