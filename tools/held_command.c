@@ -222,10 +222,11 @@ static void list_peer(struct listing *l, size_t peer)
 	if (least == HOLD_NONE)
 		return;
 	for (size_t i = 0; i < l->site.account_count; i++) {
+		const char *name = l->site.accounts[i].name;
 		struct err err = ERR_INIT;
 
-		if (list_account(
-			    l, peer, l->site.accounts[i].name, least, &err) < 0)
+		if (site_granted(&l->site, peer, name) &&
+			list_account(l, peer, name, least, &err) < 0)
 			l->code =
 				exit_worse(l->code, front_fail(l->front, &err));
 	}
@@ -339,7 +340,8 @@ static int in_all(struct release *r, bool act, struct err *err)
 
 	r->found = 0;
 	for (size_t i = 0; i < r->site.account_count && rc >= 0; i++)
-		rc = in_account(r, r->site.accounts[i].name, act, err);
+		if (site_granted(&r->site, r->peer, r->site.accounts[i].name))
+			rc = in_account(r, r->site.accounts[i].name, act, err);
 	return rc;
 }
 

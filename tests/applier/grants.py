@@ -51,6 +51,11 @@ def peers(site):
         site.run('status', '--json'))['peers']}
 
 
+def held(site):
+    return sorted(mail['account'] for mail in
+                  json.loads(site.run('held', '--json')))
+
+
 @check
 def stations_with_one_name_for_an_account_do_not_meet_at_the_hub(sites):
     here, one, two = hub(sites, 'one', 'two')
@@ -141,6 +146,20 @@ def an_account_that_is_granted_no_more_is_handed_over_no_more(sites):
     here.run('resend', 'one', 'captain@one', code=2)
     here.says('has no part in account captain@one')
     here.run('resend', 'one', 'mate@one')
+
+
+@check
+def nothing_is_held_of_an_account_that_is_granted_no_more(sites):
+    here, _ = hub(sites, 'one')
+    here.more = here.more.replace('via =', 'hold = "1K" via =', 1)
+    here.write_config()
+    for name in ('captain@one', 'mate@one'):
+        here.folder(name)
+        here.save('large', name, body=3000 * 'x' + '\n' + name)
+    here.run('sync')
+    assert held(here) == ['captain@one', 'mate@one']
+    granted(here, 'one', '"mate@one as mate"')
+    assert held(here) == ['mate@one']
 
 
 @check
