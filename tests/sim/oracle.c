@@ -295,9 +295,13 @@ void oracle_taken_back(struct oracle *o, unsigned site,
 	struct model_folder *model = model_find(o, f->path);
 	struct model_mail *old, now;
 
-	/* A copy of the machine took back what nobody did at home. */
-	if (!model || model->home != site)
+	if (!model)
 		return;
+	/* A copy of the machine took back what nobody did at home. */
+	if (model->home != site) {
+		token_of(o, m->body->token)->most++;
+		return;
+	}
 	words_of(f, m, &now);
 	old = find_mail(model, m->body->token);
 	if (old)

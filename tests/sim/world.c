@@ -404,6 +404,24 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 
 /* ---- disasters ---- */
 
+/* Its state is gone. Where its peers know nothing either, nobody does. */
+static void look_who_knows(struct world *w, unsigned site)
+{
+	bool orphaned[SITES_MAX] = {false};
+
+	for (unsigned i = 0; i < w->site_count; i++) {
+		struct sim_site *s = &w->sites[i];
+
+		if (s->peers[site].known || i == site)
+			orphaned[i] = true;
+		if (orphaned[i] && simsite_knows(s))
+			return;
+	}
+	for (unsigned i = 0; i < w->site_count; i++)
+		if (orphaned[i])
+			oracle_orphan(&w->oracle, i);
+}
+
 static void restore(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
@@ -418,6 +436,7 @@ static void restore(struct world *w, const struct event *e)
 		oracle_forget(&w->oracle, e->site);
 	if (strcmp(e->word, "state") == 0) {
 		image_put_back_state(image, s);
+		look_who_knows(w, e->site);
 		return;
 	}
 	if (strcmp(e->word, "mail") == 0)
@@ -446,24 +465,6 @@ static void clone(struct world *w, const struct event *e)
 	image_clone(from, to);
 	w->disaster = w->unseen[e->site] = true;
 	w->calm[e->site] = false;
-}
-
-/* Its state is gone. Where its peers know nothing either, nobody does. */
-static void look_who_knows(struct world *w, unsigned site)
-{
-	bool orphaned[SITES_MAX] = {false};
-
-	for (unsigned i = 0; i < w->site_count; i++) {
-		struct sim_site *s = &w->sites[i];
-
-		if (s->peers[site].known || i == site)
-			orphaned[i] = true;
-		if (orphaned[i] && simsite_knows(s))
-			return;
-	}
-	for (unsigned i = 0; i < w->site_count; i++)
-		if (orphaned[i])
-			oracle_orphan(&w->oracle, i);
 }
 
 static void forget(struct world *w, const struct event *e)
