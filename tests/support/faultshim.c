@@ -119,7 +119,8 @@ static void log_open(void)
 		shim.log_ino = st.st_ino;
 }
 
-/* The program may have closed all files, or used the number again. */
+/* The program may have closed all files, or used the number again. Where it
+   gave up the right to open the log, what is open stays. */
 static bool log_ready(void)
 {
 	struct stat st;
@@ -345,6 +346,7 @@ __attribute__((constructor)) static void begin(void)
 	shim.sockets = getenv("FAULT_SOCKETS");
 	pthread_atfork(NULL, NULL, child_begins);
 	set_kind(kind);
+	log_ready();
 }
 
 /* ---- open ---- */
