@@ -60,6 +60,7 @@ void key_from_seed(const uint8_t seed[32], struct key_pair *ret)
 	crypto_sign_ed25519_sk_to_curve25519(ret->box_secret, ret->sign_secret);
 	crypto_scalarmult_base(ret->pub.box, ret->box_secret);
 	ret->pub.origin = origin_of(ret->pub.sign);
+	ret->pub.may_sign = false;
 }
 
 void key_wipe(struct key_pair *key)
@@ -78,7 +79,7 @@ void key_line(const struct key_public *pub, char ret[KEY_LINE_MAX])
 int key_parse(const char *line, struct key_public *ret, struct err *err)
 {
 	size_t head = strlen(LINE_HEAD), len = strlen(line), got = 0;
-	struct key_public pub;
+	struct key_public pub = {.may_sign = false};
 
 	if (strncmp(line, LINE_HEAD, head) != 0)
 		return err_set(err, ERR_USAGE,
