@@ -187,7 +187,8 @@ static int begins_anew(struct receiving *r, struct account *a,
 		const struct parcel_section *s = &sections->items[i];
 
 		if (s->type == PARCEL_JOIN &&
-			s->join.what == PARCEL_JOIN_ASKS &&
+			(s->join.what == PARCEL_JOIN_ASKS ||
+				s->join.what == PARCEL_JOIN_ASKS_BRIEF) &&
 			!strcmp(s->join.account, a->name))
 			rc = spoken_is_new(a->replica, r->peer->key.origin,
 				s->join.incarnation, err);
@@ -195,7 +196,8 @@ static int begins_anew(struct receiving *r, struct account *a,
 	return rc;
 }
 
-/* Of a site that says two things at once nothing is taken, whichever it is. */
+/* Of a site that says two things at once nothing is taken, whichever it is.
+   Returns 1 if it begins anew: then it is one. */
 static int check_split(struct receiving *r, struct account *a,
 	const struct parcel_sections *sections, struct err *err)
 {
@@ -238,6 +240,7 @@ static int merge_account(struct receiving *r, const char *name,
 	r->account = name;
 	if (rc >= 0)
 		rc = check_split(r, &a, sections, err);
+	bool anew = rc > 0;
 	if (rc >= 0)
 		rc = journal_begin(&j, &a, err);
 	if (rc < 0) {
@@ -258,6 +261,9 @@ static int merge_account(struct receiving *r, const char *name,
 				rc = receiving_merge(r, &j, &s->changes, err);
 			}
 		}
+		/* Before what it acknowledges: then it is new no more. */
+		if (rc >= 0 && anew)
+			rc = spoken_heal(a.replica, r->peer->key.origin, err);
 		rc = rc < 0 ? rc : take_words(r, &a, sections, err);
 		if (rc >= 0 && r->begins)
 			rc = receiving_is_split(

@@ -203,11 +203,35 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * An answer to who has this site's key, and asked with an incarnation of which
+ * nothing is known here: a copy of this site.
+ */
+static int check_asked(
+	struct replica *rep, const struct parcel_join *j, struct err *err)
+{
+	int64_t since;
+	int rc = joining_since(rep, &since, err);
+
+	if (rc < 0 || since || j->incarnation == replica_incarnation(rep))
+		return rc;
+	rc = spoken_is_new(rep, replica_origin(rep), j->incarnation, err);
+	if (rc > 0)
+		return err_set(err, ERR_CONFLICT,
+			"account %s: answers what this site did not ask: is "
+			"there a second machine with this site's key?",
+			j->account);
+	return rc;
+}
+
 int receiving_join(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err)
 {
 	if (j->what == PARCEL_JOIN_ASKS || j->what == PARCEL_JOIN_ASKS_BRIEF)
 		return hear_asker(r, rep, j, err);
+	int rc = check_asked(rep, j, err);
+	if (rc < 0)
+		return rc;
 	return joining_hear(rep, r->peer->key.origin, j->incarnation,
 		j->positions, j->position_count, j->gone, j->gone_count,
 		j->gone_total, j->what == PARCEL_JOIN_ANSWERS, err);

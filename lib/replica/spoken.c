@@ -199,7 +199,7 @@ int spoken_is_new(
 	return rc < 0 ? rc : rc == 0;
 }
 
-static int forget_split(struct replica *r, uint64_t peer, struct err *err)
+int spoken_heal(struct replica *r, uint64_t peer, struct err *err)
 {
 	return sql_run(r, err, "DELETE FROM gap WHERE kind = ? AND peer = ?",
 		"ii", (int64_t)GAP_SPLIT, (int64_t)peer);
@@ -258,7 +258,7 @@ int spoken_asks(
 	if (rc == 0)
 		rc = spoken_is_new(r, peer, incarnation, err);
 	if (rc > 0)
-		rc = forget_split(r, peer, err);
+		rc = spoken_heal(r, peer, err);
 	return rc < 0 ? rc : note(r, peer, incarnation, ASKED, 0, err);
 }
 
@@ -290,7 +290,7 @@ static int accept_next(struct replica *r, uint64_t peer, struct err *err)
 		return rc;
 	rc = accept_known(r, peer, err);
 	if (rc >= 0)
-		rc = forget_split(r, peer, err);
+		rc = spoken_heal(r, peer, err);
 	return rc < 0 ? rc : 1;
 }
 

@@ -40,6 +40,8 @@ int spoken_is_current(struct replica *r, uint64_t peer, uint64_t incarnation,
 /* Has nothing of this incarnation of a peer come yet? 1 or 0. */
 int spoken_is_new(struct replica *r, uint64_t peer, uint64_t incarnation,
 	struct err *err);
+/* Its site is in one line again; in a transaction. */
+int spoken_heal(struct replica *r, uint64_t peer, struct err *err);
 /* The peer's incarnation asks what we know; in a transaction. With a new one
    its site is in one line again. Returns 0; 1: that incarnation is over. */
 int spoken_asks(struct replica *r, uint64_t peer, uint64_t incarnation,

@@ -19,7 +19,7 @@ def copied(case):
     """An old Maildir under today's state; a site twice; a clock ahead."""
     both = Shared(case)
     both.begin(folders=False, moves=False)
-    for part in (_old_mail, _twice, _clock_ahead):
+    for part in (_old_mail, _twice, _twice_and_lost, _clock_ahead):
         case.say(part.__name__)
         part(both)
     both.check()
@@ -102,7 +102,32 @@ def _clone(both):
 
 
 def _twice(both):
-    """Both run, and take what is for the other; then the copy stops."""
+    """Its peer took nothing of the copy: an operator says so there."""
+    _run_both(both)
+    both.mark()
+    both.work()
+    for site in (*both.sites, *both.sites):
+        site.run('sync', ok=(0, 1, 3))
+    # It may have heard of the copy only that it asked.
+    if 'second machine' in both.to_site.run('status', ok=(0, 3)):
+        says(both.to_site, ('gap', 'accept', USER, 'ALL'), 'accepted')
+    both.settle()
+    both.work()
+    both.settle()
+
+
+def _twice_and_lost(both):
+    """Nobody knows what it took: the one that goes on asks."""
+    _run_both(both)
+    _forget(both.from_site)
+    both.mark()
+    both.settle()
+    both.work()
+    both.settle()
+
+
+def _run_both(both):
+    """They take what is for the other; then the copy stops."""
     site, peer = both.from_site, both.to_site
     both.work()
     both.settle()
@@ -115,13 +140,14 @@ def _twice(both):
     if both.at_home() != before:
         raise CaseError('users are affected')
     both.mark()
-    told = 0
-    for _ in range(2):
+    ends = {one: os.path.getsize(one.log) for one in (clone, peer, site)}
+    for _ in range(8):
         for one in (clone, peer, site, peer):
             one.run('sync', ok=(0, 1, 3))
-            told += 'second machine' in one.run('status', ok=(0, 3)) or \
-                'second machine' in one.log_since(0)
-    if not told:
+        if any('second machine' in one.log_since(at)
+               for one, at in ends.items()):
+            break
+    else:
         raise CaseError('nobody says that it runs twice')
     shutil.rmtree(clone.root)
     shutil.rmtree(there)
@@ -130,13 +156,6 @@ def _twice(both):
     for one, of in ((site, peer), (peer, site)):
         for path in glob.glob(os.path.join(one.state, 'inbox', of.name, '*')):
             os.unlink(path)
-    both.mark()
-    for one in (site, peer):
-        one.run('sync', ok=(0, 1, 3))
-    says(peer, ('gap', 'accept', USER, 'ALL'), 'accepted')
-    both.settle()
-    both.work()
-    both.settle()
 
 
 def _clock_ahead(both):
