@@ -30,8 +30,7 @@ static void add_row(sqlite3_stmt *st, struct buf *b)
  * over only what concerns the other. What they made of a folder is: its ids,
  * and whose UIDs count.
  */
-static int vector_of(
-	struct replica *r, uint64_t home, uint32_t *ret, struct err *err)
+static int vector_now(struct replica *r, uint64_t *ret, struct err *err)
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 	sqlite3_stmt *st = sql(r, err,
@@ -43,9 +42,8 @@ static int vector_of(
 		" LEFT JOIN folder f ON f.id = a.folder"
 		" LEFT JOIN least ON least.folder = a.folder"
 		" WHERE l.lsn > 0 AND l.folder <> zeroblob(16)"
-		" AND (?1 = 0 OR (l.origin = ?1 AND f.auth_site = ?1))"
 		" ORDER BY l.folder, l.origin, l.incarnation",
-		"i", (int64_t)home);
+		"");
 	uint8_t sum[16];
 	int rc;
 
@@ -57,46 +55,8 @@ static int vector_of(
 		return rc;
 	hash_long(sum, sizeof(sum), b.data, b.len, NULL, 0);
 	struct wire w = wire_over(sum, sizeof(sum));
-	*ret = wire_u32(&w);
+	*ret = wire_u64(&w);
 	return 0;
-}
-
-/*
- * What our users moved out of a folder of ours into one of another home is
- * told to nobody: then what we hold of ours is not what our logs say. 1 or 0.
- * By the index of what was moved, whatever the folder holds.
- */
-static int keeps_moves(struct replica *r, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message m WHERE m.moved <> 0 AND m.moved = 1"
-		" AND m.place_log IN"
-		" (SELECT l.id FROM log l JOIN alias a ON a.fid = l.folder"
-		"  JOIN folder f ON f.id = a.folder WHERE l.origin = ?1"
-		"  AND l.lsn > 0 AND f.auth_site <> ?1) LIMIT 1",
-		"i", (int64_t)r->origin);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
-}
-
-#define HOME_SHIFT 32 /* of the home's half of a vector */
-
-/* That of all in the lower half, that of a home's logs in the upper. */
-static int vector_now(
-	struct replica *r, uint64_t home, uint64_t *ret, struct err *err)
-{
-	uint32_t all, of_home = 0;
-	int rc = vector_of(r, 0, &all, err);
-
-	if (rc >= 0)
-		rc = vector_of(r, home, &of_home, err);
-	if (rc >= 0 && home == r->origin && (rc = keeps_moves(r, err)) > 0)
-		of_home = ~of_home; /* nobody else's */
-	*ret = all | (uint64_t)of_home << HOME_SHIFT;
-	return rc < 0 ? rc : 0;
 }
 
 static struct gap_sums sums_of(uint64_t messages, const uint8_t digest[16])
@@ -144,7 +104,7 @@ int stated_now(struct replica *r, struct arena *arena, uint64_t *ret_vector,
 	int rc = reading ? reading_begin(r, err) : tally_flush(r, err);
 
 	if (rc >= 0)
-		rc = vector_now(r, r->origin, ret_vector, err);
+		rc = vector_now(r, ret_vector, err);
 	if (rc >= 0)
 		rc = folders_now(r, arena, ret, ret_count, err);
 	if (reading)
@@ -180,60 +140,36 @@ int stated_hear(struct replica *r, uint64_t peer, uint64_t vector,
 
 struct word {
 	uint64_t peer;
-	bool same; /* our vector: of the account, not of its home only */
 	struct stated said;
 };
 
-/*
- * Folder for folder, words that can be compared now. What its home says of a
- * folder holds for whoever knows all that it logged, as far as it was, and has
- * logged nothing of it that the home has not heard of. At our vector, too, but
- * where both log before each exchange the two seldom have the same.
- */
-#define COMPARABLE                                                             \
-	"(s.vector & 4294967295 = ?2 & 4294967295 OR (s.vector >> 32 = ?2 >> " \
-	"32"                                                                   \
-	" AND EXISTS(SELECT 1 FROM alias x JOIN folder f ON f.id = x.folder"   \
-	"  WHERE x.fid = s.folder AND f.auth_site = s.peer"                    \
-	"  AND NOT EXISTS(SELECT 1 FROM alias a JOIN log l"                    \
-	"   ON l.folder = a.fid AND l.origin = ?3 LEFT JOIN ack k"             \
-	"   ON k.log = l.id AND k.peer = s.peer"                               \
-	"   WHERE a.folder = f.id AND l.lsn > ifnull(k.durable, 0)))))"
-
-/* What a peer stated that can be compared, behind what is in the arena. */
-static int read_words_of(struct replica *r, uint64_t peer, struct arena *arena,
+/* What was stated for this vector, into the arena. */
+static int read_words(struct replica *r, uint64_t vector, struct arena *arena,
 	struct word **ret, size_t *ret_count, struct err *err)
 {
-	uint64_t vector;
-	int rc = vector_now(r, peer, &vector, err);
-	sqlite3_stmt *st =
-		rc < 0 ? NULL
-		       : sql(r, err,
-				 "SELECT s.folder, s.messages, s.digest,"
-				 " s.vector & 4294967295 = ?2 & 4294967295,"
-				 " (SELECT count(*) FROM stated WHERE peer = "
-				 "?1)"
-				 " FROM stated s WHERE s.peer = ?1"
-				 " AND s.heard_ms <> 0 AND " COMPARABLE,
-				 "iii", (int64_t)peer, (int64_t)vector,
-				 (int64_t)r->origin);
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT peer, folder, messages, digest,"
+		" (SELECT count(*) FROM stated) FROM stated"
+		" WHERE heard_ms <> 0 AND vector = ?",
+		"i", (int64_t)vector);
+	size_t count = 0;
+	int rc;
 
 	*ret = NULL;
-	*ret_count = 0;
 	if (!st)
-		return rc < 0 ? rc : ERR_IO;
+		return ERR_IO;
 	while ((rc = sql_step(r, st, err)) > 0) {
 		if (!*ret)
 			*ret = arena_alloc(
 				arena, (size_t)sqlite3_column_int64(st, 4) *
 					       sizeof(**ret));
-		struct word *w = &(*ret)[(*ret_count)++];
-		w->peer = peer;
-		sql_blob(st, 0, w->said.folder.b, sizeof(w->said.folder.b));
-		w->said.sums.messages = (uint64_t)sqlite3_column_int64(st, 1);
-		w->said.sums.digest = (uint64_t)sqlite3_column_int64(st, 2);
-		w->same = sqlite3_column_int64(st, 3) != 0;
+		struct word *w = &(*ret)[count++];
+		w->peer = (uint64_t)sqlite3_column_int64(st, 0);
+		sql_blob(st, 1, w->said.folder.b, sizeof(w->said.folder.b));
+		w->said.sums.messages = (uint64_t)sqlite3_column_int64(st, 2);
+		w->said.sums.digest = (uint64_t)sqlite3_column_int64(st, 3);
 	}
+	*ret_count = count;
 	return rc;
 }
 
@@ -249,29 +185,6 @@ static int note_agreed(struct replica *r, const struct word *w, int64_t now_ms,
 		" WHERE peer = ? AND folder = ?",
 		"iiib", now_ms, (int64_t)STATED_ALONE, (int64_t)w->peer,
 		w->said.folder.b, sizeof(w->said.folder.b));
-}
-
-/*
- * A word of the home's, at another vector, may differ by what crossed it: a
- * comparison finds out, and mends it where it is more. Nobody is told before
- * one was in vain. 1: not told.
- */
-static int is_to_be_looked_at(
-	struct replica *r, const struct word *w, struct err *err)
-{
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM alias a JOIN alias b ON b.folder = a.folder"
-		" WHERE a.fid = ?2 AND (EXISTS(SELECT 1 FROM comparing c"
-		"  WHERE c.peer = ?1 AND c.folder = b.fid AND c.failed > 0)"
-		" OR EXISTS(SELECT 1 FROM gap g WHERE g.kind = ?3"
-		"  AND g.peer = ?1 AND g.folder = b.fid)) LIMIT 1",
-		"ibi", (int64_t)w->peer, w->said.folder.b,
-		sizeof(w->said.folder.b), (int64_t)GAP_DIFFERS);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc < 0 ? rc : !rc;
 }
 
 static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,
@@ -291,10 +204,6 @@ static int compare_word(struct replica *r, const struct word *w, int64_t now_ms,
 		ret->agreed++;
 		return note_agreed(r, w, now_ms, err);
 	}
-	if (!w->same && (rc = is_to_be_looked_at(r, w, err)) != 0)
-		return rc < 0 ? rc
-			      : comparing_begin(r, w->peer, &w->said.folder,
-					COMPARING_EXACT, err);
 	rc = gap_differs(r, w->peer, &w->said.folder, &ours, &w->said.sums,
 		DIFFERS, now_ms, err);
 	ret->differing += rc > 0;
@@ -315,50 +224,50 @@ int stated_overtaken(struct replica *r, uint64_t peer,
 	struct gap_sums ours = sums_of(messages, digest);
 
 	if (rc >= 0)
-		rc = vector_now(r, peer, &vector, err);
+		rc = vector_now(r, &vector, err);
 	return rc < 0 ? rc
 		      : sql_run(r, err,
-				"UPDATE stated AS s SET heard_ms = 0"
-				" WHERE s.peer = ?1 AND " COMPARABLE
-				" AND (s.messages <> ?4 OR s.digest <> ?5)"
-				" AND s.folder IN (SELECT b.fid FROM alias a"
-				"  JOIN alias b ON b.folder = a.folder"
-				"  WHERE a.fid = ?6)",
-				"iiiiib", (int64_t)peer, (int64_t)vector,
-				(int64_t)r->origin, (int64_t)ours.messages,
-				(int64_t)ours.digest, folder->b,
-				sizeof(folder->b));
+				"UPDATE stated SET heard_ms = 0 WHERE peer = ?1"
+				" AND vector = ?3 AND (messages <> ?4"
+				" OR digest <> ?5) AND folder IN"
+				" (SELECT b.fid FROM alias a JOIN alias b"
+				"  ON b.folder = a.folder WHERE a.fid = ?2)",
+				"ibiii", (int64_t)peer, folder->b,
+				sizeof(folder->b), (int64_t)vector,
+				(int64_t)ours.messages, (int64_t)ours.digest);
 }
 
-/* Peers that stated anything. Most of what is merged needs no more. */
-static int read_peers(struct replica *r, struct arena *arena, int64_t **ret,
-	size_t *ret_count, struct err *err)
+/* Has any peer stated anything? Most of what is merged needs no more. */
+static int any_word(struct replica *r, struct err *err)
 {
-	return sql_ids(r,
-		sql(r, err,
-			"SELECT DISTINCT peer FROM stated WHERE heard_ms <> 0",
-			""),
-		arena, ret, ret_count, err);
+	sqlite3_stmt *st = sql(
+		r, err, "SELECT 1 FROM stated WHERE heard_ms <> 0 LIMIT 1", "");
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
 }
 
 int stated_compare(struct replica *r, int64_t now_ms, struct stated_result *ret,
 	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	int64_t *peers;
-	size_t peer_count = 0;
-	int rc = read_peers(r, &arena, &peers, &peer_count, err);
+	struct word *words;
+	size_t count;
+	uint64_t vector;
+	int rc = any_word(r, err);
 
 	*ret = (struct stated_result){0};
-	for (size_t k = 0; k < peer_count && rc >= 0; k++) {
-		struct word *words;
-		size_t count;
-
-		rc = read_words_of(
-			r, (uint64_t)peers[k], &arena, &words, &count, err);
-		for (size_t i = 0; i < count && rc >= 0; i++)
-			rc = compare_word(r, &words[i], now_ms, ret, err);
-	}
+	if (rc <= 0)
+		return rc;
+	rc = vector_now(r, &vector, err);
+	if (rc >= 0)
+		rc = read_words(r, vector, &arena, &words, &count, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = compare_word(r, &words[i], now_ms, ret, err);
 	return rc < 0 ? rc : 0;
 }
 

@@ -7,15 +7,11 @@
  * account (a message that is moved is written in one folder's log and leaves
  * another). A peer's last statement of each folder is kept. Whenever our vector
  * is the stated one the two are compared; a difference becomes a gap (gaps.h).
- * Where both log before each exchange that hardly happens. So what a folder's
- * home says of it is compared, too, whenever we know the home's own logs as far
- * as it did: a difference is looked into by a comparison, and becomes a gap when
- * that was in vain. At any other vector nothing follows, and nothing is said.
+ * At any other vector nothing follows from them, and nothing is said.
  *
- * vector = 4 bytes of BLAKE2b-128 over the logs of folders that are known from
- *          their first lsn on, with how far, and with what the account logs
- *          made of their folders; and 4 of the same over those that their
- *          folder's home wrote, which states (docs/format.md, Parcel)
+ * vector = the first 8 bytes of BLAKE2b-128 over the logs of folders that are
+ *          known from their first lsn on, with how far, and with what the
+ *          account logs made of their folders (docs/format.md, Parcel)
  */
 #ifndef PB_STATED_H
 #define PB_STATED_H
