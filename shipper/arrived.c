@@ -4,9 +4,6 @@
 
 #include "err.h"
 
-const struct id128 arrived_medium = {
-	{'l', 'i', 'v', 'e', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
-
 static int record(const struct handover_config *config, struct account *a,
 	const struct arrived_log *logs, size_t log_count,
 	const struct arrived_body *bodies, size_t body_count, struct err *err)
@@ -22,12 +19,12 @@ static int record(const struct handover_config *config, struct account *a,
 
 		if (strcmp(logs[i].account, a->name) == 0)
 			rc = replica_sent_add(a->replica, peer, config->link,
-				&arrived_medium, &sent, err);
+				&replica_sent_live, &sent, err);
 	}
 	for (size_t i = 0; i < body_count && rc >= 0; i++)
 		if (strcmp(bodies[i].account, a->name) == 0)
 			rc = replica_sent_body(a->replica, peer, config->link,
-				&arrived_medium, sequence, &bodies[i].hash,
+				&replica_sent_live, sequence, &bodies[i].hash,
 				err);
 	return rc < 0 ? rc : replica_commit(a->replica, err);
 }

@@ -18,9 +18,6 @@ struct err;
  */
 #define ARRIVED_BODY_MS (UINT64_C(12) * 3600000)
 
-/* The medium that stands for all live links. */
-extern const struct id128 arrived_medium;
-
 struct arrived_log {
 	const char *account;
 	int64_t log;

@@ -162,7 +162,7 @@ static void say_left(const struct planned *p)
 		printf("    held back: what is left then: %s for all of it\n",
 			why);
 	if (r->held)
-		printf("    held back: %" PRIu64 " bodies, of %" PRIu64
+		printf("    held back: %" PRIu64 " of the bodies, of %" PRIu64
 		       " bytes: too large for this link (packetboat held)\n",
 			r->held, r->held_bytes);
 	if (r->missing)

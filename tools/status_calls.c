@@ -90,11 +90,12 @@ static void add_under_way(void *arg, const struct report_under_way *u)
 {
 	struct json_object *links = arg;
 	struct json_object *link = named(links, "name", u->link);
-	char medium[ID_HEX];
+	char medium[ID_HEX] = "";
 
 	if (!link)
 		return; /* it is no link any more */
-	id_hex(&u->medium, medium);
+	if (!id_equal(&u->medium, &replica_sent_live))
+		id_hex(&u->medium, medium);
 	struct json_object *list = tree_array(link, "under_way");
 	struct json_object *o = named(list, "medium", medium);
 	if (!o) {

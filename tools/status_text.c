@@ -293,9 +293,13 @@ static void print_calls(struct json_object *o, uint64_t now_ms)
 
 static void print_under_way(struct json_object *o)
 {
-	printf("      under way on medium %s: ", text(o, "medium"));
-	count(number(o, "bundles"), "bundle");
-	printf(", ");
+	if (text(o, "medium")[0]) {
+		printf("      under way on medium %s: ", text(o, "medium"));
+		count(number(o, "bundles"), "bundle");
+		printf(", ");
+	} else {
+		printf("      not yet known to have arrived: ");
+	}
 	count(number(o, "changes"), "change");
 	if (number(o, "bodies"))
 		printf(", %" PRIu64 " bod%s", number(o, "bodies"),

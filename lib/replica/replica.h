@@ -423,6 +423,8 @@ struct replica_want {
 int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
 	struct replica_want **ret, size_t *ret_count, struct err *err);
 /* What lies in bundles that were handed over and not yet acknowledged. */
+/* In place of a medium: it went over a live link. */
+extern const struct id128 replica_sent_live;
 struct replica_sent {
 	uint64_t sequence;
 	int64_t log;

@@ -215,6 +215,9 @@ static int exists(struct replica *r, sqlite3_stmt *st, struct err *err)
 	return rc;
 }
 
+const struct id128 replica_sent_live = {
+	{'l', 'i', 'v', 'e', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+
 int replica_sent_add(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, const struct replica_sent *sent,
 	struct err *err)

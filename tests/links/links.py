@@ -255,6 +255,9 @@ def case_stdio(two):
     two.a.ship()
     again = two.a.ship()        # b has not looked at anything yet
     assert 'bodies' not in again.stderr, again.stderr
+    status = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+    assert 'not yet known to have arrived: ' in status, status
+    assert 'medium' not in status, status
     two.b.apply()
     two.assert_equal()
     two.a.ship()
