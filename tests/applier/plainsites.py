@@ -55,9 +55,11 @@ class Site:
         return os.path.join(self.top, '%s.%s' % (self.name, what))
 
     def write_config(self):
-        with open(self.config, 'w') as file:
+        """In one: a daemon that starts just now reads the old or the new."""
+        with open(self.config + '.new', 'w') as file:
             file.write('site "%s" { state = "%s" }\n%s\n%s' % (
                 self.name, self.state, self.accounts, self.more))
+        os.rename(self.config + '.new', self.config)
 
     def peer(self, other, via, key=None):
         self.more += 'peer "%s" { key = "%s" via = "%s" }\n' % (
