@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define TCP_HEADER 32u /* with time stamps, as Linux has them */
-#define IPV4_HEADER 20u
 #define IPV6_HEADER 40u
 #define BEGINNING 40u /* more of the first two segments: their options */
 #define SEGMENTS_TO_END 4u
@@ -25,8 +23,8 @@ static unsigned look(int fd, struct tcp_info *info)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) < 0 ||
 		getsockname(fd, (struct sockaddr *)&at, &at_len) < 0)
 		return 0;
-	return TCP_HEADER +
-	       (at.ss_family == AF_INET6 ? IPV6_HEADER : IPV4_HEADER);
+	return HEADERS_TCP +
+	       (at.ss_family == AF_INET6 ? IPV6_HEADER : HEADERS_IPV4);
 }
 
 uint64_t headers_of(int fd)

@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+#define HEADERS_TCP 32u /* with time stamps, as Linux has them */
+#define HEADERS_IPV4 20u
+
 /* So far: of every segment and acknowledgement, and what was sent again. */
 uint64_t headers_of(int fd);
 /* Of so many bytes that are still to be written, and for their

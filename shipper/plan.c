@@ -1,7 +1,6 @@
 #include "plan.h"
 
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,11 +8,11 @@
 #include "account_list.h"
 #include "carrier.h"
 #include "err.h"
+#include "headers.h"
 #include "planning.h"
 #include "spending.h"
+#include "tree.h"
 #include "visit.h"
-
-#define HEADERS 52u /* of TCP and IPv4, with time stamps */
 
 /* What is known of a link before anything is packed. */
 struct outlook {
@@ -198,7 +197,8 @@ static void say(const struct outlook *o, const struct planned *p)
 		printf(", and %" PRIu64 " that answer them", p->answer);
 	if (live && strncmp(o->link->via, "tcp:", 4) == 0)
 		printf(", with TCP around them about %" PRIu64,
-			p->bytes + p->answer + 2 * p->packets * HEADERS);
+			p->bytes + p->answer +
+				2 * p->packets * (HEADERS_TCP + HEADERS_IPV4));
 	if (p->bytes && p->ms >= 0)
 		printf(": %" PRId64 " s at %" PRIu64 " bytes a second, as %s",
 			(p->ms + 999) / 1000, o->speed,
@@ -208,55 +208,44 @@ static void say(const struct outlook *o, const struct planned *p)
 	say_left(p);
 }
 
-static void number(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
-static void text(struct json_object *o, const char *key, const char *value)
-{
-	json_object_object_add(o, key, json_object_new_string(value));
-}
-
 static struct json_object *tree_of(
 	const struct outlook *o, const struct planned *p)
 {
 	const struct handover_result *r = &p->result;
 	struct json_object *t = json_object_new_object();
 
-	text(t, "name", o->link->name);
-	text(t, "via", o->link->via);
+	tree_text(t, "name", o->link->name);
+	tree_text(t, "via", o->link->via);
 	if (o->why[0])
-		text(t, "why", o->why);
-	json_object_object_add(t, "there", json_object_new_boolean(!o->away));
+		tree_text(t, "why", o->why);
+	tree_true(t, "there", !o->away);
 	if (o->opens_s > 0)
-		number(t, "opens_ms", (uint64_t)o->opens_s * 1000);
+		tree_number(t, "opens_ms", (uint64_t)o->opens_s * 1000);
 	if (o->spending.left != UINT64_MAX)
-		number(t, "budget_left", o->spending.left);
+		tree_number(t, "budget_left", o->spending.left);
 	if (o->spending.used_up)
-		number(t, "budget_used_until_ms",
+		tree_number(t, "budget_used_until_ms",
 			(uint64_t)o->spending.until_s * 1000);
-	number(t, "bytes", p->bytes);
-	number(t, "answer_bytes", p->answer);
-	number(t, "packets", p->packets);
-	number(t, "changes", r->changes);
-	number(t, "acknowledgements", r->acks);
-	number(t, "small_bodies", p->small);
-	number(t, "small_body_bytes", p->small_bytes);
-	number(t, "large_bodies", p->large);
-	number(t, "large_body_bytes", p->large_bytes);
-	number(t, "left_bodies", r->left);
-	number(t, "left_body_bytes", r->left_bytes);
-	number(t, "held_bodies", r->held);
-	number(t, "held_body_bytes", r->held_bytes);
-	number(t, "missing_bodies", r->missing);
-	number(t, "damaged_bodies", r->damaged);
-	json_object_object_add(
-		t, "over_budget", json_object_new_boolean(r->over_budget));
+	tree_number(t, "bytes", p->bytes);
+	tree_number(t, "answer_bytes", p->answer);
+	tree_number(t, "packets", p->packets);
+	tree_number(t, "changes", r->changes);
+	tree_number(t, "acknowledgements", r->acks);
+	tree_number(t, "small_bodies", p->small);
+	tree_number(t, "small_body_bytes", p->small_bytes);
+	tree_number(t, "large_bodies", p->large);
+	tree_number(t, "large_body_bytes", p->large_bytes);
+	tree_number(t, "left_bodies", r->left);
+	tree_number(t, "left_body_bytes", r->left_bytes);
+	tree_number(t, "held_bodies", r->held);
+	tree_number(t, "held_body_bytes", r->held_bytes);
+	tree_number(t, "missing_bodies", r->missing);
+	tree_number(t, "damaged_bodies", r->damaged);
+	tree_true(t, "over_budget", r->over_budget);
 	if (o->speed)
-		number(t, "speed", o->speed);
+		tree_number(t, "speed", o->speed);
 	if (p->ms >= 0)
-		number(t, "takes_ms", (uint64_t)p->ms);
+		tree_number(t, "takes_ms", (uint64_t)p->ms);
 	return t;
 }
 
@@ -309,7 +298,7 @@ void plan_peer(struct shipper *s, bool json)
 	if (!planned && !err.code)
 		links_say_none(s);
 	if (json) {
-		text(tree, "peer", s->only_peer);
+		tree_text(tree, "peer", s->only_peer);
 		json_object_object_add(tree, "links", links);
 		printf("%s\n", json_object_to_json_string_ext(
 				       tree, JSON_C_TO_STRING_PRETTY));

@@ -7,7 +7,6 @@
  * (lib/site/bodyclient.h). A release is a row of the state; the shipper looks
  * there with the next contact, and is woken where it follows.
  */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "held.h"
 #include "held_links.h"
 #include "site.h"
+#include "tree.h"
 
 #define HEADER_MAX 65536u /* bytes of a mail that are looked at */
 #define ID_SHOWN 10	  /* digits of a hash */
@@ -93,17 +93,6 @@ static void read_mail(struct listing *l, const char *account,
 	show(&mail, "Subject", &ret->subject);
 }
 
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-	json_object_object_add(
-		to, key, text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(struct json_object *to, const char *key, uint64_t n)
-{
-	json_object_object_add(to, key, json_object_new_uint64(n));
-}
-
 static uint64_t age_s(const struct listing *l, const struct held_body *b)
 {
 	return b->mtime < l->now_s ? (uint64_t)(l->now_s - b->mtime) : 0;
@@ -117,19 +106,18 @@ static void add_object(struct listing *l, const struct config_peer *p,
 	char hex[HASH_HEX];
 
 	hash_hex(&b->hash, hex);
-	add_text(o, "peer", p->name);
-	add_text(o, "account", account);
-	add_text(o, "folder", b->path);
-	add_text(o, "id", hex);
-	add_text(o, "from", about->known ? buf_str(&about->from) : NULL);
-	add_text(o, "subject", about->known ? buf_str(&about->subject) : NULL);
-	add_number(o, "size", b->size);
-	add_number(o, "age_s", age_s(l, b));
-	add_number(o, "messages", b->messages);
-	json_object_object_add(
-		o, "released", json_object_new_boolean(b->released));
-	add_text(o, "handed_over_by", b->link);
-	add_text(o, "goes_by", taker ? taker->name : NULL);
+	tree_text(o, "peer", p->name);
+	tree_text(o, "account", account);
+	tree_text(o, "folder", b->path);
+	tree_text(o, "id", hex);
+	tree_text(o, "from", about->known ? buf_str(&about->from) : NULL);
+	tree_text(o, "subject", about->known ? buf_str(&about->subject) : NULL);
+	tree_number(o, "size", b->size);
+	tree_number(o, "age_s", age_s(l, b));
+	tree_number(o, "messages", b->messages);
+	tree_true(o, "released", b->released);
+	tree_text(o, "handed_over_by", b->link);
+	tree_text(o, "goes_by", taker ? taker->name : NULL);
 	json_object_array_add(l->array, o);
 }
 

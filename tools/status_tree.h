@@ -9,10 +9,9 @@
 #ifndef PB_STATUS_TREE_H
 #define PB_STATUS_TREE_H
 
-#include <json-c/json.h>
-
 #include "site.h"
 #include "status_logs.h"
+#include "tree.h"
 
 struct status {
 	struct site site;
@@ -25,13 +24,6 @@ struct status {
 	bool strangers_told; /* links may share their carrier */
 	int code;
 };
-
-void tree_text(struct json_object *to, const char *key, const char *text);
-void tree_number(struct json_object *to, const char *key, uint64_t n);
-void tree_true(struct json_object *to, const char *key, bool value);
-void tree_hex(struct json_object *to, const char *key, uint64_t n);
-/* The array of that name in an object, made when there is none. */
-struct json_object *tree_array(struct json_object *in, const char *key);
 
 /* Seconds since then; 0 where there is no such time, or it is to come. */
 uint64_t status_age_s(const struct status *s, int64_t ms);
