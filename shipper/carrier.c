@@ -61,6 +61,16 @@ bool carrier_is_remote(const char *via)
 	return ops && ops->remote;
 }
 
+bool carrier_list_has(
+	const struct carrier_list *list, uint64_t sender, uint64_t sequence)
+{
+	for (size_t i = 0; list && i < list->count; i++)
+		if (list->items[i].sender == sender &&
+			list->items[i].sequence == sequence)
+			return true;
+	return false;
+}
+
 void carrier_list_free(struct carrier_list *list)
 {
 	free(list->items);

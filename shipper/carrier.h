@@ -58,6 +58,9 @@ struct carrier_list {
 			   leaves such behind */
 	size_t strange; /* what else lies there; left alone */
 };
+/* Is a bundle of this sender in it? list: NULL: nothing is. */
+bool carrier_list_has(
+	const struct carrier_list *list, uint64_t sender, uint64_t sequence);
 void carrier_list_free(struct carrier_list *list);
 
 /* From where a carrier is opened. */

@@ -28,7 +28,7 @@ static struct id128 its_medium(struct carrier *c)
 			    : (struct id128){{0}};
 }
 
-static bool is_writable(struct carrier *c)
+static bool never_read_only(struct carrier *c)
 {
 	(void)c;
 	return false;
@@ -99,7 +99,7 @@ static int remove_nothing(
 
 static const struct carrier_ops nowhere_ops = {
 	.medium = its_medium,
-	.read_only = is_writable,
+	.read_only = never_read_only,
 	.list = its_list,
 	.room = its_room,
 	.bundle_max = its_bundle_max,
