@@ -172,7 +172,7 @@ static int64_t cut_at(struct writer *w, uint64_t excess)
 }
 
 struct cut {
-	struct retention_rules rules;
+	int64_t before_ms;
 	struct retention_result sum;
 };
 
@@ -194,14 +194,14 @@ static void cut_account(struct writer *w, struct account *acc, void *arg)
 	struct cut *c = arg;
 	struct retention_result sum = {0};
 	struct err err = ERR_INIT;
+	struct retention_rules rules = {.before_ms = c->before_ms};
 	AUTO_FREE uint64_t *peers =
-		site_receivers(&w->site, acc->name, &c->rules.peer_count);
+		site_receivers(&w->site, acc->name, &rules.peer_count);
 	int rc = account_lock(acc, 0, &err);
 
-	c->rules.peers = peers;
-
+	rules.peers = peers;
 	if (rc >= 0)
-		rc = pass_all(acc, &c->rules, &sum, &err);
+		rc = pass_all(acc, &rules, &sum, &err);
 	if (sum.lacked && (rc >= 0 || rc == ERR_BUSY))
 		rc = note_cut(w, acc, &err);
 	add(&c->sum, &sum);
@@ -247,9 +247,9 @@ static int say_left(struct writer *w, struct err *err)
 static int cut(struct writer *w, const struct logspace *l, uint64_t excess,
 	bool full, uint64_t *ret_removed, struct err *err)
 {
-	struct cut c = {.rules.before_ms = cut_at(w, excess)};
+	struct cut c = {.before_ms = cut_at(w, excess)};
 
-	if (c.rules.before_ms)
+	if (c.before_ms)
 		each_account(w, cut_account, &c);
 	*ret_removed = c.sum.files;
 	if (c.sum.files)

@@ -268,15 +268,15 @@ static int compare_with_peers(
 	struct stated_result compared;
 	struct replica_folder f;
 	int64_t now_ms = site->os->ops->wall_ns(site->os) / 1000000;
+	size_t count;
+	AUTO_FREE uint64_t *receivers =
+		site_receivers(site, s->account.name, &count);
 	int rc = replica_begin(r, err);
 
 	if (rc >= 0)
 		rc = replica_folder_by_row(r, item->folder, &arena, &f, err);
-	for (size_t i = 0; rc == 0 && i < site->config.peer_count; i++)
-		if (site->config.peers[i].changes != CHANGES_RECEIVE &&
-			site_granted(site, i, s->account.name))
-			rc = stated_owe(r, site->peers[i].origin, &f.fid,
-				STATED_ALONE, err);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = stated_owe(r, receivers[i], &f.fid, STATED_ALONE, err);
 	if (rc >= 0)
 		rc = stated_compare(r, now_ms, &compared, err);
 	for (size_t i = 0; rc >= 0 && i < site->config.peer_count; i++)

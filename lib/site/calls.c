@@ -9,6 +9,7 @@
 #include "err.h"
 #include "hash.h"
 #include "mem.h"
+#include "plain.h"
 #include "site.h"
 
 #define FILE_MAX 2048
@@ -144,14 +145,6 @@ int calls_get(struct os *os, const char *state_dir, uint64_t peer,
 
 /* ---- telling ---- */
 
-/* One line of plain text, whatever an error quotes. */
-static void make_plain(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
 /* What of it was not told before. */
 static uint64_t grown(uint64_t now, uint64_t before)
 {
@@ -171,7 +164,7 @@ static void add(struct call_record *r, const struct call *call, int64_t now_ms)
 	uint64_t speed = r->last.speed;
 
 	r->last = *call;
-	make_plain(r->last.why);
+	plain_line(r->last.why);
 	if (call->sent + call->received < SPEED_LEAST || !call->speed)
 		r->last.speed = speed;
 	r->all.sent += sent;

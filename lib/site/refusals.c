@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "mem.h"
+#include "plain.h"
 
 #define HEAD "packetboat refusals 1\n"
 #define FILE_MAX ((size_t)REFUSALS_MAX * 512)
@@ -49,9 +50,7 @@ static void set_text(char *to, size_t size, const char *text)
 
 	memcpy(to, text, len);
 	to[len] = '\0';
-	for (; *to; to++)
-		if ((unsigned char)*to < ' ' || *to == 0x7f)
-			*to = '?';
+	plain_line(to);
 }
 
 /* Where one of these is, or has to be. */
