@@ -649,6 +649,14 @@ def case_bundles(two):
         rounds += 1
         assert rounds < 9
     assert rounds >= 3, rounds
+    # One that is used up is told before anything is begun.
+    two.a.configure(rest=f'peer "b" {{ key = "{two.b.key}" '
+                         f'via = "dir:{stick}" budget = "100K day" }}')
+    two.a.deliver(3, 600000)
+    two.a.write()
+    two.a.run('packetboat-shipper', ends=(0, 4), env=noon)
+    again = two.a.run('packetboat-shipper', ends=(4,), env=noon)
+    assert 'its budget is used up until ' in again.stderr, again.stderr
 
 
 def case_rate(two):

@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'e2e'))
 import dovecot  # noqa: E402
 
+PATIENCE = 20
 LOAD_SECONDS = float(os.environ.get('LIVE_SECONDS', '6'))
 MAIL = b'From: a@example.org\r\nSubject: %d\r\n\r\nbody %d\r\n'
 
@@ -190,8 +191,25 @@ def folders(server, tool):
     session.close()
 
 
+def index_open(home):
+    """Whether some process has an index log below home open."""
+    for fd in glob.glob('/proc/[0-9]*/fd/*'):
+        try:
+            path = os.readlink(fd)
+        except OSError:
+            continue
+        if path.startswith(home + '/') and path.endswith('.index.log'):
+            return True
+    return False
+
+
 def identity(server, tool):
     """INBOX takes over another UIDVALIDITY while nobody has it open."""
+    # The last session's process closes its files after LOGOUT was answered.
+    end = time.monotonic() + PATIENCE
+    while index_open(server.home('u')):
+        check(time.monotonic() < end, 'an index stays open')
+        time.sleep(0.01)
     tool.ok('identity', 'INBOX', 1796000000, 500, 'ab' * 16)
     session = server.imap('u')
     session.select(b'INBOX')
