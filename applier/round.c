@@ -315,39 +315,51 @@ static void take_one(
 	}
 }
 
-/* The names of one bundle: taken when no more of it is under way. */
-static void take_names(struct round *r, const char *dir, const char *peer,
-	char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
-			return;
-	for (size_t i = 0; i < count; i++)
-		take_one(r, dir, peer, names[i]);
-}
-
 static uint64_t name_sum(const char *name, size_t peer)
 {
 	return 1 | hash_check(name, strlen(name), peer);
 }
 
-/* What of these names is there still was seen, and has to wait. */
-static void note_left(struct round *r, const char *dir, size_t peer,
-	char *const *names, size_t count)
+/* A parcel that is there still was looked at, and has to wait. */
+static void note_left(
+	struct round *r, const char *dir, size_t peer, const char *name)
 {
 	static const char *const whys[] = {"", EARLY, KEPT};
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
 	struct os_stat st;
 
+	for (size_t i = 0; i < sizeof(whys) / sizeof(*whys); i++) {
+		AUTO_FREE char *now = waiting_name(path, whys[i]);
+
+		if (r->os->ops->lstat(r->os, now, &st) == 0)
+			r->left += name_sum(strrchr(now, '/') + 1, peer);
+	}
+}
+
+static bool is_under_way(char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(strrchr(names[i], '.'), ".tmp") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The names of one bundle: taken when no more of it is under way. Until then
+ * it counts by the names that were seen: they have changed when it is whole.
+ */
+static void take_names(struct round *r, const char *dir, size_t number,
+	char *const *names, size_t count)
+{
+	bool under_way = is_under_way(names, count);
+
 	for (size_t i = 0; i < count; i++) {
-		AUTO_FREE char *path = mem_printf("%s/%s", dir, names[i]);
-
-		for (size_t k = 0; k < sizeof(whys) / sizeof(*whys); k++) {
-			AUTO_FREE char *now = waiting_name(path, whys[k]);
-
-			if (r->os->ops->lstat(r->os, now, &st) == 0)
-				r->left +=
-					name_sum(strrchr(now, '/') + 1, peer);
+		if (under_way) {
+			r->left += name_sum(names[i], number);
+			continue;
 		}
+		take_one(r, dir, r->receive.peers[number].name, names[i]);
+		note_left(r, dir, number, names[i]);
 	}
 }
 
@@ -375,9 +387,8 @@ static void take_inbox_of(struct round *r, size_t number)
 		while (next < count &&
 			!strncmp(names[i], names[next], SEQUENCE_LEN))
 			next++;
-		take_names(r, dir, peer, names + i, next - i);
+		take_names(r, dir, number, names + i, next - i);
 	}
-	note_left(r, dir, number, names, count);
 	for (size_t i = 0; i < count; i++)
 		free(names[i]);
 	free(names);
