@@ -18,9 +18,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"init", "", "make this site: its key and an empty state", command_init,
+	{"init", "[--continue LINE]",
+		"make this site: its key and an empty state", command_init,
 		"Prints the public key line, which goes into the peers'\n"
-		"configuration. Refuses a state that has a key already."},
+		"configuration. Refuses a state that has a key already.\n"
+		"--continue: a new key for the site whose key line was LINE,\n"
+		"as its peers still have it: for a key that is lost."},
 	{"doctor", "[-O]",
 		"look at this machine's mail and print a configuration",
 		command_doctor,

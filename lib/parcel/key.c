@@ -1,39 +1,32 @@
 /*
  * key: a site's key pair and the key line that peers know it by.
  *
- *	packetboat-key 1
- *	public pb1:gMnYqDrHjpPDoDJ9LKqm3n2wLTVfPNZqt/9rhJdVmEw
- *	secret 4d0be3...                        64 hex digits: the seed
+ *	pb1:gMnYqDrHjpPDoDJ9LKqm3n2wLTVfPNZqt/9rhJdVmEw
+ *	pb1:vU7yfuD4x0Kp5dGlZa0mXvCEtx8yRCDtIBJAo8hMBmc:PpT/u9sWgRwBm1Zi
  *
- * A key file is valid if and only if it is, byte for byte, what render makes
- * of the seed in it: the public line is the checksum of the secret one.
- *
- * key_create writes path.new durably and links it to path, which fails where
- * path exists: a key is never replaced. A crash leaves no key, or a whole one
- * and perhaps its other name path.new, which the next key_create removes.
+ * The second is of a site that changed its key: behind the key stand, 12 bytes
+ * as base64, the origin id that it had from the first, the serial, and 3 bytes
+ * of a checksum over all of them, for a line is copied by people.
  */
 #include "key.h"
 #include "err.h"
 #include "hash.h"
 #include "mem.h"
+#include "wire.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LINE_HEAD "pb1:"
 #define LINE_SIZE 47u /* head and 43 characters of base64 */
-#define SEED_SIZE crypto_sign_SEEDBYTES
+#define TAIL_SIZE 12u /* origin, serial, check */
+#define TAIL_CHECKED 9u
+#define LATER_SIZE (LINE_SIZE + 1 + 16)
+#define CHECK_CONTEXT "packetboat key line 1"
 #define BASE64 sodium_base64_VARIANT_ORIGINAL_NO_PADDING
 
-#define FILE_SIZE 144u
-#define FILE_SECRET_AT 79u /* the seed's first hex digit */
-
-_Static_assert(SEED_SIZE == 32, "key_from_seed takes 32 bytes");
-_Static_assert(KEY_LINE_MAX > LINE_SIZE, "a line and its NUL fit");
+_Static_assert(crypto_sign_SEEDBYTES == 32, "key_from_seed takes 32 bytes");
+_Static_assert(KEY_LINE_MAX > LATER_SIZE, "a line and its NUL fit");
 
 int key_start(struct err *err)
 {
@@ -60,7 +53,40 @@ void key_from_seed(const uint8_t seed[32], struct key_pair *ret)
 	crypto_sign_ed25519_sk_to_curve25519(ret->box_secret, ret->sign_secret);
 	crypto_scalarmult_base(ret->pub.box, ret->box_secret);
 	ret->pub.origin = origin_of(ret->pub.sign);
+	ret->pub.serial = 0;
 	ret->pub.may_sign = false;
+}
+
+int key_after(const uint8_t seed[32], const struct key_public *before,
+	struct key_pair *ret, struct err *err)
+{
+	if (before->serial == KEY_SERIAL_MAX)
+		return err_set(err, ERR_LIMIT,
+			"this site changed its key %u times, and that is the "
+			"most (make another site)",
+			KEY_SERIAL_MAX);
+	key_from_seed(seed, ret);
+	ret->pub.origin = before->origin;
+	ret->pub.serial = (uint8_t)(before->serial + 1);
+	return 0;
+}
+
+int key_public_make(const uint8_t sign[32], uint64_t origin, uint8_t serial,
+	struct key_public *ret, struct err *err)
+{
+	struct key_public pub = {.origin = origin, .serial = serial};
+
+	memcpy(pub.sign, sign, sizeof(pub.sign));
+	if (crypto_sign_ed25519_pk_to_curve25519(pub.box, pub.sign) < 0)
+		return err_set(err, ERR_AUTH, "no public key");
+	*ret = pub;
+	return 0;
+}
+
+bool key_same(const struct key_public *a, const struct key_public *b)
+{
+	return memcmp(a->sign, b->sign, sizeof(a->sign)) == 0 &&
+	       a->origin == b->origin && a->serial == b->serial;
 }
 
 void key_wipe(struct key_pair *key)
@@ -68,12 +94,60 @@ void key_wipe(struct key_pair *key)
 	sodium_memzero(key, sizeof(*key));
 }
 
+/* What stands behind the key in a later one's line. */
+static void tail_of(const struct key_public *pub, uint8_t ret[TAIL_SIZE])
+{
+	AUTO_BUF struct buf in = BUF_INIT;
+	uint8_t sum[16];
+
+	for (size_t i = 0; i < 8; i++)
+		ret[i] = (uint8_t)(pub->origin >> (8 * i));
+	ret[8] = pub->serial;
+	buf_add_str(&in, CHECK_CONTEXT);
+	buf_add(&in, pub->sign, sizeof(pub->sign));
+	buf_add(&in, ret, TAIL_CHECKED);
+	hash_long(sum, sizeof(sum), in.data, in.len, NULL, 0);
+	memcpy(ret + TAIL_CHECKED, sum, TAIL_SIZE - TAIL_CHECKED);
+}
+
 void key_line(const struct key_public *pub, char ret[KEY_LINE_MAX])
 {
+	uint8_t tail[TAIL_SIZE];
+
 	memcpy(ret, LINE_HEAD, sizeof(LINE_HEAD));
 	sodium_bin2base64(ret + strlen(LINE_HEAD),
 		KEY_LINE_MAX - strlen(LINE_HEAD), pub->sign, sizeof(pub->sign),
 		BASE64);
+	if (!pub->serial)
+		return;
+	tail_of(pub, tail);
+	ret[LINE_SIZE] = ':';
+	sodium_bin2base64(ret + LINE_SIZE + 1, KEY_LINE_MAX - LINE_SIZE - 1,
+		tail, sizeof(tail), BASE64);
+}
+
+/* Whose key it is, and the how many-th. */
+static int parse_tail(const char *text, struct key_public *pub, struct err *err)
+{
+	uint8_t tail[TAIL_SIZE], want[TAIL_SIZE];
+	size_t got = 0;
+
+	if (*text != ':' ||
+		sodium_base642bin(tail, sizeof(tail), text + 1,
+			strlen(text + 1), NULL, &got, NULL, BASE64) < 0 ||
+		got != sizeof(tail))
+		return err_set(err, ERR_USAGE,
+			"not a key line: what is behind the key is not "
+			"base64");
+	struct wire w = wire_over(tail, sizeof(tail));
+	pub->origin = wire_u64(&w);
+	pub->serial = wire_u8(&w);
+	tail_of(pub, want);
+	if (!pub->origin || !pub->serial || memcmp(tail, want, TAIL_SIZE) != 0)
+		return err_set(err, ERR_USAGE,
+			"not a key line: what is behind the key does not "
+			"belong to it (mistyped?)");
+	return 0;
 }
 
 int key_parse(const char *line, struct key_public *ret, struct err *err)
@@ -84,12 +158,13 @@ int key_parse(const char *line, struct key_public *ret, struct err *err)
 	if (strncmp(line, LINE_HEAD, head) != 0)
 		return err_set(err, ERR_USAGE,
 			"not a key line: it does not begin with " LINE_HEAD);
-	if (len != LINE_SIZE)
+	if (len != LINE_SIZE && len != LATER_SIZE)
 		return err_set(err, ERR_USAGE,
-			"not a key line: %zu characters, it has %u", len,
-			LINE_SIZE);
+			"not a key line: %zu characters, it has %u, or %u of a "
+			"key that was changed",
+			len, LINE_SIZE, LATER_SIZE);
 	if (sodium_base642bin(pub.sign, sizeof(pub.sign), line + head,
-		    len - head, NULL, &got, NULL, BASE64) < 0 ||
+		    LINE_SIZE - head, NULL, &got, NULL, BASE64) < 0 ||
 		got != sizeof(pub.sign))
 		return err_set(err, ERR_USAGE,
 			"not a key line: its text is not base64");
@@ -97,131 +172,8 @@ int key_parse(const char *line, struct key_public *ret, struct err *err)
 		return err_set(err, ERR_USAGE,
 			"not a key line: no public key (mistyped?)");
 	pub.origin = origin_of(pub.sign);
+	if (len == LATER_SIZE && parse_tail(line + LINE_SIZE, &pub, err) < 0)
+		return ERR_USAGE;
 	*ret = pub;
 	return 0;
-}
-
-/* The whole key file. text holds a secret afterwards: wipe it. */
-static void render(
-	const uint8_t seed[SEED_SIZE], struct key_pair *ret, char text[])
-{
-	char line[KEY_LINE_MAX], hex[2 * SEED_SIZE + 1];
-
-	key_from_seed(seed, ret);
-	key_line(&ret->pub, line);
-	sodium_bin2hex(hex, sizeof(hex), seed, SEED_SIZE);
-	snprintf(text, FILE_SIZE + 1,
-		"packetboat-key 1\npublic %.47s\nsecret %.64s\n", line, hex);
-	sodium_memzero(hex, sizeof(hex));
-}
-
-/* Give the finished file its name, unless there is one of that name. */
-static int publish(
-	struct os *os, const char *from, const char *path, struct err *err)
-{
-	int r = os->ops->link(os, from, path);
-
-	os->ops->unlink(os, from);
-	if (r == -EEXIST)
-		return err_set(err, ERR_CONFLICT,
-			"%s exists: a site's key is made once", path);
-	if (r < 0)
-		return err_set_os(err, -r, "create %s", path);
-	return dir_sync_parent(os, path, err);
-}
-
-/* There is a key. Whoever made it may have been killed behind the link. */
-static int refuse(
-	struct os *os, const char *new, const char *path, struct err *err)
-{
-	os->ops->unlink(os, new);
-	dir_sync_parent(os, path, NULL);
-	return err_set(err, ERR_CONFLICT,
-		"%s exists: a site's key is made once", path);
-}
-
-int key_create(
-	struct os *os, const char *path, struct key_pair *ret, struct err *err)
-{
-	AUTO_FREE char *new = mem_printf("%s.new", path);
-	uint8_t seed[SEED_SIZE];
-	char text[FILE_SIZE + 1];
-	struct os_stat st;
-	int r;
-
-	/* Said early too, so that no second secret touches the disk. */
-	if (os->ops->lstat(os, path, &st) == 0)
-		return refuse(os, new, path, err);
-	os->ops->random(os, seed, sizeof(seed));
-	render(seed, ret, text);
-	r = file_replace(os, new, text, FILE_SIZE, 0600, err);
-	if (r == 0)
-		r = publish(os, new, path, err);
-	if (r < 0)
-		key_wipe(ret);
-	sodium_memzero(text, sizeof(text));
-	sodium_memzero(seed, sizeof(seed));
-	return r;
-}
-
-static int check_file(struct os *os, int fd, const char *path, struct err *err)
-{
-	struct os_stat st;
-	int r = os->ops->fstat(os, fd, &st);
-
-	if (r < 0)
-		return err_set_os(err, -r, "stat %s", path);
-	if (!S_ISREG(st.mode))
-		return err_set(err, ERR_CORRUPT, "%s: not a file", path);
-	if (st.mode & 077)
-		return err_set(err, ERR_AUTH,
-			"%s: others may read or write this secret key "
-			"(mode %04o): chmod 600 it",
-			path, (unsigned)st.mode & 07777u);
-	if (st.size != FILE_SIZE)
-		return err_set(err, ERR_CORRUPT,
-			"%s: %lld bytes, a key file has %u", path,
-			(long long)st.size, FILE_SIZE);
-	return 0;
-}
-
-static int parse_file(const char *path, const char text[], struct key_pair *ret,
-	struct err *err)
-{
-	char again[FILE_SIZE + 1];
-	uint8_t seed[SEED_SIZE] = {0};
-	size_t got = 0;
-	int r = 0;
-
-	sodium_hex2bin(seed, sizeof(seed), text + FILE_SECRET_AT, 2 * SEED_SIZE,
-		NULL, &got, NULL);
-	render(seed, ret, again);
-	if (got != SEED_SIZE || sodium_memcmp(again, text, FILE_SIZE) != 0) {
-		key_wipe(ret);
-		r = err_set(err, ERR_CORRUPT,
-			"%s: damaged, secret and public key do not match",
-			path);
-	}
-	sodium_memzero(seed, sizeof(seed));
-	sodium_memzero(again, sizeof(again));
-	return r;
-}
-
-int key_load(
-	struct os *os, const char *path, struct key_pair *ret, struct err *err)
-{
-	char text[FILE_SIZE];
-	int fd = os->ops->open(os, path, O_RDONLY | O_NONBLOCK, 0);
-	int r;
-
-	if (fd < 0)
-		return err_set_os(err, -fd, "open %s", path);
-	r = check_file(os, fd, path, err);
-	if (r == 0)
-		r = os_read_all(os, fd, text, sizeof(text), 0, path, err);
-	os->ops->close(os, fd);
-	if (r == 0)
-		r = parse_file(path, text, ret, err);
-	sodium_memzero(text, sizeof(text));
-	return r;
 }

@@ -357,7 +357,11 @@ int value_key(const char *text, struct err *err)
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
-	if (strncmp(text, "pb1:", 4) != 0 || strlen(text) != 47 ||
+	/* Of a key that was changed another 16 follow (docs/format.md, Keys). */
+	bool later = strlen(text) == 64 && text[47] == ':' &&
+		     strspn(text + 48, digits) == 16;
+
+	if (strncmp(text, "pb1:", 4) != 0 || (strlen(text) != 47 && !later) ||
 		strspn(text + 4, digits) != 43)
 		return err_set(err, ERR_USAGE,
 			"\"%s\" is not a key line (put here what `packetboat "

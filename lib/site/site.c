@@ -94,8 +94,9 @@ int site_no_key(struct os *os, const char *state, struct err *err)
 	if (site_has_accounts(os, state))
 		return err_set(err, ERR_USAGE,
 			"%s/key: this site's key is lost (restore it from a "
-			"backup, however old: it never changes; without one "
-			"this becomes another site)",
+			"backup of after it was changed last; without one: "
+			"packetboat init --continue with the line that peers "
+			"have)",
 			state);
 	return err_set(err, ERR_USAGE,
 		"%s/key: this site has no key yet (run packetboat init)",

@@ -439,10 +439,12 @@ def key_lost_for_good(d):
     d.exchange()
     d.aurora.save('unsent')
     os.unlink(os.path.join(d.aurora.state, 'key'))
-    yield
+    with open(os.path.join(d.backup, 'aurora-line'), 'w') as file:
+        file.write(d.aurora.key)
     yield
     yield
     key = d.aurora.run('key').strip()
+    assert key.startswith('pb1:') and len(key) == 64
     d.shore.more = d.shore.more.replace(d.aurora.key, key)
     d.shore.write_config()
     yield

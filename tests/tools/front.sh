@@ -67,6 +67,14 @@ for command in init key status; do
 	expect 2 "$packetboat" -c "$conf" $command
 	says err "this site's key is lost"
 done
+# Unless somebody says whose key it is to follow.
+expect 2 "$packetboat" -c "$conf" init --continue "${key}x"
+says err "not a key line"
+expect 0 "$packetboat" -c "$conf" init --continue "$key"
+[[ $out =~ ^pb1:[A-Za-z0-9+/]{43}:[A-Za-z0-9+/]{16}$ ]] ||
+	fail "no line of a later key"
+expect 1 "$packetboat" -c "$conf" init --continue "$key"
+says err "made already"
 mv "$top/key" "$top/state/of/here/key"
 rm -r "$top/state/of/here/accounts"
 cat >>"$conf" <<END

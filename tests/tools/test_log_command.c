@@ -182,7 +182,7 @@ static char *make_site(
 	char line[KEY_LINE_MAX];
 
 	assert_int_equal(dir_make(os_real(), state, 0700, NULL), 0);
-	assert_int_equal(key_create(os_real(), key, ret, NULL), 0);
+	assert_int_equal(key_create(os_real(), key, NULL, ret, NULL), 0);
 	key_line(peer, line);
 	text = mem_printf("site \"%s\" { state = \"%s\" }\n"
 			  "peer \"other\" { key = \"%s\" }\n",

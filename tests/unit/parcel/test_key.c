@@ -126,7 +126,7 @@ static void a_created_key_is_loaded_and_private(void **state)
 	struct os_stat st;
 
 	(void)state;
-	assert_int_equal(key_create(os, PATH, &made, &err), 0);
+	assert_int_equal(key_create(os, PATH, NULL, &made, &err), 0);
 	simdisk_power_cut_mode(d, SIMDISK_ALL_LOST, 1);
 	assert_int_equal(key_load(os, PATH, &loaded, &err), 0);
 	assert_same(&made, &loaded);
@@ -147,7 +147,7 @@ static void a_key_file_is_the_text_of_the_format(void **state)
 	struct key_pair key;
 
 	(void)state;
-	assert_int_equal(key_create(simdisk_os(d), PATH, &key, &err), 0);
+	assert_int_equal(key_create(simdisk_os(d), PATH, NULL, &key, &err), 0);
 	assert_int_equal(file_read(simdisk_os(d), PATH, 1000, &bytes, &err), 0);
 	key_line(&key.pub, line);
 	hex_encode(key.sign_secret, 32, secret);
@@ -164,9 +164,9 @@ static void a_key_is_never_replaced(void **state)
 	struct key_pair made, other, loaded;
 
 	(void)state;
-	assert_int_equal(key_create(simdisk_os(d), PATH, &made, &err), 0);
-	assert_int_equal(
-		key_create(simdisk_os(d), PATH, &other, &err), ERR_CONFLICT);
+	assert_int_equal(key_create(simdisk_os(d), PATH, NULL, &made, &err), 0);
+	assert_int_equal(key_create(simdisk_os(d), PATH, NULL, &other, &err),
+		ERR_CONFLICT);
 	assert_int_equal(key_load(simdisk_os(d), PATH, &loaded, &err), 0);
 	assert_same(&made, &loaded);
 	simdisk_free(d);
@@ -191,8 +191,8 @@ static void a_key_made_meanwhile_is_not_replaced_either(void **state)
 
 	(void)state;
 	simdisk_hook(d, make_theirs, d);
-	assert_int_equal(
-		key_create(simdisk_os(d), PATH, &key, &err), ERR_CONFLICT);
+	assert_int_equal(key_create(simdisk_os(d), PATH, NULL, &key, &err),
+		ERR_CONFLICT);
 	simdisk_hook(d, NULL, NULL);
 	assert_int_equal(file_read(simdisk_os(d), PATH, 1000, &bytes, &err), 0);
 	assert_memory_equal(bytes.data, "theirs", 6);
@@ -213,11 +213,11 @@ static void a_kill_leaves_no_secret_under_another_name_for_long(void **state)
 		int r;
 
 		simdisk_stop_at(d, n);
-		key_create(os, PATH, &key, &err);
+		key_create(os, PATH, NULL, &key, &err);
 		fired = simdisk_fired(d);
 		simdisk_kill(d);
 		simdisk_faults_clear(d);
-		r = key_create(os, PATH, &key, &err);
+		r = key_create(os, PATH, NULL, &key, &err);
 		assert_true(r == 0 || r == ERR_CONFLICT);
 		assert_int_equal(key_load(os, PATH, &key, &err), 0);
 		assert_int_equal(os->ops->stat(os, PATH ".new", &st), -ENOENT);
@@ -238,14 +238,15 @@ static void a_cut_while_creating_leaves_no_key_or_a_whole_one(void **state)
 		int made, r;
 
 		simdisk_stop_at(d, n);
-		made = key_create(os, PATH, &key, &err);
+		made = key_create(os, PATH, NULL, &key, &err);
 		simdisk_power_cut(d, n);
 		r = key_load(os, PATH, &key, &err);
 		if (made == 0)
 			assert_int_equal(r, 0);
 		if (r < 0) {
 			assert_int_equal(r, ERR_ABSENT);
-			assert_int_equal(key_create(os, PATH, &key, &err), 0);
+			assert_int_equal(
+				key_create(os, PATH, NULL, &key, &err), 0);
 		}
 		simdisk_free(d);
 		if (made == 0)
@@ -265,7 +266,7 @@ static void any_failing_call_is_reported_and_leaves_no_open_file(void **state)
 		struct key_pair key;
 
 		simdisk_fail_at(d, n, errors[n % 2]);
-		if (key_create(simdisk_os(d), PATH, &key, &err) < 0)
+		if (key_create(simdisk_os(d), PATH, NULL, &key, &err) < 0)
 			assert_true(err.code == ERR_IO && err.text[0] != '\0');
 		assert_int_equal(simdisk_open_files(d), 0);
 		simdisk_free(d);
@@ -284,7 +285,7 @@ static void a_key_that_others_may_read_is_refused(void **state)
 		struct key_pair key;
 		int fd;
 
-		assert_int_equal(key_create(os, PATH, &key, &err), 0);
+		assert_int_equal(key_create(os, PATH, NULL, &key, &err), 0);
 		fd = os->ops->open(os, PATH, O_RDWR, 0);
 		os->ops->fchmod(os, fd, modes[i]);
 		os->ops->close(os, fd);
@@ -314,7 +315,7 @@ static void every_flip_and_truncation_of_a_key_file_is_refused(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(key_create(os, PATH, &key, &err), 0);
+	assert_int_equal(key_create(os, PATH, NULL, &key, &err), 0);
 	for (size_t at = 0; at < FILE_SIZE; at++) {
 		for (unsigned bit = 0; bit < 8; bit++) {
 			uint8_t flip = (uint8_t)(1u << bit);

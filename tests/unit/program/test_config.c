@@ -17,6 +17,7 @@
 #include "err.h"
 
 #define KEY_A "pb1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define KEY_LATER KEY_A ":AAAAAAAAAAAAAAAA"
 #define KEY_B "pb1:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
 #define SITE "site \"aurora\" { state = \"/var/lib/pb\" }\n"
 
@@ -157,7 +158,7 @@ static void every_key_is_taken(void **state)
 		"account y { maildir = \"/m\" control = \"/c\" index = \"/i\"\n"
 		" inbox = \"/n\" layout = fs guard = 100% guard_least = 7\n"
 		" guard_exempt = { Papierkorb, \"INBOX/Gel\xc3\xb6scht\" } }\n"
-		"peer z { key = \"" KEY_A "\" oneway = yes late = never"
+		"peer z { key = \"" KEY_LATER "\" oneway = yes late = never"
 		" changes = send state_every = \"2h\" overlap = \"3\""
 		" tables_every = never }\n";
 	struct config c;
@@ -446,6 +447,10 @@ static void values_are_checked_where_they_stand(void **state)
 		     "guard_exempt = { Trash, \"a//b\" } }",
 		3, "is no folder's name");
 	refused(SITE "peer a {\nkey = \"pb1:short\" }", 3, "not a key line");
+	refused(SITE "peer a {\nkey = \"" KEY_A ":AAAA\" }", 3,
+		"not a key line");
+	refused(SITE "peer a {\nkey = \"" KEY_A ";AAAAAAAAAAAAAAAA\" }", 3,
+		"not a key line");
 	refused(SITE "peer a {\nchanges = some }", 3, "unknown value");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"/media\" }", 3,
 		"unknown carrier");
