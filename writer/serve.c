@@ -7,6 +7,7 @@
 
 #include "bodyserve.h"
 #include "os.h"
+#include "preview.h"
 
 #define SMALL_MAX (4u << 20) /* a body up to this long is kept in memory */
 #define CHUNK 65536u
@@ -236,6 +237,23 @@ static int read_piece(struct server *s, const struct body_request *q,
 	return rc;
 }
 
+/* Of a large body what its first bytes tell. */
+static int read_preview(struct server *s, const struct body_request *q,
+	struct buf *ret, struct err *err)
+{
+	struct preview_of of = {.hash = q->hash,
+		.size = s->held.size,
+		.site = s->w->site.config.site,
+		.peer = q->peer};
+	struct body_request all = {.most = PREVIEW_READ};
+	AUTO_BUF struct buf mail = BUF_INIT;
+	int rc = read_piece(s, &all, &mail, err);
+
+	if (rc >= 0)
+		preview_make(mail.data, mail.len, &of, q->most, ret);
+	return rc;
+}
+
 /* ---- requests ---- */
 
 static enum body_status status_of(int rc)
@@ -264,7 +282,8 @@ static void answer(
 	if (rc >= 0)
 		rc = hold_body(s, &q->hash, &err);
 	if (rc >= 0)
-		rc = read_piece(s, q, &bytes, &err);
+		rc = *q->peer ? read_preview(s, q, &bytes, &err)
+			      : read_piece(s, q, &bytes, &err);
 	struct body_answer a = {.status = status_of(rc)};
 	if (a.status == BODY_OK)
 		a.size = s->held.size;

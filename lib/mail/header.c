@@ -183,7 +183,7 @@ static void show_point(uint32_t point, struct buf *ret)
 	utf8_add(ret, point == UINT32_MAX || is_unsafe(point) ? '?' : point);
 }
 
-static void show_bytes(
+void header_add_shown(
 	const uint8_t *text, size_t len, bool western, struct buf *ret)
 {
 	const uint8_t *at = text, *end = text + len;
@@ -197,7 +197,7 @@ static void show_bytes(
 	}
 }
 
-static bool is_western(const char *charset, size_t len)
+bool header_is_western(const char *charset, size_t len)
 {
 	static const char *const names[] = {
 		"iso-8859-1", "iso-8859-15", "windows-1252", "latin1"};
@@ -248,8 +248,11 @@ static void show_word(const struct word *w, struct buf *ret)
 		header_add_base64(w->text, w->len, &bytes);
 	else
 		header_add_quoted(w->text, w->len, true, &bytes);
-	show_bytes(bytes.data, bytes.len,
-		is_western((const char *)w->charset, w->charset_len), ret);
+	if (!bytes.len)
+		return;
+	header_add_shown(bytes.data, bytes.len,
+		header_is_western((const char *)w->charset, w->charset_len),
+		ret);
 }
 
 void header_show(const struct header_field *field, struct buf *ret)
@@ -279,7 +282,7 @@ void header_show(const struct header_field *field, struct buf *ret)
 		const uint8_t *stop = at;
 		while (!is_word && stop < end && !is_space(*stop))
 			stop++;
-		show_bytes(at, (size_t)(stop - at), false, ret);
+		header_add_shown(at, (size_t)(stop - at), false, ret);
 		at = stop;
 	}
 }

@@ -35,6 +35,13 @@ void header_add_base64(const uint8_t *text, size_t len, struct buf *ret);
 void header_add_quoted(
 	const uint8_t *text, size_t len, bool word, struct buf *ret);
 
+/* Is it a charset whose every byte is a code point, or nearly? */
+bool header_is_western(const char *charset, size_t len);
+/* Append bytes in such a charset, or in UTF-8, as header_show does: as one
+   line. */
+void header_add_shown(
+	const uint8_t *text, size_t len, bool western, struct buf *ret);
+
 /*
  * Append a field's value as one line of UTF-8 in which nothing moves a cursor
  * or turns a text round: unfolded, encoded words (RFC 2047) decoded where they

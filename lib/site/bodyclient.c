@@ -140,16 +140,20 @@ static int outcome(const struct body_answer *a, struct buf *ret, size_t from,
 		ret->data ? (const char *)ret->data + from : "");
 }
 
-int body_client_read(struct body_client *c, const char *account,
-	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
-	uint64_t *ret_size, struct err *err)
+static int name_ok(
+	const char *what, const char *name, size_t max, struct err *err)
+{
+	if (*name && strlen(name) <= max)
+		return 0;
+	return err_set(err, ERR_USAGE, "%s \"%s\": no such name", what, name);
+}
+
+/* What answers the question, and the size of the whole body. */
+static int ask(struct body_client *c, const char *account,
+	struct body_request *q, struct buf *ret, uint64_t *ret_size,
+	struct err *err)
 {
 	struct err unasked = ERR_INIT;
-	struct body_request q = {
-		.hash = *hash,
-		.offset = offset,
-		.most = most > BODY_PIECE_MAX ? BODY_PIECE_MAX : (uint32_t)most,
-	};
 	struct body_answer a;
 	uint8_t head[BODY_ANSWER_HEAD];
 	AUTO_BUF struct buf b = BUF_INIT;
@@ -159,14 +163,13 @@ int body_client_read(struct body_client *c, const char *account,
 		err = &unasked;
 	if (!c->open)
 		return err_set(err, ERR_IO, PROGRAM " is not running");
-	if (!*account || strlen(account) > BODY_ACCOUNT_MAX || !most)
-		return err_set(err, ERR_USAGE, "account \"%s\": no such name",
-			account);
-	memcpy(q.account, account, strlen(account));
-	body_request_encode(&q, &b);
+	if (name_ok("account", account, BODY_ACCOUNT_MAX, err) < 0)
+		return err->code;
+	memcpy(q->account, account, strlen(account));
+	body_request_encode(q, &b);
 	if (transmit(c, &b, err) < 0 ||
 		receive(c, head, sizeof(head), err) < 0 ||
-		body_answer_decode(head, q.most, &a, err) < 0 ||
+		body_answer_decode(head, q->most, &a, err) < 0 ||
 		receive(c, buf_room(ret, a.len), a.len, err) < 0)
 		return broken(c, err);
 	ret->len += a.len;
@@ -176,6 +179,34 @@ int body_client_read(struct body_client *c, const char *account,
 	else
 		*ret_size = a.size;
 	return rc;
+}
+
+int body_client_read(struct body_client *c, const char *account,
+	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
+	uint64_t *ret_size, struct err *err)
+{
+	struct body_request q = {
+		.hash = *hash,
+		.offset = offset,
+		.most = most > BODY_PIECE_MAX ? BODY_PIECE_MAX : (uint32_t)most,
+	};
+
+	if (!most)
+		return err_set(err, ERR_USAGE, "no bytes of a body are wanted");
+	return ask(c, account, &q, ret, ret_size, err);
+}
+
+int body_client_preview(struct body_client *c, const char *account,
+	const struct hash *hash, const char *peer, size_t most, struct buf *ret,
+	struct err *err)
+{
+	struct body_request q = {.hash = *hash, .most = (uint32_t)most};
+	uint64_t size;
+
+	if (name_ok("peer", peer, BODY_PEER_MAX, err) < 0)
+		return err->code;
+	memcpy(q.peer, peer, strlen(peer));
+	return ask(c, account, &q, ret, &size, err);
 }
 
 void body_client_close(struct body_client *c)

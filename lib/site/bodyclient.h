@@ -50,6 +50,14 @@ int body_client_read(struct body_client *c, const char *account,
 	const struct hash *hash, uint64_t offset, size_t most, struct buf *ret,
 	uint64_t *ret_size, struct err *err);
 
+/*
+ * Append the preview of a body for a peer (lib/mail/preview.h), `most` bytes at
+ * most, PREVIEW_LEAST to PREVIEW_MOST. Returns 0. Errors: as body_client_read.
+ */
+int body_client_preview(struct body_client *c, const char *account,
+	const struct hash *hash, const char *peer, size_t most, struct buf *ret,
+	struct err *err);
+
 /* End the child and wait for it. Harmless when not open. */
 void body_client_close(struct body_client *c);
 

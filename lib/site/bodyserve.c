@@ -3,33 +3,46 @@
 #include <string.h>
 
 #include "err.h"
+#include "preview.h"
 #include "wire.h"
 
 void body_request_encode(const struct body_request *q, struct buf *ret)
 {
 	wire_add_bytes(ret, q->account, strlen(q->account));
+	wire_add_bytes(ret, q->peer, strlen(q->peer));
 	buf_add(ret, q->hash.b, sizeof(q->hash.b));
 	wire_add_u64(ret, q->offset);
 	wire_add_u32(ret, q->most);
+}
+
+static bool range_ok(bool preview, uint64_t offset, uint32_t most)
+{
+	if (preview)
+		return !offset && most >= PREVIEW_LEAST && most <= PREVIEW_MOST;
+	return most && most <= BODY_PIECE_MAX;
 }
 
 int body_request_decode(
 	const void *data, size_t len, struct body_request *ret, struct err *err)
 {
 	struct wire w = wire_over(data, len);
-	size_t name_len = 0;
+	size_t name_len = 0, peer_len = 0;
 	const uint8_t *name = wire_bytes(&w, BODY_ACCOUNT_MAX, &name_len);
+	const uint8_t *peer = wire_bytes(&w, BODY_PEER_MAX, &peer_len);
 	const uint8_t *hash = wire_raw(&w, HASH_SIZE);
 	uint64_t offset = wire_u64(&w);
 	uint32_t most = wire_u32(&w);
 
 	if (w.bad && len < BODY_REQUEST_MAX)
 		return 0;
-	if (w.bad || !name_len || memchr(name, 0, name_len) || !most ||
-		most > BODY_PIECE_MAX)
+	if (w.bad || !name_len || memchr(name, 0, name_len) ||
+		(peer_len && memchr(peer, 0, peer_len)) ||
+		!range_ok(peer_len != 0, offset, most))
 		return err_set(err, ERR_CORRUPT, "not a body request");
 	memcpy(ret->account, name, name_len);
 	ret->account[name_len] = '\0';
+	memcpy(ret->peer, peer, peer_len);
+	ret->peer[peer_len] = '\0';
 	memcpy(ret->hash.b, hash, HASH_SIZE);
 	ret->offset = offset;
 	ret->most = most;

@@ -8,13 +8,19 @@
  * the other, in order, until its input ends.
  *
  *   request = varint len, account name   len bytes, 1..255
+ *             varint len, peer name      len bytes, 0..255
  *             hash                       20 bytes
  *             offset                     u64
  *             most                       u32, 1..BODY_PIECE_MAX
+ *
+ * With a peer's name it is the mail's preview for that peer that is wanted
+ * (lib/mail/preview.h), all of it: offset 0, most PREVIEW_LEAST..PREVIEW_MOST.
+ *
  *   answer  = status                     u8, enum body_status
  *             size                       u64, of the whole body; 0 unless OK
  *             len                        u32, at most `most`
- *             bytes                      OK: of the body, from offset on;
+ *             bytes                      OK: of the body, from offset on, or
+ *                                        its preview;
  *                                        FAILED: why, as text
  *
  * Numbers are little-endian. Fewer bytes than asked for come only at the end
@@ -32,7 +38,9 @@ struct err;
 #define BODY_HELLO "packetboat bodies 1\n"
 #define BODY_PIECE_MAX (1u << 20)
 #define BODY_ACCOUNT_MAX 255u
-#define BODY_REQUEST_MAX (2u + BODY_ACCOUNT_MAX + HASH_SIZE + 8u + 4u)
+#define BODY_PEER_MAX 255u
+#define BODY_REQUEST_MAX                                                       \
+	(4u + BODY_ACCOUNT_MAX + BODY_PEER_MAX + HASH_SIZE + 8u + 4u)
 #define BODY_ANSWER_HEAD 13u
 
 enum body_status {
@@ -44,6 +52,7 @@ enum body_status {
 
 struct body_request {
 	char account[BODY_ACCOUNT_MAX + 1];
+	char peer[BODY_PEER_MAX + 1]; /* "": the body itself is wanted */
 	struct hash hash;
 	uint64_t offset;
 	uint32_t most;

@@ -18,6 +18,7 @@
 #include "bodyserve.h"
 #include "err.h"
 #include "os.h"
+#include "preview.h"
 
 #define LARGE (5u << 20) /* larger than what the server keeps in memory */
 
@@ -166,6 +167,35 @@ static void a_large_body_comes_in_pieces(void **state)
 	assert_memory_equal(whole.data, f->large.data, whole.len);
 }
 
+static void of_small_and_large_bodies_there_is_a_preview(void **state)
+{
+	struct fixture *f = *state;
+	struct hash hash = hash_of("small body", 10);
+	AUTO_BUF struct buf b = BUF_INIT;
+	uint64_t size;
+
+	must(body_client_preview(
+		&f->client, "alice", &hash, "ship", PREVIEW_LEAST, &b, NULL));
+	assert_true(preview_is_of(b.data, b.len, &hash));
+	assert_non_null(strstr(buf_str(&b), "waits at a.\n"));
+	assert_non_null(strstr(buf_str(&b), "held release ship "));
+	assert_non_null(strstr(buf_str(&b), "[held: 10 bytes]"));
+	hash = hash_of(f->large.data, f->large.len);
+	buf_clear(&b);
+	must(body_client_preview(
+		&f->client, "alice", &hash, "ship", PREVIEW_MOST, &b, NULL));
+	assert_true(preview_is_of(b.data, b.len, &hash));
+	assert_true(b.len <= PREVIEW_MOST);
+	buf_clear(&b);
+	hash = hash_of("never seen", 10);
+	assert_int_equal(body_client_preview(&f->client, "alice", &hash, "ship",
+				 PREVIEW_MOST, &b, NULL),
+		ERR_ABSENT);
+	hash = hash_of("small body", 10);
+	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
+	assert_string_equal(buf_str(&b), "small body");
+}
+
 static void a_body_that_nobody_has_is_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -298,6 +328,7 @@ static void a_request_decodes_to_what_it_was(void **state)
 			body_request_decode(b.data, len, &got, NULL), 0);
 	assert_int_equal(body_request_decode(b.data, b.len, &got, NULL), b.len);
 	assert_string_equal(got.account, q.account);
+	assert_string_equal(got.peer, "");
 	assert_memory_equal(&got.hash, &q.hash, sizeof(q.hash));
 	assert_int_equal(got.offset, q.offset);
 	assert_int_equal(got.most, q.most);
@@ -322,6 +353,34 @@ static void a_request_over_a_limit_is_refused(void **state)
 	memset(name, 0xff, sizeof(name));
 	assert_int_equal(body_request_decode(name, sizeof(name), &got, NULL),
 		ERR_CORRUPT);
+}
+
+static void a_request_for_a_preview_is_of_all_of_it(void **state)
+{
+	struct body_request q = {
+		.account = "a", .peer = "ship", .most = PREVIEW_LEAST};
+	struct body_request got;
+	static const uint32_t wrong[] = {
+		0, PREVIEW_LEAST - 1, PREVIEW_MOST + 1};
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	body_request_encode(&q, &b);
+	assert_int_equal(body_request_decode(b.data, b.len, &got, NULL), b.len);
+	assert_string_equal(got.peer, "ship");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		q.most = wrong[i];
+		buf_clear(&b);
+		body_request_encode(&q, &b);
+		assert_int_equal(body_request_decode(b.data, b.len, &got, NULL),
+			ERR_CORRUPT);
+	}
+	q.most = PREVIEW_MOST;
+	q.offset = 1;
+	buf_clear(&b);
+	body_request_encode(&q, &b);
+	assert_int_equal(
+		body_request_decode(b.data, b.len, &got, NULL), ERR_CORRUPT);
 }
 
 static void an_answer_over_what_was_asked_is_refused(void **state)
@@ -350,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_small_body_comes_whole_or_from_an_offset),
 		T(a_large_body_comes_in_pieces),
+		T(of_small_and_large_bodies_there_is_a_preview),
 		T(a_body_that_nobody_has_is_gone),
 		T(a_file_that_is_gone_or_damaged_is_taken_from_another),
 		T(a_damaged_large_body_is_never_handed_out),
@@ -358,6 +418,7 @@ int main(void)
 		T(a_writer_that_dies_is_told),
 		cmocka_unit_test(a_request_decodes_to_what_it_was),
 		cmocka_unit_test(a_request_over_a_limit_is_refused),
+		cmocka_unit_test(a_request_for_a_preview_is_of_all_of_it),
 		cmocka_unit_test(an_answer_over_what_was_asked_is_refused),
 	};
 
