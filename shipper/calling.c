@@ -64,11 +64,11 @@ static void tell_live(struct live *l)
 {
 	struct call *call = &l->call;
 
-	call->sent = link_sent(l->protocol);
-	call->received = link_received(l->protocol);
+	call->sent = link_sent(l->talk.protocol);
+	call->received = link_received(l->talk.protocol);
 	if (l->busy_ms > 0)
 		call->speed = call->sent * 1000 / (uint64_t)l->busy_ms;
-	note(l->shipper, l->peer, l->dials ? l->link->via : CALLS_ANSWERED,
+	note(l->shipper, l->peer, l->talk.dials ? l->link->via : CALLS_ANSWERED,
 		call);
 }
 
@@ -76,10 +76,11 @@ void calling_tell_live(struct live *l)
 {
 	struct os *os = l->shipper->site.os;
 	int64_t now = os->ops->mono_ns(os) / 1000000;
-	uint64_t moved = link_sent(l->protocol) + link_received(l->protocol);
+	uint64_t moved =
+		link_sent(l->talk.protocol) + link_received(l->talk.protocol);
 
-	if (!l->known || (l->told_ms && (now - l->told_ms < EVERY_MS ||
-						moved == l->told_bytes)))
+	if (!l->talk.known || (l->told_ms && (now - l->told_ms < EVERY_MS ||
+						     moved == l->told_bytes)))
 		return;
 	l->told_ms = now;
 	l->told_bytes = moved;
@@ -88,11 +89,11 @@ void calling_tell_live(struct live *l)
 
 void calling_tell_end(struct live *l)
 {
-	if (!l->known)
+	if (!l->talk.known)
 		return;
 	l->call.outcome = CALL_DONE;
 	l->call.ended_ms = wall_ms(l->shipper);
-	if (l->err.code)
-		calling_failed(&l->call, &l->err);
+	if (l->talk.err.code)
+		calling_failed(&l->call, &l->talk.err);
 	tell_live(l);
 }

@@ -11,7 +11,6 @@
 
 #define AGAIN_MS 2000 /* a link that broke off; twice as long each time */
 #define AGAIN_MOST_MS 300000
-#define CROSSING_MS 10000 /* both dialed at once */
 #define LOCK_WAIT_MS 10000
 #define ACCEPT_AGAIN_NS 100000000
 #define SHUT_MS 60000 /* what is under way when a window ends may end */
@@ -32,8 +31,8 @@ static void add(struct lives *lives, struct live *l)
 
 static const char *peer_name(const struct live *l)
 {
-	return l->known ? l->shipper->site.config.peers[l->peer].name
-			: "a stranger";
+	return l->talk.known ? l->shipper->site.config.peers[l->peer].name
+			     : "a stranger";
 }
 
 int lives_take_over(struct lives *lives, struct live *l, struct err *err)
@@ -44,18 +43,12 @@ int lives_take_over(struct lives *lives, struct live *l, struct err *err)
 		struct live *old = lives->items[i];
 		bool mine = site->key.pub.origin < site->peers[l->peer].origin;
 
-		if (old == l || old->ended || !old->known ||
+		if (old == l || old->talk.ended || !old->talk.known ||
 			old->peer != l->peer)
 			continue;
-		if (old->dials && mine &&
-			now_ms(l->shipper) - old->begun_ms < CROSSING_MS)
-			return err_set(err, ERR_BUSY,
-				"we are calling each other: ours stays");
-		if (old->landed)
-			landing_close(&old->landing);
-		old->landed = false;
-		err_set(&old->err, ERR_BUSY, "it called anew");
-		old->ended = true;
+		int rc = talk_give_way(&old->talk, mine, err);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -63,7 +56,8 @@ int lives_take_over(struct lives *lives, struct live *l, struct err *err)
 static bool is_linked(const struct lives *lives, size_t peer)
 {
 	for (size_t i = 0; i < lives->count; i++)
-		if (lives->items[i]->known && lives->items[i]->peer == peer)
+		if (lives->items[i]->talk.known &&
+			lives->items[i]->peer == peer)
 			return true;
 	return false;
 }
@@ -75,7 +69,7 @@ static void limit_strangers(struct lives *lives)
 	size_t count = 0;
 
 	for (size_t i = 0; i < lives->count; i++) {
-		if (lives->items[i]->known || lives->items[i]->ended)
+		if (lives->items[i]->talk.known || lives->items[i]->talk.ended)
 			continue;
 		if (!first)
 			first = lives->items[i];
@@ -83,8 +77,8 @@ static void limit_strangers(struct lives *lives)
 	}
 	if (count < LIVES_STRANGERS_MAX)
 		return;
-	err_set(&first->err, ERR_BUSY, "too many strangers call");
-	first->ended = true;
+	err_set(&first->talk.err, ERR_BUSY, "too many strangers call");
+	first->talk.ended = true;
 }
 
 /* ---- how they end ---- */
@@ -122,18 +116,18 @@ static void close_link(struct shipper *s, struct lives *lives, struct live *l)
 
 static void tell_end(struct shipper *s, struct live *l)
 {
-	int code = l->err.code;
+	int code = l->talk.err.code;
 	bool later = code == ERR_ABSENT || code == ERR_BUSY;
 
 	if (!code)
 		return;
-	err_wrap(&l->err, "peer %s: %s", peer_name(l), l->where);
+	err_wrap(&l->talk.err, "peer %s: %s", peer_name(l), l->where);
 	if (!later && s->following)
-		log_say(&s->log, LOG_LEVEL_WARNING, "%s", l->err.text);
+		log_say(&s->log, LOG_LEVEL_WARNING, "%s", l->talk.err.text);
 	else if (!later)
-		shipper_fail(s, &l->err);
+		shipper_fail(s, &l->talk.err);
 	else if (s->step != STEP_HAND_OVER) /* after the other step of a sync */
-		log_say(&s->log, LOG_LEVEL_INFO, "%s", l->err.text);
+		log_say(&s->log, LOG_LEVEL_INFO, "%s", l->talk.err.text);
 	if (later)
 		s->code = exit_worse(s->code, EXIT_LATER);
 }
@@ -152,15 +146,15 @@ static void tell_stranger(
 		(int)(port ? port - l->where : (ptrdiff_t)strlen(l->where)),
 		l->where);
 
-	if (!l->err.code)
+	if (!l->talk.err.code)
 		return;
-	shipper_refused(s, who, &l->err);
+	shipper_refused(s, who, &l->talk.err);
 	if (now >= lives->told_until_ms) {
 		memset(lives->strangers_told, 0, sizeof(lives->strangers_told));
 		lives->told_until_ms = now + TOLD_SPAN_MS;
 	}
-	uint64_t *told = &lives->strangers_told[l->err.code != ERR_BUSY &&
-						l->err.code != ERR_ABSENT];
+	uint64_t *told = &lives->strangers_told[l->talk.err.code != ERR_BUSY &&
+						l->talk.err.code != ERR_ABSENT];
 	if (++*told <= STRANGERS_TOLD_MAX)
 		tell_end(s, l);
 	else if (*told == STRANGERS_TOLD_MAX + 1)
@@ -179,16 +173,17 @@ static void wait_longer(const struct shipper *s, struct lives_redial *r)
 /* In a daemon a peer that cannot be reached is told of once. */
 static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 {
-	struct lives_redial *r = l->known ? redial_of(lives, l->peer) : NULL;
-	bool was_up = link_proven(l->protocol);
+	struct lives_redial *r =
+		l->talk.known ? redial_of(lives, l->peer) : NULL;
+	bool was_up = link_proven(l->talk.protocol);
 
-	if (!l->known) {
+	if (!l->talk.known) {
 		tell_stranger(s, lives, l);
 		return;
 	}
-	if (refusals_counts(&l->err))
-		shipper_refused(s, peer_name(l), &l->err);
-	if (!l->dials || !r) {
+	if (refusals_counts(&l->talk.err))
+		shipper_refused(s, peer_name(l), &l->talk.err);
+	if (!l->talk.dials || !r) {
 		tell_end(s, l);
 		return;
 	}
@@ -213,11 +208,11 @@ static void drop_ended(struct shipper *s, struct lives *lives)
 	for (size_t i = 0; i < lives->count; i++) {
 		struct live *l = lives->items[i];
 
-		if (!l->ended) {
+		if (!l->talk.ended) {
 			lives->items[kept++] = l;
 			continue;
 		}
-		if (live_went_well(l))
+		if (talk_went_well(&l->talk))
 			shipper_locked(s, LOCK_WAIT_MS, record, l);
 		live_tell(l);
 		calling_tell_end(l);
@@ -271,8 +266,8 @@ static void hand_over_due(struct shipper *s, void *arg)
 /* It is told of, and tried again, as one that breaks off. */
 static void fail_at_once(struct live *l, const struct err *err)
 {
-	l->err = *err;
-	l->ended = true;
+	l->talk.err = *err;
+	l->talk.ended = true;
 }
 
 /* What comes before was done; address is NULL where that failed: err says why.
@@ -295,11 +290,11 @@ static void dial(struct shipper *s, struct lives *lives, size_t peer,
 	add(lives, l);
 	/* After the first step of `sync`: only where there is anything new. */
 	if (s->step == STEP_HAND_OVER) {
-		l->said_first = true;
+		l->talk.said_first = true;
 		shipper_locked(s, LOCK_WAIT_MS, hand_over_all, lives);
-		l->ended = l->due || live_is_idle(l);
+		l->talk.ended = l->talk.due || talk_is_idle(&l->talk);
 	}
-	if (l->ended)
+	if (l->talk.ended)
 		return;
 	if (!address)
 		fail_at_once(l, why);
@@ -364,8 +359,8 @@ void lives_hand_over(struct lives *lives, bool all)
 	for (size_t i = 0; i < lives->count; i++) {
 		struct live *l = lives->items[i];
 
-		if (l->known && !l->ended && !l->channel.connecting &&
-			(l->due || (all && !l->finishing))) {
+		if (l->talk.known && !l->talk.ended && !l->channel.connecting &&
+			(l->talk.due || (all && !l->talk.finishing))) {
 			live_hand_over(l);
 			live_tell(l);
 			calling_tell_live(l);
@@ -376,7 +371,7 @@ void lives_hand_over(struct lives *lives, bool all)
 bool lives_due(const struct lives *lives)
 {
 	for (size_t i = 0; i < lives->count; i++)
-		if (lives->items[i]->due && lives->items[i]->known &&
+		if (lives->items[i]->talk.due && lives->items[i]->talk.known &&
 			!lives->items[i]->channel.connecting)
 			return true;
 	return false;
@@ -385,7 +380,7 @@ bool lives_due(const struct lives *lives)
 bool lives_feed(const struct lives *lives)
 {
 	for (size_t i = 0; i < lives->count; i++)
-		if (!feed_is_empty(&lives->items[i]->feed))
+		if (!feed_is_empty(&lives->items[i]->talk.feed))
 			return true;
 	return false;
 }
@@ -473,17 +468,17 @@ static void shut(struct shipper *s, struct lives *lives)
 	for (size_t i = 0; i < lives->count; i++) {
 		struct live *l = lives->items[i];
 
-		if (l->ended || !l->dials || !l->link ||
+		if (l->talk.ended || !l->talk.dials || !l->link ||
 			visit_is_open(s, l->link))
 			continue;
 		if (!l->shut_ms)
 			l->shut_ms = now_ms(s);
-		l->finishing = true;
+		l->talk.finishing = true;
 		if (now_ms(s) - l->shut_ms < SHUT_MS)
 			continue;
-		err_set(&l->err, ERR_ABSENT,
+		err_set(&l->talk.err, ERR_ABSENT,
 			"its window is over: what is left waits for the next");
-		l->ended = true;
+		l->talk.ended = true;
 	}
 }
 
@@ -495,9 +490,9 @@ static int waiting(
 	int64_t end = now + wait_ms;
 
 	for (size_t i = 0; i < lives->count; i++) {
-		int64_t deadline = live_deadline(lives->items[i]);
+		int64_t deadline = talk_deadline(&lives->items[i]->talk);
 
-		if (lives->items[i]->ended)
+		if (lives->items[i]->talk.ended)
 			return 0;
 		if (deadline < end)
 			end = deadline;
@@ -526,7 +521,7 @@ static void gather(const struct lives *lives, const struct pollfd *more,
 		live_waits(l, &p[0].events, &p[1].events);
 		/* Who is told nothing hears of a hang-up all the same. */
 		for (int k = 0; k < 2; k++)
-			if (!p[k].events || l->ended)
+			if (!p[k].events || l->talk.ended)
 				p[k].fd = -1;
 	}
 	ret += 2 * lives->count;
@@ -564,7 +559,7 @@ void lives_turn(struct shipper *s, struct lives *lives,
 		if (fds[first + i].revents)
 			accept_some(s, lives, lives->listeners[i]);
 	for (size_t i = 0; i < links; i++)
-		if (!lives->items[i]->ended)
+		if (!lives->items[i]->talk.ended)
 			live_step(lives->items[i], fds[2 * i].revents,
 				fds[2 * i + 1].revents);
 	for (size_t i = 0; i < errands; i++)
@@ -580,8 +575,9 @@ static void end_all(struct shipper *s, struct lives *lives)
 	for (size_t i = 0; i < lives->count; i++) {
 		struct live *l = lives->items[i];
 
-		if (!l->ended)
-			err_set(&l->err, ERR_ABSENT, "the shipper was stopped");
+		if (!l->talk.ended)
+			err_set(&l->talk.err, ERR_ABSENT,
+				"the shipper was stopped");
 		calling_tell_end(l);
 		close_link(s, lives, l);
 	}
@@ -608,7 +604,7 @@ static void run_to_the_end(struct shipper *s, struct lives *lives)
 		for (size_t i = 0; i < lives->count; i++) {
 			struct live *l = lives->items[i];
 
-			l->finishing |= l->dials && !l->due;
+			l->talk.finishing |= l->talk.dials && !l->talk.due;
 			live_step(l, 0, 0);
 		}
 		lives_turn(s, lives, &stop, 1, 60000);
