@@ -13,7 +13,6 @@
 #include "visit.h"
 
 #define READ_MAX 65536
-#define OUT_AHEAD 16384
 
 static int64_t now_ms(const struct live *l)
 {
@@ -275,7 +274,7 @@ static void make_ready(struct live *l)
 	uint64_t may = rate_may(&l->meter.rate, now_us(l));
 
 	talk_make_ready(&l->talk, meter_room(&l->meter, l->channel.out),
-		may < OUT_AHEAD ? (size_t)may + 1 : OUT_AHEAD);
+		may < TALK_AHEAD ? (size_t)may + 1 : TALK_AHEAD);
 }
 
 static void speak(struct live *l)

@@ -490,7 +490,7 @@ static int waiting(
 	int64_t end = now + wait_ms;
 
 	for (size_t i = 0; i < lives->count; i++) {
-		int64_t deadline = talk_deadline(&lives->items[i]->talk);
+		int64_t deadline = talk_wakes(&lives->items[i]->talk);
 
 		if (lives->items[i]->talk.ended)
 			return 0;

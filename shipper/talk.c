@@ -8,7 +8,6 @@
 #define WANTED_AGAIN_MS 30000 /* a body that went may be asked for again */
 #define PATIENCE_MS (INT64_C(6) * 3600000)
 #define PATIENCE_MOST_MS (INT64_C(24) * 3600000)
-#define ENDING_MS 180000  /* for the other side to hang up */
 #define CROSSING_MS 10000 /* both dialed at once */
 
 static int64_t now_ms(const struct talk *t)
@@ -317,27 +316,29 @@ void talk_think(struct talk *t)
 		t->finishing = t->due = true;
 	if (t->finishing && !t->due && feed_is_empty(&t->feed))
 		link_finish(t->protocol);
-	if (link_finished(t->protocol) && !t->finished_ms)
-		t->finished_ms = now_ms(t);
 	/* Who dialed hangs up: then the other knows that all came. */
 	if (t->dials && link_finished(t->protocol) && t->out_at == t->out.len)
 		talk_end(t, NULL);
-}
-
-int64_t talk_deadline(const struct talk *t)
-{
-	return t->finished_ms ? t->finished_ms + ENDING_MS
-			      : link_deadline(t->protocol);
 }
 
 void talk_check_time(struct talk *t)
 {
 	struct err err = ERR_INIT;
 
-	if (t->ended || now_ms(t) < talk_deadline(t))
+	if (t->ended || now_ms(t) < link_deadline(t->protocol))
 		return;
 	err_set(&err, ERR_ABSENT,
 		link_proven(t->protocol) ? "the other side is silent"
 					 : "nobody answers");
 	talk_end(t, &err);
+}
+
+int64_t talk_wakes(const struct talk *t)
+{
+	int64_t deadline = link_deadline(t->protocol);
+	/* What is ready goes before. */
+	int64_t says = t->out_at < t->out.len ? INT64_MAX
+					      : link_wakes(t->protocol);
+
+	return says < deadline ? says : deadline;
 }

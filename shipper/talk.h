@@ -17,6 +17,8 @@
 #include "handover.h"
 #include "landing.h"
 
+#define TALK_AHEAD 16384u /* bytes that are made ready at once */
+
 struct talk_sent {
 	char *account;
 	int64_t log;
@@ -51,7 +53,7 @@ struct talk {
 	int64_t patience_ms; /* for acknowledgements */
 	struct buf out;
 	size_t out_at;
-	int64_t begun_ms, fed_ms, finished_ms;
+	int64_t begun_ms, fed_ms;
 	struct err err; /* why it ended, if not well */
 };
 
@@ -100,7 +102,8 @@ void talk_make_ready(struct talk *t, uint64_t limit, size_t ahead);
 void talk_think(struct talk *t);
 /* Is it too late? */
 void talk_check_time(struct talk *t);
-int64_t talk_deadline(const struct talk *t);
+/* When there is something to do though nothing happens; INT64_MAX: never. */
+int64_t talk_wakes(const struct talk *t);
 /* Nothing waits to be said. */
 bool talk_is_idle(const struct talk *t);
 

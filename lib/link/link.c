@@ -70,6 +70,7 @@ int link_open(
 		.limit = UINT64_MAX,
 		.handshake = {.self = config->self, .dials = config->peer},
 		.begun_ms = config->now_ms,
+		.said_ms = -1,
 		.heard_ms = config->now_ms};
 	for (int i = 0; i < LINK_CLASSES; i++)
 		l->queues[i].end = &l->queues[i].first;
@@ -168,13 +169,34 @@ static void say_receipt(struct link *l, struct buf *ret)
 	l->tell = false;
 }
 
-static void say_last(struct link *l, struct buf *ret)
+static void say_last(struct link *l, int64_t now_ms, struct buf *ret)
 {
 	AUTO_BUF struct buf m = BUF_INIT;
 
 	buf_add_byte(&m, MESSAGE_LAST);
 	add_record(l, &m, ret);
 	l->last_said = true;
+	l->last_said_ms = now_ms;
+}
+
+int64_t link_wakes(const struct link *l)
+{
+	bool asks = l->full_out && l->said_ms >= 0 && !l->last_said &&
+		    pace_waits(&l->pace) < 0;
+
+	return asks ? l->said_ms + LINK_ASK_MS : INT64_MAX;
+}
+
+/* Of changes nobody is asked whether they arrived: an answer tells it. Where
+   none comes, nobody may be there. */
+static void say_ask(struct link *l, int64_t now_ms, struct buf *ret)
+{
+	AUTO_BUF struct buf m = BUF_INIT;
+
+	buf_add_byte(&m, MESSAGE_ASK);
+	add_record(l, &m, ret);
+	pace_asked(&l->pace, l->sent, now_ms);
+	l->said_ms = -1;
 }
 
 /* With room for the least record at least: may_begin. */
@@ -259,6 +281,9 @@ static void say_piece(
 	struct queue *q = &l->queues[class];
 	struct item *item = q->first;
 	uint32_t most = piece_max(l, class);
+
+	if (l->said_ms < 0)
+		l->said_ms = now_ms;
 	/* What is always small, and alike. */
 	if (class == LINK_CHANGES && !item->begun && item->len < most) {
 		say_alike(l, item, &m);
@@ -326,7 +351,9 @@ void link_output(struct link *l, int64_t now_ms, size_t room, struct buf *ret)
 		else if (class >= 0)
 			say_piece(l, class, now_ms, ret);
 		else if (l->finish && !l->last_said && all_went(l))
-			say_last(l, ret);
+			say_last(l, now_ms, ret);
+		else if (now_ms >= link_wakes(l))
+			say_ask(l, now_ms, ret);
 		else
 			return;
 	}
@@ -364,17 +391,23 @@ bool link_finished(const struct link *l)
 	return l->last_heard && l->last_said;
 }
 
+/* So long what we said may still be on its way, as far as we were told. */
+static int64_t under_way_ms(const struct link *l)
+{
+	return (int64_t)((l->sent - l->pace.arrived) * 1000 / LINK_SLOWEST);
+}
+
 int64_t link_deadline(const struct link *l)
 {
-	int64_t asked = pace_waits(&l->pace);
+	int64_t since = pace_waits(&l->pace);
 
 	if (!l->proven && !l->dials)
 		return l->begun_ms + LINK_PROVE_MS;
-	if (!l->proven)
-		return l->heard_ms + LINK_SILENT_MS;
-	if (asked < 0)
+	if (since < 0 && l->last_said)
+		since = l->last_said_ms + under_way_ms(l);
+	if (since < 0 && l->proven && !l->pending.len)
 		return INT64_MAX;
-	return (asked > l->heard_ms ? asked : l->heard_ms) + LINK_SILENT_MS;
+	return (since > l->heard_ms ? since : l->heard_ms) + LINK_SILENT_MS;
 }
 
 uint64_t link_sent(const struct link *l)

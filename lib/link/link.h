@@ -38,6 +38,8 @@ struct link;
 #define LINK_EARLY_MAX (256u << 10) /* sent before the other was heard */
 #define LINK_PROVE_MS 60000	    /* a stranger may take so long */
 #define LINK_SILENT_MS 180000	    /* until we are told what we asked */
+#define LINK_ASK_MS 600000	    /* nothing came after what we said: ask */
+#define LINK_SLOWEST 30u	    /* bytes a second of the slowest line */
 #define LINK_LIMIT_LEAST 128u	    /* less lets nothing go */
 
 enum link_class {
@@ -138,8 +140,14 @@ const struct key_public *link_peer(const struct link *l); /* once proven */
 bool link_heard_last(const struct link *l);
 /* Both said all: the one that dialed closes. */
 bool link_finished(const struct link *l);
-/* Give the link up then, unless something comes before; INT64_MAX: never. */
+/*
+ * Give the link up then, unless something comes before; INT64_MAX: never. That
+ * is when nobody answers, when we are not told what we asked for, when half a
+ * record came, and when nothing comes behind our LAST.
+ */
 int64_t link_deadline(const struct link *l);
+/* It has something to say then, though nothing happens; INT64_MAX: never. */
+int64_t link_wakes(const struct link *l);
 /* Bytes of all kinds since it began. */
 uint64_t link_sent(const struct link *l);
 uint64_t link_received(const struct link *l);

@@ -156,6 +156,9 @@ static int take_message(struct link *l, const uint8_t *message, size_t len,
 			       : malformed(err);
 	case MESSAGE_HAVE:
 		return take_have(l, &w, err);
+	case MESSAGE_ASK:
+		l->tell = true;
+		return len == 1 ? 0 : malformed(err);
 	case MESSAGE_LAST:
 		l->last_heard = true;
 		return len == 1 ? 0 : malformed(err);
@@ -250,6 +253,7 @@ static int take_record(struct link *l, const uint8_t *record, size_t size,
 		return rc;
 	l->full_in |= full;
 	l->received += size;
+	l->said_ms = -1;
 	return take_message(l, message.data, len, full, now_ms, err);
 }
 

@@ -29,7 +29,8 @@ enum message {
 	MESSAGE_HAVE = 4,
 	MESSAGE_RECEIPT = 5,
 	MESSAGE_LAST = 6,
-	MESSAGE_ALIKE = 7 /* a whole item, told by those before it */
+	MESSAGE_ALIKE = 7, /* a whole item, told by those before it */
+	MESSAGE_ASK = 8	   /* did that arrive? */
 };
 #define TYPE_MASK 0x0fu
 #define CLASS_SHIFT 4
@@ -81,6 +82,8 @@ struct link {
 	uint64_t sent, received;
 	uint64_t limit; /* of what may still go */
 	int64_t begun_ms, heard_ms;
+	int64_t said_ms;      /* the first item that nothing came after; -1 */
+	int64_t last_said_ms; /* LAST */
 };
 
 /* The nonce of the next record under a cipher. */

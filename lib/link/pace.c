@@ -36,8 +36,14 @@ bool pace_ask(struct pace *p, uint64_t sent, int64_t now_ms)
 
 	if (n == PACE_PROBES || sent - since < p->window / 4)
 		return false;
-	p->probes[p->probe_count++] = (struct pace_probe){sent, now_ms};
+	pace_asked(p, sent, now_ms);
 	return true;
+}
+
+void pace_asked(struct pace *p, uint64_t sent, int64_t now_ms)
+{
+	if (p->probe_count < PACE_PROBES)
+		p->probes[p->probe_count++] = (struct pace_probe){sent, now_ms};
 }
 
 /* Once for what is under way: what was measured before tells nothing of it. */

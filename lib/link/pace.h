@@ -44,6 +44,8 @@ bool pace_may(const struct pace *p, uint64_t sent, uint64_t len);
 uint32_t pace_piece(const struct pace *p, uint32_t most);
 /* Should what ends at `sent` ask to be told? Then it is noted that it does. */
 bool pace_ask(struct pace *p, uint64_t sent, int64_t now_ms);
+/* What ends at `sent` asks in any case. */
+void pace_asked(struct pace *p, uint64_t sent, int64_t now_ms);
 /* We were told. Returns false where that cannot be. */
 bool pace_told(struct pace *p, uint64_t arrived, uint64_t sent, int64_t now_ms);
 /* Since when nothing was heard of what was asked first; -1: nothing is asked */

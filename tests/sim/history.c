@@ -40,9 +40,12 @@ static const struct {
 	[EVENT_LOSE] = {"lose", "mn"},
 	[EVENT_AGAIN] = {"again", "mn"},
 	[EVENT_DAMAGE] = {"damage", "mnx"},
+	[EVENT_DIAL] = {"dial", "son"},
 	[EVENT_WRITE] = {"write", "s"},
 	[EVENT_HAND] = {"hand", "som"},
 	[EVENT_COLLECT] = {"collect", "som"},
+	[EVENT_TALK] = {"talk", "son"},
+	[EVENT_HANG] = {"hang", "son"},
 	[EVENT_APPLY] = {"apply", "s"},
 	[EVENT_SCAN] = {"scan", "s"},
 };
@@ -55,8 +58,24 @@ static const char *const faults[FAULTS] = {
 	[FAULT_FULL] = "full",
 	[FAULT_SHORT] = "short",
 	[FAULT_HIDDEN] = "hidden",
+	[FAULT_BREAK] = "break",
+	[FAULT_FLIP] = "flip",
+	[FAULT_LOSE] = "lose",
+	[FAULT_DOUBLE] = "double",
+	[FAULT_DEAD] = "dead",
 	[FAULT_AMID] = "amid",
 };
+
+bool fault_is_of_line(enum event_fault fault)
+{
+	return fault >= FAULT_BREAK && fault <= FAULT_DEAD;
+}
+
+bool fault_has_seed(enum event_fault fault)
+{
+	return fault == FAULT_CUT || fault == FAULT_FLIP ||
+	       fault == FAULT_LOSE || fault == FAULT_DOUBLE;
+}
 
 void history_free(struct history *h)
 {
@@ -110,7 +129,7 @@ void event_print(const struct event *e, struct buf *ret)
 	}
 	if (e->fault)
 		buf_printf(ret, " %s %" PRIu64, faults[e->fault], e->fault_at);
-	if (e->fault == FAULT_CUT)
+	if (fault_has_seed(e->fault))
 		buf_printf(ret, " %" PRIu64, e->fault_seed);
 	buf_add_byte(ret, '\n');
 }
@@ -184,7 +203,7 @@ static bool parse_fault(char **words, size_t count, struct event *e)
 	for (int f = 1; f < FAULTS; f++)
 		if (strcmp(faults[f], words[0]) == 0)
 			e->fault = (enum event_fault)f;
-	if (!e->fault || count != (e->fault == FAULT_CUT ? 3 : 2))
+	if (!e->fault || count != (fault_has_seed(e->fault) ? 3 : 2))
 		return false;
 	return take_number(&e->fault_at, words[1]) && e->fault_at > 0 &&
 	       (count < 3 || take_number(&e->fault_seed, words[2]));

@@ -9,6 +9,9 @@
  *	flag a INBOX 1 +S amid 30
  *	collect b a 0
  *
+ *	dial a b 2400
+ *	talk a b 60 flip 40 3
+ *
  * An event that has nothing to do (its mail is not there, the stick is
  * elsewhere) does nothing, so that any part of a history is one, too.
  */
@@ -60,9 +63,13 @@ enum event_kind {
 	EVENT_LOSE,   /* bundle n of those on a medium */
 	EVENT_AGAIN,  /* the n-th that was ever there comes back */
 	EVENT_DAMAGE, /* a bit of bundle n */
+	EVENT_DIAL, /* site calls other, on a line of n bit/s; it stays up */
 	EVENT_WRITE,
 	EVENT_HAND,    /* over: other's bundle onto a medium */
 	EVENT_COLLECT, /* other's bundles from a medium */
+	EVENT_TALK,    /* for n seconds: site's link with other moves bytes, and
+			  both hand over */
+	EVENT_HANG,    /* … and it comes to its end */
 	EVENT_APPLY,
 	EVENT_SCAN,
 	EVENT_KINDS
@@ -76,6 +83,12 @@ enum event_fault {
 	FAULT_FULL,   /* … ENOSPC */
 	FAULT_SHORT,  /* … writes a part only */
 	FAULT_HIDDEN, /* the body that is asked for then is not found */
+	/* Of what site says on its line, at which byte: */
+	FAULT_BREAK,  /* the line breaks off */
+	FAULT_FLIP,   /* bit fault_seed is another */
+	FAULT_LOSE,   /* fault_seed bytes are lost */
+	FAULT_DOUBLE, /* the last fault_seed bytes come twice */
+	FAULT_DEAD,   /* nothing comes any more, and nobody is told */
 	FAULT_AMID,
 	FAULTS
 };
@@ -100,6 +113,10 @@ struct history {
 
 void history_free(struct history *h);
 void history_add(struct history *h, const struct event *e);
+/* Does it befall the line, not a program? */
+bool fault_is_of_line(enum event_fault fault);
+/* Has it a second number? */
+bool fault_has_seed(enum event_fault fault);
 void event_print(const struct event *e, struct buf *ret);
 void history_print(const struct history *h, struct buf *ret);
 /* Returns 0, or the number of the first line that is none. */

@@ -36,6 +36,7 @@ struct making {
 	/* What may happen. */
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
 	bool logs, disasters, late, years, rot;
+	bool links, noise; /* live ones, and lines that fail */
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -306,6 +307,48 @@ static void program(
 	add(m, &e);
 }
 
+/* What befalls a line; much is small, as what a modem loses. */
+static void maybe_noise(struct making *m, struct event *e)
+{
+	static const enum event_fault what[] = {FAULT_BREAK, FAULT_BREAK,
+		FAULT_FLIP, FAULT_LOSE, FAULT_DOUBLE, FAULT_DEAD};
+
+	if (!m->noise || !chance(m, 40))
+		return;
+	e->fault = what[below(m, 6)];
+	e->fault_at = 1 + below(m, chance(m, 60) ? 400 : 6000);
+	if (fault_has_seed(e->fault))
+		e->fault_seed = 1 + below(m, chance(m, 50) ? 8 : 300);
+}
+
+/* Over a live link, which is made if there is none. */
+static void talk(struct making *m, unsigned from, unsigned to)
+{
+	static const int64_t bits[] = {300, 2400, 9600, 1000000};
+	static const int64_t times[] = {1, 10, 60, 600, 7200};
+	struct event e = event(EVENT_DIAL, from);
+
+	e.other = to;
+	if (chance(m, 15)) {
+		e.site = to;
+		e.other = from;
+	}
+	e.n = bits[below(m, 4)];
+	add(m, &e);
+	e.kind = chance(m, 25) ? EVENT_HANG : EVENT_TALK;
+	if (chance(m, 30)) {
+		unsigned site = e.site;
+
+		e.site = e.other;
+		e.other = site;
+	}
+	e.n = times[below(m, 5)];
+	maybe_noise(m, &e);
+	if (!e.fault)
+		maybe_fault(m, &e);
+	add(m, &e);
+}
+
 static void rot(struct making *m, unsigned site)
 {
 	struct event e = event(EVENT_ROT, site);
@@ -330,6 +373,11 @@ static void word(struct making *m, unsigned from, unsigned to)
 	struct event e = event(EVENT_CARRY, to);
 	bool hidden;
 
+	if (m->links && chance(m, 70)) {
+		talk(m, from, to);
+		program(m, EVENT_APPLY, to, 0);
+		return;
+	}
 	program(m, EVENT_HAND, from, to);
 	hidden =
 		m->history->events[m->history->count - 1].fault == FAULT_HIDDEN;
@@ -525,7 +573,10 @@ static void something(struct making *m)
 	} else if (what < 72) {
 		program(m, EVENT_WRITE, from, 0);
 	} else if (what < 77) {
-		program(m, EVENT_HAND, from, to);
+		if (m->links && chance(m, 70))
+			talk(m, from, to);
+		else
+			program(m, EVENT_HAND, from, to);
 	} else if (what < 80) {
 		program(m, EVENT_COLLECT, to, from);
 	} else if (what < 84) {
@@ -602,6 +653,8 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.homes = chance(&m, 20);
 	m.years = chance(&m, 10);
 	m.rot = chance(&m, 10);
+	m.links = chance(&m, 35);
+	m.noise = chance(&m, 60);
 	if (disasters && m.sites < 7)
 		m.spare = m.sites;
 	put(m.folders[m.folder_count++].path, "INBOX");

@@ -96,7 +96,7 @@ static void make_plain(struct shrinking *s)
 		for (uint64_t n = 1; n < 8; n++) {
 			e = s->h->events[i];
 			e.fault_seed = n;
-			if (e.fault != FAULT_CUT || plainer(s, i, &e))
+			if (!fault_has_seed(e.fault) || plainer(s, i, &e))
 				break;
 		}
 	}

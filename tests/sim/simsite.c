@@ -17,10 +17,10 @@
 #include "report.h"
 #include "retention.h"
 #include "round.h"
+#include "simserve.h"
 #include "simstore.h"
 #include "stated.h"
 
-#define BODIES STATE_DIR "/bodies"
 #define REFUSED STATE_DIR "/refused"
 #define LOCK_WAIT_MS 30000
 #define UID_WAIT_NS INT64_C(2200000000)
@@ -30,15 +30,13 @@
 #define TRASH_AGE_S (30 * 86400)
 #define TRASH_BYTES (UINT64_C(1) << 30)
 
-static const char *const accounts[] = {ACCOUNT};
-
-static void begin(struct sim_site *s)
+void simsite_begin(struct sim_site *s)
 {
 	s->code = EXIT_DONE;
 	s->said[0] = '\0';
 }
 
-static void say(struct sim_site *s, int code, const char *text)
+void simsite_say(struct sim_site *s, int code, const char *text)
 {
 	size_t len = strlen(s->said);
 
@@ -47,9 +45,9 @@ static void say(struct sim_site *s, int code, const char *text)
 		text);
 }
 
-static void fail(struct sim_site *s, const struct err *err)
+void simsite_fail(struct sim_site *s, const struct err *err)
 {
-	say(s, exit_for(err), err->text);
+	simsite_say(s, exit_for(err), err->text);
 }
 
 static struct os *os_of(struct sim_site *s)
@@ -80,7 +78,7 @@ void simsite_release(struct sim_site *s)
 	*s = (struct sim_site){0};
 }
 
-static int open_account(
+int simsite_open(
 	struct sim_site *s, bool create, struct account *ret, struct err *err)
 {
 	return account_open(ret, os_of(s), STATE_DIR, ACCOUNT,
@@ -119,7 +117,7 @@ static void complain_of_folders(struct sim_site *s, struct account *a)
 	for (size_t i = 0; i < count; i++)
 		if (folders[i].p_path && !folders[i].off &&
 			(*folders[i].stopped || folders[i].guard_count))
-			say(s, EXIT_OPERATOR,
+			simsite_say(s, EXIT_OPERATOR,
 				*folders[i].stopped ? folders[i].stopped
 						    : "expunges wait");
 }
@@ -165,10 +163,10 @@ static bool look_once(struct sim_site *s, struct store *store)
 	struct capture_result result = {0};
 	struct err err = ERR_INIT;
 	struct account a;
-	int rc = open_account(s, true, &a, &err);
+	int rc = simsite_open(s, true, &a, &err);
 
 	if (rc < 0) {
-		fail(s, &err);
+		simsite_fail(s, &err);
 		return false;
 	}
 	rc = account_lock(&a, LOCK_WAIT_MS, &err);
@@ -177,7 +175,7 @@ static bool look_once(struct sim_site *s, struct store *store)
 	if (rc >= 0)
 		rc = retain(s, &a, &err);
 	if (rc < 0)
-		fail(s, &err);
+		simsite_fail(s, &err);
 	complain_of_folders(s, &a);
 	account_close(&a);
 	return rc >= 0 && result.waiting;
@@ -188,200 +186,58 @@ void simsite_write(struct sim_site *s)
 	struct err err = ERR_INIT;
 	struct store *store;
 
-	begin(s);
+	simsite_begin(s);
 	if (simstore_open(&s->mail, &store, &err) < 0) {
-		fail(s, &err);
+		simsite_fail(s, &err);
 		return;
 	}
 	for (int i = 0; look_once(s, store) && i < UID_WAITS; i++) {
-		begin(s);
+		simsite_begin(s);
 		os_of(s)->ops->sleep_ns(os_of(s), UID_WAIT_NS);
 	}
 	store->ops->close(store);
 }
 
-/* ---- bodies, as packetboat-writer --serve ---- */
-
-static int read_mail(struct sim_site *s, struct store *store,
-	const char *folder, const char *base, const struct hash *hash,
-	struct buf *ret, struct err *err)
-{
-	struct store_stat st;
-	int fd;
-	int rc = store->ops->open(store, folder, base, NULL, &fd, &st, err);
-
-	if (rc < 0)
-		return rc;
-	buf_clear(ret);
-	rc = os_read_all(os_of(s), fd, buf_room(ret, st.size + 1), st.size, 0,
-		base, err);
-	os_of(s)->ops->close(os_of(s), fd);
-	if (rc < 0)
-		return rc;
-	ret->len = st.size;
-	struct hash is = hash_of(ret->data, ret->len);
-	return memcmp(&is, hash, sizeof(is))
-		       ? err_set(err, ERR_CORRUPT, "not the bytes it had")
-		       : 0;
-}
-
-/* The first mail that has this body whole. */
-static int find_body(struct sim_site *s, struct account *a, struct store *store,
-	const struct hash *hash, struct buf *ret, struct err *err)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_message m = {.id = 0};
-	struct replica_folder f;
-	int worst = err_set(err, ERR_ABSENT, "no mail has it");
-
-	for (;;) {
-		int rc = replica_message_with_hash(
-			a->replica, hash, NULL, m.id, &arena, &m, err);
-
-		if (rc != 0)
-			return rc < 0 ? err_set(err, ERR_IO, "state") : worst;
-		rc = replica_folder_by_row(
-			a->replica, m.p_folder, &arena, &f, err);
-		if (rc != 0 || !f.p_path)
-			continue;
-		rc = read_mail(s, store, f.p_path, m.p_base, hash, ret, err);
-		if (rc >= 0)
-			return 0;
-		if (rc != ERR_ABSENT)
-			worst = rc;
-	}
-}
-
-/* What it has open from the first request to the last. */
-struct serving {
-	struct sim_site *site;
-	struct account account;
-	struct store *store; /* NULL: nothing is open */
-};
-
-static int serve(struct serving *v, struct err *err)
-{
-	int rc;
-
-	if (v->store)
-		return 0;
-	rc = open_account(v->site, false, &v->account, err);
-	if (rc < 0)
-		return rc;
-	rc = simstore_open(&v->site->mail, &v->store, err);
-	if (rc < 0) {
-		v->store = NULL;
-		account_close(&v->account);
-	}
-	return rc;
-}
-
-static void serve_no_more(struct serving *v)
-{
-	if (!v->store)
-		return;
-	v->store->ops->close(v->store);
-	account_close(&v->account);
-}
-
-static int body_of(void *arg, const char *account, const struct hash *hash,
-	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
-	struct err *err)
-{
-	struct serving *v = arg;
-	AUTO_BUF struct buf body = BUF_INIT;
-	int rc = serve(v, err);
-
-	(void)account;
-	if (rc >= 0)
-		rc = find_body(
-			v->site, &v->account, v->store, hash, &body, err);
-	if (rc < 0)
-		return rc;
-	*ret_size = body.len;
-	if (offset < body.len)
-		buf_add(ret, body.data + offset,
-			body.len - offset < max ? body.len - offset : max);
-	return 0;
-}
-
 /* ---- the shipper ---- */
-
-static char *inbox_of(const struct sim_site *s, size_t peer)
-{
-	return mem_printf(STATE_DIR "/inbox/%s", s->sites[peer].name);
-}
 
 void simsite_collect(struct sim_site *s, size_t peer, struct sim_medium *medium)
 {
-	AUTO_FREE char *inbox = inbox_of(s, peer);
+	AUTO_FREE char *inbox = simserve_inbox(s, peer);
 	struct collect_result got = {0};
 	struct err err = ERR_INIT;
 	struct carrier *c =
 		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
 
-	begin(s);
+	simsite_begin(s);
 	struct collect_config config = {.os = os_of(s),
 		.self = s->key.pub.origin,
 		.peer = s->sites[peer].key.pub.origin};
 	if (collect_bundles(&config, c, inbox, &got, &err) < 0)
-		fail(s, &err);
+		simsite_fail(s, &err);
 	c->ops->close(c);
-}
-
-static bool inbox_holds(struct sim_site *s, size_t peer)
-{
-	AUTO_FREE char *dir = inbox_of(s, peer);
-	AUTO_BUF struct buf list = BUF_INIT;
-	struct os_entry entry;
-	size_t at = 0;
-
-	if (os_of(s)->ops->list(os_of(s), dir, &list) < 0)
-		return false;
-	while (os_list_next(&list, &at, &entry)) {
-		const char *end = strrchr(entry.name, '.');
-
-		if (end && strcmp(end, ".parcel") == 0)
-			return true;
-	}
-	return false;
 }
 
 void simsite_hand_over(
 	struct sim_site *s, size_t peer, struct sim_medium *medium)
 {
-	struct serving serving = {.site = s};
-	struct handover_config config = {.os = os_of(s),
-		.state_dir = STATE_DIR,
-		.self = &s->key,
-		.peer = &s->sites[peer].key.pub,
-		.send_changes = s->peers[peer].sends,
-		.take_changes = s->peers[peer].takes,
-		.unread = inbox_holds(s, peer),
-		.patience_ms = (uint64_t)s->patience_s * 1000,
-		.state_ms = SIM_STATE_S * 1000,
-		.brief_least = 1,
-		.level = 1,
-		.link = "",
-		.accounts = accounts,
-		.account_count = 1,
-		.body = body_of,
-		.body_arg = &serving};
+	struct sim_serving serving = {.site = s};
+	struct handover_config config = simserve_handover(&serving, peer);
 	struct handover_result handed = {0};
 	struct err err = ERR_INIT;
 	struct carrier *c =
 		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
 	int rc = c->ops->tidy(c, config.peer->origin, &err);
 
-	begin(s);
+	simsite_begin(s);
 	if (rc >= 0)
 		rc = handover_to_carrier(&config, c, &handed, &err);
 	if (rc < 0)
-		fail(s, &err);
+		simsite_fail(s, &err);
 	else if (handed.damaged)
-		say(s, EXIT_OPERATOR, "mails are not as they were logged");
+		simsite_say(
+			s, EXIT_OPERATOR, "mails are not as they were logged");
 	s->handed += handed.bundles;
-	serve_no_more(&serving);
+	simserve_end(&serving);
 	c->ops->close(c);
 }
 
@@ -399,12 +255,12 @@ static int open_store(
 static void hear(void *arg, bool warning, const char *text)
 {
 	if (warning)
-		say(arg, EXIT_DONE, text);
+		simsite_say(arg, EXIT_DONE, text);
 }
 
 static void hear_failure(void *arg, const struct err *err)
 {
-	fail(arg, err);
+	simsite_fail(arg, err);
 }
 
 static int list_gaps(struct sim_site *s, struct account *a, struct arena *arena,
@@ -424,7 +280,7 @@ static int say_gaps(void *arg, struct account *a, struct err *err)
 	int rc = list_gaps(arg, a, &arena, &gaps, &count, err);
 
 	for (size_t i = 0; rc >= 0 && i < count; i++)
-		say(arg, EXIT_OPERATOR, gaps[i].reason);
+		simsite_say(arg, EXIT_OPERATOR, gaps[i].reason);
 	return rc;
 }
 
@@ -439,7 +295,7 @@ void simsite_apply(struct sim_site *s)
 		.answering_count = answering(s, answer)};
 	struct round_config config = {.receive = {.os = os_of(s),
 					      .state_dir = STATE_DIR,
-					      .bodies_dir = BODIES,
+					      .bodies_dir = BODIES_DIR,
 					      .self = &s->key,
 					      .peers = peers,
 					      .reserve_percent = 5},
@@ -458,7 +314,7 @@ void simsite_apply(struct sim_site *s)
 		.fail = hear_failure,
 		.arg = s};
 
-	begin(s);
+	simsite_begin(s);
 	for (size_t i = 0; i < SITES_MAX; i++)
 		if (s->peers[i].known)
 			peers[config.receive.peer_count++] =
@@ -518,8 +374,8 @@ void simsite_scan(struct sim_site *s)
 	struct account a;
 	int rc;
 
-	begin(s);
-	rc = open_account(s, false, &a, &err);
+	simsite_begin(s);
+	rc = simsite_open(s, false, &a, &err);
 	if (rc == ERR_ABSENT)
 		return;
 	if (rc >= 0) {
@@ -533,7 +389,7 @@ void simsite_scan(struct sim_site *s)
 		account_close(&a);
 	}
 	if (rc < 0)
-		fail(s, &err);
+		simsite_fail(s, &err);
 }
 
 /* ---- damage ---- */
@@ -554,7 +410,7 @@ bool simsite_rot(struct sim_site *s, uint64_t n)
 	sqlite3 *db;
 	bool done;
 
-	if (open_account(s, false, &a, &err) < 0)
+	if (simsite_open(s, false, &a, &err) < 0)
 		return false;
 	db = replica_db(a.replica);
 	done = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK &&
@@ -652,7 +508,7 @@ bool simsite_knows(struct sim_site *s)
 	struct account a;
 	size_t count = 0;
 	bool any = false;
-	int rc = open_account(s, false, &a, &err);
+	int rc = simsite_open(s, false, &a, &err);
 
 	if (rc < 0)
 		return rc != ERR_ABSENT;
@@ -668,7 +524,7 @@ void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)
 	struct report_counts counts;
 	struct err err = ERR_INIT;
 	struct account a;
-	int rc = open_account(s, false, &a, &err);
+	int rc = simsite_open(s, false, &a, &err);
 
 	*ret = (struct sim_status){0};
 	look_for_refused(s, ret);

@@ -11,10 +11,12 @@
 #include "simdisk.h"
 #include "simmedium.h"
 
+struct account;
 struct err;
 
 #define SITES_MAX 7
 #define STATE_DIR "/s"
+#define BODIES_DIR STATE_DIR "/bodies"
 #define ACCOUNT "alice"
 
 struct sim_peer {
@@ -45,6 +47,13 @@ struct sim_site {
 void simsite_init(struct sim_site *s, const char *name,
 	const struct sim_site *sites, struct mailbag *bag, uint64_t seed);
 void simsite_release(struct sim_site *s);
+
+/* For the parts of programs: what they say, and with what they open. */
+void simsite_begin(struct sim_site *s);
+void simsite_say(struct sim_site *s, int code, const char *text);
+void simsite_fail(struct sim_site *s, const struct err *err);
+int simsite_open(
+	struct sim_site *s, bool create, struct account *ret, struct err *err);
 
 /* The programs. What they would have said and their exit code stay in s. */
 void simsite_write(struct sim_site *s);

@@ -8,6 +8,7 @@
 #include "images.h"
 #include "oracle.h"
 #include "pool.h"
+#include "simlink.h"
 #include "simsite.h"
 #include "simtree.h"
 #include "program.h"
@@ -15,6 +16,8 @@
 #define MEDIA 4
 #define IMAGES 4
 #define EXCHANGES 6
+#define SPEED 9600
+#define TALK_S 3600
 #define NS_PER_S INT64_C(1000000000)
 #define EPOCH (INT64_C(1704067200) * NS_PER_S)
 
@@ -42,6 +45,9 @@ struct world {
 	uint64_t amid_calls; /* of that program, so far */
 	unsigned amid_site;
 	struct sim_medium media[MEDIA];
+	struct sim_links links;
+	/* Whose shipper calls whom: then the end goes by links, too. */
+	bool calls_it[SITES_MAX][SITES_MAX];
 	struct mailbag bag;
 	struct oracle oracle;
 	uint64_t hash;
@@ -92,6 +98,7 @@ static void mix_world(struct world *w)
 		mix_number(w, simdisk_calls(s->disk));
 		mix_server(w, &s->mail);
 	}
+	mix_number(w, (uint64_t)w->links.now_us);
 	for (size_t i = 0; i < MEDIA; i++)
 		for (size_t k = 0; k < w->media[i].count; k++)
 			mix(w, w->media[i].bundles[k].data,
@@ -229,8 +236,19 @@ static void cut_power(struct world *w, unsigned site, uint64_t seed)
 	struct taking_back t = {&w->oracle, site};
 
 	pool_drop(simdisk_os(s->disk));
+	simlinks_kill(&w->links, s, true);
 	simdisk_power_cut(s->disk, sim_rand(&seed));
 	mail_server_cut(&s->mail, sim_rand(&seed), taken_back, &t);
+}
+
+/* All that run at a site; its machine goes on. */
+static void kill_programs(struct world *w, unsigned site)
+{
+	struct sim_site *s = &w->sites[site];
+
+	pool_drop(simdisk_os(s->disk));
+	simlinks_kill(&w->links, s, false);
+	simdisk_kill(s->disk);
 }
 
 static void plan_fault(
@@ -260,18 +278,27 @@ static void plan_fault(
 	}
 }
 
+static bool is_talk(const struct event *e)
+{
+	return e->kind == EVENT_TALK || e->kind == EVENT_HANG;
+}
+
 static void end_fault(
 	struct world *w, struct sim_site *s, const struct event *e)
 {
 	s->mail.hidden = 0;
-	if (e->fault == FAULT_NONE || e->fault == FAULT_HIDDEN)
+	if (e->fault == FAULT_NONE || e->fault == FAULT_HIDDEN ||
+		fault_is_of_line(e->fault))
 		return;
 	if (e->fault == FAULT_CUT) {
 		cut_power(w, e->site, e->fault_seed);
 		w->unseen[e->site] = true; /* what it took back */
-	} else {
+	} else if (is_talk(e) && e->fault != FAULT_KILL) {
+		/* A daemon goes on. */
 		pool_drop(simdisk_os(s->disk));
-		simdisk_kill(s->disk);
+		simdisk_faults_clear(s->disk);
+	} else {
+		kill_programs(w, e->site);
 	}
 	s->mail.locked = 0;
 	w->calm[e->site] = false;
@@ -330,6 +357,50 @@ static void end_amid(struct world *w, unsigned site)
 			i++;
 }
 
+/* ---- live links ---- */
+
+static const enum line_fault line_faults[FAULTS] = {
+	[FAULT_BREAK] = LINE_BREAKS,
+	[FAULT_FLIP] = LINE_FLIPS,
+	[FAULT_LOSE] = LINE_LOSES,
+	[FAULT_DOUBLE] = LINE_REPEATS,
+	[FAULT_DEAD] = LINE_DIES,
+};
+
+/* Of what the event's site says. */
+static void plan_line(
+	struct world *w, const struct event *e, enum line_fault fault)
+{
+	struct sim_link *link = simlinks_find(&w->links, e->site, e->other);
+	const struct sim_site *s = &w->sites[e->site];
+
+	if (link)
+		simline_plan(&link->line, link->ends[0].site == s ? 0 : 1,
+			fault, e->fault_at, e->fault_seed);
+}
+
+static void talk(struct world *w, const struct event *e)
+{
+	simsite_begin(&w->sites[e->site]);
+	simsite_begin(&w->sites[e->other]);
+	plan_line(w, e, line_faults[e->fault]);
+	if (e->kind == EVENT_HANG)
+		simlinks_finish(&w->links, e->site, e->other);
+	else
+		simlinks_notice(&w->links, e->site, e->other);
+	simlinks_run(&w->links, e->n * 1000);
+	plan_line(w, e, LINE_SOUND);
+}
+
+static void dial(struct world *w, const struct event *e)
+{
+	if (e->n <= 0 || e->site == e->other)
+		return;
+	simsite_begin(&w->sites[e->site]);
+	simlinks_dial(&w->links, e->site, e->other, e->n);
+	w->calls_it[e->site][e->other] = true;
+}
+
 static bool reaches(const struct world *w, const struct event *e)
 {
 	unsigned at = w->lies_at[e->medium % MEDIA];
@@ -359,6 +430,10 @@ static void run_program(struct world *w, const struct event *e)
 		break;
 	case EVENT_SCAN:
 		simsite_scan(s);
+		break;
+	case EVENT_TALK:
+	case EVENT_HANG:
+		talk(w, e);
 		break;
 	default:
 		simsite_apply(s);
@@ -429,7 +504,7 @@ static void restore(struct world *w, const struct event *e)
 
 	if (!image->kept || image->site != e->site)
 		return;
-	pool_drop(simdisk_os(s->disk));
+	kill_programs(w, e->site);
 	w->disaster = w->unseen[e->site] = true;
 	w->calm[e->site] = false;
 	if (strcmp(e->word, "mail"))
@@ -460,8 +535,8 @@ static void clone(struct world *w, const struct event *e)
 
 	if (is_site(to) || !is_site(from))
 		return;
-	pool_drop(simdisk_os(from->disk));
-	pool_drop(simdisk_os(to->disk));
+	kill_programs(w, e->other);
+	kill_programs(w, e->site);
 	image_clone(from, to);
 	w->disaster = w->unseen[e->site] = true;
 	w->calm[e->site] = false;
@@ -471,7 +546,7 @@ static void forget(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
 
-	pool_drop(simdisk_os(s->disk));
+	kill_programs(w, e->site);
 	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0) {
 		image_delete(s, STATE_DIR "/accounts");
 		oracle_forget(&w->oracle, e->site);
@@ -509,7 +584,8 @@ static void make_sites(struct world *w, size_t count)
 
 		simsite_init(&w->sites[i], name, w->sites, &w->bag, i + 1);
 	}
-	w->site_count = count;
+	w->site_count = w->links.site_count = count;
+	w->links.sites = w->sites;
 	w->lies_at[0] = EVERYWHERE;
 }
 
@@ -573,8 +649,7 @@ static void happen(struct world *w, const struct event *e)
 		make_peers(w, e);
 		break;
 	case EVENT_WAIT:
-		for (size_t i = 0; i < w->site_count; i++)
-			simdisk_pass(w->sites[i].disk, e->n * NS_PER_S);
+		simlinks_pass(&w->links, e->n * 1000);
 		break;
 	case EVENT_CLOCK:
 		set_clock(&w->sites[e->site], e->n);
@@ -612,6 +687,14 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_HAND:
 	case EVENT_COLLECT:
 		if (reaches(w, e))
+			run_program(w, e);
+		break;
+	case EVENT_DIAL:
+		dial(w, e);
+		break;
+	case EVENT_TALK:
+	case EVENT_HANG:
+		if (e->site != e->other)
 			run_program(w, e);
 		break;
 	case EVENT_WRITE:
@@ -666,7 +749,29 @@ static void one_event(struct world *w, const struct event *e)
 
 /* ---- the end ---- */
 
-static void exchange(struct world *w)
+/* By the link, if they have one; else over the shared directory. */
+static void exchange_with(
+	struct world *w, unsigned site, unsigned other, bool hang)
+{
+	struct event e = {.kind = EVENT_HAND, .site = site, .other = other};
+	bool dials = w->calls_it[site][other];
+
+	if (!dials && !w->calls_it[other][site]) {
+		one_event(w, &e);
+		return;
+	}
+	if (dials) {
+		e.kind = EVENT_DIAL;
+		e.n = SPEED;
+		one_event(w, &e);
+	}
+	e.kind = dials && hang ? EVENT_HANG : EVENT_TALK;
+	e.n = TALK_S;
+	one_event(w, &e);
+}
+
+/* hang: no link stays up. */
+static void exchange(struct world *w, bool hang)
 {
 	struct event e = {.kind = EVENT_WAIT, .n = 60};
 
@@ -683,10 +788,9 @@ static void exchange(struct world *w)
 		e.other = e.medium = 0;
 		e.kind = EVENT_APPLY;
 		one_event(w, &e);
-		e.kind = EVENT_HAND;
 		for (e.other = 0; e.other < w->site_count; e.other++)
 			if (w->sites[e.site].peers[e.other].known)
-				one_event(w, &e);
+				exchange_with(w, e.site, e.other, hang);
 		e.other = 0;
 	}
 }
@@ -763,13 +867,13 @@ static void check_quiet(struct world *w)
 	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
 
 	for (int i = 0; i < 4; i++) {
-		exchange(w);
+		exchange(w, false);
 		if (i == 0)
 			one_event(w, &e);
 	}
 	uint64_t before = handed_over(w);
 	for (int i = 0; i < 2; i++)
-		exchange(w);
+		exchange(w, false);
 	if (handed_over(w) != before && !w->oracle.what[0])
 		oracle_fail(&w->oracle, "chatter",
 			"%u bundles though nothing happened",
@@ -791,7 +895,7 @@ static void settle(struct world *w, struct outcome *ret)
 		w->told = false;
 		if (w->rotten)
 			wait_for_rot(w, ret->exchanges);
-		exchange(w);
+		exchange(w, ret->exchanges % 2);
 		ret->exchanges++;
 	}
 	if (!what && !w->disaster && !w->rotten && !w->oracle.what[0])
@@ -823,6 +927,7 @@ void world_run(
 	memcpy(ret->why, w.oracle.why, sizeof(ret->why));
 	ret->hash = w.hash;
 	pool_rest();
+	simlinks_release(&w.links);
 	for (size_t i = 0; i < w.site_count; i++)
 		simsite_release(&w.sites[i]);
 	for (size_t i = 0; i < MEDIA; i++)

@@ -294,6 +294,100 @@ static void a_call_ends_when_both_said_all(void **state)
 	gone(s);
 }
 
+static void nobody_waits_for_ever_for_the_end(void **state)
+{
+	struct ends *s = made();
+
+	(void)state;
+	s->now_ms = 5000;
+	ends_connect(s);
+	assert_int_equal(ends_run(s, 1000), 0);
+	add(&s->dial, LINK_CHANGES, 300, 1);
+	link_finish(s->dial.link);
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_true(link_heard_last(s->answer.link));
+	/* All of it may be under way on the slowest line. */
+	int64_t said = link_deadline(s->dial.link) - LINK_SILENT_MS -
+		       (int64_t)(link_sent(s->dial.link) * 1000 / LINK_SLOWEST);
+	assert_int_equal(said, 5000);
+	/* Nor does the other, when it said so, for the line to be hung up. */
+	assert_true(link_deadline(s->answer.link) == INT64_MAX);
+	link_finish(s->answer.link);
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_true(link_deadline(s->answer.link) < INT64_MAX);
+	gone(s);
+}
+
+static void half_a_record_is_not_waited_for_for_ever(void **state)
+{
+	struct ends *s = made();
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	ends_connect(s);
+	assert_int_equal(ends_run(s, 1000), 0);
+	add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 1);
+	link_output(s->dial.link, s->now_ms, 1000, &b);
+	for (size_t i = 0; i + 1 < b.len; i++) {
+		assert_int_equal(link_input(s->answer.link, b.data + i, 1,
+					 ++s->now_ms, &s->err),
+			0);
+		assert_int_equal(link_deadline(s->answer.link),
+			s->now_ms + LINK_SILENT_MS);
+	}
+	assert_int_equal(link_input(s->answer.link, b.data + b.len - 1, 1,
+				 s->now_ms, &s->err),
+		0);
+	assert_true(link_deadline(s->answer.link) == INT64_MAX);
+	assert_item(&s->answer, 0, CHANGE_SIZE, 1);
+	gone(s);
+}
+
+static void what_nothing_comes_after_is_asked_for_once(void **state)
+{
+	struct ends *s = made();
+
+	(void)state;
+	ends_connect(s);
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_true(link_wakes(s->dial.link) == INT64_MAX);
+	int64_t at = s->now_ms;
+	add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 1);
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_int_equal(link_wakes(s->dial.link), at + LINK_ASK_MS);
+	assert_true(link_deadline(s->dial.link) == INT64_MAX);
+	uint64_t before = link_sent(s->dial.link);
+	s->now_ms = at + LINK_ASK_MS;
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_int_equal(link_sent(s->dial.link) - before, 19);
+	/* It was told. */
+	assert_true(link_wakes(s->dial.link) == INT64_MAX);
+	assert_true(link_deadline(s->dial.link) == INT64_MAX);
+	/* Where anything comes nobody asks. */
+	add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 2);
+	assert_int_equal(ends_run(s, 1000), 0);
+	add(&s->answer, LINK_CHANGES, 40, 3);
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_true(link_wakes(s->dial.link) == INT64_MAX);
+	gone(s);
+}
+
+static void who_is_not_told_gives_up(void **state)
+{
+	struct ends *s = made();
+	AUTO_BUF struct buf lost = BUF_INIT;
+
+	(void)state;
+	ends_connect(s);
+	assert_int_equal(ends_run(s, 1000), 0);
+	add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 1);
+	link_output(s->dial.link, s->now_ms, 1000, &lost);
+	int64_t asked = s->now_ms + LINK_ASK_MS;
+	link_output(s->dial.link, asked, 1000, &lost);
+	assert_int_equal(link_deadline(s->dial.link), asked + LINK_SILENT_MS);
+	gone(s);
+}
+
 static void before_an_answer_only_so_much_is_said(void **state)
 {
 	struct ends *s = made();
@@ -366,6 +460,10 @@ int main(void)
 		cmocka_unit_test(a_call_ends_when_both_said_all),
 		cmocka_unit_test(
 			what_is_limited_stops_before_the_byte_that_breaks_it),
+		cmocka_unit_test(nobody_waits_for_ever_for_the_end),
+		cmocka_unit_test(half_a_record_is_not_waited_for_for_ever),
+		cmocka_unit_test(what_nothing_comes_after_is_asked_for_once),
+		cmocka_unit_test(who_is_not_told_gives_up),
 		cmocka_unit_test(before_an_answer_only_so_much_is_said),
 	};
 

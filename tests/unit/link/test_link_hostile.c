@@ -193,8 +193,10 @@ static void messages_that_are_malformed_end_the_link(void **state)
 		{"\x31x", 2, ERR_CORRUPT}, /* class 3 */
 		{"\x81x", 2, ERR_CORRUPT}, /* bit 7 */
 		{"\x00x", 2, ERR_LIMIT},   /* types */
-		{"\x08x", 2, ERR_LIMIT},
-		{"\x18x", 2, ERR_CORRUPT},
+		{"\x08x", 2, ERR_CORRUPT},
+		{"\x48", 1, ERR_CORRUPT},
+		{"\x09x", 2, ERR_LIMIT},
+		{"\x19x", 2, ERR_CORRUPT},
 		{"\x07", 1, ERR_CORRUPT}, /* told by nothing */
 		{"\x07\x80\x01", 3, ERR_CORRUPT},
 		{"\x17\0x", 3, ERR_CORRUPT}, /* class 1 */
