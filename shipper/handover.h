@@ -52,8 +52,8 @@ struct handover_config {
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
 	bool holds;	      /* bodies larger than the next stay here */
 	uint64_t hold;
-	bool rehearse;	      /* what is noted in the state is undone */
-	bool budgeted;	      /* and if so: */
+	bool rehearse;	 /* what is noted in the state is undone */
+	bool budgeted;	 /* and if so: */
 	uint64_t budget; /* bytes that the bundles may have, manifests too */
 	/* So many are about to be seen there. Errors: they are not. */
 	int (*spend)(void *arg, uint64_t bytes, struct err *err);
@@ -65,7 +65,8 @@ struct handover_config {
 	/*
 	 * Bytes of a body from offset on, at most max, appended to ret; the
 	 * whole body's size. Errors: ERR_ABSENT: no mail has it any more;
-	 * ERR_CORRUPT: damaged where it lies; ERR_IO.
+	 * ERR_CORRUPT: damaged where it lies; ERR_IO. NULL, in a rehearsal:
+	 * only their sizes are asked for.
 	 */
 	int (*body)(void *arg, const char *account, const struct hash *hash,
 		uint64_t offset, size_t max, struct buf *ret,

@@ -517,6 +517,11 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	AUTO_BUF struct buf bytes = BUF_INIT;
 	uint64_t offset = b->offset;
 
+	if (!l->config->body) {
+		l->result->bodies++;
+		l->result->body_bytes += left_of(b);
+		return 0;
+	}
 	bool there = fits(l, b);
 	do {
 		uint64_t size;

@@ -16,6 +16,7 @@
 #include "medium.h"
 #include "shipper.h"
 #include "visit.h"
+#include "weighing.h"
 
 #define BODIES_AGAIN_MS 30000
 #define PATIENCE_MS 60000 /* for what may be under way */
@@ -291,6 +292,17 @@ static void spend_collected(struct shipper *s, const char *peer,
 	shipper_fail(s, &err);
 }
 
+struct carrier_place links_place(struct shipper *s, size_t peer,
+	const struct config_link *link, const char *spool)
+{
+	return (struct carrier_place){.os = s->site.os,
+		.self = s->site.key.pub.origin,
+		.peer = s->site.peers[peer].origin,
+		.spool = spool,
+		.rate = link->rate,
+		.again_ms = link->again_ms};
+}
+
 static void serve(struct shipper *s, size_t peer,
 	const struct config_link *link, struct call *call,
 	struct spending *spending)
@@ -311,14 +323,9 @@ static void serve(struct shipper *s, size_t peer,
 		s->site.config.state, s->site.peers[peer].origin, link->via);
 	struct collect_watch watch = {.config = &collect};
 	struct child_guard guard = {collect_watch_look, &watch};
-	struct carrier_place place = {.os = s->site.os,
-		.self = s->site.key.pub.origin,
-		.peer = s->site.peers[peer].origin,
-		.spool = spool,
-		.rate = link->rate,
-		.again_ms = link->again_ms,
-		.guard = &guard,
-		.fetch = s->step != STEP_HAND_OVER};
+	struct carrier_place place = links_place(s, peer, link, spool);
+	place.guard = &guard;
+	place.fetch = s->step != STEP_HAND_OVER;
 	int rc = carrier_open(&place, link->via, &carrier, &err);
 
 	if (rc >= 0 || rc == ERR_ABSENT)
@@ -385,6 +392,8 @@ static void serve(struct shipper *s, size_t peer,
 	bool there = bring_away(s, p->name, carrier, call);
 	links_report(s, p, link->via, &handed, there ? "handed over" : "packed",
 		rc < 0 || !there);
+	if (rc >= 0 && there && !handed.left && !handed.over_budget)
+		weighing_called(s, peer, link);
 	carrier->ops->close(carrier);
 }
 
@@ -560,6 +569,7 @@ void links_round(struct shipper *s)
 	}
 	s->tidied = true;
 	untaken_round(&s->untaken);
+	weighing_round(s);
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];
 

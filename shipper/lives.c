@@ -8,6 +8,7 @@
 #include "calling.h"
 #include "err.h"
 #include "visit.h"
+#include "weighing.h"
 
 #define AGAIN_MS 2000 /* a link that broke off; twice as long each time */
 #define AGAIN_MOST_MS 300000
@@ -197,8 +198,12 @@ static void note_end(struct shipper *s, struct lives *lives, struct live *l)
 
 static void record(struct shipper *s, void *arg)
 {
-	(void)s;
+	const struct live *l = arg;
+
 	live_record(arg);
+	weighing_outdated(s, l->peer);
+	if (l->talk.dials)
+		weighing_called(s, l->peer, l->link);
 }
 
 static void drop_ended(struct shipper *s, struct lives *lives)
@@ -232,6 +237,13 @@ static bool is_ours(const struct shipper *s, size_t peer, size_t link)
 	       links_wanted(s, p, &p->links[link]);
 }
 
+static bool may_call(
+	struct shipper *s, const char *peer, const struct config_link *link)
+{
+	return visit_is_open(s, link) && visit_can_pay(s, peer, link) &&
+	       weighing_is_due(s, peer, link, false);
+}
+
 /* The live links of a peer, each in its turn, or those that are open only;
    NULL: it has none. */
 static const struct config_link *link_of(
@@ -243,9 +255,7 @@ static const struct config_link *link_of(
 		size_t at = (attempt + i) % p->link_count;
 
 		if (is_ours(s, peer, at) &&
-			(!open || (visit_is_open(s, &p->links[at]) &&
-					  visit_can_pay(
-						  s, p->name, &p->links[at]))))
+			(!open || may_call(s, p->name, &p->links[at])))
 			return &p->links[at];
 	}
 	return NULL;
@@ -362,6 +372,8 @@ void lives_hand_over(struct lives *lives, bool all)
 		if (l->talk.known && !l->talk.ended && !l->channel.connecting &&
 			(l->talk.due || (all && !l->talk.finishing))) {
 			live_hand_over(l);
+			/* It is hung up when all is said. */
+			l->talk.finishing |= l->talk.dials && l->link->worth;
 			live_tell(l);
 			calling_tell_live(l);
 		}
@@ -620,12 +632,12 @@ void lives_call(struct shipper *s)
 		const struct config_peer *p = &s->site.config.peers[i];
 
 		for (size_t k = 0; k < p->link_count; k++) {
-			if (!is_ours(s, i, k) ||
-				!visit_is_due(s, p->name, &p->links[k]))
-				continue;
 			/* One call is enough. */
 			if (s->step == STEP_HAND_OVER &&
 				config_is_call(&p->links[k]))
+				continue;
+			if (!is_ours(s, i, k) ||
+				!visit_is_due(s, p->name, &p->links[k]))
 				continue;
 			dial_now(s, &lives, i, &p->links[k]);
 			drop_ended(s, &lives);

@@ -24,6 +24,7 @@
 #include "plan.h"
 #include "shiplock.h"
 #include "shipper.h"
+#include "weighing.h"
 
 #define FOLLOW_MS 2000
 #define BURST_MS 50
@@ -216,7 +217,8 @@ static void round_of_lives(struct shipper *s, void *arg)
 {
 	struct daemon *d = arg;
 
-	(void)s;
+	if (d->noticed)
+		weighing_round(s);
 	lives_hand_over(&d->lives, d->noticed);
 }
 
@@ -250,6 +252,7 @@ static void follow_links(struct shipper *s, struct stop_signal *stop,
 			next_ms = now;
 		}
 		if (notice_taken(&d->notice) && !d->noticed) {
+			weighing_changed(s);
 			d->noticed = true;
 			burst_ms = now + BURST_MS;
 		}

@@ -1,5 +1,6 @@
 #include "notice.h"
 
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -23,13 +24,28 @@ void notice_watch(struct notice *n, const char *state_dir,
 	}
 }
 
+/* What is undone again, as a plan's, goes no further than the journal. */
+static bool is_journal(const struct inotify_event *e)
+{
+	const char *end = e->len ? strrchr(e->name, '-') : NULL;
+
+	return end && strcmp(end, "-journal") == 0;
+}
+
 bool notice_taken(struct notice *n)
 {
-	char events[4096];
+	_Alignas(struct inotify_event) char events[4096];
 	bool any = false;
+	ssize_t len;
 
-	while (n->fd >= 0 && read(n->fd, events, sizeof(events)) > 0)
-		any = true;
+	while (n->fd >= 0 && (len = read(n->fd, events, sizeof(events))) > 0)
+		for (ssize_t at = 0; at < len;) {
+			const struct inotify_event *e =
+				(const void *)(events + at);
+
+			any |= !is_journal(e);
+			at += (ssize_t)(sizeof(*e) + e->len);
+		}
 	return any;
 }
 

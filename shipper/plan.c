@@ -13,6 +13,7 @@
 #include "spending.h"
 #include "tree.h"
 #include "visit.h"
+#include "weighing.h"
 
 /* What is known of a link before anything is packed. */
 struct outlook {
@@ -23,6 +24,11 @@ struct outlook {
 	uint64_t speed; /* bytes a second; 0: not known */
 	bool measured;	/* and not configured */
 	bool away;	/* the carrier is not there */
+	bool weighed;	/* a call has to be worth it: */
+	bool due;
+	uint64_t waiting;
+	struct worth worth;
+	int64_t now_ms;
 	char why[512];
 };
 
@@ -53,6 +59,30 @@ static int look_ahead(
 	return 0;
 }
 
+static int weigh(
+	struct shipper *s, size_t peer, struct outlook *o, struct err *err)
+{
+	struct os *os = s->site.os;
+	struct err damaged = ERR_INIT;
+
+	o->weighed = o->link->worth != 0;
+	if (!o->weighed)
+		return 0;
+	o->now_ms = os->ops->wall_ns(os) / 1000000;
+	int rc = worth_load(os, s->site.config.state,
+		s->site.peers[peer].origin, o->link, &o->worth, err);
+	if (rc >= 0)
+		rc = weighing_weigh(s, peer, o->link, &o->waiting, &damaged);
+	/* Of a damaged log the packing tells. */
+	if (damaged.code && rc != ERR_OPERATOR)
+		*err = damaged;
+	if (rc < 0 && rc != ERR_OPERATOR)
+		return rc;
+	worth_weighed(&o->worth, o->waiting, o->now_ms);
+	o->due = worth_is_due(&o->worth, o->link, o->waiting, o->now_ms);
+	return 0;
+}
+
 /* ---- packing ---- */
 
 static int plan_bundles(struct shipper *s, size_t peer, struct outlook *o,
@@ -62,11 +92,7 @@ static int plan_bundles(struct shipper *s, size_t peer, struct outlook *o,
 	uint64_t origin = s->site.peers[peer].origin;
 	AUTO_FREE char *spool =
 		carrier_spool(s->site.config.state, origin, o->link->via);
-	struct carrier_place place = {.os = s->site.os,
-		.self = s->site.key.pub.origin,
-		.peer = origin,
-		.spool = spool,
-		.again_ms = o->link->again_ms};
+	struct carrier_place place = links_place(s, peer, o->link, spool);
 	struct carrier *carrier = NULL;
 	int rc = carrier_open(&place, o->link->via, &carrier, err);
 
@@ -135,9 +161,26 @@ static void say_next(const struct outlook *o)
 		say_time(o->opens_s, when);
 		printf("    its next window begins %s: then\n", when);
 	}
+	if (o->weighed && !o->due) {
+		AUTO_BUF struct buf why = BUF_INIT;
+
+		weighing_text(o->link, o->waiting, &o->worth, o->now_ms, &why);
+		printf("    no call: %s\n", buf_str(&why));
+	}
 	if (o->why[0])
 		printf("    %s%s\n", o->why,
 			o->away ? ": on an empty medium" : "");
+}
+
+static void tree_worth(struct json_object *t, const struct outlook *o)
+{
+	int64_t by = worth_by(&o->worth, o->link, o->now_ms);
+
+	tree_number(t, "worth", o->link->worth);
+	tree_number(t, "waiting_bytes", o->waiting);
+	tree_true(t, "due", o->due);
+	if (by >= 0)
+		tree_number(t, "call_by_ms", (uint64_t)by);
 }
 
 static void say_class(const char *what, uint64_t count, uint64_t bytes)
@@ -226,6 +269,8 @@ static struct json_object *tree_of(
 	if (o->spending.used_up)
 		tree_number(t, "budget_used_until_ms",
 			(uint64_t)o->spending.until_s * 1000);
+	if (o->weighed)
+		tree_worth(t, o);
 	tree_number(t, "bytes", p->bytes);
 	tree_number(t, "answer_bytes", p->answer);
 	tree_number(t, "packets", p->packets);
@@ -259,6 +304,8 @@ static void plan_link(struct shipper *s, size_t peer,
 	struct err err = ERR_INIT;
 	int rc = look_ahead(s, peer, &o, &err);
 
+	if (rc >= 0)
+		rc = weigh(s, peer, &o, &err);
 	if (rc >= 0)
 		rc = pack(s, peer, &o, &p, &err);
 	if (rc < 0) {

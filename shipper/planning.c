@@ -133,6 +133,20 @@ int planning_carrier(const struct handover_config *config,
 	return rc;
 }
 
+int planning_weigh_carrier(const struct handover_config *config,
+	struct carrier *carrier, uint64_t *ret, struct err *err)
+{
+	struct handover_config sizes = *config;
+	struct planned planned;
+
+	sizes.body = NULL;
+	sizes.progress = NULL;
+	sizes.budgeted = false;
+	int rc = planning_carrier(&sizes, carrier, &planned, err);
+	*ret = planned.bytes + planned.result.body_bytes;
+	return rc;
+}
+
 /* ---- a live link ---- */
 
 #define BUFFER (1u << 20)
@@ -267,6 +281,37 @@ static int let_talk(struct talk *t, struct err *err)
 		if (!went && !came)
 			return 0;
 	}
+}
+
+static void weigh_contents(void *arg, const struct buf *contents)
+{
+	*(uint64_t *)arg += contents->len;
+}
+
+static void weigh_body(void *arg, const char *account, const struct hash *hash,
+	uint64_t size, uint64_t offset)
+{
+	(void)account, (void)hash;
+	*(uint64_t *)arg += size - (offset < size ? offset : size);
+}
+
+int planning_weigh_live(
+	const struct handover_config *config, uint64_t *ret, struct err *err)
+{
+	struct handover_config rehearsal = *config;
+	struct handover_result result;
+	struct handover_live live = {
+		.arg = ret,
+		.contents = weigh_contents,
+		.body = weigh_body,
+		.knows = know_nothing,
+		.reached = nothing_was_sent,
+		.wanted = true,
+	};
+
+	*ret = 0;
+	rehearsal.rehearse = true;
+	return handover_to_link(&rehearsal, &live, &result, err);
 }
 
 int planning_live(const struct handover_config *config, uint64_t speed,

@@ -30,6 +30,16 @@ struct planned {
    handover_to_carrier. */
 int planning_carrier(const struct handover_config *config,
 	struct carrier *carrier, struct planned *ret, struct err *err);
+/*
+ * Only how much waits: what is to be told as it would be packed, and bodies as
+ * they are, which nobody is asked for. carrier: as above.
+ * Errors: the same; ret is set all the same where a log is damaged.
+ */
+int planning_weigh_carrier(const struct handover_config *config,
+	struct carrier *carrier, uint64_t *ret, struct err *err);
+/* The same of a live link that is not up. */
+int planning_weigh_live(
+	const struct handover_config *config, uint64_t *ret, struct err *err);
 /* speed: bytes a second; 0: not known. limit: bytes that may go; UINT64_MAX:
    any. Errors: as handover_to_link. */
 int planning_live(const struct handover_config *config, uint64_t speed,

@@ -8,17 +8,27 @@
 #include "bodystarter.h"
 #include "confine.h"
 #include "calls.h"
+#include "carrier.h"
 #include "handover.h"
 #include "err.h"
 #include "program.h"
 #include "refusals.h"
 #include "site.h"
 #include "untaken.h"
+#include "worth.h"
 
 /* `sync` does one, has it applied, then does the other. */
 enum step { STEP_BOTH, STEP_COLLECT, STEP_HAND_OVER };
 
 struct lives;
+
+/* What waits for a link (weighing.h). */
+struct weighed {
+	struct worth worth;
+	uint64_t bytes;
+	int64_t at_ms; /* monotonic */
+	bool known, failed, stale;
+};
 
 struct link_note {
 	uint64_t link;		   /* hash of peer and via */
@@ -27,6 +37,7 @@ struct link_note {
 	bool visited;		   /* and again: */
 	int64_t next_ms;	   /* monotonic */
 	enum call_outcome outcome; /* of the last call */
+	struct weighed weighed;
 };
 
 struct shipper {
@@ -46,13 +57,13 @@ struct shipper {
 	const char **accounts; /* of this round */
 	size_t account_count;
 	struct untaken untaken;
-	struct refusals refusals; /* not written yet */
+	struct refusals refusals;  /* not written yet */
 	int64_t refusals_saved_ms; /* monotonic */
 	struct link_note *notes;
 	size_t note_count;
 	int code;
 	bool following, stdio, plans, json;
-	bool tidied; /* since the configuration was read */
+	bool tidied;  /* since the configuration was read */
 	bool between; /* a daemon's rounds: another follows soon */
 	enum step step;
 };
@@ -62,8 +73,7 @@ void shipper_fail(struct shipper *s, const struct err *err);
 
 /* Note that something was refused, and write that down from time to time, or
    now. who: a peer or a stranger. */
-void shipper_refused(
-	struct shipper *s, const char *who, const struct err *err);
+void shipper_refused(struct shipper *s, const char *who, const struct err *err);
 void shipper_save_refusals(struct shipper *s, bool now);
 
 /* links.c: serve every link that is asked for and takes bundles, once. */
@@ -76,6 +86,10 @@ bool links_wanted(const struct shipper *s, const struct config_peer *p,
 /* How to hand over to a peer; link: NULL: none of the configuration's. */
 struct handover_config links_handover(
 	struct shipper *s, size_t peer, const struct config_link *link);
+/* From where its carrier is opened, to look at what is known here of it. spool:
+   its own directory. */
+struct carrier_place links_place(struct shipper *s, size_t peer,
+	const struct config_link *link, const char *spool);
 /* Say what came of it; where: of the link; how: "handed over", "packed". */
 void links_report(struct shipper *s, const struct config_peer *p,
 	const char *where, const struct handover_result *r, const char *how,

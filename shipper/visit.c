@@ -7,6 +7,7 @@
 
 #include "carrier.h"
 #include "hash.h"
+#include "weighing.h"
 
 #define REMOTE_EVERY_MS 300000
 
@@ -23,6 +24,15 @@ static struct link_note *note_of(
 	s->notes = mem_grow(s->notes, s->note_count + 1, sizeof(*s->notes));
 	s->notes[s->note_count] = (struct link_note){.link = link};
 	return &s->notes[s->note_count++];
+}
+
+/* Of each link, whatever way it goes. */
+struct weighed *visit_weighed(
+	struct shipper *s, const char *peer, const struct config_link *link)
+{
+	AUTO_FREE char *name = mem_printf("%s\n%s", link->via, link->name);
+
+	return &note_of(s, peer, name)->weighed;
 }
 
 void visit_note_away(struct shipper *s, const char *peer, const char *via,
@@ -60,11 +70,10 @@ bool visit_is_open(const struct shipper *s, const struct config_link *link)
 	       windows_open(link->windows, link->window_count, now_s);
 }
 
-/* "Mon 14:05" of this week, else with its date. */
-static void say_when(int64_t when_s, int64_t now, char ret[32])
+void visit_say_when(int64_t when_s, int64_t now_s, char ret[32])
 {
 	time_t when = (time_t)when_s;
-	bool soon = when_s - now < 6 * 86400;
+	bool soon = when_s - now_s < 6 * 86400;
 	struct tm tm;
 
 	snprintf(ret, 32, "never");
@@ -78,7 +87,7 @@ static void say_spent(const struct config_link *link,
 	AUTO_FREE char *most = config_size_text(link->budget.most[v->span]);
 	char when[32];
 
-	say_when(v->until_s, now, when);
+	visit_say_when(v->until_s, now, when);
 	if (v->span == BUDGET_CALL)
 		err_set(err, ERR_ABSENT,
 			"the budget of a call is used up (%s): what is left "
@@ -134,6 +143,16 @@ bool visit_can_pay(
 	return false;
 }
 
+/* Of a sync the step in which a link is used, if it is; the last where it is
+   used in both. */
+static bool decides(const struct shipper *s, const struct config_link *link)
+{
+	bool first = via_is_live(link->via) && config_is_call(link);
+
+	return s->step == STEP_BOTH ||
+	       s->step == (first ? STEP_COLLECT : STEP_HAND_OVER);
+}
+
 static bool in_window(
 	struct shipper *s, const char *peer, const struct config_link *link)
 {
@@ -142,10 +161,10 @@ static bool in_window(
 
 	if (visit_is_open(s, link))
 		return true;
-	if (s->following || s->step == STEP_COLLECT)
+	if (s->following || !decides(s, link))
 		return false;
-	say_when(windows_next(link->windows, link->window_count, now_s), now_s,
-		when);
+	visit_say_when(windows_next(link->windows, link->window_count, now_s),
+		now_s, when);
 	log_say(&s->log, LOG_LEVEL_INFO,
 		"peer %s: %s: not now: its next window begins %s (at once: "
 		"packetboat ship %s %s)",
@@ -167,7 +186,9 @@ bool visit_is_due(
 
 	if (s->following && note->visited && now < note->next_ms)
 		return false;
-	if (!in_window(s, peer, link) || !visit_can_pay(s, peer, link))
+	if (!in_window(s, peer, link) || !visit_can_pay(s, peer, link) ||
+		!weighing_is_due(
+			s, peer, link, !s->following && decides(s, link)))
 		return false;
 	note->visited = true;
 	note->next_ms = now + every;

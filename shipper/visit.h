@@ -8,9 +8,16 @@
 #include "shipper.h"
 #include "spending.h"
 
+/* What is remembered of what waits for a link. */
+struct weighed *visit_weighed(
+	struct shipper *s, const char *peer, const struct config_link *link);
+/* "Mon 14:05" of this week, else with its date; -1: "never". */
+void visit_say_when(int64_t when_s, int64_t now_s, char ret[32]);
+
 /*
- * Is it time? A daemon waits as long as the link says; outside of its windows a
- * link is not used, unless it is named on the command line, which is said.
+ * Is it time? A daemon waits as long as the link says; outside of its windows,
+ * and while too little waits for it, a link is not used, unless it is named on
+ * the command line, which is said.
  */
 bool visit_is_due(
 	struct shipper *s, const char *peer, const struct config_link *link);

@@ -15,6 +15,7 @@
 #include "status_tree.h"
 #include "status_warnings.h"
 #include "strange.h"
+#include "worth.h"
 
 static void add_held(struct json_object *to, const struct status_held *held)
 {
@@ -97,6 +98,26 @@ static void add_budget(struct status *s, size_t peer,
 			(uint64_t)view.until_s * 1000);
 }
 
+/* When it is called, if not before because enough waits. */
+static void add_worth(struct status *s, size_t peer,
+	const struct config_link *link, struct json_object *to)
+{
+	struct worth worth;
+	struct err err = ERR_INIT;
+
+	if (!link->worth)
+		return;
+	if (worth_load(s->site.os, s->site.config.state,
+		    s->site.peers[peer].origin, link, &worth, &err) < 0) {
+		status_needs_operator(s, "%s: %s", link->via, err.text);
+		return;
+	}
+	int64_t by = worth_by(&worth, link, s->now_ms);
+	tree_number(to, "worth", link->worth);
+	if (by >= 0)
+		tree_number(to, "call_by_ms", (uint64_t)by);
+}
+
 static struct json_object *new_link(
 	struct status *s, size_t peer, const struct config_link *link)
 {
@@ -115,6 +136,7 @@ static struct json_object *new_link(
 	tree_number(o, "strangers", view.strangers);
 	tree_number(o, "opens_ms", opens_ms(s, link));
 	add_budget(s, peer, link, o);
+	add_worth(s, peer, link, o);
 	if (view.strangers && !s->strangers_told)
 		status_needs_operator(s,
 			"%s: bundles sealed by an unknown key (origin "

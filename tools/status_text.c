@@ -341,6 +341,23 @@ static void print_budget(struct json_object *link)
 	printf("      budget used up until %s: what is left waits\n", when);
 }
 
+static void print_worth(struct json_object *link, uint64_t now_ms)
+{
+	uint64_t by = number(link, "call_by_ms");
+	char when[32];
+
+	if (!number(link, "worth"))
+		return;
+	if (by && by <= now_ms) {
+		printf("      next call: as soon as it can be\n");
+		return;
+	}
+	AUTO_FREE char *worth = config_size_text(number(link, "worth"));
+	say_when(by, true, when);
+	printf("      next call: when %s wait%s%s\n", worth,
+		by ? ", at the latest " : "", by ? when : "");
+}
+
 static void print_link(struct json_object *link, uint64_t now_ms)
 {
 	const char *why = text(link, "why");
@@ -361,6 +378,7 @@ static void print_link(struct json_object *link, uint64_t now_ms)
 		print_opens(any, number(link, "opens_ms"));
 	printf("\n");
 	print_budget(link);
+	print_worth(link, now_ms);
 	print_calls(json_object_object_get(link, "calls"), now_ms);
 	for (size_t i = 0; i < length(link, "under_way"); i++)
 		print_under_way(item(link, "under_way", i));

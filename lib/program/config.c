@@ -79,7 +79,7 @@ static int check_cap(const char *text, struct err *err)
 
 bool config_is_call(const struct config_link *link)
 {
-	return link->before || link->after;
+	return link->before || link->after || link->worth;
 }
 
 static int check_window(const char *text, struct err *err)
@@ -97,6 +97,18 @@ static int check_budget(const char *text, struct err *err)
 static int check_rate(const char *text, struct err *err)
 {
 	return value_rate(text, NULL, err);
+}
+
+static int check_worth(const char *text, struct err *err)
+{
+	uint64_t worth;
+	int rc = value_size(text, &worth, err);
+
+	return rc < 0 || worth ? rc
+			       : err_set(err, ERR_USAGE,
+					 "not worth a call: \"%s\" (1 at "
+					 "least; or remove it)",
+					 text);
 }
 
 static int refuse_later(const char *text, struct err *err)
@@ -164,11 +176,15 @@ static const struct rule {
 	{"peer", "after", value_command, false},
 	{"peer", "rate", check_rate, false},
 	{"peer", "budget", check_budget, true},
+	{"peer", "worth", check_worth, false},
+	{"peer", "wait", check_patience, false},
 	{"link", "window", check_window, true},
 	{"link", "hold", check_size, false},
 	{"link", "preview", refuse_later, true},
 	{"link", "rate", check_rate, false},
 	{"link", "budget", check_budget, true},
+	{"link", "worth", check_worth, false},
+	{"link", "wait", check_patience, false},
 	{"link", "before", value_command, false},
 	{"link", "after", value_command, false},
 };
@@ -453,6 +469,27 @@ static int check_paced(struct load *l, cfg_t *sec, const char *via)
 	return fail(l, sec, "rate is for tcp:, stdio: and rsync: (remove it)");
 }
 
+/* A directory is no call. */
+static int load_worth(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	const char *worth = cfg_getstr(sec, "worth");
+	const char *wait = cfg_getstr(sec, "wait");
+
+	link->wait_ms = 24 * 3600 * 1000;
+	if (wait && !worth)
+		return fail(l, sec,
+			"wait without worth (say what a call is worth, for "
+			"example worth = \"10K\")");
+	if (worth && strncmp(link->via, "dir:", 4) == 0)
+		return fail(
+			l, sec, "worth is for calls: dir: is none (remove it)");
+	if (worth)
+		(void)value_size(worth, &link->worth, NULL);
+	if (wait)
+		(void)value_duration_ms(wait, true, &link->wait_ms, NULL);
+	return 0;
+}
+
 /* What is for files and visits. */
 static int check_live(struct load *l, cfg_t *sec)
 {
@@ -500,7 +537,8 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "rate");
 	if (text)
 		(void)value_rate(text, &link->rate, NULL);
-	if (load_budget(l, sec, link) < 0 || check_paced(l, sec, link->via) < 0)
+	if (load_budget(l, sec, link) < 0 || load_worth(l, sec, link) < 0 ||
+		check_paced(l, sec, link->via) < 0)
 		return ERR_USAGE;
 	return via_is_live(link->via) ? check_live(l, sec) : 0;
 }
@@ -510,7 +548,7 @@ static int check_unlinked(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"compression", "max_file", "hold",
 		"every", "again", "sign_only", "window", "before", "after",
-		"rate", "budget"};
+		"rate", "budget", "worth", "wait"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

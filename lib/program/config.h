@@ -49,16 +49,18 @@ struct config_link {
 	int level;	   /* zstd: compression = "fast" (3), "slow" (19) */
 	bool sign_only;	   /* nothing there may be made unreadable */
 	uint64_t max_file; /* bytes; 0: as the file system says */
-	uint64_t hold; /* larger bodies do not go here; HOLD_NONE: all do */
-	int64_t again_ms; /* exec: for how long what was sent may have no
+	uint64_t hold;	   /* larger bodies do not go here; HOLD_NONE: all do */
+	int64_t again_ms;  /* exec: for how long what was sent may have no
 			     answer; default 1 day */
 	const struct window *windows; /* none: always */
 	size_t window_count;
 	const char *before, *after; /* commands; NULL: none */
-	int64_t every_ms;  /* between a daemon's visits; -1: as the carrier
+	int64_t every_ms; /* between a daemon's visits; -1: as the carrier
 			      needs */
 	struct budget budget;
-	uint64_t rate; /* bytes a second that we send; 0: no limit */
+	uint64_t worth;	 /* bytes that have to wait for a call; 0: any */
+	int64_t wait_ms; /* but not for longer; -1: for ever */
+	uint64_t rate;	 /* bytes a second that we send; 0: no limit */
 };
 
 /* Which way changes go between this site and a peer. */
@@ -76,7 +78,7 @@ struct config_peer {
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
 	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */
-	int64_t late_ms;  /* -1: never (strict standby); default 15 min */
+	int64_t late_ms;	/* -1: never (strict standby); default 15 min */
 	int64_t state_every_ms; /* default 1 day; -1: with changes only */
 	struct config_link *links;
 	size_t link_count;
@@ -87,10 +89,10 @@ struct config {
 	const char *site;  /* name */
 	const char *state; /* directory */
 	bool syslog;
-	const char *listen; /* "HOST:PORT" for live links; NULL: nowhere */
+	const char *listen;  /* "HOST:PORT" for live links; NULL: nowhere */
 	const char *metrics; /* file for Prometheus; NULL: none */
-	int64_t trash_age_s;	  /* default 30 days */
-	uint64_t trash_size;	  /* bytes, default 1 GiB */
+	int64_t trash_age_s; /* default 30 days */
+	uint64_t trash_size; /* bytes, default 1 GiB */
 	unsigned reserve_percent; /* default 5 */
 	int64_t log_keep_ms;	  /* default 30 days; -1: never removed */
 	uint64_t log_cap;	  /* bytes; 0: the share below */
@@ -111,7 +113,8 @@ int config_find(const char *given, char **ret, struct err *err);
 /* Errors: ERR_USAGE, "FILE:LINE: what is wrong (what to do)". */
 int config_load(const char *path, struct config *ret, struct err *err);
 void config_free(struct config *c);
-/* Does something have to be run before it or after it? */
+/* Is a visit a call, of which one is enough: does something have to be run
+   before it or after it, or has it to be worth it? */
 bool config_is_call(const struct config_link *link);
 /* "20M", to free. */
 char *config_size_text(uint64_t size);

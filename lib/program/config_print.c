@@ -214,6 +214,10 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		if (link->every_ms >= 0)
 			print_duration(b, indent, "every", link->every_ms);
 		print_budget(b, indent, &link->budget);
+		if (link->worth) {
+			print_size(b, indent, "worth", link->worth);
+			print_duration(b, indent, "wait", link->wait_ms);
+		}
 		if (link->rate)
 			print_size(b, indent, "rate", link->rate);
 		if (strncmp(link->via, "exec:", 5) == 0)

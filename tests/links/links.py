@@ -544,18 +544,23 @@ def case_window(two):
     assert 'its next window begins' in said, said
 
 
+def taken(log):
+    """The words that were written there since the last look."""
+    if not os.path.exists(log):
+        return []
+    with open(log) as f:
+        words = f.read().split()
+    os.unlink(log)
+    return words
+
+
 def case_called(two):
     """What is dialed for is dialed once in a sync, and hung up, whatever
     comes of it."""
     log = os.path.join(two.top, 'calls')
 
     def calls():
-        if not os.path.exists(log):
-            return []
-        with open(log) as f:
-            lines = f.read().split()
-        os.unlink(log)
-        return lines
+        return taken(log)
     more = f'before = "echo up >>{log}" after = "echo down >>{log}"'
     two.by(f'stdio:{program("packetboat")} -c {two.b.conf} ship --stdio',
            more=more)
@@ -657,6 +662,115 @@ def case_bundles(two):
     two.a.run('packetboat-shipper', ends=(0, 4), env=noon)
     again = two.a.run('packetboat-shipper', ends=(4,), env=noon)
     assert 'its budget is used up until ' in again.stderr, again.stderr
+
+
+def case_worth(two):
+    """A link is not called for less than a call is worth, unless it waited for
+    long, or by hand; a daemon hangs up when all is said."""
+    port = two.by_tcp('worth = "20K" wait = "1h"')
+    two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    until('b listens', lambda: listens(port))
+
+    def deliver(number, size):
+        two.a.deliver(number, size)
+        two.a.write()
+
+    def ship(ends, *args, **more):
+        return two.a.run('packetboat-shipper', *args, ends=ends,
+                         **more).stderr
+
+    def link():
+        said = two.a.run('packetboat', 'status', '--json', ends=(0, 3))
+        return json.loads(said.stdout)['peers'][0]['links'][0]
+    deliver(1, 1000)
+    ship((0,))
+    until('the first call is made', two.is_equal)
+    said = ship((0,))
+    assert 'no call: 0 bytes wait' in said, said
+    deliver(2, 1000)
+    calls = link()['calls']['count']
+    for said in (ship((4,)),
+                 two.a.run('packetboat', 'sync', ends=(4,)).stderr,
+                 two.a.run('packetboat', 'peer', 'plan', 'b').stdout):
+        assert said.count('bytes wait, a call is worth 20K; at the latest') \
+            == 1, said
+    [plan] = planned(two.a)
+    assert not plan['due'] and 1000 < plan['waiting_bytes'] < 3000, plan
+    begin = os.path.getmtime(two.a.conf)
+    assert begin <= plan['call_by_ms'] / 1000 - 3600 <= time.time(), plan
+    assert link()['call_by_ms'] == plan['call_by_ms'], link()
+    said = two.a.run('packetboat', 'status', ends=(0, 3)).stdout
+    assert 'next call: when 20K wait, at the latest 20' in said, said
+    # Enough waits.
+    deliver(3, 30000)
+    assert link()['calls']['count'] == calls
+    ship((0,))
+    until('both arrive', two.is_equal)
+    # It waited for so long.
+    deliver(4, 1000)
+    ship((4,))
+    ship((0,), env={**os.environ, 'LD_PRELOAD': os.environ['CLOCKSHIM'],
+                    'CLOCK_OFF': '3700', 'CLOCK_SINCE': '0'})
+    until('it arrives', two.is_equal)
+    # Such a clock was set back: it waits no longer than it would from now on.
+    deliver(5, 1000)
+    ship((4,))
+    assert link()['call_by_ms'] <= (time.time() + 3600) * 1000
+    ship((0,), 'b', '')
+    until('it is called by hand', two.is_equal)
+    # A daemon.
+    two.a.follow('packetboat-shipper')
+    deliver(6, 1000)
+    until('it is weighed', lambda: 'waits 1' in worth_of(two.a))
+    assert not two.is_equal()
+    deliver(7, 30000)
+    until('both arrive', two.is_equal)
+    until('it is hung up',
+          lambda: link()['calls']['last']['outcome'] == 'done')
+    two.by(f'tcp:127.0.0.1:{port}', f'127.0.0.1:{port}',
+           'worth = "20K" wait = "2s"')
+    two.a.daemons[0].send_signal(signal.SIGHUP)
+    deliver(8, 1000)
+    until('it is called when it is time', two.is_equal)
+
+
+def worth_of(site):
+    """What is written down of its one link."""
+    [name] = os.listdir(os.path.join(site.state, 'worth'))
+    with open(os.path.join(site.state, 'worth', name)) as f:
+        return f.read()
+
+
+def case_errands(two):
+    """So it is with what another program brings: it is not run for less."""
+    there = os.path.join(two.top, 'there')
+    log = os.path.join(two.top, 'runs')
+    script = os.path.join(two.top, 'carry')
+    os.mkdir(there)
+    with open(script, 'w') as f:
+        f.write(f'#!/bin/sh\necho $1 >>{log}\n'
+                f'test $1 = collect || cp "$2" {there}\n')
+    os.chmod(script, 0o755)
+
+    def runs():
+        return taken(log)
+    two.by(f'exec:{script}', more='worth = "20K"')
+    two.a.deliver(1, 1000)
+    two.a.run('packetboat', 'sync')
+    first = runs()
+    assert first[0] == 'collect' and 'send' in first, first
+    two.a.deliver(2, 1000)
+    said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
+    assert said.count('no call:') == 1, said
+    two.a.run('packetboat', 'sync', ends=(4,))
+    assert runs() == []
+    two.a.deliver(3, 30000)
+    two.a.run('packetboat', 'sync')
+    assert runs().count('collect') == 1
+    for name in sorted(os.listdir(there)):
+        two.b.run('packetboat-applier', os.path.join(there, name))
+    two.assert_equal()
 
 
 def case_rate(two):

@@ -38,6 +38,12 @@ static void what_is_written_in_an_account_is_noticed_once(void **state)
 	assert_true(notice_taken(&n));
 	close(fd);
 	assert_false(notice_taken(&n));
+	AUTO_FREE char *journal = mem_printf("%s-journal", file);
+	fd = open(journal, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_false(notice_taken(&n));
+	close(fd);
 	notice_close(&n);
 	assert_int_equal(dir_remove(os_real(), top, NULL), 0);
 }

@@ -487,6 +487,17 @@ static void values_are_checked_where_they_stand(void **state)
 		     "budget = { \"1M day\", \"2M day UTC\" } }",
 		3, "second budget for one day");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"tcp:h:1\" "
+		     "worth = 0 }",
+		3, "not worth a call");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"tcp:h:1\" "
+		     "wait = 1h }",
+		3, "wait without worth");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "worth = 1K }",
+		3, "worth is for calls");
+	refused(SITE "peer a { key = \"" KEY_A "\" worth = 1K }", 2,
+		"worth without via");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"tcp:h:1\" "
 		     "rate = 9 }",
 		3, "not a rate");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
@@ -572,7 +583,9 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" \"12:00-12:30 UTC\" }\n"
 		"  before = \"dial \\\"x\\\"\" after = hangup\n"
 		"  budget = { \"300M month UTC\", \"16385 call\" } }\n"
-		" link c { via = \"tcp:h:1\" rate = 9600 } }\n"
+		" link c { via = \"tcp:h:1\" rate = 9600"
+		" worth = 10K wait = never }\n"
+		" link d { via = \"tcp:h:2\" worth = 300 } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
 	struct config c;
@@ -618,6 +631,12 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(b->budget.most[BUDGET_MONTH], 300 << 20);
 	assert_true(b->budget.utc[BUDGET_MONTH]);
 	assert_int_equal(c.peers[0].links[2].rate, 9600);
+	assert_int_equal(c.peers[0].links[2].worth, 10 << 10);
+	assert_int_equal(c.peers[0].links[2].wait_ms, -1);
+	assert_true(config_is_call(&c.peers[0].links[2]));
+	assert_int_equal(c.peers[0].links[3].worth, 300);
+	assert_int_equal(c.peers[0].links[3].wait_ms, 24 * 3600 * 1000);
+	assert_int_equal(b->worth, 0);
 	assert_null(c.peers[0].links[0].before);
 	config_free(&c);
 	assert_string_equal(buf_str(&once), buf_str(&twice));
