@@ -177,6 +177,7 @@ static void say_last(struct link *l, int64_t now_ms, struct buf *ret)
 	add_record(l, &m, ret);
 	l->last_said = true;
 	l->last_said_ms = now_ms;
+	l->last_end = l->sent;
 }
 
 int64_t link_wakes(const struct link *l)
@@ -388,7 +389,9 @@ bool link_heard_last(const struct link *l)
 
 bool link_finished(const struct link *l)
 {
-	return l->last_heard && l->last_said;
+	if (!l->last_heard || !l->last_said)
+		return false;
+	return l->dials ? !l->tell : l->pace.arrived >= l->last_end;
 }
 
 /* So long what we said may still be on its way, as far as we were told. */

@@ -161,6 +161,8 @@ static int take_message(struct link *l, const uint8_t *message, size_t len,
 		return len == 1 ? 0 : malformed(err);
 	case MESSAGE_LAST:
 		l->last_heard = true;
+		/* Who answers cannot know otherwise that it came. */
+		l->tell |= l->dials;
 		return len == 1 ? 0 : malformed(err);
 	default:
 		return err_set(err, ERR_LIMIT,

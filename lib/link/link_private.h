@@ -84,6 +84,7 @@ struct link {
 	int64_t begun_ms, heard_ms;
 	int64_t said_ms;      /* the first item that nothing came after; -1 */
 	int64_t last_said_ms; /* LAST */
+	uint64_t last_end;    /* bytes sent, with it */
 };
 
 /* The nonce of the next record under a cipher. */

@@ -98,12 +98,35 @@ static bool is_stopped(const struct sim_end *e)
 	return simdisk_stopped(e->site->disk);
 }
 
+/* The link that a site's shipper has with another; NULL: none. */
+static struct sim_link *find(
+	const struct sim_links *l, size_t site, size_t peer)
+{
+	for (size_t i = 0; i < l->count; i++)
+		for (int k = 0; k < 2; k++) {
+			const struct sim_end *e = &l->items[i]->ends[k];
+
+			if (e->up && e->talk.known && e->peer == peer &&
+				e->site == &l->sites[site])
+				return l->items[i];
+		}
+	return NULL;
+}
+
+struct sim_link *simlinks_between(
+	const struct sim_links *l, size_t site, size_t peer)
+{
+	struct sim_link *link = find(l, site, peer);
+
+	return link ? link : find(l, peer, site);
+}
+
 void simlinks_dial(struct sim_links *l, size_t from, size_t to, int64_t bits)
 {
 	struct sim_link *link;
 	struct err err = ERR_INIT;
 
-	if (!l->sites[from].peers[to].known || simlinks_find(l, from, to))
+	if (!l->sites[from].peers[to].known || find(l, from, to))
 		return;
 	link = mem_alloc(sizeof(*link));
 	simline_init(&link->line, bits);
@@ -119,20 +142,6 @@ void simlinks_dial(struct sim_links *l, size_t from, size_t to, int64_t bits)
 		simsite_fail(&l->sites[from], &err);
 	else if (open_end(&link->ends[1], NULL, &err) < 0)
 		simsite_fail(&l->sites[to], &err);
-}
-
-struct sim_link *simlinks_find(
-	const struct sim_links *l, size_t site, size_t peer)
-{
-	for (size_t i = 0; i < l->count; i++)
-		for (int k = 0; k < 2; k++) {
-			const struct sim_end *e = &l->items[i]->ends[k];
-
-			if (e->up && e->talk.known && e->peer == peer &&
-				e->site == &l->sites[site])
-				return l->items[i];
-		}
-	return NULL;
 }
 
 static void drop(struct sim_link *link, unsigned k, int64_t now_us)
@@ -193,7 +202,7 @@ void simlinks_release(struct sim_links *l)
 
 static void tell(struct sim_links *l, size_t site, size_t peer, bool finish)
 {
-	struct sim_link *link = simlinks_find(l, site, peer);
+	struct sim_link *link = simlinks_between(l, site, peer);
 
 	for (int k = 0; link && k < 2; k++) {
 		struct talk *t = &link->ends[k].talk;

@@ -38,8 +38,8 @@ struct sim_links {
 void simlinks_release(struct sim_links *l);
 /* A site calls another, unless its shipper has a link with it. */
 void simlinks_dial(struct sim_links *l, size_t from, size_t to, int64_t bits);
-/* The link that a site's shipper has with another; NULL: none. */
-struct sim_link *simlinks_find(
+/* The link that two sites have, as far as either knows; NULL: none. */
+struct sim_link *simlinks_between(
 	const struct sim_links *l, size_t site, size_t peer);
 /* Both shippers hear of news for each other. */
 void simlinks_notice(struct sim_links *l, size_t site, size_t peer);

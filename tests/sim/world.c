@@ -36,6 +36,7 @@ struct world {
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
 	bool disaster, settling, told;
 	bool hidden; /* a body was not found: mail may be late */
+	bool linked; /* somebody called: so it may where changes overtook it */
 	bool rotten; /* a state was damaged: said, and mended by comparison */
 	unsigned lies_at[MEDIA];
 	struct image images[IMAGES];
@@ -371,7 +372,7 @@ static const enum line_fault line_faults[FAULTS] = {
 static void plan_line(
 	struct world *w, const struct event *e, enum line_fault fault)
 {
-	struct sim_link *link = simlinks_find(&w->links, e->site, e->other);
+	struct sim_link *link = simlinks_between(&w->links, e->site, e->other);
 	const struct sim_site *s = &w->sites[e->site];
 
 	if (link)
@@ -398,7 +399,7 @@ static void dial(struct world *w, const struct event *e)
 		return;
 	simsite_begin(&w->sites[e->site]);
 	simlinks_dial(&w->links, e->site, e->other, e->n);
-	w->calls_it[e->site][e->other] = true;
+	w->calls_it[e->site][e->other] = w->linked = true;
 }
 
 static bool reaches(const struct world *w, const struct event *e)
@@ -722,12 +723,21 @@ static void tell(struct world *w, const struct event *e)
 	fputs(buf_str(&text), w->trace);
 }
 
-static void tell_outcome(struct world *w, const struct event *e)
+static void tell_site(const struct world *w, unsigned site)
 {
-	const struct sim_site *s = &w->sites[e->site];
+	const struct sim_site *s = &w->sites[site];
 
-	if (w->trace && e->kind >= EVENT_WRITE && (s->code || s->said[0]))
-		fprintf(w->trace, "\t# %d %s\n", s->code, s->said);
+	if (w->trace && (s->code || s->said[0]))
+		fprintf(w->trace, "\t# %s: %d %s\n", s->name, s->code, s->said);
+}
+
+static void tell_outcome(const struct world *w, const struct event *e)
+{
+	if (e->kind < EVENT_DIAL)
+		return;
+	tell_site(w, e->site);
+	if (is_talk(e))
+		tell_site(w, e->other);
 }
 
 static void one_event(struct world *w, const struct event *e)
@@ -831,7 +841,7 @@ static const char *differs(struct world *w)
 			/* What came late has a UID of its own there. */
 			simsite_status(&w->sites[b], a, &st);
 			what = oracle_compare(&w->oracle, a, &x->mail, &y->mail,
-				!w->hidden || !st.late);
+				(!w->hidden && !w->linked) || !st.late);
 			if (what)
 				return what;
 		}
@@ -861,12 +871,13 @@ static uint64_t handed_over(const struct world *w)
 }
 
 /* Where all is equal and nothing happens each states its folders once, and
-   nobody says anything to that. */
+   nobody says anything to that. By that it may be noticed that a line is dead,
+   and who calls anew says where he stands. */
 static void check_quiet(struct world *w)
 {
 	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < (w->linked ? 7 : 4); i++) {
 		exchange(w, false);
 		if (i == 0)
 			one_event(w, &e);

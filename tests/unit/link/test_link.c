@@ -294,6 +294,34 @@ static void a_call_ends_when_both_said_all(void **state)
 	gone(s);
 }
 
+static void a_call_that_ends_without_a_receipt_broke_off(void **state)
+{
+	struct ends *s = made();
+	AUTO_BUF struct buf receipt = BUF_INIT;
+
+	(void)state;
+	ends_connect(s);
+	assert_int_equal(ends_run(s, 1000), 0);
+	link_finish(s->dial.link);
+	assert_int_equal(ends_run(s, 1000), 0);
+	add(&s->answer, LINK_CHANGES, 100, 1);
+	link_finish(s->answer.link);
+	end_speak(s, &s->answer);
+	assert_false(link_finished(s->answer.link));
+	assert_int_equal(end_hear(s, &s->answer, &s->dial), 0);
+	assert_item(&s->dial, 0, 100, 1);
+	/* Killed now, the other must not think that all came. */
+	assert_false(link_finished(s->dial.link));
+	assert_false(link_finished(s->answer.link));
+	link_output(s->dial.link, s->now_ms, 1000, &receipt);
+	assert_true(link_finished(s->dial.link));
+	assert_int_equal(link_input(s->answer.link, receipt.data, receipt.len,
+				 s->now_ms, &s->err),
+		0);
+	assert_true(link_finished(s->answer.link));
+	gone(s);
+}
+
 static void nobody_waits_for_ever_for_the_end(void **state)
 {
 	struct ends *s = made();
@@ -460,6 +488,7 @@ int main(void)
 		cmocka_unit_test(a_call_ends_when_both_said_all),
 		cmocka_unit_test(
 			what_is_limited_stops_before_the_byte_that_breaks_it),
+		cmocka_unit_test(a_call_that_ends_without_a_receipt_broke_off),
 		cmocka_unit_test(nobody_waits_for_ever_for_the_end),
 		cmocka_unit_test(half_a_record_is_not_waited_for_for_ever),
 		cmocka_unit_test(what_nothing_comes_after_is_asked_for_once),
