@@ -68,8 +68,8 @@ static void tell_live(struct live *l)
 	call->received = link_received(l->talk.protocol);
 	if (l->busy_ms > 0)
 		call->speed = call->sent * 1000 / (uint64_t)l->busy_ms;
-	note(l->shipper, l->peer, l->talk.dials ? l->link->via : CALLS_ANSWERED,
-		call);
+	bool own = l->talk.dials || (l->link && via_is_answered(l->link->via));
+	note(l->shipper, l->peer, own ? l->link->via : CALLS_ANSWERED, call);
 }
 
 void calling_tell_live(struct live *l)

@@ -134,8 +134,8 @@ static int keep_link(struct planning *p, const char *peer,
 	const struct config_link *link, struct err *err)
 {
 	const char *via = link->via;
-	bool runs =
-		strncmp(via, "dir:", 4) != 0 && strncmp(via, "tcp:", 4) != 0;
+	bool runs = strncmp(via, "dir:", 4) != 0 &&
+		    strncmp(via, "tcp:", 4) != 0 && !via_is_answered(via);
 
 	if (runs || config_is_call(link))
 		return err_set(err, ERR_USAGE,

@@ -366,8 +366,10 @@ static void serve(struct shipper *s, size_t peer,
 	if (rc < 0) {
 		say_failed(s, p->name, link, &err, call);
 	}
-	if (carrier->ops->read_only(carrier)) {
-		if (!s->following)
+	/* It would hear acknowledgements only, and does not. */
+	bool mute = p->oneway && p->changes == CHANGES_RECEIVE;
+	if (mute || carrier->ops->read_only(carrier)) {
+		if (!mute && !s->following)
 			log_say(&s->log, LOG_LEVEL_INFO,
 				"peer %s: %s: read-only, collected from only: "
 				"nothing is handed over",
@@ -556,6 +558,17 @@ bool links_wanted(const struct shipper *s, const struct config_peer *p,
 	       (!s->only_link || strcmp(s->only_link, link->name) == 0);
 }
 
+static void say_answered(struct shipper *s, const struct config_peer *p,
+	const struct config_link *link)
+{
+	if (!via_is_answered(link->via))
+		return;
+	log_say(&s->log, LOG_LEVEL_INFO,
+		"peer %s: link %s: only the peer calls by it", p->name,
+		link->name);
+	s->code = exit_worse(s->code, EXIT_LATER);
+}
+
 void links_round(struct shipper *s)
 {
 	struct err err = ERR_INIT;
@@ -582,6 +595,8 @@ void links_round(struct shipper *s)
 			if (!links_wanted(s, p, &p->links[k]))
 				continue;
 			any = true;
+			if (s->only_link)
+				say_answered(s, p, &p->links[k]);
 			/* lives.c has the others */
 			if (!via_is_live(p->links[k].via))
 				ship_link(s, i, &p->links[k]);

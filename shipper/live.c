@@ -57,15 +57,20 @@ static int find_peer(
 		(unsigned long long)origin);
 }
 
-/* What the configuration says of links like this one, for who called us. */
+/* What the configuration says of links like this one, for who called us: of
+   those that it calls, or of the first that we do. */
 static const struct config_link *like_this(const struct live *l)
 {
 	const struct config_peer *p = &l->shipper->site.config.peers[l->peer];
+	const struct config_link *dialed = NULL;
 
-	for (size_t i = 0; i < p->link_count; i++)
-		if (via_is_live(p->links[i].via))
+	for (size_t i = p->link_count; i-- > 0;) {
+		if (via_is_answered(p->links[i].via))
 			return &p->links[i];
-	return NULL;
+		if (via_is_live(p->links[i].via))
+			dialed = &p->links[i];
+	}
+	return dialed;
 }
 
 static int open_landing(

@@ -234,6 +234,7 @@ static bool is_ours(const struct shipper *s, size_t peer, size_t link)
 	const struct config_peer *p = &s->site.config.peers[peer];
 
 	return via_is_live(p->links[link].via) &&
+	       !via_is_answered(p->links[link].via) &&
 	       links_wanted(s, p, &p->links[link]);
 }
 

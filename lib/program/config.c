@@ -466,7 +466,8 @@ static int check_paced(struct load *l, cfg_t *sec, const char *via)
 	if (!cfg_getstr(sec, "rate") || via_is_live(via) ||
 		strncmp(via, "rsync:", 6) == 0)
 		return 0;
-	return fail(l, sec, "rate is for tcp:, stdio: and rsync: (remove it)");
+	return fail(l, sec,
+		"rate is for tcp:, stdio:, answer: and rsync: (remove it)");
 }
 
 /* A directory is no call. */
@@ -491,7 +492,8 @@ static int load_worth(struct load *l, cfg_t *sec, struct config_link *link)
 }
 
 /* What is for files and visits. */
-static int check_live(struct load *l, cfg_t *sec)
+static int check_live(
+	struct load *l, cfg_t *sec, const struct config_link *link)
 {
 	static const char *const keys[] = {
 		"max_file", "every", "again", "sign_only"};
@@ -502,6 +504,11 @@ static int check_live(struct load *l, cfg_t *sec)
 				"max_file, every, again and sign_only are for "
 				"files: "
 				"a live link has none of them (remove it)");
+	if (via_is_answered(link->via) &&
+		(link->window_count || config_is_call(link)))
+		return fail(l, sec,
+			"window, before and after are for who calls: this "
+			"link is answered only (remove it)");
 	return 0;
 }
 
@@ -540,7 +547,7 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	if (load_budget(l, sec, link) < 0 || load_worth(l, sec, link) < 0 ||
 		check_paced(l, sec, link->via) < 0)
 		return ERR_USAGE;
-	return via_is_live(link->via) ? check_live(l, sec) : 0;
+	return via_is_live(link->via) ? check_live(l, sec, link) : 0;
 }
 
 /* Keys of a link, and there is none in the peer's own block. */
@@ -638,7 +645,8 @@ static int load_peer(struct load *l, cfg_t *sec)
 		if (via_is_live(peer->links[i].via))
 			rc = fail(l, sec,
 				"oneway, and a live link (a peer that is "
-				"reached by tcp: or stdio: can acknowledge: "
+				"reached by tcp:, stdio: or answer: can "
+				"acknowledge: "
 				"remove one of the two)");
 	return rc;
 }

@@ -121,8 +121,10 @@ char *config_size_text(uint64_t size);
 /* What is in force, defaults included, as a configuration file. */
 void config_print(const struct config *c, struct buf *ret);
 
-/* Is this the via of a live link, "tcp:" or "stdio:"? */
+/* Is this the via of a live link, "tcp:", "stdio:" or "answer:"? */
 bool via_is_live(const char *via);
+/* Of one that only the peer calls? */
+bool via_is_answered(const char *via);
 /*
  * "HOST:PORT", IPv6 addresses in brackets, which are left out. To free.
  * Errors: ERR_USAGE.

@@ -299,7 +299,13 @@ int value_command(const char *text, struct err *err)
 
 bool via_is_live(const char *via)
 {
-	return strncmp(via, "tcp:", 4) == 0 || strncmp(via, "stdio:", 6) == 0;
+	return strncmp(via, "tcp:", 4) == 0 || strncmp(via, "stdio:", 6) == 0 ||
+	       via_is_answered(via);
+}
+
+bool via_is_answered(const char *via)
+{
+	return strcmp(via, "answer:") == 0;
 }
 
 int via_tcp_split(
@@ -343,10 +349,12 @@ int value_via(const char *text, struct err *err)
 			"stdio:", "ssh HOST packetboat ship --stdio", err);
 	if (strncmp(text, "tcp:", 4) == 0)
 		return value_listen(text + 4, err);
+	if (via_is_answered(text))
+		return 0;
 	if (strncmp(text, "dir:", 4) != 0)
 		return err_set(err, ERR_USAGE,
 			"unknown carrier \"%s\" (use \"dir:/PATH\", "
-			"\"tcp:HOST:PORT\", \"stdio:COMMAND\", "
+			"\"tcp:HOST:PORT\", \"stdio:COMMAND\", \"answer:\", "
 			"\"rsync:TARGET\" or \"exec:COMMAND\")",
 			text);
 	return check_path(text + 4, err);

@@ -5,84 +5,19 @@ on loopback."""
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'support'))
 import plainsites
+from sshserver import SSHD, Server
 
 CHECKS = []
-SSHD = '/usr/sbin/sshd'
 
 
 def check(function):
     CHECKS.append(function)
     return function
-
-
-class Server:
-    """`hub` in a file for ssh -F."""
-
-    def __init__(self, top):
-        self.top = os.path.join(top, 'ssh')
-        os.mkdir(self.top, 0o700)
-        for name in ('host', 'user'):
-            subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '',
-                            '-f', self.path(name)], check=True)
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            self.port = free.getsockname()[1]
-        self.write('sshd_config', '''\
-Port %d
-ListenAddress 127.0.0.1
-HostKey %s
-AuthorizedKeysFile %s
-PidFile none
-StrictModes no
-UsePAM no
-PermitRootLogin yes
-PasswordAuthentication no
-''' % (self.port, self.path('host'), self.path('user.pub')))
-        with open(self.path('host.pub')) as file:
-            self.write('known_hosts', '[127.0.0.1]:%d %s' % (
-                self.port, file.read()))
-        self.write('ssh_config', '''\
-Host hub
-  HostName 127.0.0.1
-  Port %d
-  IdentityFile %s
-  UserKnownHostsFile %s
-  BatchMode yes
-''' % (self.port, self.path('user'), self.path('known_hosts')))
-        if os.geteuid() == 0:
-            os.makedirs('/run/sshd', 0o755, exist_ok=True)
-        self.child = subprocess.Popen(
-            [SSHD, '-D', '-e', '-f', self.path('sshd_config')],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.environ['RSYNC_RSH'] = 'ssh -F ' + self.path('ssh_config')
-        end = time.monotonic() + 20
-        while not self.answers():
-            assert time.monotonic() < end, 'sshd does not answer'
-            time.sleep(0.05)
-
-    def path(self, name):
-        return os.path.join(self.top, name)
-
-    def write(self, name, text):
-        with open(self.path(name), 'w') as file:
-            file.write(text)
-
-    def answers(self):
-        try:
-            socket.create_connection(('127.0.0.1', self.port), 1).close()
-            return True
-        except OSError:
-            return False
-
-    def stop(self):
-        self.child.terminate()
-        self.child.wait()
 
 
 @check

@@ -11,6 +11,8 @@ import tempfile
 import unittest
 
 SOURCES, BIN = sys.argv[1], sys.argv[2]
+sys.path.insert(0, os.path.join(SOURCES, 'tests', 'support'))
+from manual import blocks
 FRONT = os.path.join(BIN, 'packetboat')
 PARTS = ('lib', 'writer', 'shipper', 'applier', 'tools', 'tests', 'docs',
          'cmake')
@@ -41,15 +43,6 @@ def markdown():
 
 def headings(name):
     return re.findall(r'(?m)^#+ (.*)$', read(name))
-
-
-def blocks(text):
-    """The indented and fenced code blocks of a document."""
-    found = re.findall(r'(?ms)^```[^\n]*\n(.*?)^```', text)
-    text = re.sub(r'(?ms)^```.*?^```', '', text)
-    found += re.findall(r'(?m)(?:\n\n)((?:(?: {4}|\t).*\n|\n(?= {4}|\t))+)',
-                        text)
-    return [re.sub(r'(?m)^(?: {4}|\t)', '', block) for block in found]
 
 
 def spans(text):

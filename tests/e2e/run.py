@@ -28,6 +28,7 @@ import cases_logs
 import cases_media
 import cases_restored
 import cases_scan
+import cases_setups
 import dovecot as dovecot_module
 import packetboat
 import selftest
@@ -41,7 +42,7 @@ WITHOUT_ROOT = ('unprivileged', 'selftest_unprivileged')
 CASES = {**cases.CASES, **cases_carriers.CASES, **cases_copies.CASES,
          **cases_joined.CASES, **cases_kept.CASES, **cases_live.CASES,
          **cases_logs.CASES, **cases_media.CASES, **cases_restored.CASES,
-         **cases_scan.CASES}
+         **cases_scan.CASES, **cases_setups.CASES}
 
 SELF_TESTS = {case.__name__: case for case in (
     selftest.selftest_equal, selftest.selftest_differs,
@@ -135,9 +136,9 @@ def why_not(name):
         return dovecot_module.missing()
     if name not in WITHOUT_ROOT and os.geteuid() != 0:
         return 'Dovecot with LMTP has to be started by root'
-    if name in CASES:
+    if name in CASES and packetboat.missing():
         return packetboat.missing()
-    return None
+    return cases_setups.why_not(name)
 
 
 def parse(argv):

@@ -329,7 +329,7 @@ static void live_links_have_an_address_or_a_command(void **state)
 {
 	static const char *const good[] = {"tcp:host:4470",
 		"tcp:[2001:db8::1]:4470", "tcp:192.0.2.1:1",
-		"stdio:ssh host packetboat ship --stdio"};
+		"stdio:ssh host packetboat ship --stdio", "answer:"};
 	static const char *const bad[] = {"tcp:", "tcp:host",
 		"tcp:host:", "tcp:host:0", "tcp:host:65536", "tcp:host:1x",
 		"tcp::1", "tcp:2001:db8::1:4470", "tcp:[]:1", "tcp:a host:1",
@@ -361,6 +361,12 @@ static void live_links_have_an_address_or_a_command(void **state)
 	refused(SITE "peer p { key = \"" KEY_A
 		     "\" via = \"tcp:h:1\" every = 1h }",
 		2, "a live link has none of them");
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" via = \"answer:\" before = \"dial\" }",
+		2, "this link is answered only");
+	refused(SITE "peer p { key = \"" KEY_A
+		     "\" via = \"answer:\" window = { \"22:00-06:00\" } }",
+		2, "this link is answered only");
 }
 
 static void accounts_of_a_peer_are_checked(void **state)
