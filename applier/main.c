@@ -157,7 +157,7 @@ static void configure(struct applier *a)
 	for (size_t i = 0; i < c->peer_count; i++)
 		peers[i] = (struct receive_peer){c->peers[i].name,
 			a->site.peers[i], c->peers[i].changes != CHANGES_SEND,
-			c->peers[i].accounts};
+			c->peers[i].accounts, c->peers[i].accept};
 	for (size_t i = 0; i < a->site.account_count; i++)
 		configure_account(a, &a->site.accounts[i], &accounts[i]);
 	a->round = (struct round_config){

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "kept.h"
 #include "mend.h"
 #include "os.h"
 #include "place_private.h"
@@ -124,6 +125,20 @@ static void place_one(struct placing *p, int64_t folder, struct err *first)
 	keep_first(first, &err);
 }
 
+/* What was expunged where that is refused stays, whatever the guard says. */
+static int keep(struct placing *p, struct err *err)
+{
+	int rc = kept_decide(p->replica, p->config->keep_from,
+		p->config->keep_from_count, err);
+
+	if (rc >= 0) {
+		p->result->kept = (uint64_t)rc;
+		rc = kept_any(p->replica, 0, err);
+	}
+	p->keeps = rc > 0;
+	return rc;
+}
+
 static int place_all(struct placing *p, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
@@ -131,7 +146,7 @@ static int place_all(struct placing *p, struct err *err)
 	int64_t *rows;
 	size_t count;
 
-	if (place_guard(p, err) < 0)
+	if (keep(p, err) < 0 || place_guard(p, err) < 0)
 		return err->code;
 	bool guarded = p->gone_count > 0;
 	/* Those that are gone may hold names that others are to get. */

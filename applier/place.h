@@ -26,9 +26,12 @@ struct err;
 
 struct place_config {
 	const char *bodies_dir; /* where received bodies lie, by hash */
-	int64_t late_ms;        /* -1: wait for ever */
+	int64_t late_ms;	/* -1: wait for ever */
 	/* Whose guard holds for what arrives, too. NULL: none does. */
 	const struct capture_config *capture;
+	/* Sites whose expunges are not placed here. */
+	const uint64_t *keep_from;
+	size_t keep_from_count;
 	/* May be NULL: called now and then with messages placed. */
 	void (*progress)(void *arg, const char *path, uint64_t done);
 	void *progress_arg;
@@ -39,13 +42,14 @@ struct place_result {
 	uint64_t changed;  /* flags, UIDs, moves, expunges done */
 	uint64_t folders;  /* made, renamed, removed */
 	uint64_t waiting;  /* messages whose body is awaited */
-	uint64_t late;     /* messages that got a UID of this site only */
+	uint64_t late;	   /* messages that got a UID of this site only */
 	uint64_t unplaced; /* things the store cannot hold: keywords, names */
-	uint64_t busy;     /* folders whose lock was not had: come again */
+	uint64_t busy;	   /* folders whose lock was not had: come again */
 	uint64_t mended;   /* damaged messages put right, or found so */
 	uint64_t damaged;  /* messages that are damaged still */
 	uint64_t spoilt;   /* received bodies that are so no more: removed */
 	uint64_t guarded;  /* expunges that wait for an operator */
+	uint64_t kept;	   /* expunges that were refused just now (kept.h) */
 };
 
 /*

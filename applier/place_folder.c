@@ -121,7 +121,7 @@ static int gather_add(
 
 /*
  * What lies here already as a message is wanted, left by another one: under
- * its number, or under whichever if its expunge waits for an operator.
+ * its number, or under whichever if its expunge waits, or was refused.
  * Returns 0, or 1 when there is none.
  */
 static int find_left(struct batch *b, const struct replica_message *m,
@@ -132,11 +132,11 @@ static int find_left(struct batch *b, const struct replica_message *m,
 				  m->uid, &m->hash, &b->arena, ret, err)
 			: 1;
 
-	if (rc <= 0 || !p->result->guarded)
+	if (rc <= 0 || !(p->result->guarded || p->keeps))
 		return rc;
 	rc = replica_message_leaving(
 		p->replica, b->f.id, m->base, 0, &m->hash, &b->arena, ret, err);
-	return rc != 0 ? rc : !place_waits(p, ret->id);
+	return rc != 0 ? rc : !place_stays(p, ret);
 }
 
 /*

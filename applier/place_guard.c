@@ -366,6 +366,11 @@ bool place_waits(const struct placing *p, int64_t message)
 	return g && g->waits;
 }
 
+bool place_stays(const struct placing *p, const struct replica_message *m)
+{
+	return m->todo == MESSAGE_KEPT || place_waits(p, m->id);
+}
+
 int place_guard_done(
 	struct placing *p, int64_t folder, int64_t message, struct err *err)
 {

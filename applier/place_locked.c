@@ -186,7 +186,7 @@ static int renumber_row(
 	const struct store_view *view = b->p->store->ops->txn_view(b->txn);
 	const struct store_message *seen = store_view_find(view, m->p_base);
 
-	if (!seen || (m->dead && !place_waits(b->p, m->id)))
+	if (!seen || (m->dead && !place_stays(b->p, m)))
 		return 0;
 	struct action *a = batch_action(b, m);
 	a->done = true;

@@ -30,6 +30,7 @@ struct placing {
 	size_t failed_count;
 	struct gone *gone; /* by id */
 	size_t gone_count;
+	bool keeps; /* mail that is dead stays here (kept.h) */
 };
 
 void place_give_up(struct placing *p, int64_t folder);
@@ -39,6 +40,9 @@ bool place_given_up(const struct placing *p, int64_t folder);
 int place_guard(struct placing *p, struct err *err);
 /* Does the expunge of a message wait? */
 bool place_waits(const struct placing *p, int64_t message);
+/* Does a message stay where it lies, though it is dead: for an operator's word,
+   or because it is kept? */
+bool place_stays(const struct placing *p, const struct replica_message *m);
 /* This expunge is placed now. In a transaction. */
 int place_guard_done(
 	struct placing *p, int64_t folder, int64_t message, struct err *err);
@@ -56,11 +60,11 @@ int place_messages(struct placing *p, int64_t folder, struct err *err);
  * name: the line in the store's subscriptions is the folder's now. In an open
  * transaction, before the folder's row is written.
  */
-int place_take_name(struct placing *p, struct replica_folder *f,
-	struct err *err);
+int place_take_name(
+	struct placing *p, struct replica_folder *f, struct err *err);
 /* Write a folder's placed half in a transaction of its own. */
-int place_record(struct placing *p, const struct replica_folder *f,
-	struct err *err);
+int place_record(
+	struct placing *p, const struct replica_folder *f, struct err *err);
 
 /*
  * A base name for a message whose own is taken in its folder: computed from

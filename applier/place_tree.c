@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kept.h"
 #include "place_private.h"
 
 static bool starts_with_folder(const char *path, const char *parent)
@@ -30,6 +31,15 @@ static const struct replica_folder *holder(
 		if (list[i].p_path && strcmp(list[i].p_path, path) == 0)
 			return &list[i];
 	return NULL;
+}
+
+static bool is_used(
+	const struct replica_folder *list, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].dead && strcmp(list[i].path, path) == 0)
+			return true;
+	return holder(list, count, path) != NULL;
 }
 
 /*
@@ -141,6 +151,25 @@ static int step_aside(struct placing *p, struct arena *arena,
 	return rename_placed(p, arena, list, count, from, aside, err);
 }
 
+/* Where mail is kept the name is one that people see. */
+static int make_way(struct placing *p, struct arena *arena,
+	struct replica_folder *list, size_t count,
+	const struct replica_folder *f, struct err *err)
+{
+	int kept = p->keeps ? kept_any(p->replica, f->id, err) : 0;
+	AUTO_FREE char *from = mem_dup(f->p_path);
+	AUTO_FREE char *to = mem_printf("%s-kept", from);
+
+	for (unsigned n = 2; is_used(list, count, to); n++) {
+		free(to);
+		to = mem_printf("%s-kept-%u", from, n);
+	}
+	return kept < 0 ? kept
+	       : kept == 0
+		       ? step_aside(p, arena, list, count, f, err)
+		       : rename_placed(p, arena, list, count, from, to, err);
+}
+
 /* A folder that is gone, but must stay until its messages were fetched. */
 static bool in_the_way(const struct replica_folder *list, size_t count,
 	const struct replica_folder *f)
@@ -165,7 +194,7 @@ int place_names(struct placing *p, struct err *err)
 		return rc;
 	for (size_t i = 0; i < count && rc >= 0; i++)
 		if (in_the_way(list, count, &list[i]))
-			rc = step_aside(p, &arena, list, count, &list[i], err);
+			rc = make_way(p, &arena, list, count, &list[i], err);
 	if (rc < 0)
 		return rc;
 	for (size_t rounds = 0; rounds <= 2 * count; rounds++) {
@@ -251,7 +280,7 @@ static int is_needed(
 {
 	struct removal *removal = arg;
 	struct placing *p = removal->p;
-	int rc = m->dead && !place_waits(p, m->id)
+	int rc = m->dead && !place_stays(p, m)
 			 ? replica_hash_awaited(p->replica, &m->hash, err)
 			 : 1;
 

@@ -95,24 +95,16 @@ static int take_words(struct receiving *r, struct account *a,
 	return rc;
 }
 
-/* Whose changes may come in rows: the peer's, those of peers of the account
-   whose changes are taken, and our own, which come back. */
-static bool origin_ok(void *arg, uint64_t origin)
+struct taker {
+	struct receiving *receiving;
+	struct replica *replica;
+};
+
+static int may(void *arg, const struct change *c, struct err *err)
 {
-	const struct receiving *r = arg;
+	const struct taker *t = arg;
 
-	if (origin == r->config->self->pub.origin)
-		return true;
-	for (size_t i = 0; i < r->config->peer_count; i++) {
-		const struct receive_peer *p = &r->config->peers[i];
-		char there[ACCOUNTMAP_NAME_MAX + 1];
-
-		if (p->key.origin == origin)
-			return p->takes_changes &&
-			       account_map_there(
-				       &p->accounts, r->account, there);
-	}
-	return false;
+	return receiving_may(t->receiving, t->replica, c, err);
 }
 
 /* Comparisons of folders with this peer, and those that what it lost calls
@@ -122,13 +114,14 @@ static int exchange(struct receiving *r, struct account *a,
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct os *os = r->config->os;
+	struct taker taker = {r, a->replica};
 	struct exchange x = {
 		.replica = a->replica,
 		.peer = r->peer->key.origin,
 		.takes = r->peer->takes_changes,
 		.now_ms = os->ops->wall_ns(os) / 1000000,
-		.origin_ok = origin_ok,
-		.arg = r,
+		.may = may,
+		.arg = &taker,
 	};
 	struct id128 *lacked;
 	size_t count = 0;

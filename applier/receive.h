@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+#include "acceptrule.h"
 #include "account.h"
 #include "accountmap.h"
 #include "key.h"
@@ -28,6 +29,7 @@ struct receive_peer {
 	struct key_public key;
 	bool takes_changes; /* false: only its acknowledgements count */
 	struct account_map accounts; /* that it has part in */
+	struct accept_rule accept;   /* what it may change here */
 };
 
 struct receive_config {
@@ -44,6 +46,10 @@ struct receive_config {
 	 */
 	bool (*account_ok)(void *arg, const struct receive_peer *peer,
 		const char *there, const char *here);
+	/* May be NULL: called with what a peer may not change here, and was
+	   not merged. */
+	void (*denied)(void *arg, const struct receive_peer *peer,
+		const struct err *what);
 	/*
 	 * May be NULL: called before anything is merged into an account, its
 	 * lock held and no transaction open. Fails: the parcel does.

@@ -173,6 +173,8 @@ int receiving_merge(struct receiving *r, struct journal *j,
 		rc = 0;
 	r->result->repeats += rc > 0;
 	if (rc == 0)
+		rc = receiving_keep_allowed(r, rep, &batch, err);
+	if (rc == 0)
 		rc = take_batch(r, j, s, &batch, err);
 	if (rc == 0)
 		rc = note_clock(r, rep, &batch, err);

@@ -232,7 +232,11 @@ int receiving_join(struct receiving *r, struct replica *rep,
 	int rc = check_asked(rep, j, err);
 	if (rc < 0)
 		return rc;
+	/* Nothing that lies here goes on its word. */
+	bool gone = accept_rule_allows(&r->peer->accept, ACCEPT_EXPUNGE);
+
 	return joining_hear(rep, r->peer->key.origin, j->incarnation,
-		j->positions, j->position_count, j->gone, j->gone_count,
-		j->gone_total, j->what == PARCEL_JOIN_ANSWERS, err);
+		j->positions, j->position_count, j->gone,
+		gone ? j->gone_count : 0, gone ? j->gone_total : 0,
+		j->what == PARCEL_JOIN_ANSWERS, err);
 }

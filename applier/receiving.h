@@ -38,6 +38,14 @@ int receiving_check(
 int receiving_merge(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err);
 
+/* receive_grants.c: is this change of the peer's to be merged? 1 or 0, and then
+   it was told. In a transaction. */
+int receiving_may(struct receiving *r, struct replica *rep,
+	const struct change *c, struct err *err);
+/* Those of a batch that are. */
+int receiving_keep_allowed(struct receiving *r, struct replica *rep,
+	struct change_batch *batch, struct err *err);
+
 /* receive_words.c: what is said of changes, in a transaction. */
 int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err);

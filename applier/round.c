@@ -103,6 +103,15 @@ static bool account_ok(void *arg, const struct receive_peer *peer,
 	return false;
 }
 
+static void denied(
+	void *arg, const struct receive_peer *peer, const struct err *what)
+{
+	const struct round *r = arg;
+
+	if (r->config->refused)
+		r->config->refused(r->config->arg, peer->name, what);
+}
+
 /* ---- looking ---- */
 
 static struct capture_config capture_for(const struct round *r, size_t account)
@@ -544,6 +553,13 @@ static void say_placed(
 			name, (unsigned long long)placed->spoilt,
 			placed->spoilt == 1 ? "y was" : "ies were",
 			placed->spoilt == 1 ? "it was" : "they were");
+	if (placed->kept)
+		say(r, false,
+			"account %s: %llu message%s here though a peer "
+			"expunged %s (accept)",
+			name, (unsigned long long)placed->kept,
+			placed->kept == 1 ? " stays" : "s stay",
+			placed->kept == 1 ? "it" : "them");
 	if (placed->unplaced)
 		say(r, true,
 			"account %s: %llu things could not be placed as they "
@@ -581,21 +597,37 @@ static int say_guarded(struct round *r, struct account *a, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* Sites that may not expunge here; to free. */
+static size_t sites_kept_from(const struct round *r, uint64_t **ret)
+{
+	const struct receive_config *c = &r->receive;
+	size_t count = 0;
+
+	*ret = mem_array(c->peer_count + 1, sizeof(**ret));
+	for (size_t i = 0; i < c->peer_count; i++)
+		if (!accept_rule_allows(&c->peers[i].accept, ACCEPT_EXPUNGE))
+			(*ret)[count++] = c->peers[i].key.origin;
+	return count;
+}
+
 static int place(struct round *r, size_t account, struct account *a,
 	struct store *store, struct err *err)
 {
 	const char *name = r->config->accounts[account].name;
 	struct capture_config capture = capture_for(r, account);
+	AUTO_FREE uint64_t *keep_from = NULL;
 	struct place_config config = {
 		.bodies_dir = r->receive.bodies_dir,
 		.late_ms = r->config->late_ms,
 		.capture = &capture,
+		.keep_from_count = sites_kept_from(r, &keep_from),
 		.progress = r->config->progress,
 		.progress_arg = r->config->arg,
 	};
 	struct capture_result captured;
 	struct place_result placed = {0};
 
+	config.keep_from = keep_from;
 	if (r->config->placing)
 		r->config->placing(r->config->arg, name);
 	int rc = capture_account(a, store, &capture, &captured, err);
@@ -691,6 +723,7 @@ int round_run(const struct round_config *config, char *const *files,
 		.code = EXIT_DONE};
 
 	r.receive.account_ok = account_ok;
+	r.receive.denied = denied;
 	r.receive.settle = settle;
 	r.receive.arg = &r;
 	for (size_t i = 0; i < file_count; i++)

@@ -29,7 +29,7 @@ struct round_account {
 
 struct round_config {
 	/* Its peers' names are their directories in the inbox; `settle`,
-	   account_ok and arg are filled in by round_run. */
+	   account_ok, denied and arg are filled in by round_run. */
 	struct receive_config receive;
 	const char *inbox_dir, *refused_dir;
 	const struct round_account *accounts;

@@ -9,6 +9,7 @@
 #include "gap_json.h"
 #include "gaptext.h"
 #include "guarded.h"
+#include "kept.h"
 #include "report.h"
 #include "shell.h"
 #include "status_lag.h"
@@ -117,6 +118,31 @@ static int add_gaps(struct status *s, struct json_object *account,
 	return rc;
 }
 
+/* What peers expunged, and may not. */
+static int add_kept(struct status *s, struct json_object *account,
+	struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct kept *list = NULL;
+	size_t count = 0;
+	int rc = kept_list(a->replica, &arena, &list, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		struct json_object *o = json_object_new_object();
+		struct replica_folder f = {0};
+
+		rc = replica_folder_by_row(
+			a->replica, list[i].folder, &arena, &f, err);
+		tree_text(o, "folder", f.p_path ? f.p_path : "");
+		tree_text(o, "peer",
+			gaptext_peer(&s->site, list[i].site, &arena));
+		tree_number(o, "messages", list[i].messages);
+		tree_number(o, "last_ms", (uint64_t)list[i].last_ms);
+		json_object_array_add(tree_array(account, "kept"), o);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 #define UNASKED_MS INT64_C(3600000)
 
 /* Bodies that wait for long, where a peer cannot be asked for them. */
@@ -221,6 +247,8 @@ int status_account(struct status *s, struct json_object *o, struct account *a,
 		rc = add_folders(s, o, a, err);
 	if (rc >= 0)
 		rc = add_deleted(s, o, a, err);
+	if (rc >= 0)
+		rc = add_kept(s, o, a, err);
 	if (rc >= 0)
 		rc = add_clock(s, a, 0, err);
 	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++)

@@ -71,6 +71,28 @@ static void age(uint64_t s)
 		count(s / 86400, "day");
 }
 
+static void format_time(struct json_object *o, const char *key, char ret[32])
+{
+	time_t at = (time_t)(number(o, key) / 1000);
+	struct tm tm;
+
+	ret[0] = '\0';
+	if (gmtime_r(&at, &tm))
+		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
+}
+
+/* Mail that a peer expunged, and may not. */
+static void print_kept(struct json_object *k)
+{
+	char last[32];
+
+	format_time(k, "last_ms", last);
+	printf("    folder %s: ", text(k, "folder"));
+	count(number(k, "messages"), "message");
+	printf(" that peer %s expunged stay%s here (accept), the last of %s\n",
+		text(k, "peer"), number(k, "messages") == 1 ? "s" : "", last);
+}
+
 static void print_folder(struct json_object *f)
 {
 	const char *between = "";
@@ -142,6 +164,8 @@ static void print_account(struct json_object *a)
 	for (size_t i = 0; i < length(a, "deleted_here"); i++)
 		printf("    folder %s: deleted here; it lives on at its home\n",
 			json_object_get_string(item(a, "deleted_here", i)));
+	for (size_t i = 0; i < length(a, "kept"); i++)
+		print_kept(item(a, "kept", i));
 	for (size_t i = 0; i < length(a, "folders"); i++)
 		print_folder(item(a, "folders", i));
 }
@@ -409,16 +433,6 @@ static void print_peer(struct json_object *p, uint64_t now_ms)
 	}
 	for (size_t i = 0; i < length(p, "accounts"); i++)
 		print_lag(item(p, "accounts", i), is_true(p, "sends"));
-}
-
-static void format_time(struct json_object *o, const char *key, char ret[32])
-{
-	time_t at = (time_t)(number(o, key) / 1000);
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (gmtime_r(&at, &tm))
-		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
 }
 
 static void print_refusal(struct json_object *r)

@@ -71,9 +71,13 @@ int exchange_bury(struct exchange *x, const struct log_id *log, uint64_t first,
 		COMPARING_KEYS_MAX, &arena, &lsns, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
-		struct dot dot = {*log, lsns[i]};
+		struct change c = adopting_death(&(struct dot){*log, lsns[i]});
 
-		rc = adopting_death(x->replica, &dot, err);
+		rc = x->may(x->arg, &c, err);
+		x->result.refused += rc == 0;
+		if (rc <= 0)
+			continue;
+		rc = replica_apply(x->replica, &c, err);
 		x->result.taken += rc == 0;
 	}
 	return rc < 0 ? rc : 0;

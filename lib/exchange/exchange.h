@@ -32,7 +32,7 @@ struct err;
 
 struct exchange_result {
 	uint64_t taken;	  /* changes and deaths of the peer that were news */
-	uint64_t refused; /* of origins that may not write here */
+	uint64_t refused; /* that may not come from the peer */
 	uint64_t settled; /* folders found equal */
 };
 
@@ -42,8 +42,8 @@ struct exchange {
 	bool takes; /* the peer's changes are taken here */
 	bool gives; /* it gets changes from here */
 	int64_t now_ms;
-	/* May what this origin wrote come from this peer? */
-	bool (*origin_ok)(void *arg, uint64_t origin);
+	/* May this change come from this peer? 1 or 0. */
+	int (*may)(void *arg, const struct change *c, struct err *err);
 	void *arg;
 	struct exchange_result result;
 };

@@ -128,7 +128,7 @@ static int check_own(struct taking *t, const struct change *c, struct err *err)
 		(unsigned long long)(rc == 0 ? log.known.lsn : 0));
 }
 
-/* 1: to be taken; 0: its origin may not write here. */
+/* 1: to be taken; 0: it may not come from this peer. */
 static int may_take(struct taking *t, const struct change *c, struct err *err)
 {
 	int rc;
@@ -139,10 +139,9 @@ static int may_take(struct taking *t, const struct change *c, struct err *err)
 	rc = check_own(t, c, err);
 	if (rc < 0)
 		return rc;
-	if (t->x->origin_ok(t->x->arg, c->by.log.origin))
-		return 1;
-	t->x->result.refused++;
-	return 0;
+	rc = t->x->may(t->x->arg, c, err);
+	t->x->result.refused += rc == 0;
+	return rc;
 }
 
 static int owe_dot(struct taking *t, const struct dot *dot, struct err *err)

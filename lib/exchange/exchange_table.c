@@ -87,8 +87,9 @@ static int take_writes(
 			c.add = set;
 		else
 			c.del = set;
-		if (!w->by.lsn || !x->origin_ok(x->arg, w->by.log.origin)) {
-			x->result.refused++;
+		rc = w->by.lsn ? x->may(x->arg, &c, err) : 0;
+		if (rc <= 0) {
+			x->result.refused += rc == 0;
 			continue;
 		}
 		rc = replica_apply(x->replica, &c, err);

@@ -164,7 +164,7 @@ static const struct rule {
 	{"peer", "every", check_age, false},
 	{"peer", "again", check_age, false},
 	{"peer", "send", refuse_later, true},
-	{"peer", "accept", refuse_later, true},
+	{"peer", "accept", config_accept_check, true},
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},
 	{"link", "max_file", check_max_file, false},

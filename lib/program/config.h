@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "acceptrule.h"
 #include "accountmap.h"
 #include "budget.h"
 #include "mem.h"
@@ -75,6 +76,7 @@ struct config_peer {
 	const char *key; /* key line */
 	enum config_changes changes;
 	struct account_map accounts; /* that it has part in */
+	struct accept_rule accept;   /* what it may change here */
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
 	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */

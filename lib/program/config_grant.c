@@ -9,6 +9,11 @@ int config_grant_check(const char *text, struct err *err)
 	return account_rule_parse(text, NULL, NULL, err);
 }
 
+int config_accept_check(const char *text, struct err *err)
+{
+	return accept_rule_add(text, NULL, err);
+}
+
 static bool is_configured(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->account_count; i++)
@@ -18,7 +23,7 @@ static bool is_configured(const struct config *c, const char *name)
 	return false;
 }
 
-int config_grant_load(
+static int load_accounts(
 	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
 {
 	unsigned count = cfg_size(sec, "accounts");
@@ -42,4 +47,34 @@ int config_grant_load(
 	peer->accounts = (struct account_map){rules, count};
 	int rc = account_map_check(&peer->accounts, err);
 	return rc < 0 ? err_wrap(err, "accounts") : 0;
+}
+
+/* Whose changes are not taken needs no rule, and has none that counts. */
+static int load_accept(cfg_t *sec, struct config_peer *peer, struct err *err)
+{
+	unsigned count = cfg_size(sec, "accept");
+	int rc = 0;
+
+	for (unsigned i = 0; i < count && rc >= 0; i++)
+		rc = accept_rule_add(
+			cfg_getnstr(sec, "accept", i), &peer->accept, err);
+	if (rc >= 0 && cfg_getopt(sec, "accept")->flags & CFGF_MODIFIED) {
+		if (!count)
+			rc = err_set(err, ERR_USAGE,
+				"names nothing (remove the key for all, or the "
+				"peer)");
+		else if (peer->changes == CHANGES_SEND)
+			rc = err_set(err, ERR_USAGE,
+				"nothing is taken from this peer (changes = "
+				"send): remove one of the two");
+	}
+	return rc < 0 ? err_wrap(err, "accept") : 0;
+}
+
+int config_grant_load(
+	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
+{
+	int rc = load_accounts(sec, c, peer, err);
+
+	return rc < 0 ? rc : load_accept(sec, peer, err);
 }

@@ -10,6 +10,8 @@
 
 /* One account of the key "accounts". Errors: ERR_USAGE. */
 int config_grant_check(const char *text, struct err *err);
+/* One item of the key "accept". Errors: ERR_USAGE. */
+int config_accept_check(const char *text, struct err *err);
 /*
  * Read what the block says into the peer. Values were checked one by one.
  * Errors: ERR_USAGE, without the block's name.

@@ -151,6 +151,13 @@ static void print_granted(struct buf *b, const struct account_map *map)
 		buf_add_str(b, " }\n");
 }
 
+static void print_accepted(struct buf *b, const struct accept_rule *rule)
+{
+	if (!accept_rule_allows(rule, ACCEPT_EXPUNGE))
+		buf_printf(b, "\taccept = { \"no %s\" }\n",
+			accept_kind_name(ACCEPT_EXPUNGE));
+}
+
 /* As budget_parse reads them. */
 static void print_budget(
 	struct buf *b, const char *indent, const struct budget *budget)
@@ -183,6 +190,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		: p->changes == CHANGES_RECEIVE ? "receive"
 						: "both");
 	print_granted(b, &p->accounts);
+	print_accepted(b, &p->accept);
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	buf_printf(b, "\toverlap = \"%u\"\n", p->overlap);
 	print_duration(b, "\t", "tables_every", p->tables_every_ms);

@@ -27,15 +27,13 @@ int adopting_dot(struct replica *r, const struct dot *dot, struct err *err)
 	return rc > 0 ? ADOPTING_PAST : rc;
 }
 
-int adopting_death(struct replica *r, const struct dot *dot, struct err *err)
+struct change adopting_death(const struct dot *dot)
 {
 	struct change c = change_blank(CHANGE_EXPUNGE);
-	int known = adopting_dot(r, dot, err);
 
 	c.by.log = dot->log;
 	c.dot = *dot;
-	return known != ADOPTING_ALIVE ? known < 0 ? known : 1
-				       : replica_apply(r, &c, err);
+	return c;
 }
 
 int adopting_living(struct replica *r, const struct log_id *log, uint64_t first,

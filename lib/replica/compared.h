@@ -83,10 +83,10 @@ enum adopting_dot {
 };
 /* What is known here of a dot: one of the above, or an error. */
 int adopting_dot(struct replica *r, const struct dot *dot, struct err *err);
-/* A dot is dead, nobody knows by whom: its log's, at lsn 0. Returns 1 if that
-   was known. In a transaction, as are the next. */
-int adopting_death(struct replica *r, const struct dot *dot, struct err *err);
-/* Living dots of one log, first … last: their lsns, at most max. */
+/* The change that says that a dot is dead where nobody knows by whom: its log's,
+   at lsn 0. */
+struct change adopting_death(const struct dot *dot);
+/* In a transaction, as are the next: living dots of one log, first … last: their lsns, at most max. */
 int adopting_living(struct replica *r, const struct log_id *log, uint64_t first,
 	uint64_t last, size_t max, struct arena *arena, uint64_t **ret,
 	size_t *ret_count, struct err *err);

@@ -227,6 +227,8 @@ int replica_sub_place(struct replica *r, const char *path, bool subscribed,
 
 /* ---- messages ---- */
 
+#define MESSAGE_KEPT 3 /* todo: dead, and stays here (kept.h) */
+
 struct replica_message {
 	int64_t id;
 	/* merged */
@@ -241,7 +243,8 @@ struct replica_message {
 	const char *letters, *keywords;
 	uint32_t uid;         /* confirmed; 0 none */
 	bool dead;
-	int todo;             /* 0; 1 to place; 2 could not be placed whole */
+	int todo;             /* 0; 1 to place; 2 could not be placed whole;
+				 MESSAGE_KEPT */
 	/* placed */
 	int64_t p_folder;     /* 0: not in the store */
 	const char *p_base;

@@ -129,6 +129,7 @@ static const char schema_text[] =
 	"CREATE INDEX message_ino ON message(p_ino) WHERE p_folder <> 0;"
 	"CREATE INDEX message_todo ON message(folder) WHERE todo = 1;"
 	"CREATE INDEX message_todo_p ON message(p_folder) WHERE todo = 1;"
+	"CREATE INDEX message_kept ON message(p_folder) WHERE todo = 3;"
 	"CREATE INDEX message_bodiless ON message(id)"
 	" WHERE p_folder = 0 AND dead = 0;"
 	"CREATE INDEX message_damaged ON message(id) WHERE damage <> 0;"

@@ -89,9 +89,11 @@ static struct replica *the_state(void)
 	return r;
 }
 
-static bool any_origin(void *arg, uint64_t origin)
+static int may(void *arg, const struct change *c, struct err *err)
 {
-	(void)arg;
+	uint64_t origin = c->by.log.origin;
+
+	(void)arg, (void)err;
 	return origin == SELF || origin == PEER;
 }
 
@@ -126,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.takes = true,
 		.gives = true,
 		.now_ms = 1795303760123,
-		.origin_ok = any_origin,
+		.may = may,
 	};
 	struct parcel_sections s;
 	struct err err = ERR_INIT;

@@ -82,9 +82,11 @@ static inline void begin(struct site *s, uint64_t peer, size_t folder)
 	done(replica_commit(s->r, &err), &err);
 }
 
-static inline bool any_origin(void *arg, uint64_t origin)
+static inline int may(void *arg, const struct change *c, struct err *err)
 {
-	(void)arg;
+	uint64_t origin = c->by.log.origin;
+
+	(void)arg, (void)err;
 	return origin == HOME || origin == SELF;
 }
 
@@ -96,7 +98,7 @@ static inline struct exchange exchange_of(struct pair *p, bool home)
 		.takes = !home || !p->home_takes_not,
 		.gives = home || !p->home_takes_not,
 		.now_ms = p->now_ms,
-		.origin_ok = any_origin,
+		.may = may,
 	};
 }
 

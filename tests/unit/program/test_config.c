@@ -393,9 +393,31 @@ static void accounts_of_a_peer_are_checked(void **state)
 	}
 }
 
+static void what_a_peer_may_change_is_checked(void **state)
+{
+	static const struct {
+		const char *keys, *words;
+	} cases[] = {
+		{"accept = { \"no expunge\", \"no expunge\" }",
+			"accept: \"no expunge\" stands there twice"},
+		{"accept = {}", "accept: names nothing"},
+		{"accept = { \"no expunge\" } changes = send",
+			"accept: nothing is taken from this peer"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO_FREE char *text =
+			mem_printf(SITE "\npeer p { key = \"" KEY_A "\" %s }",
+				cases[i].keys);
+
+		refused(text, 3, cases[i].words);
+	}
+}
+
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {"send = { x }", "accept = { x }",
+	static const char *const keys[] = {"send = { x }", "accept = none",
 		"link l { via = \"dir:/x\" preview = 4K }"};
 
 	(void)state;
@@ -582,6 +604,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"accounts { maildir = \"/v/%d/%n/%%\" inbox = \"/i/%u\" }\n"
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
+		" accept = { \"no expunge\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
 		" max_file = 650M sign_only = yes hold = 0 }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
@@ -614,6 +637,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[0].accounts.count, 2);
 	assert_string_equal(c.peers[0].accounts.rules[0].there, "y");
 	assert_string_equal(c.peers[0].accounts.rules[1].here, "*@\"w");
+	assert_false(accept_rule_allows(&c.peers[0].accept, ACCEPT_EXPUNGE));
+	assert_true(accept_rule_allows(&c.peers[1].accept, ACCEPT_EXPUNGE));
 	assert_int_equal(c.peers[1].accounts.count, 0);
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
@@ -716,6 +741,7 @@ int main(void)
 		cmocka_unit_test(zero_bytes_are_refused),
 		cmocka_unit_test(live_links_have_an_address_or_a_command),
 		cmocka_unit_test(accounts_of_a_peer_are_checked),
+		cmocka_unit_test(what_a_peer_may_change_is_checked),
 		cmocka_unit_test(what_is_not_yet_built_is_refused_by_name),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),

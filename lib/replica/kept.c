@@ -1,0 +1,139 @@
+#include "kept.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "sql.h"
+
+#define SITES "accept no expunge" /* of the last time, as text */
+
+static bool is_one_of(const uint64_t *sites, size_t count, uint64_t site)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sites[i] == site)
+			return true;
+	return false;
+}
+
+/* Rows of those that one of the sites expunged, by row; in the arena. */
+static int find(struct replica *r, const uint64_t *sites, size_t count,
+	struct arena *arena, int64_t **ret, size_t *ret_count, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT m.id, l.origin FROM message m INDEXED BY message_todo_p"
+		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = "
+		"d.dead_log"
+		" WHERE m.todo = 1 AND m.p_folder > 0 AND m.dead"
+		" ORDER BY m.id",
+		"");
+	size_t found = 0;
+	int rc = st ? 0 : ERR_IO;
+
+	*ret = NULL;
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
+		int64_t id = sqlite3_column_int64(st, 0);
+		uint64_t site = (uint64_t)sqlite3_column_int64(st, 1);
+
+		if (!is_one_of(sites, count, site) ||
+			(found && (*ret)[found - 1] == id))
+			continue; /* it may, or this is another dot of it */
+		*ret = arena_room(arena, *ret, found, sizeof(**ret));
+		(*ret)[found++] = id;
+	}
+	*ret_count = found;
+	return rc;
+}
+
+/* Are they the sites of the last time? 1 or 0, and the text to note. */
+static int are_known(struct replica *r, const uint64_t *sites, size_t count,
+	struct buf *ret_text, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *was;
+	int rc = replica_text_get(r, SITES, &arena, &was, err);
+
+	for (size_t i = 0; i < count; i++)
+		buf_printf(ret_text, "%016" PRIx64 " ", sites[i]);
+	return rc < 0 ? rc : strcmp(was, buf_str(ret_text)) == 0;
+}
+
+/* All are decided anew. */
+static int note_sites(struct replica *r, const char *text, struct err *err)
+{
+	int rc = replica_text_set(r, SITES, text, err);
+
+	return rc < 0 ? rc
+		      : sql_run(r, err,
+				"UPDATE message SET todo = 1 WHERE todo = 3",
+				"");
+}
+
+int kept_decide(
+	struct replica *r, const uint64_t *sites, size_t count, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	AUTO_BUF struct buf text = BUF_INIT;
+	size_t found = 0;
+	int64_t *ids;
+	int known = are_known(r, sites, count, &text, err), rc = known;
+
+	if (known > 0 && count)
+		rc = find(r, sites, count, &arena, &ids, &found, err);
+	if (rc < 0 || (known && !found))
+		return rc < 0 ? rc : 0;
+	rc = replica_begin(r, err);
+	if (rc >= 0 && !known)
+		rc = note_sites(r, buf_str(&text), err);
+	if (rc >= 0 && !known && count)
+		rc = find(r, sites, count, &arena, &ids, &found, err);
+	for (size_t i = 0; i < found && rc >= 0; i++)
+		rc = sql_run(r, err, "UPDATE message SET todo = 3 WHERE id = ?",
+			"i", ids[i]);
+	if (rc >= 0)
+		rc = replica_commit(r, err);
+	if (rc < 0)
+		replica_rollback(r);
+	return rc < 0 ? rc : found < INT_MAX ? (int)found : INT_MAX;
+}
+
+int kept_any(struct replica *r, int64_t folder, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT 1 FROM message WHERE todo = 3"
+		" AND (?1 = 0 OR p_folder = ?1) LIMIT 1",
+		"i", folder);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
+int kept_list(struct replica *r, struct arena *arena, struct kept **ret,
+	size_t *ret_count, struct err *err)
+{
+	size_t count = 0;
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT m.p_folder, l.origin, count(DISTINCT m.id),"
+		" max(d.dead_stamp) FROM message m"
+		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = "
+		"d.dead_log"
+		" WHERE m.todo = 3 GROUP BY m.p_folder, l.origin",
+		"");
+	int rc = st ? 0 : ERR_IO;
+
+	*ret = NULL;
+	while (rc >= 0 && (rc = sql_step(r, st, err)) > 0) {
+		*ret = arena_room(arena, *ret, count, sizeof(**ret));
+		(*ret)[count++] = (struct kept){
+			.folder = sqlite3_column_int64(st, 0),
+			.site = (uint64_t)sqlite3_column_int64(st, 1),
+			.messages = (uint64_t)sqlite3_column_int64(st, 2),
+			.last_ms = (int64_t)STAMP_MS(
+				(uint64_t)sqlite3_column_int64(st, 3)),
+		};
+	}
+	*ret_count = count;
+	return rc;
+}
