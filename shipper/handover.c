@@ -520,15 +520,26 @@ static int pack_all(struct lading *l, const struct handover_config *config,
 	return worst;
 }
 
+static int be_alone(
+	const struct handover_config *config, bool on, struct err *err)
+{
+	return config->alone && !config->rehearse
+		       ? config->alone(config->alone_arg, on, err)
+		       : 0;
+}
+
 int handover_to_fd(const struct handover_config *config, int fd,
 	const char *name, struct handover_result *ret, struct err *err)
 {
 	struct lading l;
 
 	*ret = (struct handover_result){0};
+	if (be_alone(config, true, err) < 0)
+		return err->code;
 	lading_begin(&l, config, ret);
 	lading_open_fd(&l, fd, name);
 	int worst = pack_all(&l, config, NULL, NULL, ret, err);
+	be_alone(config, false, NULL);
 	struct err later = ERR_INIT;
 	int rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	lading_end(&l);
@@ -576,11 +587,14 @@ int handover_to_carrier(const struct handover_config *config,
 	if (carrier->ops->read_only(carrier))
 		return 1;
 	int rc = carrier->ops->list(carrier, config->peer->origin, &lying, err);
+	if (rc >= 0 && (rc = be_alone(config, true, err)) < 0)
+		carrier_list_free(&lying);
 	if (rc < 0)
 		return rc;
 	lading_begin(&l, config, ret);
 	lading_open_carrier(&l, carrier, &lying);
 	int worst = pack_all(&l, config, &medium, &lying, ret, err);
+	be_alone(config, false, NULL);
 	carrier_list_free(&lying);
 	rc = lading_failed(&l) ? worst : lading_finish(&l, &later);
 	if (rc < 0)

@@ -58,6 +58,11 @@ struct handover_config {
 	/* So many are about to be seen there. Errors: they are not. */
 	int (*spend)(void *arg, uint64_t bytes, struct err *err);
 	void *spend_arg;
+	/* Nobody else looks at what a peer lacks, from on to off, which cannot
+	   fail: bundles are packed so, and closed after it. May be NULL.
+	   Errors: ERR_BUSY. */
+	int (*alone)(void *arg, bool on, struct err *err);
+	void *alone_arg;
 	const char *link; /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;

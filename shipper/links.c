@@ -72,6 +72,22 @@ static bool inbox_holds(struct shipper *s, const char *peer)
 	return false;
 }
 
+#define PACKING_WAIT_MS 60000
+
+/* The lock is kept no longer than that takes: a carrier may be slow. */
+static int pack_alone(void *arg, bool on, struct err *err)
+{
+	struct shipper *s = arg;
+	struct os *os = s->site.os;
+
+	if (on)
+		return shiplock_take(os, s->site.config.state, SHIPLOCK_PACKING,
+			PACKING_WAIT_MS, &s->packing, err);
+	os->ops->close(os, s->packing);
+	s->packing = -1;
+	return 0;
+}
+
 #define BRIEF_LEAST 64 /* less than what the bundles around it take */
 
 struct handover_config links_handover(
@@ -379,6 +395,8 @@ static void serve(struct shipper *s, size_t peer,
 	}
 	AUTO_FREE char *what = mem_printf("hand over to %s", p->name);
 	config = links_handover(s, peer, link);
+	config.alone = pack_alone;
+	config.alone_arg = s;
 	config.budgeted = budget_any(&link->budget);
 	config.budget = spending_left(spending);
 	config.spend = spend;
@@ -453,6 +471,8 @@ static void ship_output(struct shipper *s, size_t peer)
 	bool to_stdout = strcmp(s->output, "-") == 0;
 
 	config.holds = false; /* a file is none of the links */
+	config.alone = pack_alone;
+	config.alone_arg = s;
 	AUTO_FREE char *temp = mem_printf("%s.tmp", s->output);
 	struct os *os = s->site.os;
 	int fd = to_stdout ? STDOUT_FILENO

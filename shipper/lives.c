@@ -218,7 +218,8 @@ static void drop_ended(struct shipper *s, struct lives *lives)
 			continue;
 		}
 		if (talk_went_well(&l->talk))
-			shipper_locked(s, LOCK_WAIT_MS, record, l);
+			shipper_locked(
+				s, SHIPLOCK_PACKING, LOCK_WAIT_MS, record, l);
 		live_tell(l);
 		calling_tell_end(l);
 		note_end(s, lives, l);
@@ -302,7 +303,8 @@ static void dial(struct shipper *s, struct lives *lives, size_t peer,
 	/* After the first step of `sync`: only where there is anything new. */
 	if (s->step == STEP_HAND_OVER) {
 		l->talk.said_first = true;
-		shipper_locked(s, LOCK_WAIT_MS, hand_over_all, lives);
+		shipper_locked(s, SHIPLOCK_PACKING, LOCK_WAIT_MS, hand_over_all,
+			lives);
 		l->talk.ended = l->talk.due || talk_is_idle(&l->talk);
 	}
 	if (l->talk.ended)
@@ -611,7 +613,8 @@ static void run_to_the_end(struct shipper *s, struct lives *lives)
 
 	while (lives->count && !stop_wanted(s->stop)) {
 		if (lives_due(lives) &&
-			!shipper_locked(s, LOCK_WAIT_MS, hand_over_due, lives))
+			!shipper_locked(s, SHIPLOCK_PACKING, LOCK_WAIT_MS,
+				hand_over_due, lives))
 			break;
 		/* Who calls once says once what it has. */
 		for (size_t i = 0; i < lives->count; i++) {

@@ -12,22 +12,17 @@
  *   packetboat-shipper [-c FILE] [-q|-v] --stdio [PEER]
  */
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "account_list.h"
+#include "follow.h"
 #include "lives.h"
-#include "notice.h"
 #include "plan.h"
-#include "shiplock.h"
 #include "shipper.h"
-#include "weighing.h"
 
-#define FOLLOW_MS 2000
-#define BURST_MS 50
 #define REFUSALS_EVERY_MS 10000 /* who is refused could be it every moment */
 
 void shipper_fail(struct shipper *s, const struct err *err)
@@ -57,17 +52,20 @@ void shipper_save_refusals(struct shipper *s, bool now)
 		shipper_fail(s, &err);
 }
 
-bool shipper_locked(struct shipper *s, int64_t wait_ms,
+bool shipper_locked(struct shipper *s, enum shiplock which, int64_t wait_ms,
 	void (*act)(struct shipper *s, void *arg), void *arg)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct err err = ERR_INIT;
 	int lock = -1;
 	int rc = shiplock_take(
-		s->site.os, s->site.config.state, wait_ms, &lock, &err);
+		s->site.os, s->site.config.state, which, wait_ms, &lock, &err);
 
 	if (rc == ERR_BUSY) {
-		log_say(&s->log, LOG_LEVEL_INFO, "%s", err.text);
+		/* A daemon's two processes meet, and try again. */
+		log_say(&s->log,
+			s->following ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "%s",
+			err.text);
 		s->code = exit_worse(s->code, EXIT_LATER);
 		return false;
 	}
@@ -85,7 +83,7 @@ bool shipper_locked(struct shipper *s, int64_t wait_ms,
 	return rc >= 0;
 }
 
-static void close_bodies(struct shipper *s)
+void shipper_close_bodies(struct shipper *s)
 {
 	if (s->bodies_open)
 		body_client_close(&s->bodies);
@@ -100,9 +98,10 @@ static void round_of_links(struct shipper *s, void *arg)
 
 static void run_once(struct shipper *s)
 {
-	if (shipper_locked(s, 0, round_of_links, NULL) && !s->output)
+	if (shipper_locked(s, SHIPLOCK_VISITS, 0, round_of_links, NULL) &&
+		!s->output)
 		lives_call(s);
-	close_bodies(s);
+	shipper_close_bodies(s);
 }
 
 /* ---- rights ---- */
@@ -149,7 +148,8 @@ static void give_up_files(struct shipper *s)
 			"mail files cannot be opened from here");
 		return;
 	}
-	log_say(&s->log, s->following ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+	log_say(&s->log,
+		s->part == PART_LIVES ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
 		"this process could open mail files: %s", err.text);
 	close_starter(s);
 	confine_plan_free(&s->files);
@@ -176,136 +176,40 @@ static void say_lacking(struct shipper *s)
 		confine_plan_free(&wanted);
 }
 
-/* ---- a daemon ---- */
+/* ---- the whole ---- */
 
-/* What is wrong with a new configuration is said, and the old one stays. */
-static void reload(struct shipper *s)
+/* Of a daemon's two processes one says so. */
+void shipper_reload(struct shipper *s)
 {
+	bool says = s->part != PART_VISITS;
 	struct site old;
 	struct err err = ERR_INIT;
 
 	if (site_reload(&s->site, s->config_path, &old, &err) < 0) {
 		err_wrap(&err, "not read again, all stays as it was");
-		log_err(&s->log, &err);
+		if (says)
+			log_err(&s->log, &err);
 		return;
 	}
 	site_close(&old);
 	s->bodies_again = 0;
 	s->tidied = false;
+	if (!says)
+		return;
 	say_lacking(s);
 	log_say(&s->log, LOG_LEVEL_INFO, "%s: read again", s->site.config.path);
-}
-
-struct daemon {
-	struct lives lives;
-	struct notice notice;
-	bool noticed; /* and not handed over yet */
-};
-
-static void round_of_all(struct shipper *s, void *arg)
-{
-	struct daemon *d = arg;
-
-	notice_watch(&d->notice, s->site.config.state, s->accounts,
-		s->account_count);
-	links_round(s);
-	lives_hand_over(&d->lives, true);
-	shipper_save_refusals(s, false);
-}
-
-static void round_of_lives(struct shipper *s, void *arg)
-{
-	struct daemon *d = arg;
-
-	if (d->noticed)
-		weighing_round(s);
-	lives_hand_over(&d->lives, d->noticed);
-}
-
-static void hand_over(struct shipper *s, struct daemon *d, bool all)
-{
-	if (all)
-		log_round(&s->log);
-	s->between = !all;
-	shipper_locked(s, 0, all ? round_of_all : round_of_lives, d);
-	d->noticed = false;
-}
-
-/* Somebody else may have the lock: then later. What is written comes in
-   bursts, and is waited for a moment. */
-static void follow_links(struct shipper *s, struct stop_signal *stop,
-	struct reload_signal *asked, struct daemon *d)
-{
-	struct os *os = s->site.os;
-	int64_t next_ms = 0, burst_ms = 0;
-
-	while (!stop_wanted(stop)) {
-		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
-			{.fd = asked->fd, .events = POLLIN},
-			{.fd = d->notice.fd, .events = POLLIN}};
-		int64_t now = os->ops->mono_ns(os) / 1000000;
-
-		if (reload_wanted(asked)) {
-			lives_reload_begin(s, &d->lives);
-			reload(s);
-			lives_reload_end(s, &d->lives);
-			next_ms = now;
-		}
-		if (notice_taken(&d->notice) && !d->noticed) {
-			weighing_changed(s);
-			d->noticed = true;
-			burst_ms = now + BURST_MS;
-		}
-		bool burst = d->noticed && now >= burst_ms;
-		if (now >= next_ms) {
-			hand_over(s, d, true);
-			next_ms = now + FOLLOW_MS;
-		} else if (lives_due(&d->lives) || burst) {
-			hand_over(s, d, false);
-		}
-		if (!lives_feed(&d->lives))
-			close_bodies(s);
-		int64_t end =
-			d->noticed && burst_ms < next_ms ? burst_ms : next_ms;
-		/* Its descriptor would wake us again and again. */
-		lives_turn(s, &d->lives, fds, d->noticed ? 2 : 3,
-			end > now ? end - now : 0);
-	}
-}
-
-/* The codes of rounds are no daemon's: what was wrong was said. */
-static int follow(struct shipper *s, struct stop_signal *stop)
-{
-	struct reload_signal asked;
-	struct daemon d = {.noticed = false};
-	struct err err = ERR_INIT;
-
-	if (reload_open(&asked, &err) < 0 ||
-		lives_open(s, &d.lives, &err) < 0) {
-		log_err(&s->log, &err);
-		return exit_for(&err);
-	}
-	notice_open(&d.notice);
-	notify_manager("READY=1");
-	follow_links(s, stop, &asked, &d);
-	notify_manager("STOPPING=1");
-	notice_close(&d.notice);
-	lives_close(s, &d.lives);
-	close_bodies(s);
-	reload_close(&asked);
-	return EXIT_DONE;
 }
 
 static void answer(struct shipper *s)
 {
 	lives_answer(s);
-	close_bodies(s);
+	shipper_close_bodies(s);
 }
 
 static void plan(struct shipper *s)
 {
 	plan_peer(s, s->json);
-	close_bodies(s);
+	shipper_close_bodies(s);
 }
 
 static int usage(void)
@@ -395,8 +299,9 @@ static int options(struct shipper *s, int argc, char **argv, bool *following)
 
 int main(int argc, char **argv)
 {
-	struct shipper s = {0};
+	struct shipper s = {.packing = -1};
 	struct stop_signal stop;
+	struct follow daemon;
 	struct err err = ERR_INIT;
 	bool following = false;
 
@@ -413,9 +318,13 @@ int main(int argc, char **argv)
 		logger_use_syslog(&s.log);
 	s.stop = &stop;
 	s.following = following;
+	if (following && follow_begin(&s, &daemon, &err) < 0) {
+		log_err(&s.log, &err);
+		return exit_for(&err);
+	}
 	give_up_files(&s);
 	if (following)
-		s.code = follow(&s, &stop);
+		s.code = follow(&s, &daemon);
 	else if (s.stdio)
 		answer(&s);
 	else if (s.plans)

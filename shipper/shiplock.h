@@ -1,5 +1,9 @@
 /*
- * shiplock: one at a time hands over: <state>/ship.lock.
+ * shiplock: what one shipper does at a time. Who takes both takes them in this
+ * order.
+ *
+ *   <state>/visits.lock   visits carriers: minutes, where these are slow
+ *   <state>/ship.lock     looks at what a peer lacks, and packs it
  */
 #ifndef PB_SHIPLOCK_H
 #define PB_SHIPLOCK_H
@@ -9,11 +13,13 @@
 struct err;
 struct os;
 
+enum shiplock { SHIPLOCK_VISITS, SHIPLOCK_PACKING };
+
 /*
  * Take it, waiting for at most wait_ms; closing *ret_fd gives it back.
  * Errors: ERR_BUSY: another run has it; ERR_IO.
  */
-int shiplock_take(struct os *os, const char *state, int64_t wait_ms,
-	int *ret_fd, struct err *err);
+int shiplock_take(struct os *os, const char *state, enum shiplock which,
+	int64_t wait_ms, int *ret_fd, struct err *err);
 
 #endif

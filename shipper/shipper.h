@@ -13,12 +13,16 @@
 #include "err.h"
 #include "program.h"
 #include "refusals.h"
+#include "shiplock.h"
 #include "site.h"
 #include "untaken.h"
 #include "worth.h"
 
 /* `sync` does one, has it applied, then does the other. */
 enum step { STEP_BOTH, STEP_COLLECT, STEP_HAND_OVER };
+
+/* What of all this a process does: a daemon has two (follow.h). */
+enum part { PART_ALL, PART_LIVES, PART_VISITS };
 
 struct lives;
 
@@ -66,6 +70,8 @@ struct shipper {
 	bool tidied;  /* since the configuration was read */
 	bool between; /* a daemon's rounds: another follows soon */
 	enum step step;
+	enum part part;
+	int packing; /* the lock; -1: not ours */
 };
 
 /* Say what went wrong; the exit code is the worse from now on. */
@@ -96,11 +102,15 @@ void links_report(struct shipper *s, const struct config_peer *p,
 	bool failed);
 
 /*
- * main.c: do something with the accounts that there are, and nobody else
- * handing over; waits for that so long. Returns false: it was not done, and
- * somebody was told.
+ * main.c: do something with the accounts that there are, and nobody else doing
+ * the same; waits for that so long. Returns false: it was not done, and somebody
+ * was told.
  */
-bool shipper_locked(struct shipper *s, int64_t wait_ms,
+bool shipper_locked(struct shipper *s, enum shiplock which, int64_t wait_ms,
 	void (*act)(struct shipper *s, void *arg), void *arg);
+void shipper_close_bodies(struct shipper *s);
+/* Read the configuration again. What is wrong with it is said, and the old one
+   stays. */
+void shipper_reload(struct shipper *s);
 
 #endif

@@ -100,6 +100,13 @@ static bool is_to_weigh(const struct shipper *s, const struct weighed *w,
 	return !w->known || old || (w->stale && !due && !w->failed);
 }
 
+/* A daemon's other process weighs the others. */
+static bool is_ours(const struct shipper *s, const struct config_link *link)
+{
+	return s->part == PART_ALL ||
+	       (s->part == PART_LIVES) == via_is_live(link->via);
+}
+
 void weighing_round(struct shipper *s)
 {
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
@@ -108,7 +115,8 @@ void weighing_round(struct shipper *s)
 		for (size_t k = 0; k < p->link_count; k++) {
 			const struct config_link *link = &p->links[k];
 
-			if (!link->worth || !links_wanted(s, p, link))
+			if (!link->worth || !links_wanted(s, p, link) ||
+				!is_ours(s, link))
 				continue;
 			struct weighed *w = visit_weighed(s, p->name, link);
 			if (is_to_weigh(s, w, link) && weigh(s, i, link) &&
@@ -116,6 +124,18 @@ void weighing_round(struct shipper *s)
 				save(s, i, link, &w->worth);
 		}
 	}
+}
+
+bool weighing_any(const struct shipper *s)
+{
+	for (size_t i = 0; i < s->site.config.peer_count; i++) {
+		const struct config_peer *p = &s->site.config.peers[i];
+
+		for (size_t k = 0; k < p->link_count; k++)
+			if (p->links[k].worth && is_ours(s, &p->links[k]))
+				return true;
+	}
+	return false;
 }
 
 void weighing_changed(struct shipper *s)

@@ -14,6 +14,8 @@
 /* Weigh where that is to be done, with the accounts known. What fails is told,
    and makes no call. */
 void weighing_round(struct shipper *s);
+/* Is there a link to weigh? */
+bool weighing_any(const struct shipper *s);
 /* The state of an account changed. */
 void weighing_changed(struct shipper *s);
 /* A call with this peer came to an end. */

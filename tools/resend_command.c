@@ -188,12 +188,14 @@ static int in_account(struct resend *s, const char *name, struct err *err)
 
 static int in_all(struct resend *s, struct err *err)
 {
-	int lock;
-	int rc = shiplock_take(
-		s->site.os, s->site.config.state, LOCK_WAIT_MS, &lock, err);
+	struct os *os = s->site.os;
+	int visits = -1, packing = -1;
+	int rc = shiplock_take(os, s->site.config.state, SHIPLOCK_VISITS,
+		LOCK_WAIT_MS, &visits, err);
 
-	if (rc < 0)
-		return rc;
+	if (rc >= 0)
+		rc = shiplock_take(os, s->site.config.state, SHIPLOCK_PACKING,
+			LOCK_WAIT_MS, &packing, err);
 	for (size_t i = 0; i < s->site.account_count && rc >= 0; i++) {
 		const char *name = s->site.accounts[i].name;
 
@@ -201,7 +203,10 @@ static int in_all(struct resend *s, struct err *err)
 			site_granted(&s->site, s->index, name))
 			rc = in_account(s, name, err);
 	}
-	s->site.os->ops->close(s->site.os, lock);
+	if (packing >= 0)
+		os->ops->close(os, packing);
+	if (visits >= 0)
+		os->ops->close(os, visits);
 	if (rc >= 0 && !s->logs)
 		rc = err_set(err, ERR_USAGE,
 			"peer %s: there is nothing to send again: %s", s->peer,

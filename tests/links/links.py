@@ -883,6 +883,7 @@ def case_apart(two):
              f'peer "b" {{ key = "{two.b.key}" '
              f'via = "tcp:127.0.0.1:{port}" after = "{wait}" }}')
     two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
     two.b.follow('packetboat-applier')
     two.a.follow('packetboat-shipper')
     until('it dials', lambda: os.path.exists(begun))
@@ -905,6 +906,63 @@ def case_apart(two):
     with open(go, 'w'):
         pass
     assert two.a.daemons[0].wait(PATIENCE) == 0
+
+
+def case_beside(two):
+    """A visit that takes its time keeps no live link, be it with mail under way
+    to the same peer; and a daemon does not end in the midst of it, nor go on
+    with one of its processes."""
+    port = free_port()
+    go, begun, done = (os.path.join(two.top, name)
+                       for name in ('go', 'begun', 'done'))
+    script = os.path.join(two.top, 'carry')
+    with open(script, 'w') as f:
+        f.write(f'#!/bin/sh\ntest $1 = send || exit 0\ntouch {begun}\n'
+                f'while ! test -e {go}; do sleep 0.1; done\ntouch {done}\n')
+    os.chmod(script, 0o755)
+    two.b.configure(site=f'listen = "127.0.0.1:{port}"',
+                    rest=f'peer "a" {{ key = "{two.a.key}" '
+                         f'changes = "receive" }}')
+    two.a.configure(rest=f'peer "b" {{ key = "{two.b.key}"\n'
+                         f'link slow {{ via = "exec:{script}" }}\n'
+                         f'link line {{ via = "tcp:127.0.0.1:{port}" }} }}')
+    two.a.deliver(1, 1000)
+    two.a.write()
+    two.a.follow('packetboat-shipper')
+    until('a visit is under way', lambda: os.path.exists(begun))
+    two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    until('what it carries arrives by the line, too', two.is_equal)
+    for i in (2, 3):
+        two.a.deliver(i, 1000)
+        two.a.write()
+        until('a mail arrives', two.is_equal)
+    # Nobody else visits meanwhile.
+    said = two.a.ship('b', 'slow', ends=(4,)).stderr
+    assert 'another shipper' in said, said
+    assert not os.path.exists(go)
+    [daemon] = two.a.daemons
+    daemon.terminate()
+    try:
+        daemon.wait(1)
+        raise AssertionError('it did not wait for a visit')
+    except subprocess.TimeoutExpired:
+        pass
+    with open(go, 'w'):
+        pass
+    assert daemon.wait(PATIENCE) == 0
+    assert os.path.exists(done)
+    # Of its processes none goes on alone.
+    daemon = two.a.follow('packetboat-shipper')
+
+    def children():
+        path = f'/proc/{daemon.pid}/task/{daemon.pid}/children'
+        with open(path) as f:
+            return [int(pid) for pid in f.read().split()]
+    until('it is two', children)
+    os.kill(children()[0], signal.SIGKILL)
+    assert daemon.wait(PATIENCE) == 1
+    assert 'was ended by somebody' in two.a.said()
 
 
 def case_sync(two):

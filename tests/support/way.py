@@ -103,7 +103,8 @@ class Held:
         self.path, self.root, self.file = path, root, None
 
     def __enter__(self):
-        if self.path.endswith('.lock') and not self.path.endswith('ship.lock'):
+        if self.path.endswith('.lock') and \
+                not self.path.endswith(('ship.lock', 'visits.lock')):
             with open(self.path, 'x') as file:
                 if 'uidlist' in self.path:
                     file.write('%d:%s' % (os.getpid(), os.uname().nodename))
@@ -257,7 +258,8 @@ class Way:
         """What a step may have to wait for, as things are now."""
         state = os.path.join(self.root, step.site)
         shape = self.shapes[step.site]
-        names = [state + '/ship.lock', state + '/accounts/alice/lock',
+        names = [state + '/visits.lock', state + '/ship.lock',
+                 state + '/accounts/alice/lock',
                  state + '/accounts/alice/state.db']
         names = [name for name in names if os.path.exists(name)]
         if os.path.exists(shape.subscriptions()):
