@@ -5,7 +5,7 @@
  * What such a site says is merged, as whatever its peers say of it: so digests
  * agree, and nothing is said against it. Only the mail stays as it was placed;
  * its message is dead, lies in its folder, and has todo MESSAGE_KEPT, until
- * somebody who may expunges it, here or there.
+ * somebody expunges it here, or all is decided anew.
  */
 #ifndef PB_KEPT_H
 #define PB_KEPT_H

@@ -31,10 +31,12 @@ struct writer writer_of(const struct change *c, int64_t by_log)
 	return (struct writer){c->by, by_log};
 }
 
+/* What is kept stays so, whatever else is recorded of it (kept.h). */
 int message_todo(struct replica *r, int64_t id, struct err *err)
 {
 	return sql_run(r, err,
 		"UPDATE message SET todo = CASE"
+		" WHEN dead AND p_folder <> 0 AND todo = 3 THEN 3"
 		" WHEN dead THEN p_folder <> 0"
 		" WHEN p_folder <> folder THEN 1"
 		" ELSE p_letters <> letters OR p_extra <> extra"

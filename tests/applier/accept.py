@@ -208,6 +208,43 @@ def a_mail_that_comes_back_is_there_once(sites):
 
 
 @check
+def what_stays_keeps_a_number_of_its_own(sites):
+    here, there = station_and_office(sites, 'no expunge', names=('',))
+    there.expunge('1')
+    there.expunge('2')
+    rounds(there, here)
+    # The station's server numbers anew.
+    there.uidlist('', '3 V2000 N9 G' + 32 * 'a', '8 :3')
+    rounds(there, here)
+    assert here.uidvalidity() == 2000
+    uids = here.uids()
+    assert uids[8] == '3' and sorted(uids.values()) == ['1', '2', '3'], uids
+    there.save('4')
+    rounds(there, here)
+    assert bases(here) == ['1', '2', '3', '4']
+    assert kept(here) == {('INBOX', 'station'): 2}
+    at_rest(there, here)
+
+
+@check
+def what_a_user_here_moves_away_is_the_offices_own(sites):
+    here, there = station_and_office(sites, 'no expunge', names=('',))
+    there.expunge('1')
+    there.expunge('2')
+    rounds(there, here)
+    here.folder('.Own', 3000, 'e')
+    os.rename(here.path_of('1'), os.path.join(here.mail, '.Own/cur/1:2,'))
+    here.line('1', '.Own')
+    rounds(here, there)
+    assert bases(here) == ['2', '3'] and bases(here, '.Own') == ['1']
+    assert kept(here) == {('INBOX', 'station'): 1}
+    assert bases(there, '.Own') == ['1']      # it has a home here now
+    there.expunge('1', '.Own')
+    rounds(there, here)
+    assert bases(here, '.Own') == ['1']
+
+
+@check
 def a_state_that_was_lost_takes_no_mail_away(sites):
     here, there = station_and_office(sites, 'no expunge', names=('',))
     there.expunge('1')
