@@ -57,6 +57,10 @@ struct carrier_list {
 	size_t damaged; /* parts with a manifest: none of ours
 			   leaves such behind */
 	size_t strange; /* what else lies there; left alone */
+	/* Of the peer, elsewhere, and not fetched: there was no room here. The
+	   largest of them. */
+	size_t unfetched;
+	uint64_t unfetched_size;
 };
 /* Is a bundle of this sender in it? list: NULL: nothing is. */
 bool carrier_list_has(
@@ -74,6 +78,9 @@ struct carrier_place {
 	/* Looks whether there is room here for what a fetch brings. NULL:
 	   always. */
 	const struct child_guard *guard;
+	/* A bundle that is larger is not fetched, where its size is known
+	   before; 0: any is. */
+	uint64_t fetch_max;
 	bool fetch; /* of a carrier that lies elsewhere: look there, and not
 		       only at what is known of it here */
 };

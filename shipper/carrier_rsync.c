@@ -23,7 +23,8 @@
 #include <string.h>
 
 #define SILENCE_S "120" /* of the other side: then the line is dead */
-#define FILE_MAX "5G"	/* lading splits bundles at 4 GiB */
+#define FILE_MAX (UINT64_C(5) << 30) /* lading splits bundles at 4 GiB */
+#define FILE_LEAST 4096u	     /* a manifest, say, is always fetched */
 
 /* ---- rsync ---- */
 
@@ -40,10 +41,12 @@ static int fail(int code, const char *target, const char *said, struct err *err)
 		said[0] ? said : "it did not say why");
 }
 
-/* With the target as the only place that it touches elsewhere. */
+/* With the target as the only place that it touches elsewhere. file_max: 0:
+   any. */
 static int run_rsync(struct os *os, const char *dir, uint64_t rate,
-	const struct buf *rules, const char *from, const char *to,
-	const char *target, const struct child_guard *guard, struct err *err)
+	uint64_t file_max, const struct buf *rules, const char *from,
+	const char *to, const char *target, const struct child_guard *guard,
+	struct err *err)
 {
 	AUTO_FREE char *rules_path = mem_printf("%s/rules", dir);
 	AUTO_FREE char *rules_option =
@@ -51,10 +54,15 @@ static int run_rsync(struct os *os, const char *dir, uint64_t rate,
 	/* Of whole KiB; 0: no limit. */
 	AUTO_FREE char *limit = mem_printf("--bwlimit=%llu",
 		(unsigned long long)(rate && rate < 1024 ? 1 : rate / 1024));
+	if (!file_max || file_max > FILE_MAX)
+		file_max = FILE_MAX;
+	AUTO_FREE char *most = mem_printf("--max-size=%llu",
+		(unsigned long long)(file_max < FILE_LEAST ? FILE_LEAST
+							   : file_max));
 	const char *argv[] = {"rsync", "--recursive", "--size-only", limit,
-		"--compress", "--delete", "--timeout=" SILENCE_S,
-		"--max-size=" FILE_MAX, "--partial-dir=.rsync-partial",
-		"--info=progress2", rules_option, "--", from, to, NULL};
+		"--compress", "--delete", "--timeout=" SILENCE_S, most,
+		"--partial-dir=.rsync-partial", "--info=progress2",
+		rules_option, "--", from, to, NULL};
 	/* That it ends is plain; why, something said before. */
 	static const char *const dull[] = {
 		"rsync error:", "rsync: connection unexpectedly closed",
@@ -150,8 +158,8 @@ static int fetch(struct spool *c, struct err *err)
 		"-*.whole\n+ /" MEDIUM_BUNDLES "/%016" PRIx64 "/%016" PRIx64
 		"-*.whole\n- *\n",
 		c->self, c->peer, c->peer, c->self);
-	rc = run_rsync(c->os, c->dir, c->rate, &rules, target, to, target,
-		c->guard, err);
+	rc = run_rsync(c->os, c->dir, c->rate, c->fetch_max, &rules, target, to,
+		target, c->guard, err);
 	if (rc == ERR_OPERATOR)
 		drop_parts(c);
 	if (rc == 0 && medium_identify(c->os, c->there_dir, &medium, NULL,
@@ -188,15 +196,15 @@ int carrier_rsync_init(
 	buf_add_str(&text, "+ /" MEDIUM_MARKER "\n- *\n");
 	if (rc == 0)
 		rc = run_rsync(
-			os, where, 0, &text, to, from, target, NULL, err);
+			os, where, 0, 0, &text, to, from, target, NULL, err);
 	if (rc < 0)
 		return rc;
 	if (medium_identify(os, here, &id, NULL, NULL) == 0)
 		return 1;
 	rc = carrier_media_init(os, here, err);
 	return rc < 0 ? rc
-		      : run_rsync(os, where, 0, &text, from, to, target, NULL,
-				err);
+		      : run_rsync(os, where, 0, 0, &text, from, to, target,
+				NULL, err);
 }
 
 /*
@@ -234,7 +242,7 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 	while (os_list_next(gone, &at, &entry))
 		rule_pair(&rules, c->self, entry.name, '+');
 	buf_add_str(&rules, "- *\n");
-	rc = run_rsync(c->os, c->dir, c->rate, &rules, from, target, target,
+	rc = run_rsync(c->os, c->dir, c->rate, 0, &rules, from, target, target,
 		NULL, err);
 	if (rc == 0)
 		*ret_there = waiting->count;

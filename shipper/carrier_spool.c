@@ -95,6 +95,7 @@ int spool_open(const struct spool_way *way, const struct carrier_place *place,
 		.self = place->self,
 		.peer = place->peer,
 		.rate = place->rate,
+		.fetch_max = place->fetch_max,
 		.again_ms = place->again_ms,
 		.guard = place->guard};
 	if (place->fetch) {
@@ -169,12 +170,54 @@ static int add_lying(struct spool *c, struct carrier_list *ret, struct err *err)
 	return 0;
 }
 
+/* A manifest for us without its bundle: that was left where it is. */
+static bool is_unfetched(const struct spool *c, const struct carrier_part *part,
+	struct carrier_item *ret)
+{
+	AUTO_FREE char *path =
+		mem_printf("%s/" MEDIUM_BUNDLES "/%016" PRIx64 "/%s",
+			c->there_dir, c->self, part->name);
+	const char *end = strrchr(part->name, '.');
+	char text[MEDIUM_MANIFEST_SIZE];
+
+	return end && strcmp(end, ".whole") == 0 &&
+	       medium_read_small(c->os, path, text, sizeof(text), NULL) >= 0 &&
+	       medium_manifest_read(text, sizeof(text), ret) == 0 &&
+	       ret->sender == c->peer && ret->recipient == c->self &&
+	       ret->sequence == part->sequence;
+}
+
+/* What lies there for us. */
+static int list_ours(struct spool *c, struct carrier_list *ret, struct err *err)
+{
+	int rc = c->there->ops->list(c->there, c->self, ret, err);
+	size_t kept = 0;
+
+	for (size_t i = 0; rc >= 0 && i < ret->part_count; i++) {
+		struct carrier_item item;
+
+		if (!is_unfetched(c, &ret->parts[i], &item)) {
+			ret->parts[kept++] = ret->parts[i];
+			continue;
+		}
+		ret->damaged--;
+		ret->unfetched++;
+		if (item.size > ret->unfetched_size)
+			ret->unfetched_size = item.size;
+	}
+	if (rc >= 0)
+		ret->part_count = kept;
+	return rc;
+}
+
 static int spool_list(struct carrier *carrier, uint64_t recipient,
 	struct carrier_list *ret, struct err *err)
 {
 	struct spool *c = of(carrier);
 	struct carrier_list waiting;
 
+	if (recipient == c->self)
+		return list_ours(c, ret, err);
 	if (recipient != c->peer)
 		return c->there->ops->list(c->there, recipient, ret, err);
 	int rc = c->out->ops->list(c->out, recipient, &waiting, err);

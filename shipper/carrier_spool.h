@@ -43,8 +43,9 @@ struct spool {
 	char *dir, *there_dir, *out_dir, *gone_dir;
 	struct carrier *there, *out; /* media, while open */
 	uint64_t self, peer;
-	uint64_t rate;	  /* bytes a second; 0: no limit */
-	int64_t again_ms; /* what is not answered for so long is sent again */
+	uint64_t rate;	    /* bytes a second; 0: no limit */
+	uint64_t fetch_max; /* bytes of a bundle; 0: any */
+	int64_t again_ms;   /* what is not answered for so long is sent again */
 	const struct child_guard *guard; /* of what a fetch runs */
 };
 

@@ -125,6 +125,20 @@ int collect_space(
 	return rc;
 }
 
+int collect_room(
+	const struct collect_config *config, uint64_t *ret, struct err *err)
+{
+	uint64_t left, reserve;
+
+	*ret = 0;
+	if (!config->reserve_percent)
+		return 0;
+	int rc = look_at_disk(config, &left, &reserve, err);
+	if (rc >= 0)
+		*ret = left > reserve ? (left - reserve) / 2 + 1 : 1;
+	return rc;
+}
+
 int collect_watch_look(void *arg, struct err *err)
 {
 	struct collect_watch *w = arg;
@@ -241,6 +255,16 @@ int collect_bundles(const struct collect_config *config,
 			*err = one;
 			worst = rc;
 		}
+	}
+	if (list.unfetched && !worst) {
+		ret->unfetched = list.unfetched;
+		worst = err_set(err, ERR_OPERATOR,
+			"%zu bundle%s left there, of %llu bytes or less: there "
+			"has to be room here for twice as many, besides %u %% "
+			"of the disk (make room, or set \"reserve\")",
+			list.unfetched, list.unfetched == 1 ? " is" : "s are",
+			(unsigned long long)list.unfetched_size,
+			config->reserve_percent);
 	}
 	carrier_list_free(&list);
 	return worst;

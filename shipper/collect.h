@@ -19,7 +19,9 @@ struct err;
 
 struct collect_result {
 	uint64_t bundles, parcels, bytes;
-	uint64_t size; /* of the bundles that were taken */
+	uint64_t size;	    /* of the bundles that were taken */
+	uint64_t unfetched; /* bundles that are too large for the room here: of
+			       an error that is all */
 };
 
 struct collect_config {
@@ -45,6 +47,11 @@ int collect_bundles(const struct collect_config *config,
 /* May so many bytes more be taken? Errors: ERR_OPERATOR: no; ERR_IO. */
 int collect_space(
 	const struct collect_config *config, uint64_t size, struct err *err);
+
+/* So many bytes one bundle may have that is fetched: it is here twice, until it
+   is in the inbox. Errors: ERR_IO. */
+int collect_room(
+	const struct collect_config *config, uint64_t *ret, struct err *err);
 
 /*
  * Watches the disk while another program takes what a peer sends, of whatever

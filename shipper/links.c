@@ -342,7 +342,9 @@ static void serve(struct shipper *s, size_t peer,
 	struct carrier_place place = links_place(s, peer, link, spool);
 	place.guard = &guard;
 	place.fetch = s->step != STEP_HAND_OVER;
-	int rc = carrier_open(&place, link->via, &carrier, &err);
+	int rc = collect_room(&collect, &place.fetch_max, &err);
+	if (rc >= 0)
+		rc = carrier_open(&place, link->via, &carrier, &err);
 
 	if (rc >= 0 || rc == ERR_ABSENT)
 		visit_note_away(
@@ -372,7 +374,8 @@ static void serve(struct shipper *s, size_t peer,
 	if (carrier && s->step != STEP_COLLECT)
 		tell_untaken(s, peer, link->via, carrier);
 	if (s->step == STEP_COLLECT ||
-		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN)) {
+		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN &&
+			!collected.unfetched)) {
 		if (carrier)
 			carrier->ops->close(carrier);
 		return;

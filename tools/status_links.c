@@ -46,6 +46,7 @@ static int look(const struct site *s, struct carrier *c, uint64_t peer,
 	}
 	for (size_t i = 0; i < out.count; i++)
 		ret->for_peer += out.items[i].sender == self;
+	ret->unfetched = in.unfetched;
 	ret->incomplete = parts_of(&in, peer) + parts_of(&out, self);
 	carrier_list_free(&in);
 	carrier_list_free(&out);

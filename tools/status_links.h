@@ -12,6 +12,7 @@ struct link_view {
 	uint64_t for_us;     /* bundles of this peer, to be collected */
 	uint64_t for_peer;   /* ours, that the peer has not collected */
 	uint64_t incomplete; /* of either: being copied, or cut off */
+	uint64_t unfetched;  /* of the peer, too large for the room here */
 	uint64_t strangers;  /* for us, of nobody who is a peer */
 	uint64_t stranger;   /* the origin of one of them */
 };

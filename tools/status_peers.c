@@ -133,10 +133,17 @@ static struct json_object *new_link(
 	tree_number(o, "for_us", view.for_us);
 	tree_number(o, "for_peer", view.for_peer);
 	tree_number(o, "incomplete", view.incomplete);
+	tree_number(o, "unfetched", view.unfetched);
 	tree_number(o, "strangers", view.strangers);
 	tree_number(o, "opens_ms", opens_ms(s, link));
 	add_budget(s, peer, link, o);
 	add_worth(s, peer, link, o);
+	if (view.unfetched)
+		status_needs_operator(s,
+			"%s: bundles that are too large for the room here: "
+			"%" PRIu64 ": they are not fetched (make room, or set "
+				   "\"reserve\")",
+			link->via, view.unfetched);
 	if (view.strangers && !s->strangers_told)
 		status_needs_operator(s,
 			"%s: bundles sealed by an unknown key (origin "

@@ -397,6 +397,8 @@ static void print_link(struct json_object *link, uint64_t now_ms)
 	said(&any, number(link, "incomplete"), "bundle",
 		"incomplete (being copied, or cut off: its sender hands it "
 		"over again)");
+	said(&any, number(link, "unfetched"), "bundle",
+		"too large for the room here");
 	said(&any, number(link, "strangers"), "bundle", "of strangers");
 	if (number(link, "opens_ms"))
 		print_opens(any, number(link, "opens_ms"));
