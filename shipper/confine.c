@@ -198,6 +198,11 @@ int confine_plan(const struct confine_call *call, struct confine_plan *ret,
 
 		rc = keep(&p, dir, false, "the configuration", err);
 	}
+	if (rc == 0 && call->daemon && config->metrics) {
+		AUTO_FREE char *dir = above(config->metrics);
+
+		rc = keep(&p, dir, true, config->metrics, err);
+	}
 	free(p.mail);
 	if (rc < 0)
 		confine_plan_free(ret);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "figures.h"
 #include "lives.h"
 #include "notice.h"
 #include "weighing.h"
@@ -53,6 +54,7 @@ static void round_of_visits(struct shipper *s, void *arg)
 static void visit(struct shipper *s, struct follow *f)
 {
 	struct notice notice;
+	struct figures figures = {.known = false};
 
 	notice_open(&notice);
 	while (!stop_wanted(s->stop)) {
@@ -62,12 +64,14 @@ static void visit(struct shipper *s, struct follow *f)
 
 		if (reload_wanted(&f->asked))
 			shipper_reload(s);
-		if (notice_taken(&notice))
+		bool changed = notice_taken(&notice);
+		if (changed)
 			weighing_changed(s);
 		log_round(&s->log);
 		shipper_locked(s, SHIPLOCK_VISITS, 0, round_of_visits, &notice);
 		shipper_save_refusals(s, false);
 		shipper_close_bodies(s);
+		figures_round(s, &figures, changed);
 		int64_t left = begun + ROUND_MS - now_ms(s);
 		poll(fds, 2, left > 0 ? (int)left : 0);
 	}

@@ -30,9 +30,6 @@ int front_fail(struct front *f, const struct err *err);
 /* Say how the command is called (the table knows); returns 2. */
 int front_usage(struct front *f, const char *command);
 
-/* Write the file for Prometheus, if there is to be one (status.c). */
-void status_note(struct front *f);
-
 /*
  * The commands. argv[0] is the command's name, options of the front are gone,
  * --help was answered. Each returns an exit code.

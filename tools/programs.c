@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "front.h"
+#include "status_metrics.h"
 
 #define PATH_BYTES 4096
 #define ARGS_MAX 8 /* our own, before the caller's */
@@ -174,6 +175,21 @@ static bool has_calls(struct front *f)
 	return any;
 }
 
+static void write_figures(struct sync *s)
+{
+	struct config c;
+	struct err err = ERR_INIT;
+
+	if (front_config(s->front, &c, NULL) < 0)
+		return; /* each step said so */
+	bool wanted = c.metrics;
+	config_free(&c);
+	if (!wanted || status_figures(s->front->config_given, &err) >= 0)
+		return;
+	log_err(&s->front->log, &err);
+	s->code = exit_worse(s->code, EXIT_OPERATOR);
+}
+
 int command_sync(struct front *f, int argc, char **argv)
 {
 	struct sync s = {.front = f};
@@ -199,6 +215,6 @@ int command_sync(struct front *f, int argc, char **argv)
 		step(&s, "apply", 0, NULL);
 	sigprocmask(SIG_SETMASK, &s.before, NULL);
 	if (!s.stopped)
-		status_note(f);
+		write_figures(&s);
 	return s.stopped ? exit_worse(s.code, EXIT_FAILED) : s.code;
 }

@@ -8,15 +8,16 @@
 /* Whose figure it is, and so where in the tree it stands. */
 enum whose {
 	OF_SITE,
-	OF_ACCOUNTS, /* summed up */
-	OF_PEER,     /* of its accounts, summed up */
-	OF_PEER_MOST,
+	OF_ACCOUNTS,  /* summed up */
+	OF_PEER,      /* of its accounts, summed up */
+	OF_PEER_MOST, /* of its accounts, the largest */
 	OF_LINK,
 	OF_CALLS /* of a link */
 };
 enum unit {
 	AS_IT_IS,
 	FROM_MS, /* a time in ms, told in seconds */
+	AGO_S,	 /* an age, told as the time; 0: there is none */
 	HOW_MANY /* entries of an array */
 };
 
@@ -51,8 +52,8 @@ static const struct metric {
 		"Changes of this site that the peer does not know."},
 	{OF_PEER, "lag_bytes", AS_IT_IS, "peer_lag_bytes", "gauge",
 		"Bytes of the messages among them."},
-	{OF_PEER_MOST, "lag_s", AS_IT_IS, "peer_lag_seconds", "gauge",
-		"Age of the oldest of them."},
+	{OF_PEER_MOST, "lag_s", AGO_S, "peer_lag_since_timestamp_seconds",
+		"gauge", "When the oldest of them was made; 0: there is none."},
 	{OF_PEER, "not_applied_there", AS_IT_IS, "peer_unapplied_changes",
 		"gauge", "Changes that the peer knows and has not placed."},
 	{OF_PEER, "bodies_wanted_there", AS_IT_IS, "peer_wanted_bodies",
@@ -124,6 +125,17 @@ static uint64_t over_accounts(const struct metric *m, struct json_object *of)
 	return all;
 }
 
+/* So it stays true while nothing is written. */
+static uint64_t moment(
+	const struct metric *m, struct json_object *tree, uint64_t value)
+{
+	struct json_object *now = json_object_object_get(tree, "now_ms");
+
+	return m->unit == AGO_S && value
+		       ? json_object_get_uint64(now) / 1000 - value
+		       : value;
+}
+
 /* ---- text ---- */
 
 /* name="value", escaped as the format wants it. */
@@ -191,7 +203,8 @@ static void add_peers(
 		if (m->whose == OF_LINK || m->whose == OF_CALLS)
 			add_links(b, m, peer);
 		else
-			sample(b, m, peer, NULL, over_accounts(m, peer));
+			sample(b, m, peer, NULL,
+				moment(m, tree, over_accounts(m, peer)));
 	}
 }
 

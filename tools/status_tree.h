@@ -9,6 +9,7 @@
 #ifndef PB_STATUS_TREE_H
 #define PB_STATUS_TREE_H
 
+#include "err.h"
 #include "site.h"
 #include "status_logs.h"
 #include "tree.h"
@@ -22,8 +23,17 @@ struct status {
 	   did, and which. */
 	uint64_t ahead_s, peer_ahead_s, ahead;
 	bool strangers_told; /* links may share their carrier */
+	struct err metrics_err; /* the file for Prometheus: not written */
 	int code;
 };
+
+/*
+ * status_look.c: look at the site of a configuration (NULL: of the usual places),
+ * and write its file for Prometheus. s: all zero. Returns 0, then it is to be
+ * forgotten. Errors: as site_open.
+ */
+int status_look(struct status *s, const char *config, struct err *err);
+void status_forget(struct status *s);
 
 /* Seconds since then; 0 where there is no such time, or it is to come. */
 uint64_t status_age_s(const struct status *s, int64_t ms);

@@ -5,6 +5,7 @@ went each way, what lies on which medium, and how long the rest will take."""
 import json
 import os
 import sys
+import time
 
 import plainsites
 
@@ -132,16 +133,20 @@ def how_long_the_rest_takes_is_told_at_the_speed_that_was_measured(sites):
     assert 'all that waits takes about' in a.run('status')
 
 
+def has_figures(site, path):
+    with open(site.config) as file:
+        text = file.read()
+    with open(site.config, 'w') as file:
+        file.write(text.replace('{ state', '{ metrics = "%s" state' % path))
+
+
 @check
 def figures_for_prometheus_are_replaced_by_status_and_sync(sites):
     a, _ = sites.two()
     a.folder()
     a.save('one')
     path = os.path.join(sites.top, 'packetboat.prom')
-    with open(a.config) as file:
-        text = file.read()
-    with open(a.config, 'w') as file:
-        file.write(text.replace('{ state', '{ metrics = "%s" state' % path))
+    has_figures(a, path)
     a.run('write')
     assert not os.path.exists(path)
     a.run('status')
@@ -158,6 +163,42 @@ def figures_for_prometheus_are_replaced_by_status_and_sync(sites):
     os.unlink(path)
     os.mkdir(path)
     assert 'metrics: ' in a.run('status', code=3)
+    a.run('sync', code=3)
+    a.says('metrics: ')
+
+
+@check
+def a_daemon_writes_figures_where_anything_is_new_and_else_rests(sites):
+    a, b = sites.two()
+    a.folder()
+    path = os.path.join(sites.top, 'packetboat.prom')
+    has_figures(a, path)
+
+    def says(*lines):
+        def said():
+            if not os.path.exists(path):
+                return False
+            with open(path) as file:
+                text = file.read()
+            return all(line + '\n' in text for line in lines)
+        return said
+    a.follow('write', 'ship', 'apply')
+    a.wait(says('packetboat_messages 0'), 60, 'nothing is written')
+    a.save('one')
+    a.wait(says('packetboat_messages 1',
+                'packetboat_peer_received_unapplied{peer="b"} 0'), 60,
+           'of new mail')
+    lag = 'packetboat_peer_lag_changes{peer="b"} 0'
+    assert not says(lag)()
+
+    def answered():
+        b.run('sync')
+        return says(lag, 'packetboat_peer_lag_since_timestamp_seconds'
+                    '{peer="b"} 0')()
+    a.wait(answered, 60, 'of an acknowledgement')
+    a.wait(lambda: time.time() > os.stat(path).st_mtime + 25, 120,
+           'it is written while nothing happens')
+    a.stop()
 
 
 if __name__ == '__main__':

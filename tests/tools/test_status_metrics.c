@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char tree[] =
-	"{\"now_ms\": 5999, \"operator\": [\"a\", \"b\"],"
+	"{\"now_ms\": 55999, \"operator\": [\"a\", \"b\"],"
 	" \"accounts\": [{\"messages\": 3, \"gaps\": [1]},"
 	"  {\"messages\": 4}],"
 	" \"peers\": [{\"name\": \"a\\\"b\\\\c\\nd\", \"links\": ["
@@ -53,7 +53,7 @@ static void figures_stand_under_their_help_and_type(void **state)
 	assert_has("# HELP packetboat_messages Messages, of all accounts.\n"
 		   "# TYPE packetboat_messages gauge\n"
 		   "packetboat_messages 7\n");
-	assert_has("packetboat_status_timestamp_seconds 5\n");
+	assert_has("packetboat_status_timestamp_seconds 55\n");
 	assert_has("packetboat_operator_needed 2\n");
 	assert_has("packetboat_gaps 1\n");
 }
@@ -62,7 +62,9 @@ static void labels_are_escaped_and_links_told_apart(void **state)
 {
 	(void)state;
 	assert_has("packetboat_peer_lag_changes{peer=\"a\\\"b\\\\c\\nd\"} 7\n");
-	assert_has("_peer_lag_seconds{peer=\"a\\\"b\\\\c\\nd\"} 9\n");
+	assert_has(
+		"_peer_lag_since_timestamp_seconds{peer=\"a\\\"b\\\\c\\nd\"} "
+		"46\n");
 	assert_has("# TYPE packetboat_link_sent_bytes_total counter\n"
 		   "packetboat_link_sent_bytes_total{peer=\"a\\\"b\\\\c\\nd\","
 		   "link=\"\"} 18446744073709551615\n"
