@@ -61,6 +61,18 @@ static int check_joins(
 	return !since;
 }
 
+/* Of what comes once more the mails are those that are known. */
+static int check_again(struct replica *rep, const struct change_batch *batch,
+	uint64_t known, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->count && rc >= 0; i++)
+		if (batch->items[i].by.lsn <= known)
+			rc = replica_birth_agrees(rep, &batch->items[i], err);
+	return rc < 0 ? rc : 0;
+}
+
 /* The sender's own changes, as they are to be. */
 static int take_batch(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, const struct change_batch *batch,
@@ -165,6 +177,9 @@ int receiving_merge(struct receiving *r, struct journal *j,
 		rc = change_decode(&ctx, s->payload, s->len, &batch, err);
 	if (rc == 0 && s->brief)
 		rc = fill(r, rep, s, &log, &batch, err);
+	if (rc == 0 && !ours)
+		rc = receiving_is_split(
+			r, check_again(rep, &batch, log.known.lsn, err));
 	if (rc == 0)
 		rc = receiving_is_split(
 			r, continues_check(rep, s, &log, &batch, err));

@@ -63,6 +63,26 @@ static int is_ahead(struct replica *rep, const struct position *at,
 	return rc < 0 ? rc : !since;
 }
 
+/*
+ * Has it the history that we have, as far as it says? What we wrote in this
+ * incarnation nobody has up to where no commit ended: then somebody else wrote
+ * it. Errors: ERR_CONFLICT.
+ */
+static int check_known(struct replica *rep, const struct parcel_ack *ack,
+	const struct parcel_ack_entry *e, const struct replica_log *log,
+	struct err *err)
+{
+	const struct position *at = &e->durable;
+	int rc = replica_log_agrees(rep, log, at->lsn, at->chain, err);
+
+	if (rc == 0 && at->chain && at->log.origin == replica_origin(rep) &&
+		at->log.incarnation == replica_incarnation(rep)) {
+		rc = replica_log_ended(rep, log, at->lsn, err);
+		rc = rc == 0 ? ERR_CONFLICT : rc;
+	}
+	return rc == ERR_CONFLICT ? other_history(ack->account, e, err) : rc;
+}
+
 int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -100,12 +120,9 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 						e->durable.lsn, &log, err);
 		if (e->durable.lsn > log.known.lsn)
 			continue;
-		rc = replica_log_agrees(
-			rep, &log, e->durable.lsn, e->durable.chain, err);
+		rc = check_known(rep, ack, e, &log, err);
 		if (rc < 0)
-			return rc == ERR_CONFLICT
-				       ? other_history(ack->account, e, err)
-				       : rc;
+			return rc;
 		struct replica_ack row = {
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);

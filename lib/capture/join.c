@@ -243,8 +243,9 @@ static int rename_homes(struct pass *p, struct arena *arena, struct err *err)
 	return rc;
 }
 
-/* Nobody knows anything, and a peer joins, too: both states were lost. */
-static int tell_that_both_were_lost(struct pass *p, struct err *err)
+/* What was known of some folder is known nowhere, and a peer joins, too: both
+   states were lost, or one of them is too old. */
+int pass_both_lost(struct pass *p, struct err *err)
 {
 	const struct capture_config *config = p->config;
 	struct asker asker = {0};
@@ -288,7 +289,7 @@ static int begin(
 			begin.end = *at;
 	}
 	if (rc >= 0 && !any)
-		return tell_that_both_were_lost(p, err);
+		return pass_both_lost(p, err);
 	return rc < 0 || !begin.end.lsn ? rc
 					: pass_put(p, &ID_ACCOUNT, &begin, err);
 }

@@ -195,6 +195,9 @@ const char *pass_system_line(
 int pass_join(struct pass *p, struct arena *arena, struct err *err);
 /* At the end of the pass that finishes it. */
 int pass_joined(struct pass *p, struct err *err);
+/* A folder, or all, is known to nobody when joining is finished: that is told
+   where a peer joins, too. */
+int pass_both_lost(struct pass *p, struct err *err);
 /* Mail is born in a folder of another home while joining is finished. */
 int pass_unknown_mail(
 	struct pass *p, const struct replica_folder *f, struct err *err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "joining.h"
 #include "pass.h"
 
 struct tree {
@@ -259,6 +260,8 @@ static int birth(struct tree *t, size_t i, struct err *err)
 	if (replica_folder_by_fid(p->replica, &fid, t->arena, &f, err) != 0 ||
 		!*f.path) {
 		rc = log_new_folder(p, &fid, on_disk->path, &id, err);
+		if (rc >= 0 && p->finishing)
+			rc = pass_both_lost(p, err);
 		if (rc < 0)
 			return rc;
 		rc = replica_folder_by_fid(p->replica, &fid, t->arena, &f, err);
@@ -548,13 +551,19 @@ int capture_merge_names(struct journal *j, struct err *err)
 {
 	struct account *a = j->account;
 	int64_t now = a->os->ops->wall_ns(a->os) / 1000000;
+	int64_t joins;
+	int rc = joining_since(a->replica, &joins, err);
 
+	/* A part of the answer may be all of it that came: mail that it places
+	   in a deleted folder has left that, perhaps. */
+	if (rc < 0 || joins)
+		return rc < 0 ? rc : 0;
 	for (;;) {
 		AUTO_ARENA struct arena arena = {0};
 		struct replica_folder x, y;
 		int64_t xid, yid;
-		int rc = replica_same_name(a->replica, &xid, &yid, err);
 
+		rc = replica_same_name(a->replica, &xid, &yid, err);
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
 		if ((rc = replica_folder_by_row(

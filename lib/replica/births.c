@@ -238,6 +238,35 @@ int replica_born_before(struct replica *r, int64_t folder, const char *base,
 	return rc < 0 ? rc : 0;
 }
 
+int replica_birth_agrees(
+	struct replica *r, const struct change *c, struct err *err)
+{
+	struct dot dot = {c->by.log, c->by.lsn};
+	struct dot_row row;
+	int rc = c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY
+			 ? dot_find(r, &dot, &row, err)
+			 : 1;
+
+	if (rc != 0 || !row.known || row.dead)
+		return rc < 0 ? rc : 1;
+	sqlite3_stmt *st =
+		sql(r, err, "SELECT hash = ?2 FROM message WHERE id = ?1", "ib",
+			row.message, c->hash.b, sizeof(c->hash.b));
+	rc = st ? sql_step(r, st, err) : ERR_IO;
+	if (rc <= 0)
+		return rc < 0 ? rc : 1;
+	bool same = sqlite3_column_int(st, 0) != 0;
+	sqlite3_reset(st);
+	return same ? 1
+		    : err_set(err, ERR_CONFLICT,
+			      "account %s: log %016llx-%016llx has another "
+			      "mail at lsn %llu than was received before: its "
+			      "site was rolled back or cloned",
+			      r->account, (unsigned long long)dot.log.origin,
+			      (unsigned long long)dot.log.incarnation,
+			      (unsigned long long)dot.lsn);
+}
+
 /* ---- one message ---- */
 
 /* The births of x's dots go with them: what its own row says, too. */

@@ -307,8 +307,10 @@ int replica_same_name(
 		" ON a.path = b.path AND a.id < b.id WHERE a.path <> ''"
 		" AND NOT (a.dead AND a.messages = 0)"
 		" AND NOT (b.dead AND b.messages = 0)"
-		" AND a.guard_count = 0 AND b.guard_count = 0 LIMIT 1",
-		"");
+		" AND a.guard_count = 0 AND b.guard_count = 0"
+		" AND (a.auth_site <> b.auth_site"
+		"  OR a.auth_site = 0 OR a.auth_site = ?) LIMIT 1",
+		"i", (int64_t)r->origin);
 	if (!st)
 		return ERR_IO;
 	rc = sql_step(r, st, err);

@@ -132,3 +132,19 @@ int replica_log_agrees(struct replica *r, const struct replica_log *log,
 		(unsigned long long)log->known.log.incarnation,
 		(unsigned long long)lsn);
 }
+
+int replica_log_ended(struct replica *r, const struct replica_log *log,
+	uint64_t lsn, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT ifnull(sum(lsn = ?2), 0)"
+		" OR count(*) >= ?3 AND ?2 < min(lsn) FROM met WHERE log = ?1",
+		"iii", log->id, (int64_t)lsn, (int64_t)MET_KEPT);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0) {
+		rc = sqlite3_column_int(st, 0) != 0;
+		sqlite3_reset(st);
+	}
+	return rc;
+}

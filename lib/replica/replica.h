@@ -105,6 +105,12 @@ int replica_logs(struct replica *r, struct arena *arena,
  */
 int replica_log_agrees(struct replica *r, const struct replica_log *log,
 	uint64_t lsn, uint64_t chain, struct err *err);
+/*
+ * Did a commit ever end there, as far as is known? 1, also where it is so long
+ * ago that it was forgotten; or 0.
+ */
+int replica_log_ended(struct replica *r, const struct replica_log *log,
+	uint64_t lsn, struct err *err);
 
 /* ---- merging (registers.c) ---- */
 
@@ -318,6 +324,13 @@ int replica_message_with_guid(struct replica *r, const struct hash *hash,
  */
 int replica_born_before(struct replica *r, int64_t folder, const char *base,
 	const struct hash *hash, struct dot *ret, struct err *err);
+/*
+ * Is a birth that comes once more that of the mail which is known by its dot?
+ * Returns 1, also where none is known or c is no birth. Errors: ERR_CONFLICT:
+ * it is another mail, so there are two histories.
+ */
+int replica_birth_agrees(
+	struct replica *r, const struct change *c, struct err *err);
 /* Living dots of living messages with this body; in the arena. */
 int replica_dots_with_hash(struct replica *r, const struct hash *hash,
 	struct arena *arena, struct dot **ret, size_t *ret_count,

@@ -294,11 +294,11 @@ static int accept_next(struct replica *r, uint64_t peer, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
-/* Of those that began by themselves there is at most one. */
-int spoken_is_one_line(struct replica *r, uint64_t peer, struct err *err)
+/* Of those that began by themselves. */
+static int count_begun(
+	struct replica *r, uint64_t peer, int64_t *ret, struct err *err)
 {
-	int64_t count = 0;
-	int rc = ask(r,
+	return ask(r,
 		sql(r, err,
 			"SELECT count(DISTINCT l.incarnation) FROM log l"
 			" WHERE l.origin = ?1 AND l.lsn > 0 AND NOT EXISTS"
@@ -308,17 +308,47 @@ int spoken_is_one_line(struct replica *r, uint64_t peer, struct err *err)
 			"  FROM record n JOIN log o ON o.id = n.log"
 			"  WHERE o.origin = ?1 AND n.reason IS NULL)",
 			"ii", (int64_t)peer, (int64_t)ASKED),
-		&count, err);
+		ret, err);
+}
 
-	if (rc < 0 || count <= 1)
+/* The most of those that did not ask and go on from one and the same. */
+static int count_forks(
+	struct replica *r, uint64_t peer, int64_t *ret, struct err *err)
+{
+	return ask(r,
+		sql(r, err,
+			"SELECT max(forks) FROM (SELECT"
+			" count(DISTINCT o.incarnation) AS forks FROM record n"
+			" JOIN log o ON o.id = n.log"
+			" JOIN log l ON l.id = n.end_log"
+			" WHERE o.origin = ?1 AND n.reason IS NULL"
+			" AND NOT EXISTS (SELECT 1 FROM spoken s"
+			"  WHERE s.peer = ?1 AND s.incarnation = o.incarnation"
+			"  AND s.number = ?2) GROUP BY l.incarnation)",
+			"ii", (int64_t)peer, (int64_t)ASKED),
+		ret, err);
+}
+
+int spoken_is_one_line(struct replica *r, uint64_t peer, struct err *err)
+{
+	int64_t begun = 0, forks = 0;
+	int rc = count_begun(r, peer, &begun, err);
+
+	if (rc >= 0)
+		rc = count_forks(r, peer, &forks, err);
+	if (rc < 0 || (begun <= 1 && forks <= 1))
 		return rc < 0 ? rc : 0;
 	rc = accept_next(r, peer, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	return err_set(err, ERR_CONFLICT,
-		"account %s: its site has begun anew, and did not ask what is "
-		"known of it: " SECOND,
-		r->account);
+	return begun > 1 ? err_set(err, ERR_CONFLICT,
+				   "account %s: its site has begun anew, and "
+				   "did not ask what is known of it: " SECOND,
+				   r->account)
+			 : err_set(err, ERR_CONFLICT,
+				   "account %s: its site has begun anew twice "
+				   "from one incarnation: " SECOND,
+				   r->account);
 }
 
 int spoken_over_since(struct replica *r, const struct log_id *log,

@@ -10,7 +10,8 @@
  * (2) two incarnations speak by turns, of which none says that it goes on from
  *     the other;
  * (3) changes come of two incarnations, of which none says whose end it goes on
- *     from (BEGIN), and none asked what we know (joining.h);
+ *     from (BEGIN), and none asked what we know (joining.h); or both go on
+ *     from one incarnation, and none asked;
  * (4) changes come of an incarnation that is over, made after the next began.
  * A log that goes on from where we do not stand tells as well (receive.h).
  *

@@ -265,6 +265,7 @@ void oracle_copy(
 {
 	struct model_mail m = *find_mail(model_find(o, from), token);
 
+	m.undone = m.loose = false;
 	add_mail(o, model_find(o, to), &m);
 }
 
@@ -275,6 +276,7 @@ void oracle_move(
 	struct model_folder *f = model_find(o, from);
 	struct model_mail m = *find_mail(f, token);
 
+	m.undone = m.loose = false;
 	remove_mail(f, find_mail(f, token));
 	add_mail(o, model_find(o, to), &m);
 }
@@ -312,6 +314,17 @@ void oracle_taken_back(struct oracle *o, unsigned site,
 
 /* ---- images ---- */
 
+static bool same_mail(const struct model_mail *a, const struct model_mail *b)
+{
+	if (a->token != b->token || strcmp(a->letters, b->letters) ||
+		a->word_count != b->word_count)
+		return false;
+	for (size_t i = 0; i < a->word_count; i++)
+		if (strcasecmp(a->words[i], b->words[i]))
+			return false;
+	return true;
+}
+
 static struct model_folder copy_folder(const struct model_folder *f)
 {
 	struct model_folder c = *f;
@@ -340,12 +353,28 @@ void model_image_release(struct model_image *image)
 	*image = (struct model_image){0};
 }
 
+/* What of an image is not as users have it now. */
+static void note_undone(const struct oracle *o, struct model_folder *f)
+{
+	const struct model_folder *now = model_find(o, f->path);
+
+	f->undone = !now;
+	for (size_t i = 0; i < f->count; i++) {
+		const struct model_mail *m =
+			now ? find_mail(now, f->mails[i].token) : NULL;
+
+		f->mails[i].undone = !m || !same_mail(m, &f->mails[i]);
+	}
+}
+
 /* What was seen there since is forgotten: it was the disaster's doing. */
 void oracle_restore(
 	struct oracle *o, unsigned site, const struct model_image *image)
 {
 	size_t left = 0;
 
+	for (size_t i = 0; i < image->count; i++)
+		note_undone(o, &image->folders[i]);
 	for (size_t i = o->folder_count; i-- > 0;)
 		if (o->folders[i].home == site)
 			drop_folder(o, &o->folders[i]);
@@ -374,6 +403,15 @@ void oracle_restore(
 void oracle_forget(struct oracle *o, unsigned site)
 {
 	o->forgotten[site] = true;
+	for (size_t i = 0; i < o->folder_count; i++) {
+		struct model_folder *f = &o->folders[i];
+
+		if (f->home != site)
+			continue;
+		f->loose |= f->undone;
+		for (size_t k = 0; k < f->count; k++)
+			f->mails[k].loose |= f->mails[k].undone;
+	}
 }
 
 void oracle_orphan(struct oracle *o, unsigned site)
@@ -440,6 +478,11 @@ static void look_at_uids(
 {
 	struct seen_next *next = next_of(o, site, f);
 
+	/* Who was its home is not known, nor what that gave last; and that is
+	   said. Under a UID that was given lies the same mail, or none. */
+	if (next->away && o->orphaned[site])
+		next->uidnext = next->selected = 0;
+	next->away = false;
 	if (f->uidnext < next->uidnext)
 		oracle_fail(o, "uid", "site %c: %s: UIDNEXT goes from %u to %u",
 			'a' + site, f->path, next->uidnext, f->uidnext);
@@ -462,17 +505,6 @@ void oracle_selected(struct oracle *o, unsigned site,
 
 /* ---- looking ---- */
 
-static bool same_mail(const struct model_mail *a, const struct model_mail *b)
-{
-	if (a->token != b->token || strcmp(a->letters, b->letters) ||
-		a->word_count != b->word_count)
-		return false;
-	for (size_t i = 0; i < a->word_count; i++)
-		if (strcasecmp(a->words[i], b->words[i]))
-			return false;
-	return true;
-}
-
 static void show(const struct model_mail *m, char *to, size_t room)
 {
 	size_t len = (size_t)snprintf(to, room, "%u (%s", m->token, m->letters);
@@ -482,6 +514,59 @@ static void show(const struct model_mail *m, char *to, size_t room)
 			to + len, room - len, " %s", m->words[i]);
 	if (len < room)
 		snprintf(to + len, room - len, ")");
+}
+
+static size_t count_of(const struct mail_server *server, unsigned token)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < server->folder_count; i++)
+		for (size_t k = 0; k < server->folders[i].count; k++)
+			count += server->folders[i].mails[k].body->token ==
+				 token;
+	return count;
+}
+
+/* Where another site may be the home by now mail may lie elsewhere; but all
+   copies that users have there do. */
+static void look_for_copies(struct oracle *o, const struct model_folder *f,
+	const struct mail_server *server)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		unsigned token = f->mails[i].token;
+		size_t copies = 0, there = count_of(server, token);
+
+		for (size_t k = 0; k < o->folder_count; k++)
+			copies += o->folders[k].home == f->home &&
+				  find_mail(&o->folders[k], token);
+		if (there < copies)
+			oracle_fail(o, "lost",
+				"site %c: mail %u is there %zu times, not %zu",
+				'a' + f->home, token, there, copies);
+	}
+}
+
+/* What an image undid was done again: it is as its users had it before that.
+   Mail that went with it and that nobody expunged is looked for (lost). */
+static void yield_loose(struct oracle *o, struct model_folder *f,
+	const struct mail_server *server)
+{
+	const struct mail_folder *is = mail_folder_find(server, f->path);
+
+	for (size_t k = f->count; is && k-- > 0;) {
+		const struct mail *m = mail_find(is, f->mails[k].token);
+
+		if (!f->mails[k].loose)
+			continue;
+		if (m) {
+			words_of(is, m, &f->mails[k]);
+			f->mails[k].loose = true;
+		} else {
+			remove_mail(f, &f->mails[k]);
+		}
+	}
+	if (!is && f->loose)
+		drop_folder(o, f);
 }
 
 /* At home everything is as its users left it. */
@@ -508,9 +593,13 @@ static void look_at_home(struct oracle *o, const struct model_folder *f,
 		was = find_mail(f, m.token);
 		if (!was && o->limbo[f->home])
 			continue; /* it was there before */
+		/* With a folder that it was in; or from a state in which it
+		   was damaged, so that it came too late to be known for what
+		   it is. */
 		if (!was && o->forgotten[f->home] &&
-			token_of(o, m.token)->deleted) {
-			back++; /* with a folder that it was in */
+			(token_of(o, m.token)->deleted ||
+				(o->rotten && token_of(o, m.token)->removed))) {
+			back++;
 			continue;
 		}
 		if (!was) {
@@ -524,23 +613,14 @@ static void look_at_home(struct oracle *o, const struct model_folder *f,
 				'a' + f->home, f->path, text, other);
 		}
 	}
-	if (is->count - back < f->count)
+	if (o->orphaned[f->home])
+		look_for_copies(o, f, server);
+	else if (is->count - back < f->count)
 		oracle_fail(o, "lost", "site %c: %s has %zu mails of %zu",
 			'a' + f->home, f->path, is->count, f->count);
 	if (is->count - back > f->count && !o->limbo[f->home])
 		oracle_fail(o, "doubled", "site %c: %s has %zu mails, not %zu",
 			'a' + f->home, f->path, is->count, f->count);
-}
-
-static size_t count_of(const struct mail_server *server, unsigned token)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < server->folder_count; i++)
-		for (size_t k = 0; k < server->folders[i].count; k++)
-			count += server->folders[i].mails[k].body->token ==
-				 token;
-	return count;
 }
 
 static void look_at_mail(struct oracle *o, unsigned site,
@@ -594,6 +674,15 @@ static void look_for_lost(
 	o->present_count = left;
 }
 
+static void look_for_folders(
+	struct oracle *o, unsigned site, const struct mail_server *server)
+{
+	for (size_t i = 0; i < o->next_count; i++)
+		if (o->nexts[i].site == site)
+			o->nexts[i].away |=
+				!mail_folder_find(server, o->nexts[i].path);
+}
+
 void oracle_look(struct oracle *o, unsigned site,
 	const struct mail_server *server, bool calm)
 {
@@ -601,6 +690,7 @@ void oracle_look(struct oracle *o, unsigned site,
 		oracle_fail(
 			o, "uid", "site %c: %s", 'a' + site, server->complaint);
 	look_for_lost(o, site, server);
+	look_for_folders(o, site, server);
 	for (size_t i = 0; i < server->folder_count; i++) {
 		const struct mail_folder *f = &server->folders[i];
 
@@ -608,6 +698,9 @@ void oracle_look(struct oracle *o, unsigned site,
 		for (size_t k = 0; k < f->count; k++)
 			look_at_mail(o, site, server, f, &f->mails[k], calm);
 	}
+	for (size_t i = o->folder_count; i-- > 0;)
+		if (o->folders[i].home == site)
+			yield_loose(o, &o->folders[i], server);
 	for (size_t i = 0; i < o->folder_count; i++)
 		if (o->folders[i].home == site)
 			look_at_home(o, &o->folders[i], server);
@@ -711,7 +804,8 @@ const char *oracle_compare(const struct oracle *o, unsigned home,
 		const char *path = o->names[i].path;
 
 		if (o->names[i].home == home && !model_find(o, path) &&
-			mail_folder_find(there, path)) {
+			mail_folder_find(there, path) &&
+			!(o->limbo[home] && mail_folder_find(at_home, path))) {
 			snprintf(text, sizeof(text), "folder %s is there still",
 				path);
 			return text;

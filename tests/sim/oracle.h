@@ -33,6 +33,10 @@ struct model_mail {
 	char letters[8];
 	char words[MODEL_WORDS][MAIL_KEYWORD]; /* sorted */
 	size_t word_count;
+	/* What users did to it since was undone by an image. When the state
+	   is of an image, too, peers may know what was undone: what they know
+	   wins, for the machine is from an old image, and so is its mail. */
+	bool undone, loose;
 };
 
 struct model_folder {
@@ -40,6 +44,7 @@ struct model_folder {
 	unsigned home;
 	bool subscribed;
 	uint64_t bit; /* of the first 64 that were made each has one */
+	bool undone, loose;
 	struct model_mail *mails;
 	size_t count;
 };
@@ -70,6 +75,7 @@ struct seen_next {
 	char path[MAIL_PATH];
 	uint32_t uidvalidity, uidnext; /* at the last look */
 	uint32_t selected;	       /* that a client was told */
+	bool away;		       /* the folder is not there */
 };
 struct seen_token {
 	unsigned site, token;
@@ -101,7 +107,7 @@ struct oracle {
 	   the home of their folders from then on. */
 	bool orphaned[8];
 	bool forgotten[8]; /* sites that lost their state */
-	char what[16]; /* "": all is well; else a word of the above */
+	char what[16];	   /* "": all is well; else a word of the above */
 	char why[480];
 };
 
@@ -138,7 +144,8 @@ void oracle_keep(
 	const struct oracle *o, unsigned site, struct model_image *ret);
 void oracle_restore(
 	struct oracle *o, unsigned site, const struct model_image *image);
-/* A site's state is lost: folders that were deleted may come back. */
+/* A site's state is lost, or of an image: folders that were deleted may come
+   back, and what an image of the mail undid may be done again. */
 void oracle_forget(struct oracle *o, unsigned site);
 /* Nobody knows any more what users of a site did. */
 void oracle_orphan(struct oracle *o, unsigned site);

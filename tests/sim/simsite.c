@@ -500,11 +500,11 @@ static void look_for_refused(struct sim_site *s, struct sim_status *ret)
 		operator_needed(ret, "parcels were refused");
 }
 
-bool simsite_knows(struct sim_site *s)
+bool simsite_knows(struct sim_site *s, uint64_t origin)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct err err = ERR_INIT;
-	struct replica_log *logs;
+	struct replica_folder *folders;
 	struct account a;
 	size_t count = 0;
 	bool any = false;
@@ -512,11 +512,48 @@ bool simsite_knows(struct sim_site *s)
 
 	if (rc < 0)
 		return rc != ERR_ABSENT;
-	rc = replica_logs(a.replica, &arena, &logs, &count, &err);
+	rc = replica_folders(a.replica, &arena, &folders, &count, &err);
 	for (size_t i = 0; i < count && rc >= 0; i++)
-		any |= logs[i].known.lsn != 0;
+		any |= folders[i].authority.term &&
+		       folders[i].authority.site == origin;
 	account_close(&a);
 	return any;
+}
+
+static bool knows_log(struct account *a, const struct position *at)
+{
+	struct err err = ERR_INIT;
+	struct replica_log log;
+	int rc = replica_log_get(a->replica, &at->log, false, &log, &err);
+
+	if (rc != 0 || log.known.lsn < at->lsn)
+		return false;
+	rc = replica_log_agrees(a->replica, &log, at->lsn, at->chain, &err);
+	/* What peers told of a state that is no more has no chain values. */
+	return rc > 0 || (rc == 0 && at->log.incarnation !=
+					     replica_incarnation(a->replica));
+}
+
+bool simsite_contains(struct sim_site *one, struct sim_site *other)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err err = ERR_INIT;
+	struct replica_log *logs = NULL;
+	struct account a;
+	size_t count = 0;
+	int rc = simsite_open(other, false, &a, &err);
+
+	if (rc < 0)
+		return rc == ERR_ABSENT;
+	rc = replica_logs(a.replica, &arena, &logs, &count, &err);
+	account_close(&a);
+	if (rc < 0 || simsite_open(one, false, &a, &err) < 0)
+		return false;
+	bool all = true;
+	for (size_t i = 0; i < count; i++)
+		all &= !logs[i].known.lsn || knows_log(&a, &logs[i].known);
+	account_close(&a);
+	return all;
 }
 
 void simsite_status(struct sim_site *s, size_t peer, struct sim_status *ret)

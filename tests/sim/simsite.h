@@ -71,8 +71,12 @@ void simsite_scan(struct sim_site *s);
  */
 bool simsite_rot(struct sim_site *s, uint64_t n);
 
-/* Does its state know anything of anybody's changes? */
-bool simsite_knows(struct sim_site *s);
+/* Does its state know any folder that is at home at this site? */
+bool simsite_knows(struct sim_site *s, uint64_t origin);
+
+/* Does the state of one of two machines with one key know all logs as far as
+   the other, and nothing else in their place? */
+bool simsite_contains(struct sim_site *one, struct sim_site *other);
 
 /* What `packetboat status` says. */
 struct sim_status {

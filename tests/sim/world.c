@@ -31,6 +31,9 @@ struct world {
 	struct sim_site sites[SITES_MAX];
 	size_t site_count;
 	bool calm[SITES_MAX];
+	/* Of two machines with one key: which is the other, + 1. */
+	unsigned twin[SITES_MAX];
+	unsigned apart[2]; /* two sites that differ */
 	/* What users did since the last look of the writer is not known. */
 	bool unseen[SITES_MAX];
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
@@ -480,21 +483,23 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 
 /* ---- disasters ---- */
 
-/* Its state is gone. Where its peers know nothing either, nobody does. */
-static void look_who_knows(struct world *w, unsigned site)
+/* Does any state that is left know what this site wrote? */
+static bool is_known(struct world *w, unsigned site)
 {
-	bool orphaned[SITES_MAX] = {false};
-
-	for (unsigned i = 0; i < w->site_count; i++) {
-		struct sim_site *s = &w->sites[i];
-
-		if (s->peers[site].known || i == site)
-			orphaned[i] = true;
-		if (orphaned[i] && simsite_knows(s))
-			return;
-	}
 	for (unsigned i = 0; i < w->site_count; i++)
-		if (orphaned[i])
+		if ((w->sites[i].peers[site].known || i == site) &&
+			simsite_knows(
+				&w->sites[i], w->sites[site].key.pub.origin))
+			return true;
+	return false;
+}
+
+/* A state is gone. What sites wrote whose own was lost, too, nobody knows any
+   more. */
+static void look_who_knows(struct world *w)
+{
+	for (unsigned i = 0; i < w->site_count; i++)
+		if (w->oracle.forgotten[i] && !is_known(w, i))
 			oracle_orphan(&w->oracle, i);
 }
 
@@ -512,7 +517,7 @@ static void restore(struct world *w, const struct event *e)
 		oracle_forget(&w->oracle, e->site);
 	if (strcmp(e->word, "state") == 0) {
 		image_put_back_state(image, s);
-		look_who_knows(w, e->site);
+		look_who_knows(w);
 		return;
 	}
 	if (strcmp(e->word, "mail") == 0)
@@ -539,6 +544,8 @@ static void clone(struct world *w, const struct event *e)
 	kill_programs(w, e->other);
 	kill_programs(w, e->site);
 	image_clone(from, to);
+	w->twin[e->other] = e->site + 1;
+	w->twin[e->site] = e->other + 1;
 	w->disaster = w->unseen[e->site] = true;
 	w->calm[e->site] = false;
 }
@@ -551,7 +558,7 @@ static void forget(struct world *w, const struct event *e)
 	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0) {
 		image_delete(s, STATE_DIR "/accounts");
 		oracle_forget(&w->oracle, e->site);
-		look_who_knows(w, e->site);
+		look_who_knows(w);
 	}
 	if (strcmp(e->word, "logs") == 0 || strcmp(e->word, "all") == 0)
 		image_delete(s, STATE_DIR "/log");
@@ -825,6 +832,15 @@ static void wait_for_rot(struct world *w, unsigned exchanges)
 		one_event(w, &e);
 }
 
+/* What waits for a body that was lost with its mail waits no more, and what
+   differs unnoticed is stated once more. */
+static void wait_for_late(struct world *w)
+{
+	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
+
+	one_event(w, &e);
+}
+
 /* NULL, or what differs. */
 static const char *differs(struct world *w)
 {
@@ -842,8 +858,11 @@ static const char *differs(struct world *w)
 			simsite_status(&w->sites[b], a, &st);
 			what = oracle_compare(&w->oracle, a, &x->mail, &y->mail,
 				(!w->hidden && !w->linked) || !st.late);
-			if (what)
+			if (what) {
+				w->apart[0] = a;
+				w->apart[1] = b;
 				return what;
+			}
 		}
 	return NULL;
 }
@@ -859,6 +878,23 @@ static bool somebody_is_told(struct world *w)
 			return true;
 	}
 	return w->told;
+}
+
+/*
+ * Is one of two machines with one key as the other was once? Whatever it says
+ * the other has said, and what is for both the other takes: it hears what it
+ * would if its peers were away, and they hear what one machine would say.
+ */
+static bool nobody_can_know(struct world *w)
+{
+	for (int i = 0; i < 2; i++) {
+		unsigned site = w->apart[i], twin = w->twin[site];
+
+		if (twin &&
+			simsite_contains(&w->sites[twin - 1], &w->sites[site]))
+			return true;
+	}
+	return false;
 }
 
 static uint64_t handed_over(const struct world *w)
@@ -906,6 +942,8 @@ static void settle(struct world *w, struct outcome *ret)
 		w->told = false;
 		if (w->rotten)
 			wait_for_rot(w, ret->exchanges);
+		else if (w->disaster && ret->exchanges == EXCHANGES / 2)
+			wait_for_late(w);
 		exchange(w, ret->exchanges % 2);
 		ret->exchanges++;
 	}
@@ -913,10 +951,31 @@ static void settle(struct world *w, struct outcome *ret)
 		check_quiet(w);
 	if (!what)
 		return;
-	ret->told = w->disaster && somebody_is_told(w);
+	ret->told = w->disaster && (somebody_is_told(w) || nobody_can_know(w));
 	if (!ret->told)
 		oracle_fail(&w->oracle, w->disaster ? "silent" : "unequal",
 			"after %u exchanges: %s", ret->exchanges, what);
+}
+
+/* What all users have, where a history that is traced ends. */
+static void tell_mail(const struct world *w)
+{
+	for (size_t i = 0; w->trace && i < w->site_count; i++) {
+		const struct mail_server *s = &w->sites[i].mail;
+
+		for (size_t k = 0; k < s->folder_count; k++) {
+			const struct mail_folder *f = &s->folders[k];
+
+			fprintf(w->trace, "# %s: %s: UIDVALIDITY %u UIDNEXT %u",
+				w->sites[i].name, f->path, f->uidvalidity,
+				f->uidnext);
+			for (size_t m = 0; m < f->count; m++)
+				fprintf(w->trace, "%s mail %u UID %u %s",
+					m ? "," : ":", f->mails[m].body->token,
+					f->mails[m].uid, f->mails[m].base);
+			fputc('\n', w->trace);
+		}
+	}
 }
 
 void world_run(
@@ -934,6 +993,7 @@ void world_run(
 	}
 	if (!w.oracle.what[0] && w.site_count)
 		settle(&w, ret);
+	tell_mail(&w);
 	memcpy(ret->what, w.oracle.what, sizeof(ret->what));
 	memcpy(ret->why, w.oracle.why, sizeof(ret->why));
 	ret->hash = w.hash;

@@ -225,6 +225,95 @@ static void who_was_born_so_before_is_found(void **state)
 	done(r, disk);
 }
 
+static void one_dot_is_never_two_mails(void **state)
+{
+	struct change c = birth(CHANGE_SAVE, log_of(BEFORE, &work));
+	struct change again = c, next;
+	struct simdisk *disk;
+	struct replica *r = fresh(&disk);
+
+	(void)state;
+	assert_int_equal(replica_birth_agrees(r, &c, &err), 1);
+	take(r, &c);
+	assert_int_equal(replica_birth_agrees(r, &c, &err), 1);
+	again.hash.b[0] = 1;
+	assert_int_equal(replica_birth_agrees(r, &again, &err), ERR_CONFLICT);
+	again.kind = CHANGE_COPY;
+	assert_int_equal(replica_birth_agrees(r, &again, &err), ERR_CONFLICT);
+	again.kind = CHANGE_FLAGS;
+	assert_int_equal(replica_birth_agrees(r, &again, &err), 1);
+	again.kind = CHANGE_SAVE;
+	/* Of what is dead nothing is known any more. */
+	next = blank(CHANGE_EXPUNGE, log_of(BEFORE, &work), 2);
+	next.dot = c.dot;
+	take(r, &next);
+	assert_int_equal(replica_birth_agrees(r, &again, &err), 1);
+	done(r, disk);
+}
+
+/* So far back it is not known any more where commits ended. */
+static void a_log_ends_where_a_commit_did(void **state)
+{
+	struct log_id id = {SELF, AFTER, work};
+	struct replica_log log;
+	struct simdisk *disk;
+	struct replica *r = fresh(&disk);
+
+	(void)state;
+	assert_true(replica_log_get(r, &id, true, &log, &err) >= 0);
+	assert_int_equal(replica_log_ended(r, &log, 2, &err), 0);
+	for (uint64_t lsn = 2; lsn <= 200; lsn += 2) {
+		log.known.lsn = lsn;
+		log.known.chain = lsn + 1000;
+		assert_int_equal(replica_log_set(r, &log, &err), 0);
+		assert_int_equal(replica_log_ended(r, &log, lsn, &err), 1);
+		assert_int_equal(replica_log_ended(r, &log, lsn - 1, &err), 0);
+	}
+	assert_int_equal(replica_log_ended(r, &log, 2, &err), 1);
+	assert_int_equal(replica_log_ended(r, &log, 3, &err), 1);
+	assert_int_equal(replica_log_ended(r, &log, 151, &err), 0);
+	done(r, disk);
+}
+
+static void be_work(
+	struct replica *r, const struct id128 *folder, uint64_t home)
+{
+	struct log_id log = log_of(BEFORE, &ID_ACCOUNT);
+	struct change c = blank(CHANGE_FOLDER, log, folder->b[0]);
+
+	c.folder = *folder;
+	c.path = "Work";
+	take(r, &c);
+	c = blank(CHANGE_AUTHORITY, log, folder->b[0] + 10u);
+	c.folder = *folder;
+	c.term = 1;
+	c.site = home;
+	take(r, &c);
+}
+
+/* A folder that was deleted there and made again, in part. */
+static void of_two_at_one_other_home_one_is_gone(void **state)
+{
+	static const struct {
+		uint64_t of_work, of_other;
+		int rc;
+	} homes[] = {{HOME, HOME, 1}, {HOME, SELF, 0}, {SELF, SELF, 0},
+		{HOME, HOME + 1, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(homes) / sizeof(*homes); i++) {
+		struct simdisk *disk;
+		struct replica *r = fresh(&disk);
+		int64_t a, b;
+
+		be_work(r, &work, homes[i].of_work);
+		be_work(r, &other, homes[i].of_other);
+		assert_int_equal(
+			replica_same_name(r, &a, &b, &err), homes[i].rc);
+		done(r, disk);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +322,9 @@ int main(void)
 		cmocka_unit_test(so_it_is_told_from_the_state),
 		cmocka_unit_test(two_stay_two_when_folders_become_one),
 		cmocka_unit_test(who_was_born_so_before_is_found),
+		cmocka_unit_test(one_dot_is_never_two_mails),
+		cmocka_unit_test(a_log_ends_where_a_commit_did),
+		cmocka_unit_test(of_two_at_one_other_home_one_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,23 @@ static void only_one_incarnation_begins_by_itself(void **state)
 	release(&s);
 }
 
+static void two_that_go_on_from_one_are_two_machines(void **state)
+{
+	struct site s = fresh(SELF);
+
+	(void)state;
+	assert_int_equal(within(&s, log_it, OLD, 0), 0);
+	assert_true(within(&s, log_it, NEW, OLD) >= 0);
+	assert_int_equal(one_line(&s), 0);
+	/* It lost its state and asked. */
+	assert_int_equal(asks(&s, NEW + 1), 0);
+	assert_true(within(&s, log_it, NEW + 1, OLD) >= 0);
+	assert_int_equal(one_line(&s), 0);
+	assert_true(within(&s, log_it, NEW + 2, OLD) >= 0);
+	assert_int_equal(one_line(&s), ERR_CONFLICT);
+	release(&s);
+}
+
 static void one_that_says_whence_or_that_asked_goes_on(void **state)
 {
 	struct log_id old = ACCOUNT_LOG(OLD);
@@ -307,6 +324,7 @@ int main(void)
 		T(who_is_over_and_asks_again_and_again_is_there),
 		T(who_has_joined_and_asks_again_and_again_is_two),
 		T(only_one_incarnation_begins_by_itself),
+		T(two_that_go_on_from_one_are_two_machines),
 		T(one_that_says_whence_or_that_asked_goes_on),
 		T(nothing_is_taken_until_it_begins_anew_and_asks),
 		T(an_operator_says_that_it_is_one),
