@@ -6,7 +6,9 @@
 #include "err.h"
 #include "parcel.h"
 
-#define TOGETHER_LEAST (64u << 10) /* bytes of small bodies in one parcel */
+/* Bytes of small bodies in one parcel. */
+#define TOGETHER_FIRST (4u << 10)
+#define TOGETHER_SLOW (64u << 10) /* at most, on a slow link */
 #define TOGETHER_MOST (256u << 10)
 
 static void list_free(struct feed_list *list)
@@ -119,21 +121,35 @@ static int give(const struct handover_config *config, struct link *link,
 	return rc;
 }
 
-/* As many as the line carries in some time. */
-static size_t together(const struct link *link)
+/*
+ * Many together are smaller, and nobody has one of them before all came. So at
+ * first one goes, then twice as much as went before: nothing waits much longer
+ * than those before it took, and hardly a byte more goes.
+ */
+static size_t together(const struct feed *f, const struct link *link)
 {
-	uint64_t most = 16 * link_window(link);
+	uint64_t carries = 16 * link_window(link);
+	uint64_t most = carries < TOGETHER_SLOW	  ? TOGETHER_SLOW
+			: carries > TOGETHER_MOST ? TOGETHER_MOST
+						  : carries;
 
-	return most < TOGETHER_LEAST  ? TOGETHER_LEAST
-	       : most > TOGETHER_MOST ? TOGETHER_MOST
-				      : (size_t)most;
+	uint64_t next = f->packed ? 2 * f->packed : TOGETHER_FIRST;
+	return (size_t)(next < most ? next : most);
+}
+
+/* Packed as late as can be: how fast the line is shows meanwhile. */
+static uint64_t ahead(const struct link *link)
+{
+	uint64_t carries = 4 * link_window(link);
+
+	return carries < FEED_AHEAD ? carries : FEED_AHEAD;
 }
 
 static int pack_small(struct feed *f, const struct handover_config *config,
 	struct link *link, struct err *err)
 {
 	AUTO_BUF struct buf sections = BUF_INIT;
-	size_t most = together(link);
+	size_t most = together(f, link);
 	int rc = 0;
 
 	while (!is_done(&f->small) && rc >= 0) {
@@ -145,6 +161,7 @@ static int pack_small(struct feed *f, const struct handover_config *config,
 		if (rc >= 0)
 			next_of(f, &f->small, rc == 0);
 	}
+	f->packed += sections.len;
 	return rc < 0 ? rc : give(config, link, LINK_SMALL, &sections, err);
 }
 
@@ -175,7 +192,7 @@ int feed_fill(struct feed *f, const struct handover_config *config,
 	int rc = 0;
 
 	while (rc >= 0 && !is_done(&f->small) &&
-		link_queued(link, LINK_SMALL) < FEED_AHEAD)
+		link_queued(link, LINK_SMALL) < ahead(link))
 		rc = pack_small(f, config, link, err);
 	/* What the other has of it is not known before. */
 	while (rc >= 0 && !is_done(&f->large) && link_heard_have(link) &&

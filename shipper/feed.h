@@ -2,10 +2,11 @@
  * feed: the bodies that are to go on a live link, fetched and packed when it has
  * room for more: a few parcels ahead, however many there are.
  *
- * Small ones go together and first, large ones in parcels of one piece each,
- * cut at multiples of FEED_PIECE: a piece that is packed again, after this
- * process died, has the same bytes and so the same name (lib/link). Of a large
- * one is sent what the other side does not have.
+ * Small ones go first, a few at the beginning, the more together the more went;
+ * large ones in parcels of one piece each, cut at multiples of FEED_PIECE: a
+ * piece that is packed again, after this process died, has the same bytes and so
+ * the same name (lib/link). Of a large one is sent what the other side does not
+ * have.
  */
 #ifndef PB_FEED_H
 #define PB_FEED_H
@@ -15,7 +16,7 @@
 
 #define FEED_SMALL (64u << 10) /* bodies up to this size go together */
 #define FEED_PIECE (1u << 20)
-#define FEED_AHEAD (128u << 10) /* bytes packed that wait */
+#define FEED_AHEAD (128u << 10) /* bytes packed that wait, at most */
 
 struct feed_body {
 	char *account;
@@ -33,6 +34,7 @@ struct feed {
 	struct feed_list small, large;
 	bool told_offset; /* the first large one's is what the other has */
 	uint64_t bodies, bytes; /* that went into parcels */
+	uint64_t packed;	/* bytes of small ones, with their heads */
 	uint64_t missing, damaged;
 	struct feed_body *sent; /* those that went whole */
 	size_t sent_count;

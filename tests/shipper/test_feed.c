@@ -19,19 +19,17 @@ static int give_body(void *arg, const char *account, const struct hash *hash,
 	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
 	struct err *err)
 {
-	static const uint64_t sizes[] = {100, 2000, LARGE};
-
 	(void)arg;
 	assert_string_equal(account, "alice");
-	for (size_t i = 0; i < 3; i++) {
-		struct hash name = name_of(sizes[i]);
+	for (uint64_t size = 100; size <= LARGE;
+		size = size < 2100 ? size + 1 : size + LARGE - 2100) {
+		struct hash name = name_of(size);
 
 		if (memcmp(&name, hash, sizeof(name)) != 0)
 			continue;
-		*ret_size = sizes[i];
-		for (uint64_t at = offset; at < sizes[i] && max; at++, max--) {
-			uint64_t z =
-				(at + (sizes[i] << 32)) * 0x9e3779b97f4a7c15u;
+		*ret_size = size;
+		for (uint64_t at = offset; at < size && max; at++, max--) {
+			uint64_t z = (at + (size << 32)) * 0x9e3779b97f4a7c15u;
 
 			z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 			z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -99,6 +97,26 @@ static void small_bodies_go_together_and_first(void **state)
 	assert_int_equal(s.items[0].body.size, 100);
 	assert_int_equal(s.items[1].body.size, 2000);
 	parcel_sections_free(&s);
+	feed_free(&f);
+}
+
+static void the_more_went_the_more_go_together(void **state)
+{
+	static const size_t together[] = {2, 4, 11, 23};
+	struct feed f = {.bodies = 0};
+
+	(void)state;
+	for (uint64_t i = 0; i < 40; i++)
+		add(&f, 1990 + i);
+	run(&f);
+	assert_int_equal(ends->answer.count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		struct parcel_sections s;
+
+		piece_of(i, &s);
+		assert_int_equal(s.count, together[i]);
+		parcel_sections_free(&s);
+	}
 	feed_free(&f);
 }
 
@@ -225,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(small_bodies_go_together_and_first),
+		TEST(the_more_went_the_more_go_together),
 		TEST(large_bodies_are_cut_at_the_same_places_every_time),
 		TEST(what_the_other_has_of_a_body_is_not_read),
 		TEST(little_is_packed_ahead),

@@ -367,26 +367,44 @@ void simlinks_pass(struct sim_links *l, int64_t ms)
 	pass_us(l, ms * 1000);
 }
 
-void simlinks_run(struct sim_links *l, int64_t ms)
+static void step_all(struct sim_links *l)
 {
-	int64_t end = l->now_us + ms * 1000;
+	for (size_t i = 0; i < l->count; i++)
+		for (unsigned k = 0; k < 2; k++)
+			step(l->items[i], k);
+}
 
-	for (;;) {
-		for (size_t i = 0; i < l->count; i++)
-			for (unsigned k = 0; k < 2; k++)
-				step(l->items[i], k);
-		int64_t next = next_of_all(l);
-		if (next == NEVER)
-			break;
-		if (next > end) {
-			pass_us(l, end - l->now_us);
-			break;
-		}
-		if (next > l->now_us)
-			pass_us(l, next - l->now_us);
+bool simlinks_step(struct sim_links *l, int64_t end_us)
+{
+	int64_t next = next_of_all(l);
+
+	if (next > end_us) {
+		if (next != NEVER)
+			pass_us(l, end_us - l->now_us);
+		return false;
 	}
+	if (next == NEVER)
+		return false;
+	if (next > l->now_us)
+		pass_us(l, next - l->now_us);
+	step_all(l);
+	return true;
+}
+
+void simlinks_rest(struct sim_links *l)
+{
 	for (size_t i = 0; i < l->count; i++)
 		for (unsigned k = 0; k < 2; k++)
 			simserve_end(&l->items[i]->ends[k].serving);
 	tidy(l);
+}
+
+void simlinks_run(struct sim_links *l, int64_t ms)
+{
+	int64_t end_us = l->now_us + ms * 1000;
+
+	step_all(l);
+	while (simlinks_step(l, end_us))
+		;
+	simlinks_rest(l);
 }

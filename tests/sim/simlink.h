@@ -48,6 +48,10 @@ void simlinks_finish(struct sim_links *l, size_t site, size_t peer);
 /* For so long, or until nothing is under way and nobody has anything to say.
    Time passes at all sites. */
 void simlinks_run(struct sim_links *l, int64_t ms);
+/* The same in steps, to where something happens next. Returns false at the end,
+   where nothing does; simlinks_rest is due then. */
+bool simlinks_step(struct sim_links *l, int64_t end_us);
+void simlinks_rest(struct sim_links *l);
 /* Time passes, and nobody is at work. */
 void simlinks_pass(struct sim_links *l, int64_t ms);
 /*

@@ -150,7 +150,7 @@ struct handover_config simserve_handover(struct sim_serving *v, size_t peer)
 		.patience_ms = (uint64_t)s->patience_s * 1000,
 		.state_ms = SIM_STATE_S * 1000,
 		.brief_least = 1,
-		.level = 1,
+		.level = s->level,
 		.link = "",
 		.accounts = accounts,
 		.account_count = 1,

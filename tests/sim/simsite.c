@@ -62,7 +62,7 @@ void simsite_init(struct sim_site *s, const char *name,
 {
 	uint8_t key_seed[32] = {(uint8_t)name[0]};
 
-	*s = (struct sim_site){.sites = sites};
+	*s = (struct sim_site){.sites = sites, .level = 1};
 	mail_text(s->name, sizeof(s->name), name);
 	s->disk = simdisk_new(seed);
 	key_from_seed(key_seed, &s->key);

@@ -36,6 +36,7 @@ struct sim_site {
 	bool retains;			  /* its writer removes old logs */
 	int64_t keep_s;			  /* after so long; below 0: never */
 	int64_t patience_s;		  /* for word of what was collected */
+	int level;			  /* zstd */
 	const struct sim_site *sites;	  /* all of them */
 	/* Of the last run: its exit code, and what it said. */
 	int code;
