@@ -271,7 +271,6 @@ static void fill(struct talk *t)
 	struct handover_config config = t->calls->handover(t->arg);
 	if (feed_fill(&t->feed, &config, t->protocol, &err) < 0)
 		talk_end(t, &err);
-	t->fed_ms = now_ms(t);
 }
 
 void talk_hear(struct talk *t, const void *data, size_t len)
@@ -305,6 +304,8 @@ void talk_make_ready(struct talk *t, uint64_t limit, size_t ahead)
 		return;
 	t->out.len = t->out_at = 0;
 	fill(t);
+	if (!is_drained(t))
+		t->fed_ms = now_ms(t);
 	link_limit(t->protocol, limit);
 	link_output(t->protocol, now_ms(t), ahead, &t->out);
 }

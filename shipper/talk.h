@@ -53,7 +53,8 @@ struct talk {
 	int64_t patience_ms; /* for acknowledgements */
 	struct buf out;
 	size_t out_at;
-	int64_t begun_ms, fed_ms;
+	int64_t begun_ms;
+	int64_t fed_ms; /* when bodies last were to go, or went */
 	struct err err; /* why it ended, if not well */
 };
 

@@ -797,6 +797,35 @@ def case_rate(two):
     two.assert_equal()
 
 
+def case_slow(two):
+    """A body that took its time is not sent again before its peer can have said
+    that it came."""
+    port = two.by_tcp()
+    relay = Relay(port)
+    two.by(f'tcp:127.0.0.1:{relay.port}', f'127.0.0.1:{port}', 'rate = 12000')
+    two.b.follow('packetboat-shipper')
+    until('b listens', lambda: listens(port))
+    two.a.follow('packetboat-shipper')
+    two.a.deliver(1, 400000)
+    two.a.write()
+    until('the body goes', lambda: relay.bytes > 20000)
+    two.b.apply()               # and asks for it, before it has come
+
+    def asked():
+        two.a.apply()
+        said = two.a.run('packetboat', 'status', '--json', ends=(0, 3))
+        [peer] = json.loads(said.stdout)['peers']
+        return peer['accounts'][0]['bodies_wanted_there']
+    until('a hears that', asked)
+    until('the body went', lambda: relay.bytes > 400000)
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        assert relay.bytes < 420000, relay.bytes
+        time.sleep(0.2)
+    two.b.apply()
+    two.assert_equal()
+
+
 def tree_of(top):
     """Every file, but for what SQLite keeps empty."""
     return {os.path.join(path, name):
