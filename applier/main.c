@@ -66,6 +66,22 @@ static int note_gaps(void *arg, struct account *account, struct err *err)
 	return rc < 0 ? rc : count > 0;
 }
 
+static bool look_at_keys(void *arg)
+{
+	struct applier *a = arg;
+	struct err err = ERR_INIT;
+	bool any = false;
+
+	for (size_t i = 0; i < a->site.config.peer_count; i++) {
+		int rc = site_keys_again(&a->site, i, &err);
+
+		if (rc < 0)
+			log_err(&a->log, &err);
+		any |= rc > 0;
+	}
+	return any;
+}
+
 static void show_placing(void *arg, const char *account)
 {
 	struct applier *a = arg;
@@ -155,9 +171,13 @@ static void configure(struct applier *a)
 		&a->arena, (a->site.account_count + 1) * sizeof(*accounts));
 
 	for (size_t i = 0; i < c->peer_count; i++)
-		peers[i] = (struct receive_peer){c->peers[i].name,
-			a->site.peers[i], c->peers[i].changes != CHANGES_SEND,
-			c->peers[i].accounts, c->peers[i].accept};
+		peers[i] = (struct receive_peer){.name = c->peers[i].name,
+			.key = a->site.peers[i],
+			.keys = &a->site.peerkeys[i],
+			.follow_key = c->peers[i].follow_key,
+			.takes_changes = c->peers[i].changes != CHANGES_SEND,
+			.accounts = c->peers[i].accounts,
+			.accept = c->peers[i].accept};
 	for (size_t i = 0; i < a->site.account_count; i++)
 		configure_account(a, &a->site.accounts[i], &accounts[i]);
 	a->round = (struct round_config){
@@ -165,6 +185,7 @@ static void configure(struct applier *a)
 			.state_dir = c->state,
 			.bodies_dir = a->site.bodies_dir,
 			.self = &a->site.key,
+			.former = &a->site.former,
 			.peers = peers,
 			.peer_count = c->peer_count,
 			.reserve_percent = c->reserve_percent},
@@ -181,6 +202,7 @@ static void configure(struct applier *a)
 		.say = say,
 		.fail = fail,
 		.refused = note_refused,
+		.keys_again = look_at_keys,
 		.needs_operator = note_gaps,
 		.placing = show_placing,
 		.progress = show_placed,
@@ -210,6 +232,7 @@ static void run_round(struct applier *a)
 {
 	struct err err = ERR_INIT;
 
+	look_at_keys(a);
 	if (site_find_accounts(&a->site, &err) < 0)
 		log_err(&a->log, &err);
 	else

@@ -342,21 +342,21 @@ int receive_parcel(const struct receive_config *config, const void *data,
 	struct receiving r = {.config = config, .result = ret};
 	struct parcel_sections sections = {0};
 	AUTO_BUF struct buf plain = BUF_INIT;
-	AUTO_FREE struct key_public *keys =
-		mem_array(config->peer_count + 1, sizeof(*keys));
-	size_t peer;
+	size_t count, by;
+	AUTO_FREE struct key_public *keys = receiving_keys(config, &count);
+	int rc = parcel_open(config->self, config->former, keys, count, data,
+		len, &by, &plain, err);
 
-	for (size_t i = 0; i < config->peer_count; i++)
-		keys[i] = config->peers[i].key;
-	int rc = parcel_open(config->self, keys, config->peer_count, data, len,
-		&peer, &plain, err);
+	ret->new_key = NULL;
 	/* It was whole when it was collected: nothing that comes mends it. */
 	if (rc == ERR_TORN)
 		rc = err->code = ERR_CORRUPT;
 	if (rc >= 0) {
-		r.peer = &config->peers[peer];
+		r.peer = receiving_whose(config, &keys[by]);
 		rc = parcel_parse(r.peer->key.origin, plain.data, plain.len,
 			&sections, err);
+		if (rc >= 0)
+			rc = receiving_check_keys(&sections, err);
 		if (rc >= 0)
 			receiving_name_accounts(&r, &sections);
 		if (rc >= 0)
@@ -369,6 +369,10 @@ int receive_parcel(const struct receive_config *config, const void *data,
 				&sections, &ret->bodies, err);
 		if (rc >= 0)
 			rc = merge_all(&r, &sections, err);
+		if (rc >= 0)
+			rc = our_fault(receiving_take_keys(
+					       &r, &keys[by], &sections, err),
+				err);
 		parcel_sections_free(&sections);
 		if (rc < 0)
 			err_wrap(err, "peer %s", r.peer->name);

@@ -23,10 +23,15 @@
 #include "parcel.h"
 
 struct err;
+struct peerkeys_known;
 
 struct receive_peer {
 	const char *name;
 	struct key_public key;
+	/* What else is known of its keys, read at each parcel; NULL: nothing,
+	   and what it says of keys is passed over. */
+	const struct peerkeys_known *keys;
+	bool follow_key;    /* as the configuration says */
 	bool takes_changes; /* false: only its acknowledgements count */
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
@@ -37,6 +42,7 @@ struct receive_config {
 	const char *state_dir;
 	const char *bodies_dir;
 	const struct key_pair *self;
+	const struct key_pair *former; /* as parcel_open's */
 	const struct receive_peer *peers;
 	size_t peer_count;
 	unsigned reserve_percent; /* stop below this much free space */
@@ -60,6 +66,9 @@ struct receive_config {
 
 struct receive_result {
 	uint64_t parcels, changes, bodies, acks, repeats, refused;
+	/* Of the last parcel: its site has a key that waits for the operator,
+	   or two; else NULL. */
+	const struct receive_peer *new_key;
 	/* Folders compared with what the peer stated: equal; newly found to
 	   differ. */
 	uint64_t agreed, differing;

@@ -25,6 +25,7 @@ static const char **name_in(struct parcel_section *s)
 	case PARCEL_ROWS:
 		return &s->compare.account;
 	case PARCEL_BODY:
+	case PARCEL_KEYS:
 		break;
 	}
 	return NULL;

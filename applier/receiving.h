@@ -46,6 +46,19 @@ int receiving_may(struct receiving *r, struct replica *rep,
 int receiving_keep_allowed(struct receiving *r, struct replica *rep,
 	struct change_batch *batch, struct err *err);
 
+/* receive_keys.c: all keys by which peers are known, to free; whose one is. */
+struct key_public *receiving_keys(
+	const struct receive_config *config, size_t *ret_count);
+const struct receive_peer *receiving_whose(
+	const struct receive_config *config, const struct key_public *key);
+/* Are changes of the peer's key what they say? Errors: ERR_AUTH. */
+int receiving_check_keys(
+	const struct parcel_sections *sections, struct err *err);
+/* What the peer says of keys, in a parcel that `sealed` proved. Errors: as
+   peerkeys_take's. */
+int receiving_take_keys(struct receiving *r, const struct key_public *sealed,
+	const struct parcel_sections *sections, struct err *err);
+
 /* receive_words.c: what is said of changes, in a transaction. */
 int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err);

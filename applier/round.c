@@ -10,6 +10,7 @@
 #include "bundle.h"
 #include "err.h"
 #include "guarded.h"
+#include "peerkeys.h"
 #include "program.h"
 #include "shell.h"
 #include "strange.h"
@@ -255,6 +256,38 @@ static void put_waiting(struct round *r, const char *path, const char *why)
 		r->os->ops->rename(r->os, path, to);
 }
 
+/* A key may have changed since the round began: of this site, by its operator,
+   or of the peer, by a parcel just before. */
+static int receive(struct round *r, const struct buf *parcel, struct err *err)
+{
+	int rc = receive_parcel(
+		&r->receive, parcel->data, parcel->len, &r->received, err);
+
+	if (rc != ERR_AUTH || !r->config->keys_again ||
+		!r->config->keys_again(r->config->arg))
+		return rc;
+	struct err again = ERR_INIT;
+	r->received.refused--;
+	rc = receive_parcel(
+		&r->receive, parcel->data, parcel->len, &r->received, &again);
+	*err = again;
+	return rc;
+}
+
+static void say_new_key(struct round *r)
+{
+	const struct receive_peer *p = r->received.new_key;
+	AUTO_BUF struct buf text = BUF_INIT;
+
+	if (!p)
+		return;
+	if (r->config->keys_again)
+		r->config->keys_again(r->config->arg);
+	peerkeys_tell(&p->keys->ring, &p->keys->said, &text);
+	say(r, true, "peer %s: %s", p->name, buf_str(&text));
+	r->code = exit_worse(r->code, EXIT_OPERATOR);
+}
+
 enum taken { TAKEN, TAKE_LATER, TAKE_EARLIER_FIRST, KEPT_BACK, REFUSED };
 
 /* who: it is from; given: by name, so that refusing it is a failure. */
@@ -262,11 +295,12 @@ static enum taken take(struct round *r, const struct buf *parcel,
 	const char *who, const char *what, bool given)
 {
 	struct err err = ERR_INIT;
-	int rc = receive_parcel(
-		&r->receive, parcel->data, parcel->len, &r->received, &err);
+	int rc = receive(r, parcel, &err);
 
-	if (rc >= 0)
+	if (rc >= 0) {
+		say_new_key(r);
 		return TAKEN;
+	}
 	err_wrap(&err, "%s", what);
 	if (rc == ERR_TORN) {
 		say(r, false, "%s (kept for later)", err.text);

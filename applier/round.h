@@ -46,6 +46,9 @@ struct round_config {
 	/* Something was refused, from a peer or out of a file; may be NULL. */
 	void (*refused)(void *arg, const char *who, const struct err *err);
 	void (*fail)(void *arg, const struct err *err);
+	/* May be NULL: look again by which keys sites are known. Returns
+	   whether anything is another. */
+	bool (*keys_again)(void *arg);
 	/* May be NULL: say what of an account still needs an operator. Returns
 	   1 if anything does. */
 	int (*needs_operator)(void *arg, struct account *a, struct err *err);

@@ -11,6 +11,7 @@
 #include "exchange.h"
 #include "held.h"
 #include "joining.h"
+#include "keying.h"
 #include "spoken.h"
 #include "refusing.h"
 #include "stating.h"
@@ -513,6 +514,8 @@ static int pack_all(struct lading *l, const struct handover_config *config,
 	}
 	struct err err = ERR_INIT;
 	int rc = refusing_add(l, medium && !config->rehearse, &err);
+	if (rc >= 0)
+		rc = keying_add(l, &err);
 	if (rc < 0 && !worst) {
 		*first = err;
 		worst = rc;

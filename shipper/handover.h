@@ -26,12 +26,15 @@
 #include "key.h"
 
 struct err;
+struct peerkeys_known;
 
 struct handover_config {
 	struct os *os;
 	const char *state_dir;
-	const struct key_pair *self;
+	const struct key_pair *self; /* that the peer expects */
 	const struct key_public *peer;
+	const struct key_pair *key, *former; /* as key_load_both's */
+	const struct peerkeys_known *known;  /* NULL: nothing is said of keys */
 	bool send_changes;    /* false: acknowledgements, and bodies that the
 				 peer asks for, only */
 	bool take_changes;    /* false: the peer's are not taken */

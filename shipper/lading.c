@@ -100,6 +100,7 @@ static void note_packed(struct lading *l)
 		l->told[l->told_done].sequence = l->sequence;
 	for (; l->compared_done < l->compared_count; l->compared_done++)
 		l->compared[l->compared_done].sequence = l->sequence;
+	l->keys.packed |= l->keys.any;
 	for (; l->bodies_done < l->bodies_packed; l->bodies_done++)
 		if (l->bodies[l->bodies_done].size != UINT64_MAX)
 			l->bodies[l->bodies_done].sequence = l->sequence;
@@ -205,6 +206,7 @@ static void leave(struct lading *l)
 	l->logs_done = l->log_count;
 	l->told_done = l->told_count;
 	l->compared_done = l->compared_count;
+	l->keys.any = l->keys.packed;
 	l->bodies_done = l->bodies_packed;
 	l->result->changes = l->changes_in;
 	l->result->acks = l->acks_in;
@@ -350,6 +352,19 @@ int lading_compare(struct lading *l, enum parcel_section_type type,
 		parcel_add_compare(
 			&l->sections, l->config->self->pub.origin, type, c);
 	return rc;
+}
+
+int lading_keys(struct lading *l, const struct parcel_keys *k,
+	const struct peerkeys_said *said, struct err *err)
+{
+	int rc = room_for(l, 512, err);
+
+	if (rc < 0)
+		return rc;
+	parcel_add_keys(&l->sections, k);
+	l->keys.any = true;
+	l->keys.said = *said;
+	return 0;
 }
 
 void lading_compared(struct lading *l, size_t account)
@@ -680,6 +695,7 @@ void lading_undo(struct lading *l)
 	for (size_t i = 0; i < l->compared_count; i++)
 		if (!lies_there(l, l->compared[i].sequence))
 			l->compared[i].sequence = 0;
+	l->keys.packed = false; /* it is said once more */
 	for (size_t i = 0; i < l->body_count; i++)
 		if (!lies_there(l, l->bodies[i].sequence))
 			l->bodies[i].sequence = 0;

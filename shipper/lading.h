@@ -16,6 +16,7 @@
 
 #include "handover.h"
 #include "parcel.h"
+#include "peerkeys.h"
 
 struct lading_body {
 	size_t account;
@@ -51,6 +52,12 @@ struct lading_bundle {
 	struct hash hash;
 };
 
+/* What is said of keys is in the bundle. */
+struct lading_keys {
+	bool any, packed;
+	struct peerkeys_said said;
+};
+
 struct lading {
 	const struct handover_config *config;
 	struct handover_result *result;
@@ -77,6 +84,7 @@ struct lading {
 	size_t told_count;
 	struct lading_compared *compared;
 	size_t compared_count;
+	struct lading_keys keys;
 	/* So many of each are in parcels that were written. */
 	size_t bodies_packed, bodies_done, logs_done, told_done, compared_done;
 	struct lading_bundle *done;
@@ -102,6 +110,9 @@ int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err);
 int lading_join(struct lading *l, const struct parcel_join *j, struct err *err);
 int lading_statement(
 	struct lading *l, const struct parcel_statement *s, struct err *err);
+/* said: to be recorded when it is there. */
+int lading_keys(struct lading *l, const struct parcel_keys *k,
+	const struct peerkeys_said *said, struct err *err);
 /* A section of a comparison. */
 int lading_compare(struct lading *l, enum parcel_section_type type,
 	const struct parcel_compare *c, struct err *err);

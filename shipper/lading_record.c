@@ -107,6 +107,10 @@ int lading_record(struct lading *l, const struct id128 *medium, struct err *err)
 {
 	int rc = 0;
 
+	if (l->keys.packed)
+		rc = peerkeys_said_save(l->config->os, l->config->state_dir,
+			l->config->peer->origin, &l->keys.said, err);
+
 	for (size_t i = 0; i < l->config->account_count && rc >= 0; i++) {
 		bool any = has_compared(l, i);
 

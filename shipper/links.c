@@ -95,11 +95,15 @@ struct handover_config links_handover(
 {
 	const struct config_peer *p = &s->site.config.peers[peer];
 
+	shipper_look_at_keys(s, peer);
 	return (struct handover_config){
 		.os = s->site.os,
 		.state_dir = s->site.config.state,
-		.self = &s->site.key,
+		.self = site_key_for(&s->site, peer),
 		.peer = &s->site.peers[peer],
+		.key = &s->site.key,
+		.former = &s->site.former,
+		.known = &s->site.peerkeys[peer],
 		.send_changes = p->changes != CHANGES_RECEIVE,
 		.take_changes = p->changes != CHANGES_SEND,
 		.unread = inbox_holds(s, p->name),

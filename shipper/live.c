@@ -36,25 +36,59 @@ static const char *name_of(const struct live *l)
 
 /* ---- what the talk asks ---- */
 
-static int find_peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+/* Which of the peer's keys it calls by, and for which of ours. */
+static int find_keys(struct live *l, const struct hello *who,
+	struct key_pair *self, struct key_public *ret, struct err *err)
+{
+	struct site *site = &l->shipper->site;
+	const struct keyring *ring = &site->peerkeys[l->peer].ring;
+	const char *name = site->config.peers[l->peer].name;
+
+	shipper_look_at_keys(l->shipper, l->peer);
+	bool found = ring->key.serial == who->serial;
+	*ret = ring->key;
+	for (size_t i = 0; i < ring->also_count && !found; i++) {
+		*ret = ring->also[i];
+		found = ret->serial == who->serial;
+	}
+	if (!found)
+		return err_set(err, ERR_AUTH,
+			"peer %s calls by a key that is not known here, the "
+			"%uth after its first (put the line that packetboat "
+			"key prints there into its block)",
+			name, who->serial);
+	*self = site->former.pub.serial == who->for_serial &&
+				site->former.pub.origin
+			? site->former
+			: site->key;
+	if (self->pub.serial != who->for_serial)
+		return err_set(err, ERR_AUTH,
+			"peer %s calls for a key that this site does not have, "
+			"the %uth after its first (put the line that "
+			"packetboat key prints here into this site's block "
+			"there)",
+			name, who->for_serial);
+	return 0;
+}
+
+static int find_peer(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
 	struct live *l = arg;
 	struct site *site = &l->shipper->site;
 	const char *only = l->shipper->only_peer;
 
 	for (size_t i = 0; i < site->config.peer_count; i++) {
-		if (site->peers[i].origin != origin ||
+		if (site->peers[i].origin != who->origin ||
 			(only && strcmp(only, site->config.peers[i].name)))
 			continue;
 		l->peer = i;
-		*ret = site->peers[i];
-		return 0;
+		return find_keys(l, who, self, ret, err);
 	}
 	return err_set(err, ERR_AUTH,
 		"an unknown key (origin %016llx, which packetboat status "
 		"prints there; add it with \"key\" in peer \"...\")",
-		(unsigned long long)origin);
+		(unsigned long long)who->origin);
 }
 
 /* What the configuration says of links like this one, for who called us: of
@@ -140,7 +174,7 @@ static int open_talk(
 		find_peer, meet, how_to_hand_over};
 	const struct site *site = &l->shipper->site;
 	struct talk_config config = {.os = site->os,
-		.self = &site->key,
+		.self = peer ? site_key_for(site, l->peer) : &site->key,
 		.peer = peer,
 		.calls = &calls,
 		.arg = l};
@@ -164,6 +198,7 @@ int live_open_dial(struct shipper *s, struct lives *lives, size_t peer,
 {
 	struct live *l = new_live(s, lives);
 
+	shipper_look_at_keys(s, peer);
 	l->peer = peer;
 	l->link = link;
 	l->where = mem_dup(link->via);

@@ -52,6 +52,14 @@ void shipper_save_refusals(struct shipper *s, bool now)
 		shipper_fail(s, &err);
 }
 
+void shipper_look_at_keys(struct shipper *s, size_t peer)
+{
+	struct err err = ERR_INIT;
+
+	if (site_keys_again(&s->site, peer, &err) < 0)
+		shipper_fail(s, &err);
+}
+
 bool shipper_locked(struct shipper *s, enum shiplock which, int64_t wait_ms,
 	void (*act)(struct shipper *s, void *arg), void *arg)
 {

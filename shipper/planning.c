@@ -162,12 +162,12 @@ struct talk {
 	int64_t now_us;
 };
 
-static int know_us(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static int know_us(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
 	const struct talk *t = arg;
 
-	(void)origin, (void)err;
+	(void)who, (void)self, (void)err;
 	*ret = t->config->self->pub;
 	return 0;
 }

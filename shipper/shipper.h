@@ -82,6 +82,10 @@ void shipper_fail(struct shipper *s, const struct err *err);
 void shipper_refused(struct shipper *s, const char *who, const struct err *err);
 void shipper_save_refusals(struct shipper *s, bool now);
 
+/* Keys may have changed since the configuration was read. What is wrong with
+   them is said, and all stays as it was. */
+void shipper_look_at_keys(struct shipper *s, size_t peer);
+
 /* links.c: serve every link that is asked for and takes bundles, once. */
 void links_round(struct shipper *s);
 /* Nothing that was asked for, or nothing at all, has a link. */

@@ -24,12 +24,12 @@ void talk_end(struct talk *t, const struct err *why)
 
 /* ---- what the protocol asks ---- */
 
-static int find_peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static int find_peer(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
 	struct talk *t = arg;
 
-	return t->calls->peer(t->arg, origin, ret, err);
+	return t->calls->peer(t->arg, who, self, ret, err);
 }
 
 static int meet(struct talk *t, struct err *err)
@@ -338,8 +338,8 @@ int64_t talk_wakes(const struct talk *t)
 {
 	int64_t deadline = link_deadline(t->protocol);
 	/* What is ready goes before. */
-	int64_t says = t->out_at < t->out.len ? INT64_MAX
-					      : link_wakes(t->protocol);
+	int64_t says =
+		t->out_at < t->out.len ? INT64_MAX : link_wakes(t->protocol);
 
 	return says < deadline ? says : deadline;
 }

@@ -28,8 +28,8 @@ struct talk_sent {
 
 struct talk_calls {
 	/* As in struct link_calls. */
-	int (*peer)(void *arg, uint64_t origin, struct key_public *ret,
-		struct err *err);
+	int (*peer)(void *arg, const struct hello *who, struct key_pair *self,
+		struct key_public *ret, struct err *err);
 	/* It is known who the other is: open where it lands. */
 	int (*meet)(void *arg, struct landing *ret, struct err *err);
 	/* How to hand over to it. */

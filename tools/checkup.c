@@ -101,14 +101,17 @@ static int open_parcel(
 	struct checkup *c, const void *data, size_t len, struct err *err)
 {
 	AUTO_BUF struct buf raw = BUF_INIT;
+	AUTO_FREE struct key_public *keys = NULL;
 	struct parcel_sections sections;
-	size_t peer;
-	int rc = parcel_open(&c->site->key, c->site->peers,
-		c->site->config.peer_count, data, len, &peer, &raw, err);
+	size_t count = 0, by;
 
+	for (size_t i = 0; i < c->site->config.peer_count; i++)
+		peerkeys_list(&c->site->peerkeys[i].ring, &keys, &count);
+	int rc = parcel_open(&c->site->key, &c->site->former, keys, count, data,
+		len, &by, &raw, err);
 	if (rc == 0)
-		rc = parcel_parse(c->site->peers[peer].origin, raw.data,
-			raw.len, &sections, err);
+		rc = parcel_parse(
+			keys[by].origin, raw.data, raw.len, &sections, err);
 	if (rc == 0)
 		parcel_sections_free(&sections);
 	return rc;

@@ -29,7 +29,12 @@ static const struct command commands[] = {
 		command_doctor,
 		"The configuration goes to stdout, what was found to stderr.\n"
 		"-O: do not ask doveconf, look at the files alone."},
-	{"key", "", "print this site's public key line", command_key, NULL},
+	{"key", "[rotate | retire [--force]]",
+		"print this site's public key line, or change its key",
+		command_key,
+		"rotate: a new key; peers are told, and the old one is used\n"
+		"with each until it knows the new one. retire: destroy the\n"
+		"old one. --force: though a peer may not know the new one."},
 	{"write", "[--once|--follow]", "log what changed in the mail folders",
 		command_program, NULL},
 	{"ship", "[PEER [LINK]] [--once|--follow|--stdio] [--output FILE|-]",

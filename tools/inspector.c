@@ -20,6 +20,7 @@
 #include "front.h"
 #include "inspect.h"
 #include "parcel.h"
+#include "peerkeys.h"
 #include "segment.h"
 
 #define SNIFF_SIZE 512
@@ -145,11 +146,25 @@ static int print_segment(const char *path, struct err *err)
 
 /* Our keys, where there is a configuration and an init; else none. */
 struct ring {
-	struct key_pair self;
+	struct key_pair self, former;
 	struct key_public *peers;
 	size_t peer_count;
 	bool there;
 };
+
+static void add_peer(
+	const struct config *c, const struct config_peer *p, struct ring *ring)
+{
+	struct key_public key;
+	struct peerkeys said;
+	struct keyring keys;
+
+	if (key_parse(p->key, &key, NULL) < 0 ||
+		peerkeys_load(os_real(), c->state, key.origin, &said, NULL) < 0)
+		return;
+	peerkeys_ring(&key, p->follow_key, &said, &keys);
+	peerkeys_list(&keys, &ring->peers, &ring->peer_count);
+}
 
 static void load_ring(struct front *f, struct ring *ring)
 {
@@ -160,18 +175,17 @@ static void load_ring(struct front *f, struct ring *ring)
 	if (key_start(NULL) < 0 || front_config(f, &c, NULL) < 0)
 		return;
 	path = mem_printf("%s/key", c.state);
-	ring->there = key_load(os_real(), path, &ring->self, NULL) == 0;
-	ring->peers = mem_array(c.peer_count, sizeof(*ring->peers));
+	ring->there = key_load_both(os_real(), path, &ring->self, &ring->former,
+			      NULL) >= 0;
 	for (size_t i = 0; i < c.peer_count; i++)
-		if (key_parse(c.peers[i].key, &ring->peers[ring->peer_count],
-			    NULL) == 0)
-			ring->peer_count++;
+		add_peer(&c, &c.peers[i], ring);
 	config_free(&c);
 }
 
 static void free_ring(struct ring *ring)
 {
 	key_wipe(&ring->self);
+	key_wipe(&ring->former);
 	free(ring->peers);
 }
 
@@ -236,6 +250,7 @@ static int print_sealed(
 
 	load_ring(f, &ring);
 	keys.self = &ring.self;
+	keys.former = &ring.former;
 	keys.peers = ring.peers;
 	keys.peer_count = ring.peer_count;
 	rc = (bundle ? print_bundle : print_parcel)(

@@ -1,8 +1,8 @@
 /*
- * peer_command: `packetboat peer plan PEER`, which the shipper does, and
- * `packetboat peer expel PEER`.
+ * peer_command: `packetboat peer plan PEER`, which the shipper does,
+ * `packetboat peer revoke PEER` and `packetboat peer expel PEER`.
  *
- * It is written down first that the peer is none any more; then what it said
+ * Of one that is expelled it is written down first that the peer is none any more; then what it said
  * and what lies ready for it is forgotten, account by account. Killed in
  * between, the command is to be given again.
  */
@@ -12,33 +12,9 @@
 #include "err.h"
 #include "front.h"
 #include "site.h"
+#include "unapplied.h"
 
 #define LOCK_WAIT_MS 30000
-
-/* Parcels of it may hold the last mail that it had. */
-static int check_inbox(struct site *s, const char *peer, struct err *err)
-{
-	AUTO_FREE char *dir = mem_printf("%s/%s", s->inbox_dir, peer);
-	AUTO_BUF struct buf list = BUF_INIT;
-	struct os_entry entry;
-	size_t at = 0;
-
-	if (s->os->ops->list(s->os, dir, &list) < 0)
-		return 0; /* nothing was ever collected */
-	while (os_list_next(&list, &at, &entry)) {
-		const char *end = strchr(entry.name, '.');
-
-		if (end && (strcmp(end, ".parcel") == 0 ||
-				   strcmp(end, ".parcel.early") == 0 ||
-				   strcmp(end, ".parcel.kept") == 0))
-			return err_set(err, ERR_USAGE,
-				"peer %s: %s holds parcels of it that were not "
-				"applied (run packetboat apply; remove those "
-				"that stay)",
-				peer, dir);
-	}
-	return 0;
-}
 
 static int forget_in(
 	struct site *s, const char *account, uint64_t peer, struct err *err)
@@ -83,7 +59,7 @@ static int expel(struct front *f, struct site *s, const char *name)
 	int code = EXIT_DONE;
 
 	if (rc >= 0)
-		rc = check_inbox(s, name, &err);
+		rc = unapplied_check(s, name, &err);
 	if (rc >= 0)
 		rc = expelled_add(s->os, s->config.state, &peer, &err);
 	if (rc < 0)
@@ -104,6 +80,28 @@ static int expel(struct front *f, struct site *s, const char *name)
 	return code;
 }
 
+/* No key of it but the one that the configuration says. */
+static int revoke(struct front *f, struct site *s, const char *name)
+{
+	int peer = site_peer(s, name);
+	struct err err = ERR_INIT;
+	int rc;
+
+	if (peer < 0)
+		rc = err_set(&err, ERR_USAGE, "there is no peer \"%s\" in %s",
+			name, s->config.path);
+	else
+		rc = peerkeys_revoke(s->os, s->config.state,
+			&s->peerkeys[peer].configured,
+			s->config.peers[peer].follow_key, &err);
+	if (rc < 0)
+		return front_fail(f, &err);
+	log_say(&f->log, LOG_LEVEL_INFO,
+		"peer %s: no key of it is taken but the one in %s", name,
+		s->config.path);
+	return EXIT_DONE;
+}
+
 /* The arguments behind "peer plan" go to the shipper. */
 static int plan(struct front *f, int argc, char **argv)
 {
@@ -121,11 +119,12 @@ int command_peer(struct front *f, int argc, char **argv)
 
 	if (argc >= 3 && argc <= 5 && strcmp(argv[1], "plan") == 0)
 		return plan(f, argc, argv);
-	if (argc != 3 || strcmp(argv[1], "expel") != 0)
+	bool revokes = argc == 3 && strcmp(argv[1], "revoke") == 0;
+	if (!revokes && (argc != 3 || strcmp(argv[1], "expel") != 0))
 		return front_usage(f, argv[0]);
 	if (site_open(&s, f->config_given, &err) < 0)
 		return front_fail(f, &err);
-	int code = expel(f, &s, argv[2]);
+	int code = (revokes ? revoke : expel)(f, &s, argv[2]);
 	site_close(&s);
 	return code;
 }

@@ -1,5 +1,5 @@
 /*
- * setup: init, key and config: what a site is made of.
+ * setup: init and config: what a site is made of.
  *
  *	<state>/key     the key pair, 0600
  *
@@ -72,41 +72,6 @@ int command_init(struct front *f, int argc, char **argv)
 		"configuration: peer \"%s\" { key = \"...\" }",
 		c.site, goes_on ? "goes on with a new key" : "is made", c.site);
 	config_free(&c);
-	return EXIT_DONE;
-}
-
-static int load_key(
-	const struct config *c, struct key_pair *ret, struct err *err)
-{
-	AUTO_FREE char *path = key_path(c);
-	int rc = key_start(err);
-
-	if (rc == 0)
-		rc = key_load(os_real(), path, ret, err);
-	if (rc == ERR_ABSENT)
-		return site_no_key(os_real(), c->state, err);
-	return rc;
-}
-
-int command_key(struct front *f, int argc, char **argv)
-{
-	struct config c = {0};
-	struct key_pair key;
-	struct err err = ERR_INIT;
-	char line[KEY_LINE_MAX];
-	int rc;
-
-	if (argc != 1)
-		return front_usage(f, argv[0]);
-	rc = front_config(f, &c, &err);
-	if (rc == 0)
-		rc = load_key(&c, &key, &err);
-	config_free(&c);
-	if (rc < 0)
-		return front_fail(f, &err);
-	key_line(&key.pub, line);
-	key_wipe(&key);
-	printf("%s\n", line);
 	return EXIT_DONE;
 }
 

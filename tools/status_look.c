@@ -176,6 +176,7 @@ static void gather(struct status *s)
 	tree_hex(s->tree, "origin", s->site.key.pub.origin);
 	tree_text(s->tree, "state", s->site.config.state);
 	tree_number(s->tree, "now_ms", (uint64_t)s->now_ms);
+	status_key(s);
 	tree_array(s->tree, "accounts");
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		peers[i] = status_peer(s, i);

@@ -221,6 +221,7 @@ struct json_object *status_peer(struct status *s, size_t i)
 	tree_hex(o, "origin", s->site.peers[i].origin);
 	tree_true(o, "oneway", p->oneway);
 	tree_true(o, "sends", p->changes != CHANGES_RECEIVE);
+	status_peer_key(s, i, o);
 	add_inbox(s, p->name, o);
 	add_strange(s, i, o);
 	status_calls(s, i, CALLS_ANSWERED, "answered", o);

@@ -475,10 +475,29 @@ static void print_logs(struct json_object *o)
 	printf("\n");
 }
 
+/* While it changes its key. */
+static void print_keys(struct json_object *tree)
+{
+	const char *between = " still used with ";
+
+	if (!is_true(tree, "key_former_kept"))
+		return;
+	printf("  new key, the %" PRIu64 "th after the first; the old one is",
+		number(tree, "key_serial"));
+	for (size_t i = 0; i < length(tree, "peers"); i++) {
+		if (is_true(item(tree, "peers", i), "knows_our_key"))
+			continue;
+		printf("%s%s", between, text(item(tree, "peers", i), "name"));
+		between = ", ";
+	}
+	printf("%s\n", *between == ',' ? "" : " used with none any more");
+}
+
 void status_print(struct json_object *tree)
 {
 	printf("site %s, origin %s, state %s\n", text(tree, "site"),
 		text(tree, "origin"), text(tree, "state"));
+	print_keys(tree);
 	for (size_t i = 0; i < length(tree, "accounts"); i++)
 		print_account(item(tree, "accounts", i));
 	if (!length(tree, "accounts"))

@@ -46,6 +46,10 @@ void status_needs_operator(struct status *s, const char *fmt, ...)
 int status_account(struct status *s, struct json_object *o, struct account *a,
 	struct err *err);
 
+/* status_keys.c: our keys, and a peer's. */
+void status_key(struct status *s);
+void status_peer_key(struct status *s, size_t peer, struct json_object *o);
+
 /* status_peers.c: a peer with its links, and what it lacks of an account. */
 struct json_object *status_peer(struct status *s, size_t peer);
 int status_peer_account(struct status *s, size_t peer, struct json_object *o,

@@ -12,10 +12,12 @@
 #define MAGIC_SIZE 3u
 #define VERSION 1u
 #define FRESH_AT 12u
+#define SERIALS_AT 44u
 #define EARLY_CONTEXT "packetboat link 1 early"
 #define FULL_CONTEXT "packetboat link 1 full"
 
-_Static_assert(FRESH_AT + 32 == HELLO_SIZE, "docs/format.md, Link");
+_Static_assert(FRESH_AT + 32 == SERIALS_AT && SERIALS_AT + 2 == HELLO_SIZE,
+	"docs/format.md, Link");
 
 void link_fresh_make(struct os *os, struct link_fresh *ret)
 {
@@ -23,22 +25,24 @@ void link_fresh_make(struct os *os, struct link_fresh *ret)
 	crypto_scalarmult_base(ret->pub, ret->secret);
 }
 
-void hello_write(uint64_t origin, const struct link_fresh *fresh,
+void hello_write(const struct hello *hello, const struct link_fresh *fresh,
 	uint8_t ret[HELLO_SIZE])
 {
 	AUTO_BUF struct buf b = BUF_INIT;
 
 	buf_add(&b, MAGIC, MAGIC_SIZE);
 	buf_add_byte(&b, VERSION);
-	wire_add_u64(&b, origin);
+	wire_add_u64(&b, hello->origin);
 	buf_add(&b, fresh->pub, sizeof(fresh->pub));
+	buf_add_byte(&b, hello->serial);
+	buf_add_byte(&b, hello->for_serial);
 	memcpy(ret, b.data, HELLO_SIZE);
 }
 
 int hello_read(
-	const uint8_t hello[HELLO_SIZE], uint64_t *ret_origin, struct err *err)
+	const uint8_t bytes[HELLO_SIZE], struct hello *ret, struct err *err)
 {
-	struct wire w = wire_over(hello, HELLO_SIZE);
+	struct wire w = wire_over(bytes, HELLO_SIZE);
 
 	if (memcmp(wire_raw(&w, MAGIC_SIZE), MAGIC, MAGIC_SIZE) != 0)
 		return err_set(err, ERR_CORRUPT,
@@ -47,7 +51,10 @@ int hello_read(
 	if (version != VERSION)
 		return err_set(err, ERR_LIMIT,
 			"link version %u: a newer packetboat", version);
-	*ret_origin = wire_u64(&w);
+	ret->origin = wire_u64(&w);
+	wire_raw(&w, SERIALS_AT - FRESH_AT);
+	ret->serial = wire_u8(&w);
+	ret->for_serial = wire_u8(&w);
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 
 struct err;
 
-#define HELLO_SIZE 44u
+#define HELLO_SIZE 46u
 #define LINK_KEY_SIZE 32u
 
 /* A key of one call only. */
@@ -28,11 +28,18 @@ struct link_fresh {
 };
 void link_fresh_make(struct os *os, struct link_fresh *ret);
 
-void hello_write(uint64_t origin, const struct link_fresh *fresh,
+/* Who it is; and who dials, by which of their keys: a site may have two for a
+   while, or its peer may know another one. */
+struct hello {
+	uint64_t origin;
+	uint8_t serial;	    /* of the key of who dials; an answer has 0 */
+	uint8_t for_serial; /* of that of who answers; an answer has 0 */
+};
+void hello_write(const struct hello *hello, const struct link_fresh *fresh,
 	uint8_t ret[HELLO_SIZE]);
 /* Errors: ERR_CORRUPT: not a link; ERR_LIMIT: a newer version. */
 int hello_read(
-	const uint8_t hello[HELLO_SIZE], uint64_t *ret_origin, struct err *err);
+	const uint8_t bytes[HELLO_SIZE], struct hello *ret, struct err *err);
 
 /* What both sides have when both hellos were said. */
 struct handshake {

@@ -68,16 +68,23 @@ int link_open(
 		.arg = config->arg,
 		.dials = config->peer,
 		.limit = UINT64_MAX,
-		.handshake = {.self = config->self, .dials = config->peer},
+		.self = *config->self,
+		.handshake = {.dials = config->peer},
 		.begun_ms = config->now_ms,
 		.said_ms = -1,
 		.heard_ms = config->now_ms};
 	for (int i = 0; i < LINK_CLASSES; i++)
 		l->queues[i].end = &l->queues[i].first;
 	pace_begin(&l->pace);
+	l->handshake.self = &l->self;
 	l->handshake.peer = &l->peer;
 	link_fresh_make(config->os, &l->handshake.fresh);
-	hello_write(config->self->pub.origin, &l->handshake.fresh, l->hello);
+	struct hello hello = {.origin = l->self.pub.origin};
+	if (l->dials) {
+		hello.serial = l->self.pub.serial;
+		hello.for_serial = config->peer->serial;
+	}
+	hello_write(&hello, &l->handshake.fresh, l->hello);
 	if (l->dials) {
 		l->peer = *config->peer;
 		l->hello_left = HELLO_SIZE;

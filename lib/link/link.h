@@ -69,9 +69,13 @@ struct link_piece {
 };
 
 struct link_calls {
-	/* Who has this origin? Errors: ERR_AUTH: nobody that we know. */
-	int (*peer)(void *arg, uint64_t origin, struct key_public *ret,
-		struct err *err);
+	/*
+	 * Whose key is it, and for which of ours is it meant? self is as
+	 * configured, to be replaced if it is meant for another.
+	 * Errors: ERR_AUTH: nobody that we know, or none of our keys.
+	 */
+	int (*peer)(void *arg, const struct hello *who, struct key_pair *self,
+		struct key_public *ret, struct err *err);
 	/* The other is proven: what is there of its items, at most
 	   LINK_HAVE_MAX. Any error ends the link. */
 	int (*have)(void *arg, struct link_have *ret, size_t *ret_count,
@@ -86,14 +90,14 @@ struct link_calls {
 };
 
 struct link_config {
-	struct os *os; /* randomness only */
-	const struct key_pair *self;
+	struct os *os;		       /* randomness only */
+	const struct key_pair *self;   /* copied, until the handshake is over */
 	const struct key_public *peer; /* to dial; NULL: we answer */
 	const struct link_calls *calls;
 	void *arg;
 	int64_t now_ms;
 };
-/* The key pair stays the caller's. Errors: ERR_AUTH: an unusable key; what
+/* Errors: ERR_AUTH: an unusable key; what
    `have` says. */
 int link_open(
 	const struct link_config *config, struct link **ret, struct err *err);

@@ -178,28 +178,29 @@ static int make_full(struct link *l, struct err *err)
 	int rc = handshake_full(&l->handshake, dial->key, answer->key, err);
 
 	handshake_wipe(&l->handshake);
+	key_wipe(&l->self);
 	return rc;
 }
 
-static int take_hello(struct link *l, const uint8_t *hello, struct err *err)
+static int take_hello(struct link *l, const uint8_t *bytes, struct err *err)
 {
-	uint64_t origin;
-	int rc = hello_read(hello, &origin, err);
+	struct hello hello;
+	int rc = hello_read(bytes, &hello, err);
 
 	if (rc < 0)
 		return rc;
 	if (l->dials) {
-		if (origin != l->peer.origin)
+		if (hello.origin != l->peer.origin)
 			return err_set(err, ERR_AUTH,
 				"another site answers there (origin %016llx)",
-				(unsigned long long)origin);
-		memcpy(l->handshake.hello_answer, hello, HELLO_SIZE);
+				(unsigned long long)hello.origin);
+		memcpy(l->handshake.hello_answer, bytes, HELLO_SIZE);
 		return make_full(l, err);
 	}
-	rc = l->calls.peer(l->arg, origin, &l->peer, err);
+	rc = l->calls.peer(l->arg, &hello, &l->self, &l->peer, err);
 	if (rc < 0)
 		return rc;
-	memcpy(l->handshake.hello_dial, hello, HELLO_SIZE);
+	memcpy(l->handshake.hello_dial, bytes, HELLO_SIZE);
 	rc = handshake_early(&l->handshake, l->early.key, err);
 	if (rc >= 0)
 		rc = make_full(l, err);

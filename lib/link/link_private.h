@@ -63,6 +63,7 @@ struct incoming {
 struct link {
 	struct link_calls calls;
 	void *arg;
+	struct key_pair self; /* wiped when the full keys are made */
 	struct key_public peer;
 	struct handshake handshake;
 	struct cipher early; /* of who dials, to whom */

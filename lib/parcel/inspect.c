@@ -214,6 +214,28 @@ static void print_compare(enum parcel_section_type type,
 		buf_printf(ret, " %zu bytes\n", c->len);
 }
 
+static void print_keys(const struct parcel_keys *k, struct buf *ret)
+{
+	char line[KEY_LINE_MAX];
+
+	buf_add_str(ret, "  keys");
+	if (k->says)
+		buf_printf(ret, " retired below %u", k->retired);
+	if (k->answers)
+		buf_printf(
+			ret, " uses %u, refuses below %u", k->uses, k->refuses);
+	if (k->change) {
+		key_line(&k->change->from, line);
+		buf_printf(ret, " changes %s", line);
+		key_line(&k->change->to, line);
+		buf_printf(ret, " to %s%s", line,
+			key_change_check(k->change, NULL) < 0
+				? ", and they did not sign it"
+				: "");
+	}
+	buf_add_str(ret, "\n");
+}
+
 static void print_section(const struct parcel_section *s,
 	const struct inspect_keys *keys, struct buf *ret)
 {
@@ -230,6 +252,9 @@ static void print_section(const struct parcel_section *s,
 		break;
 	case PARCEL_JOIN:
 		print_join(&s->join, ret);
+		break;
+	case PARCEL_KEYS:
+		print_keys(&s->keys, ret);
 		break;
 	case PARCEL_STATEMENT:
 		print_statement(&s->statement, ret);
@@ -248,8 +273,8 @@ static int open_and_parse(const void *data, size_t len,
 	struct parcel_sections *ret, struct err *err)
 {
 	size_t peer;
-	int r = parcel_open(keys->self, keys->peers, keys->peer_count, data,
-		len, &peer, raw, err);
+	int r = parcel_open(keys->self, keys->former, keys->peers,
+		keys->peer_count, data, len, &peer, raw, err);
 
 	if (r < 0)
 		return r;

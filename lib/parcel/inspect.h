@@ -25,6 +25,7 @@ struct parcel_changes;
 /* Keys to look inside with, and who can read changes. */
 struct inspect_keys {
 	const struct key_pair *self;
+	const struct key_pair *former; /* as parcel_open's */
 	const struct key_public *peers;
 	size_t peer_count;
 	/* Appends lines for the payload of c; may be NULL. */

@@ -381,15 +381,6 @@ int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
 	return 0;
 }
 
-static const struct key_public *find_peer(
-	const struct key_public *peers, size_t count, uint64_t origin)
-{
-	for (size_t i = 0; i < count; i++)
-		if (peers[i].origin == origin)
-			return &peers[i];
-	return NULL;
-}
-
 /* Authenticate, then decrypt the contents to the end of plain. */
 static int unseal(const struct key_pair *self, const struct key_public *peer,
 	const uint8_t *parcel, size_t len, struct buf *plain, struct err *err)
@@ -431,11 +422,35 @@ static int open_from(const struct key_pair *self, const struct key_public *peer,
 		     : 0;
 }
 
-int parcel_open(const struct key_pair *self, const struct key_public *peers,
-	size_t peer_count, const void *data, size_t len, size_t *ret_peer,
-	struct buf *ret, struct err *err)
+/* By any of the keys that the sender has: where one does not fit, the next. */
+static int open_by(const struct key_pair *self, const struct key_public *peers,
+	size_t count, const struct parcel_header *h, const void *data,
+	size_t len, size_t *ret_peer, struct buf *ret, struct err *err)
 {
-	const struct key_public *peer;
+	int r = 1;
+
+	for (size_t i = 0; i < count && (r > 0 || r == ERR_AUTH); i++) {
+		struct err one = ERR_INIT;
+
+		if (peers[i].origin != h->sender)
+			continue;
+		int opened = open_from(
+			self, &peers[i], data, len, h->is_signed, ret, &one);
+		/* What is said is what the first one met. */
+		if (r > 0 || opened != ERR_AUTH) {
+			r = opened;
+			if (err)
+				*err = one;
+		}
+		*ret_peer = i;
+	}
+	return r;
+}
+
+int parcel_open(const struct key_pair *self, const struct key_pair *former,
+	const struct key_public *peers, size_t peer_count, const void *data,
+	size_t len, size_t *ret_peer, struct buf *ret, struct err *err)
+{
 	struct parcel_header h;
 	int r;
 
@@ -450,16 +465,24 @@ int parcel_open(const struct key_pair *self, const struct key_public *peers,
 		return err_set(err, ERR_AUTH,
 			"sealed for another site (origin %016llx)",
 			(unsigned long long)h.recipient);
-	peer = find_peer(peers, peer_count, h.sender);
-	if (!peer)
+	r = open_by(self, peers, peer_count, &h, data, len, ret_peer, ret, err);
+	if (r > 0)
 		return err_set(err, ERR_AUTH,
 			"sealed by an unknown key (origin %016llx, which "
 			"packetboat status prints there; add it with \"key\" "
 			"in peer \"...\")",
 			(unsigned long long)h.sender);
-	r = open_from(self, peer, data, len, h.is_signed, ret, err);
-	if (r < 0)
-		return r;
-	*ret_peer = (size_t)(peer - peers);
-	return 0;
+	/* All zeros: there is none. */
+	if (r == ERR_AUTH && former && former->pub.origin == self->pub.origin) {
+		struct err one = ERR_INIT;
+		int opened = open_by(former, peers, peer_count, &h, data, len,
+			ret_peer, ret, &one);
+
+		if (opened != ERR_AUTH) {
+			r = opened;
+			if (err)
+				*err = one;
+		}
+	}
+	return r;
 }

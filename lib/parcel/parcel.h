@@ -82,15 +82,17 @@ int parcel_peek(const void *data, size_t len, struct parcel_header *ret,
 	struct err *err);
 
 /*
- * Open a parcel of exactly len bytes from one of the known peers.
+ * Open a parcel of exactly len bytes from one of the known peers, of which
+ * several may be keys of one origin. former: NULL, or what key_load_both gave:
+ * the key before ours, for which it may have been sealed.
  * Returns 0, the sender's index in peers, and the sections appended to ret.
  * Errors: ERR_AUTH: not for us ("sealed for another site"), unknown sender
  * ("sealed by an unknown key"), not authentic, or signed where the peer's key
  * does not say that it may be; ERR_CORRUPT; ERR_LIMIT.
  */
-int parcel_open(const struct key_pair *self, const struct key_public *peers,
-	size_t peer_count, const void *data, size_t len, size_t *ret_peer,
-	struct buf *ret, struct err *err);
+int parcel_open(const struct key_pair *self, const struct key_pair *former,
+	const struct key_public *peers, size_t peer_count, const void *data,
+	size_t len, size_t *ret_peer, struct buf *ret, struct err *err);
 
 /* ---- sections ---- */
 
@@ -104,7 +106,8 @@ enum parcel_section_type {
 	PARCEL_TABLE = 7,
 	PARCEL_ROWS = 8, /* what differs, and what is asked for */
 	PARCEL_JOIN = 9,
-	PARCEL_BRIEF = 11 /* changes, to a site that joins and has the mail */
+	PARCEL_BRIEF = 11, /* changes, to a site that joins and has the mail */
+	PARCEL_KEYS = 12
 };
 
 /* A position handed over before, by the low half of its chain value. */
@@ -285,6 +288,20 @@ struct parcel_join {
 	size_t whole_count;
 };
 
+/*
+ * A site that changes its key says so, until its peers have answered that they
+ * seal for the new one and take nothing of what is before `retired`. What is
+ * said is nothing without a look at the signatures (key_change_check).
+ */
+struct parcel_keys {
+	bool says;	 /* the sender of its own keys: */
+	uint8_t retired; /* those with a lower serial are no more */
+	const struct key_change *change; /* NULL: none is under way */
+	bool answers;			 /* and of the recipient's: */
+	uint8_t uses;	 /* the serial of the one it seals for */
+	uint8_t refuses; /* it takes none with a lower serial */
+};
+
 struct parcel_section {
 	enum parcel_section_type type;
 	union {
@@ -294,6 +311,7 @@ struct parcel_section {
 		struct parcel_statement statement;
 		struct parcel_compare compare;
 		struct parcel_join join;
+		struct parcel_keys keys;
 	};
 };
 
@@ -317,6 +335,9 @@ void parcel_add_compare(struct buf *b, uint64_t sender,
 
 void parcel_add_join(
 	struct buf *b, uint64_t sender, const struct parcel_join *j);
+
+/* It says or answers something. */
+void parcel_add_keys(struct buf *b, const struct parcel_keys *k);
 
 struct parcel_sections {
 	struct parcel_section *items;

@@ -562,6 +562,9 @@ static int parse_section(
 	case PARCEL_JOIN:
 		r = sections_parse_join(p, &section, &ret->join);
 		return r < 0 ? err_wrap(p->err, "joining") : 0;
+	case PARCEL_KEYS:
+		r = sections_parse_keys(p, &section, &ret->keys);
+		return r < 0 ? err_wrap(p->err, "keys") : 0;
 	default:
 		return err_set(p->err, ERR_LIMIT,
 			"type %u: made by a newer packetboat", type);

@@ -4,6 +4,7 @@
  *   sections.c          changes, bodies, acknowledgements, statements
  *   sections_compare.c  comparisons
  *   sections_join.c     a site that joins
+ *   sections_keys.c     a site that changes its key
  */
 #ifndef PB_SECTIONS_H
 #define PB_SECTIONS_H
@@ -52,5 +53,7 @@ int sections_parse_compare(const struct parse *p, struct wire *w,
 	enum parcel_section_type type, struct parcel_compare *ret);
 int sections_parse_join(
 	const struct parse *p, struct wire *w, struct parcel_join *ret);
+int sections_parse_keys(
+	const struct parse *p, struct wire *w, struct parcel_keys *ret);
 
 #endif

@@ -149,6 +149,7 @@ static const struct rule {
 	{"accounts", "guard_least", check_count, false},
 	{"accounts", "guard_exempt", value_folder, true},
 	{"peer", "key", value_key, false},
+	{"peer", "follow_key", check_bool, false},
 	{"peer", "oneway", check_bool, false},
 	{"peer", "overlap", check_count, false},
 	{"peer", "tables_every", check_patience, false},
@@ -622,6 +623,8 @@ static int load_peer(struct load *l, cfg_t *sec)
 	for (size_t i = 0; i + 1 < l->c->peer_count; i++)
 		if (strcmp(l->c->peers[i].key, peer->key) == 0)
 			return fail(l, sec, "another peer has this key");
+	if ((text = cfg_getstr(sec, "follow_key")))
+		(void)value_bool(text, &peer->follow_key, NULL);
 	if ((text = cfg_getstr(sec, "oneway")))
 		(void)value_bool(text, &peer->oneway, NULL);
 	if ((text = cfg_getstr(sec, "overlap")))

@@ -77,6 +77,7 @@ struct config_peer {
 	enum config_changes changes;
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
+	bool follow_key;  /* a new key that the old one signed is enough */
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
 	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */

@@ -191,6 +191,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 						: "both");
 	print_granted(b, &p->accounts);
 	print_accepted(b, &p->accept);
+	buf_printf(b, "\tfollow_key = %s\n", p->follow_key ? "yes" : "no");
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	buf_printf(b, "\toverlap = \"%u\"\n", p->overlap);
 	print_duration(b, "\t", "tables_every", p->tables_every_ms);

@@ -8,10 +8,26 @@
 #include "err.h"
 #include "maildir.h"
 
+static int load_ring(struct site *s, size_t peer, struct err *err)
+{
+	const struct config_peer *p = &s->config.peers[peer];
+	struct peerkeys_known *k = &s->peerkeys[peer];
+	int rc = peerkeys_load(
+		s->os, s->config.state, k->configured.origin, &k->said, err);
+
+	if (rc < 0)
+		return err_wrap(err, "peer %s", p->name);
+	peerkeys_ring(&k->configured, p->follow_key, &k->said, &k->ring);
+	s->peers[peer] = k->ring.key;
+	return 0;
+}
+
 static int load_peers(struct site *s, struct err *err)
 {
-	s->peers = arena_alloc(
-		&s->arena, (s->config.peer_count + 1) * sizeof(*s->peers));
+	size_t count = s->config.peer_count + 1;
+
+	s->peers = arena_alloc(&s->arena, count * sizeof(*s->peers));
+	s->peerkeys = arena_alloc(&s->arena, count * sizeof(*s->peerkeys));
 	for (size_t i = 0; i < s->config.peer_count; i++) {
 		const struct config_peer *p = &s->config.peers[i];
 		int rc = key_parse(p->key, &s->peers[i], err);
@@ -50,6 +66,7 @@ static int leave_out_expelled(struct site *s, struct err *err)
 		if (is_expelled(s, s->peers[i].origin))
 			continue;
 		s->config.peers[kept] = s->config.peers[i];
+		s->peerkeys[kept].configured = s->peers[i];
 		s->peers[kept++] = s->peers[i];
 	}
 	s->config.peer_count = kept;
@@ -131,15 +148,18 @@ int site_open(struct site *s, const char *config_given, struct err *err)
 	if (rc >= 0)
 		rc = key_start(err);
 	if (rc >= 0)
-		rc = key_load(s->os, key, &s->key, err);
+		rc = key_load_both(s->os, key, &s->key, &s->former, err);
 	if (rc == ERR_ABSENT)
 		rc = site_no_key(s->os, s->config.state, err);
 	if (rc >= 0)
 		rc = load_peers(s, err);
 	if (rc >= 0)
 		rc = leave_out_expelled(s, err);
-	for (size_t i = 0; rc >= 0 && i < s->config.peer_count; i++)
-		s->peers[i].may_sign = has_sign_only(&s->config.peers[i]);
+	for (size_t i = 0; rc >= 0 && i < s->config.peer_count; i++) {
+		s->peerkeys[i].configured.may_sign =
+			has_sign_only(&s->config.peers[i]);
+		rc = load_ring(s, i, err);
+	}
 	if (rc >= 0)
 		rc = site_find_accounts(s, err);
 	s->inbox_dir = mem_printf("%s/inbox", s->config.state);
@@ -192,6 +212,7 @@ int site_find_accounts(struct site *s, struct err *err)
 void site_close(struct site *s)
 {
 	key_wipe(&s->key);
+	key_wipe(&s->former);
 	mem_free_cleanup(&s->inbox_dir);
 	mem_free_cleanup(&s->bodies_dir);
 	mem_free_cleanup(&s->refused_dir);
@@ -235,6 +256,48 @@ int site_account_open(const struct site *s, const char *name, bool create,
 {
 	return account_open(ret, s->os, s->config.state, name,
 		s->key.pub.origin, create, err);
+}
+
+static bool same_pair(const struct key_pair *a, const struct key_pair *b)
+{
+	return key_same(&a->pub, &b->pub);
+}
+
+static int load_own_again(struct site *s, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/key", s->config.state);
+	struct key_pair key, former;
+	int rc = key_load_both(s->os, path, &key, &former, err);
+
+	if (rc < 0)
+		return rc;
+	rc = !same_pair(&key, &s->key) || !same_pair(&former, &s->former);
+	s->key = key;
+	s->former = former;
+	key_wipe(&key);
+	key_wipe(&former);
+	return rc;
+}
+
+int site_keys_again(struct site *s, size_t peer, struct err *err)
+{
+	struct peerkeys was = s->peerkeys[peer].said;
+	int own = load_own_again(s, err);
+	int rc = own < 0 ? own : load_ring(s, peer, err);
+	const struct peerkeys *is = &s->peerkeys[peer].said;
+
+	if (rc < 0)
+		return rc;
+	return own || was.uses != is->uses || was.retired != is->retired ||
+	       was.changes != is->changes || !key_same(&was.to, &is->to);
+}
+
+const struct key_pair *site_key_for(const struct site *s, size_t peer)
+{
+	bool last = !s->former.pub.origin ||
+		    peerkeys_knows(&s->peerkeys[peer].said, &s->key);
+
+	return last ? &s->key : &s->former;
 }
 
 int site_peer(const struct site *s, const char *name)

@@ -9,6 +9,7 @@
  *   <state>/refused/                parcels refused, for the operator
  *   <state>/calls/                  what was done over links
  *   <state>/expelled                peers that are none any more
+ *   <state>/keys/                   what peers said of keys (peerkeys.h)
  */
 #ifndef PB_SITE_H
 #define PB_SITE_H
@@ -17,6 +18,7 @@
 #include "config.h"
 #include "expelled.h"
 #include "key.h"
+#include "peerkeys.h"
 #include "store.h"
 
 struct err;
@@ -24,9 +26,10 @@ struct err;
 struct site {
 	struct os *os;
 	struct config config;
-	struct key_pair key;
+	struct key_pair key, former; /* as key_load_both's */
 	/* Those that were expelled are in config.peers no more. */
-	struct key_public *peers; /* as config.peers */
+	struct key_public *peers; /* as config.peers: that is sealed for */
+	struct peerkeys_known *peerkeys; /* as config.peers */
 	struct expelled *expelled;
 	size_t expelled_count;
 	struct config_account *accounts; /* those that there are now */
@@ -69,6 +72,15 @@ int site_store_open(const struct site *s, const struct config_account *a,
 /* An account's state. Errors: as account_open. */
 int site_account_open(const struct site *s, const char *name, bool create,
 	struct account *ret, struct err *err);
+/*
+ * Look again by which keys this site and a peer are known: they may have changed
+ * while this runs. What s->key, s->peers and s->peerkeys point to is rewritten.
+ * Returns 1 if anything did. Errors: as key_load_both's and peerkeys_load's; all
+ * is as it was.
+ */
+int site_keys_again(struct site *s, size_t peer, struct err *err);
+/* Our key that a peer expects: the former one until it says otherwise. */
+const struct key_pair *site_key_for(const struct site *s, size_t peer);
 /* Index of the peer named, or -1. */
 int site_peer(const struct site *s, const char *name);
 /* The peer of that name that was expelled, and is no peer; NULL: none. */

@@ -452,6 +452,17 @@ def key_lost_for_good(d):
     assert 'unsent' in bases(d.shore) and len(bases(d.shore)) == 12
 
 
+@case('A key that was stolen')
+def stolen_key(d):
+    d.away()
+    yield
+    key = d.aurora.run('key').strip()
+    d.shore.more = d.shore.more.replace(d.aurora.key, key)
+    d.shore.write_config()
+    yield
+    yield
+
+
 @case('A peer that is gone for good')
 def gone_peer(d):
     d.away()

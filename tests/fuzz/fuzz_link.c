@@ -38,11 +38,11 @@ static void no_random(struct os *os, void *to, size_t len)
 	memset(to, 0x22, len);
 }
 
-static int peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static int peer(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
-	(void)arg;
-	if (origin != the_keys()->a.pub.origin)
+	(void)arg, (void)self;
+	if (who->origin != the_keys()->a.pub.origin)
 		return err_set(err, ERR_AUTH, "unknown");
 	*ret = the_keys()->a.pub;
 	return 0;

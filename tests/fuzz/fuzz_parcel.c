@@ -53,6 +53,9 @@ static void add_again(struct buf *to, uint64_t sender,
 	case PARCEL_JOIN:
 		parcel_add_join(to, sender, &s->join);
 		break;
+	case PARCEL_KEYS:
+		parcel_add_keys(to, &s->keys);
+		break;
 	case PARCEL_STATEMENT:
 		parcel_add_statement(to, before, &s->statement);
 		break;
@@ -77,8 +80,8 @@ static void check_seal(const struct keys *keys, const void *data, size_t len)
 	require(parcel_seal(&os, &keys->a, &keys->b.pub, data, len, PARCEL_FAST,
 			&parcel, &err) == 0);
 	require(parcel.len <= len + 61);
-	require(parcel_open(&keys->b, &keys->a.pub, 1, parcel.data, parcel.len,
-			&peer, &raw, &err) == 0);
+	require(parcel_open(&keys->b, NULL, &keys->a.pub, 1, parcel.data,
+			parcel.len, &peer, &raw, &err) == 0);
 	require(raw.len == len && (!len || memcmp(raw.data, data, len) == 0));
 }
 
@@ -115,7 +118,7 @@ static void try_parcel(const struct keys *keys, const void *data, size_t len)
 	struct err err = ERR_INIT;
 	size_t peer = 99;
 	int r = parcel_open(
-		&keys->b, &keys->a.pub, 1, data, len, &peer, &raw, &err);
+		&keys->b, NULL, &keys->a.pub, 1, data, len, &peer, &raw, &err);
 
 	if (r < 0) {
 		require(r == err.code && err.text[0] && raw.len == 0);

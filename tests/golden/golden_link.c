@@ -36,12 +36,13 @@ static void random_22(struct os *os, void *to, size_t len)
 	memset(to, ANSWER_SEED, len);
 }
 
-static int peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static int peer(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
 	struct side *s = arg;
 
-	if (origin != s->knows.origin)
+	(void)self;
+	if (who->origin != s->knows.origin)
 		return err_set(err, ERR_AUTH, "unknown");
 	*ret = s->knows;
 	return 0;

@@ -285,6 +285,35 @@ static void put_join(
 	buf_free(&s);
 }
 
+/* Site a gets the key of the stranger for its own; both sign. */
+static void put_key_change(
+	struct maker *m, uint8_t flags, uint8_t serial, const char *behind)
+{
+	uint8_t signature[64];
+	struct buf s = BUF_INIT, words = BUF_INIT;
+
+	buf_add_byte(&s, flags);
+	buf_add_byte(&s, 0); /* retired */
+	if (flags & 2)
+		buf_add(&s, "\x05\x04", 2); /* uses, refuses */
+	buf_add_byte(&s, serial);
+	buf_add(&s, m->a.pub.sign, 32);
+	buf_add(&s, m->stranger.pub.sign, 32);
+	buf_add_str(&words, "packetboat key change 1");
+	wire_add_u64(&words, m->a.pub.origin);
+	buf_add(&words, s.data + s.len - 65, 65);
+	crypto_sign_detached(
+		signature, NULL, words.data, words.len, m->a.sign_secret);
+	buf_add(&s, signature, 64);
+	crypto_sign_detached(signature, NULL, words.data, words.len,
+		m->stranger.sign_secret);
+	buf_add(&s, signature, 64);
+	buf_add_str(&s, behind);
+	put_section(&m->contents, 12, &s);
+	buf_free(&words);
+	buf_free(&s);
+}
+
 /* Lsns 7 and 9 to 18 of a log of the sender's are to come whole. */
 static void put_asks_brief(struct buf *to, uint64_t runs)
 {
@@ -381,6 +410,21 @@ static void joining(struct maker *m)
 	put_brief(&m->contents, 24);
 }
 
+static void keys(struct maker *m)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_key_change(m, 5, 1, "");
+	put_key_change(m, 7, 1, "");
+	buf_add(&s, "\x01\x07", 2); /* says only what is retired */
+	put_section(&m->contents, 12, &s);
+	buf_clear(&s);
+	buf_add(&s, "\x02\x01\x00", 3); /* answers */
+	put_section(&m->contents, 12, &s);
+	buf_free(&s);
+}
+
 /*
  * A body of 200 times 'a': codec 1, raw size 204, a zstd frame of content size
  * 204 with a raw block of four bytes and an RLE block. By hand, because what
@@ -421,6 +465,7 @@ static const struct sample good_parcels[] = {
 	{"parcel-packed", packed, false},
 	{"parcel-comparison", comparison, false},
 	{"parcel-joining", joining, false},
+	{"parcel-keys", keys, false},
 };
 
 /* ---- bad parcels: envelopes ---- */
@@ -578,7 +623,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x0c\x05newer");
+	buf_add_str(&m->contents, "\x0d\x05newer");
 }
 
 static void section_cut(struct maker *m)
@@ -741,6 +786,30 @@ static void put_bad_rows(
 	buf_free(&s);
 }
 
+static void keys_flags_unknown(struct maker *m)
+{
+	begin_stored(m);
+	put_key_change(m, 13, 1, "");
+}
+
+static void keys_change_unsaid(struct maker *m)
+{
+	begin_stored(m);
+	put_key_change(m, 4, 1, "");
+}
+
+static void keys_serial_of_the_first(struct maker *m)
+{
+	begin_stored(m);
+	put_key_change(m, 5, 0, "");
+}
+
+static void keys_bytes_behind(struct maker *m)
+{
+	begin_stored(m);
+	put_key_change(m, 5, 1, "!");
+}
+
 static void join_of_unknown_kind(struct maker *m)
 {
 	begin_stored(m);
@@ -824,6 +893,10 @@ static const struct sample bad_parcels[] = {
 	{"parcel-ack-of-too-many", ack_of_too_many, false},
 	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
 	{"parcel-question-for-both", question_for_both, false},
+	{"parcel-keys-flags-unknown", keys_flags_unknown, false},
+	{"parcel-keys-change-unsaid", keys_change_unsaid, false},
+	{"parcel-keys-serial-of-the-first", keys_serial_of_the_first, false},
+	{"parcel-keys-bytes-behind", keys_bytes_behind, false},
 	{"parcel-join-of-unknown-kind", join_of_unknown_kind, false},
 	{"parcel-join-out-of-order", join_out_of_order, false},
 	{"parcel-join-cut", join_cut, false},
@@ -1022,8 +1095,8 @@ static int open_parcel(const struct maker *m, struct buf *raw, struct err *err)
 {
 	struct parcel_sections sections = {0};
 	size_t peer;
-	int r = parcel_open(&m->b, &m->a.pub, 1, m->bytes.data, m->bytes.len,
-		&peer, raw, err);
+	int r = parcel_open(&m->b, NULL, &m->a.pub, 1, m->bytes.data,
+		m->bytes.len, &peer, raw, err);
 
 	if (r == 0)
 		r = parcel_parse(

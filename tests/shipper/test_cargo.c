@@ -226,8 +226,8 @@ static void look(struct end *from, struct end *to, const struct buf *parcel)
 	AUTO_BUF struct buf plain = BUF_INIT;
 	size_t peer;
 
-	must(parcel_open(&to->key, &from->key.pub, 1, parcel->data, parcel->len,
-		&peer, &plain, &err));
+	must(parcel_open(&to->key, NULL, &from->key.pub, 1, parcel->data,
+		parcel->len, &peer, &plain, &err));
 	must(parcel_parse(
 		from->key.pub.origin, plain.data, plain.len, &sections, &err));
 	for (size_t i = 0; i < sections.count; i++) {

@@ -99,8 +99,9 @@ static struct handover_result lade(size_t count, size_t *ret_bodies)
 		size_t sender;
 
 		assert_int_equal(bundle_reader_next(reader, &parcel, &err), 1);
-		assert_int_equal(parcel_open(&peer, &ours.pub, 1, parcel.data,
-					 parcel.len, &sender, &raw, &err),
+		assert_int_equal(
+			parcel_open(&peer, NULL, &ours.pub, 1, parcel.data,
+				parcel.len, &sender, &raw, &err),
 			0);
 		assert_int_equal(parcel_parse(ours.pub.origin, raw.data,
 					 raw.len, &sections, &err),

@@ -87,8 +87,9 @@ static size_t parcels(struct simdisk *d)
 		assert_int_equal(
 			file_read(os, path, PARCEL_SEALED_MAX, &parcel, &err),
 			0);
-		assert_int_equal(parcel_open(&ours, &peer.pub, 1, parcel.data,
-					 parcel.len, &who, &sections, &err),
+		assert_int_equal(
+			parcel_open(&ours, NULL, &peer.pub, 1, parcel.data,
+				parcel.len, &who, &sections, &err),
 			0);
 		assert_memory_equal(sections.data, bytes + 1, sections.len);
 		count++;

@@ -9,14 +9,15 @@
 
 /* ---- what a talk asks ---- */
 
-static int find_peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static int find_peer(void *arg, const struct hello *who, struct key_pair *self,
+	struct key_public *ret, struct err *err)
 {
 	struct sim_end *e = arg;
 
+	(void)self;
 	for (size_t i = 0; i < e->links->site_count; i++)
 		if (e->site->peers[i].known &&
-			e->links->sites[i].key.pub.origin == origin) {
+			e->links->sites[i].key.pub.origin == who->origin) {
 			e->peer = i;
 			*ret = e->links->sites[i].key.pub;
 			return 0;

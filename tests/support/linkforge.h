@@ -15,7 +15,7 @@
 #include "mem.h"
 
 struct forge {
-	uint8_t secret[32], hello[44]; /* ours */
+	uint8_t secret[32], hello[46]; /* ours */
 	uint8_t early[32], chain[32], dial[32], answer[32];
 	uint64_t early_count, dial_count, answer_count;
 };
@@ -41,14 +41,14 @@ static inline void forge_dh(uint8_t *to, const uint8_t *s, const uint8_t *p)
 static inline void forge_early(struct forge *f, const struct key_pair *self,
 	const struct key_public *peer)
 {
-	uint8_t in[23 + 4 * 32 + 44], out[64];
+	uint8_t in[23 + 4 * 32 + 46], out[64];
 
 	memcpy(in, "packetboat link 1 early", 23);
 	forge_dh(in + 23, f->secret, peer->box);
 	forge_dh(in + 55, self->box_secret, peer->box);
 	memcpy(in + 87, self->pub.sign, 32);
 	memcpy(in + 119, peer->sign, 32);
-	memcpy(in + 151, f->hello, 44);
+	memcpy(in + 151, f->hello, 46);
 	crypto_generichash(out, 64, in, sizeof(in), NULL, 0);
 	memcpy(f->chain, out, 32);
 	memcpy(f->early, out + 32, 32);
@@ -56,15 +56,15 @@ static inline void forge_early(struct forge *f, const struct key_pair *self,
 
 /* hello: what the answering side said. */
 static inline void forge_full(
-	struct forge *f, const struct key_pair *self, const uint8_t hello[44])
+	struct forge *f, const struct key_pair *self, const uint8_t hello[46])
 {
-	uint8_t in[22 + 3 * 32 + 44], out[64];
+	uint8_t in[22 + 3 * 32 + 46], out[64];
 
 	memcpy(in, "packetboat link 1 full", 22);
 	memcpy(in + 22, f->chain, 32);
 	forge_dh(in + 54, f->secret, hello + 12);
 	forge_dh(in + 86, self->box_secret, hello + 12);
-	memcpy(in + 118, hello, 44);
+	memcpy(in + 118, hello, 46);
 	crypto_generichash(out, 64, in, sizeof(in), NULL, 0);
 	memcpy(f->dial, out, 32);
 	memcpy(f->answer, out + 32, 32);

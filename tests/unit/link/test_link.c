@@ -54,6 +54,39 @@ static void a_change_leaves_with_the_first_bytes(void **state)
 	gone(s);
 }
 
+/* A site may have two keys for a while, and a peer know it by another one. */
+static void who_calls_by_and_for_other_keys_is_answered_by_them(void **state)
+{
+	struct ends *s = made();
+	struct key_pair dial = s->dial.key, answer = s->answer.key;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct key_pair next[2];
+
+		assert_int_equal(key_after((const uint8_t[32]){'c'}, &dial.pub,
+					 &next[0], NULL),
+			0);
+		assert_int_equal(key_after((const uint8_t[32]){'d'},
+					 &answer.pub, &next[1], NULL),
+			0);
+		s->dial.key = i & 1 ? next[0] : dial;
+		s->dial.knows = i & 2 ? next[1].pub : answer.pub;
+		s->answer.key = next[1];
+		s->answer.former = answer;
+		s->answer.knows = dial.pub;
+		s->answer.knows_also = next[0].pub;
+		ends_connect(s);
+		add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 1);
+		assert_int_equal(ends_run(s, 1000), 0);
+		assert_item(&s->answer, i, CHANGE_SIZE, 1);
+		assert_true(
+			key_same(link_peer(s->answer.link), &s->dial.key.pub));
+		ends_cut(s);
+	}
+	gone(s);
+}
+
 static void a_change_on_an_open_link_costs_nineteen_bytes_more(void **state)
 {
 	struct ends *s = made();
@@ -476,6 +509,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_leaves_with_the_first_bytes),
+		cmocka_unit_test(
+			who_calls_by_and_for_other_keys_is_answered_by_them),
 		cmocka_unit_test(
 			a_change_on_an_open_link_costs_nineteen_bytes_more),
 		cmocka_unit_test(an_idle_link_says_nothing),

@@ -17,7 +17,7 @@ static struct scene *made(void)
 	assert_int_equal(end_open(&s->ends, &s->ends.answer, false), 0);
 	forge_hello(&s->forge, &s->ends.dial.key, 7);
 	forge_early(&s->forge, &s->ends.dial.key, &s->ends.answer.key.pub);
-	buf_add(&s->said, s->forge.hello, 44);
+	buf_add(&s->said, s->forge.hello, sizeof(s->forge.hello));
 	return s;
 }
 
@@ -68,7 +68,7 @@ static void what_is_made_by_the_words_of_the_format_is_taken(void **state)
 		6);
 	assert_int_equal(hear(s), 0);
 	link_output(s->ends.answer.link, 0, 65536, &answer);
-	assert_true(answer.len > 44);
+	assert_true(answer.len > HELLO_SIZE);
 	forge_full(&s->forge, &s->ends.dial.key, answer.data);
 	buf_clear(&s->said);
 	forge_record(&s->forge, true,
@@ -100,7 +100,7 @@ static void a_stranger_is_told_nothing(void **state)
 	key_from_seed((const uint8_t[32]){'s'}, &stranger);
 	forge_hello(&s->forge, &stranger, 7);
 	buf_clear(&s->said);
-	buf_add(&s->said, s->forge.hello, 44);
+	buf_add(&s->said, s->forge.hello, sizeof(s->forge.hello));
 	assert_int_equal(hear(s), ERR_AUTH);
 	link_output(s->ends.answer.link, 0, 65536, &out);
 	assert_int_equal(out.len, 0);
@@ -200,7 +200,7 @@ static void messages_that_are_malformed_end_the_link(void **state)
 		{"\x07", 1, ERR_CORRUPT}, /* told by nothing */
 		{"\x07\x80\x01", 3, ERR_CORRUPT},
 		{"\x17\0x", 3, ERR_CORRUPT}, /* class 1 */
-		{"\x03x", 2, ERR_CORRUPT}, /* more of nothing */
+		{"\x03x", 2, ERR_CORRUPT},   /* more of nothing */
 		{"\x02"
 		 "short",
 			6, ERR_CORRUPT},
@@ -366,11 +366,11 @@ static void receipts_that_cannot_be_end_the_link(void **state)
 	link_output(s->ends.answer.link, 0, 65536, &answer);
 	forge_full(&s->forge, &s->ends.dial.key, answer.data);
 	buf_clear(&s->said);
-	/* 64 bytes were said to it. */
-	forge_record(&s->forge, true, "\x05\x40", 2, &s->said);
+	/* 66 bytes were said to it. */
+	forge_record(&s->forge, true, "\x05\x42", 2, &s->said);
 	assert_int_equal(hear(s), 0);
 	buf_clear(&s->said);
-	forge_record(&s->forge, true, "\x05\x41", 2, &s->said);
+	forge_record(&s->forge, true, "\x05\x43", 2, &s->said);
 	assert_int_equal(hear(s), ERR_CORRUPT);
 	gone(s);
 }

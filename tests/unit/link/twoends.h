@@ -23,8 +23,8 @@ struct end_item {
 };
 
 struct end {
-	struct key_pair key;
-	struct key_public knows;
+	struct key_pair key, former;
+	struct key_public knows, knows_also;
 	struct link *link;
 	/* Items that arrived, and one that is under way. */
 	struct end_item items[256];
@@ -70,14 +70,19 @@ static inline void ends_random(struct os *os, void *to, size_t len)
 	}
 }
 
-static inline int end_peer(
-	void *arg, uint64_t origin, struct key_public *ret, struct err *err)
+static inline int end_peer(void *arg, const struct hello *who,
+	struct key_pair *self, struct key_public *ret, struct err *err)
 {
 	struct end *e = arg;
+	bool is_also = who->serial != e->knows.serial;
 
-	if (origin != e->knows.origin)
+	*ret = is_also ? e->knows_also : e->knows;
+	if (who->for_serial != self->pub.serial)
+		*self = e->former;
+	if (who->origin != ret->origin || who->serial != ret->serial ||
+		who->for_serial != self->pub.serial ||
+		self->pub.origin != e->key.pub.origin)
 		return err_set(err, ERR_AUTH, "unknown");
-	*ret = e->knows;
 	return 0;
 }
 

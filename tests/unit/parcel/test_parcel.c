@@ -54,7 +54,7 @@ static int open_at_b(
 {
 	size_t peer = 99;
 	int r = parcel_open(
-		&sites.b, sites.b_knows, 2, data, len, &peer, ret, err);
+		&sites.b, NULL, sites.b_knows, 2, data, len, &peer, ret, err);
 
 	if (r == 0)
 		assert_int_equal(peer, 1);
@@ -218,7 +218,7 @@ static void a_parcel_for_another_site_is_refused(void **state)
 
 	(void)state;
 	seal("sections", 8, PARCEL_FAST, &parcel);
-	assert_int_equal(parcel_open(&sites.stranger, sites.b_knows, 2,
+	assert_int_equal(parcel_open(&sites.stranger, NULL, sites.b_knows, 2,
 				 parcel.data, parcel.len, &peer, &raw, &err),
 		ERR_AUTH);
 	assert_non_null(strstr(err.text, "sealed for another site"));
@@ -262,15 +262,15 @@ static void a_parcel_turned_round_is_refused(void **state)
 	(void)state;
 	seal("sections", 8, PARCEL_FAST, &parcel);
 	/* back to its sender, as it is */
-	assert_int_equal(parcel_open(&sites.a, &sites.b.pub, 1, parcel.data,
-				 parcel.len, &peer, &raw, NULL),
+	assert_int_equal(parcel_open(&sites.a, NULL, &sites.b.pub, 1,
+				 parcel.data, parcel.len, &peer, &raw, NULL),
 		ERR_AUTH);
 	/* and with sender and recipient exchanged */
 	memcpy(swap, parcel.data + 4, 8);
 	memmove(parcel.data + 4, parcel.data + 12, 8);
 	memcpy(parcel.data + 12, swap, 8);
-	assert_int_equal(parcel_open(&sites.a, &sites.b.pub, 1, parcel.data,
-				 parcel.len, &peer, &raw, NULL),
+	assert_int_equal(parcel_open(&sites.a, NULL, &sites.b.pub, 1,
+				 parcel.data, parcel.len, &peer, &raw, NULL),
 		ERR_AUTH);
 	assert_int_equal(raw.len, 0);
 }

@@ -37,7 +37,7 @@ static int open_as(const struct key_public *a, const void *data, size_t len,
 {
 	size_t peer;
 
-	return parcel_open(&sites.b, a, 1, data, len, &peer, ret, err);
+	return parcel_open(&sites.b, NULL, a, 1, data, len, &peer, ret, err);
 }
 
 static struct buf made(void)

@@ -160,7 +160,7 @@ static void every_key_is_taken(void **state)
 		" guard_exempt = { Papierkorb, \"INBOX/Gel\xc3\xb6scht\" } }\n"
 		"peer z { key = \"" KEY_LATER "\" oneway = yes late = never"
 		" changes = send state_every = \"2h\" overlap = \"3\""
-		" tables_every = never }\n";
+		" follow_key = yes tables_every = never }\n";
 	struct config c;
 	struct err err = ERR_INIT;
 
@@ -185,6 +185,7 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(
 		c.accounts[0].guard_exempt[1], "INBOX/Gel\xc3\xb6scht");
 	assert_true(c.peers[0].oneway);
+	assert_true(c.peers[0].follow_key);
 	assert_int_equal(c.peers[0].late_ms, -1);
 	assert_int_equal(c.peers[0].state_every_ms, 2 * 3600 * 1000);
 	assert_int_equal(c.peers[0].overlap, 3);
