@@ -149,6 +149,12 @@ struct carrier_ops {
 	 * left waits here for the next flush; ERR_IO.
 	 */
 	int (*flush)(struct carrier *c, struct err *err);
+	/* Does a listed bundle of ours wait here for a flush? NULL: none does.
+	 */
+	bool (*waits)(struct carrier *c, const struct carrier_item *item);
+	/* Such a one is not brought, and what may be there of it removed. */
+	int (*recall)(struct carrier *c, const struct carrier_item *item,
+		struct err *err);
 };
 
 struct carrier {

@@ -219,16 +219,20 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 	AUTO_FREE char *from = mem_printf("%s/", c->out_dir);
 	AUTO_FREE char *all = NULL;
 	AUTO_FREE char *ours = NULL;
-	char self[17], name[34];
+	AUTO_FREE char *its = NULL;
+	char self[17], peer[17], name[34];
 	struct os_entry entry;
 	size_t at = 0;
 
 	snprintf(self, sizeof(self), "%016" PRIx64, c->self);
-	/* An empty one here, or it would remove nothing in it there. */
+	snprintf(peer, sizeof(peer), "%016" PRIx64, c->peer);
+	/* Empty ones here, or it would remove nothing in them there. */
 	int rc = medium_enter(
 		c->os, c->out_dir, MEDIUM_BUNDLES, true, &all, err);
 	if (rc > 0)
 		rc = medium_enter(c->os, all, self, true, &ours, err);
+	if (rc > 0)
+		rc = medium_enter(c->os, all, peer, true, &its, err);
 	if (rc < 0)
 		return rc;
 	buf_add_str(&rules, "+ /" MEDIUM_BUNDLES "/\n");
@@ -240,7 +244,9 @@ static int bring(struct spool *c, const struct carrier_list *waiting,
 		rule_pair(&rules, c->peer, name, '+');
 	}
 	while (os_list_next(gone, &at, &entry))
-		rule_pair(&rules, c->self, entry.name, '+');
+		rule_pair(&rules,
+			strncmp(entry.name, self, 16) == 0 ? c->peer : c->self,
+			entry.name, '+');
 	buf_add_str(&rules, "- *\n");
 	rc = run_rsync(c->os, c->dir, c->rate, 0, &rules, from, target, target,
 		NULL, err);

@@ -279,17 +279,49 @@ static int spool_tidy(
 
 /* ---- remove ---- */
 
+static int note_gone(
+	struct spool *c, const struct carrier_item *item, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/%016" PRIx64 "-%016" PRIx64,
+		c->gone_dir, item->sender, item->sequence);
+
+	return file_replace(c->os, path, "", 0, 0600, err);
+}
+
 static int spool_remove(struct carrier *carrier,
 	const struct carrier_item *item, struct err *err)
 {
 	struct spool *c = of(carrier);
 	bool ours = item->recipient == c->peer;
 	struct carrier *from = ours ? c->out : c->there;
-	AUTO_FREE char *path = mem_printf("%s/%016" PRIx64 "-%016" PRIx64,
-		c->gone_dir, item->sender, item->sequence);
-	int rc = ours ? 0 : file_replace(c->os, path, "", 0, 0600, err);
+	int rc = ours ? 0 : note_gone(c, item, err);
 
 	return rc < 0 ? rc : from->ops->remove(from, item, err);
+}
+
+static bool spool_waits(
+	struct carrier *carrier, const struct carrier_item *item)
+{
+	struct spool *c = of(carrier);
+	AUTO_FREE char *name = mem_printf(MEDIUM_BUNDLES
+		"/%016" PRIx64 "/%016" PRIx64 "-%016" PRIx64 ".whole",
+		item->recipient, item->sender, item->sequence);
+	AUTO_FREE char *out = mem_printf("%s/%s", c->out_dir, name);
+	AUTO_FREE char *there = mem_printf("%s/%s", c->there_dir, name);
+	struct os_stat st;
+
+	return c->os->ops->lstat(c->os, out, &st) == 0 &&
+	       c->os->ops->lstat(c->os, there, &st) == -ENOENT;
+}
+
+/* A line may have dropped when some of it was there. */
+static int spool_recall(struct carrier *carrier,
+	const struct carrier_item *item, struct err *err)
+{
+	struct spool *c = of(carrier);
+	int rc = note_gone(c, item, err);
+
+	return rc < 0 ? rc : c->out->ops->remove(c->out, item, err);
 }
 
 /* ---- flush ---- */
@@ -386,4 +418,6 @@ static const struct carrier_ops spool_ops = {
 	.tidy = spool_tidy,
 	.remove = spool_remove,
 	.flush = spool_flush,
+	.waits = spool_waits,
+	.recall = spool_recall,
 };

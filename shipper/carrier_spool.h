@@ -4,7 +4,8 @@
  *   <spool>/there/   what lies there, as far as it concerns this link: bundles
  *                    and manifests for us, manifests of ours for the peer
  *   <spool>/out/     bundles for the peer that are not there yet
- *   <spool>/gone/    names of bundles that were collected and still lie there
+ *   <spool>/gone/    names of bundles that were collected and still lie there, or
+ *                    that are ours, and some of which may
  *
  * Opening the carrier fetches, flush brings and removes. A carrier of this kind
  * says how: its way, and no more.

@@ -13,6 +13,7 @@
 #include "joining.h"
 #include "keying.h"
 #include "spoken.h"
+#include "recall.h"
 #include "refusing.h"
 #include "stating.h"
 #include "tables.h"
@@ -594,6 +595,13 @@ int handover_to_carrier(const struct handover_config *config,
 		carrier_list_free(&lying);
 	if (rc < 0)
 		return rc;
+	rc = recall_bundles(
+		config, carrier, &medium, &lying, &ret->recalled, err);
+	if (rc < 0) {
+		be_alone(config, false, NULL);
+		carrier_list_free(&lying);
+		return rc;
+	}
 	lading_begin(&l, config, ret);
 	lading_open_carrier(&l, carrier, &lying);
 	int worst = pack_all(&l, config, &medium, &lying, ret, err);

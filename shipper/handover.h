@@ -122,6 +122,7 @@ struct handover_result {
 	uint64_t held, held_bytes; /* bodies that are too large for the link */
 	uint64_t missing;	   /* bodies no mail has any more */
 	uint64_t damaged;	   /* bodies that are not as they were logged */
+	uint64_t recalled;	   /* bundles that were needless (recall.h) */
 	uint64_t written_out; /* of the changes: from the state, because the
 				 segments do not reach back, or are damaged */
 };

@@ -161,6 +161,11 @@ void links_report(struct shipper *s, const struct config_peer *p,
 	else if (!s->following && !failed && !r->left)
 		log_say(&s->log, LOG_LEVEL_INFO,
 			"peer %s: %s: nothing to hand over", p->name, where);
+	if (r->recalled)
+		log_say(&s->log, LOG_LEVEL_INFO,
+			"peer %s: %s: what waited here for it and went another "
+			"way does not go: bundles: %llu",
+			p->name, where, (unsigned long long)r->recalled);
 	if (r->written_out)
 		log_say(&s->log, LOG_LEVEL_INFO,
 			"peer %s: %s came from the state: the segments do not "

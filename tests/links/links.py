@@ -773,6 +773,62 @@ def case_errands(two):
     two.assert_equal()
 
 
+def case_recalled(two):
+    """What waits for a link does not go when it went by another meanwhile; what
+    came since does."""
+    there, stick = (os.path.join(two.top, name) for name in ('there', 'stick'))
+    down = os.path.join(two.top, 'down')
+    script = os.path.join(two.top, 'carry')
+    os.mkdir(there)
+    os.mkdir(stick)
+    open(down, 'w').close()
+    with open(script, 'w') as f:
+        f.write(f'#!/bin/sh\ntest $1 = send || exit 0\n'
+                f'test ! -e {down} || exit 75\ncp "$2" {there}\n')
+    os.chmod(script, 0o755)
+    two.a.run('packetboat', 'media', 'init', stick)
+    two.b.configure(rest=f'peer "a" {{ key = "{two.a.key}" '
+                         f'changes = "receive" via = "dir:{stick}" }}')
+    two.a.configure(rest=f'peer "b" {{ key = "{two.b.key}"\n'
+                         f'link sat {{ via = "exec:{script}" }}\n'
+                         f'link stick {{ via = "dir:{stick}" }} }}')
+
+    def waiting():
+        return [name for _, _, names in os.walk(os.path.join(
+            two.a.state, 'links')) for name in names if name.endswith('.pb')]
+    two.a.deliver(1, 100000)
+    two.a.run('packetboat', 'sync', ends=(4,))
+    [first] = waiting()
+    two.a.deliver(2, 50000)
+    two.a.run('packetboat', 'sync', ends=(4,))
+    [other] = set(waiting()) - {first}
+    # One of them is acknowledged, that is, applied, and one is lacked.
+    lies = os.path.join(stick, 'pb')
+    away = os.path.join(two.top, 'away')
+    os.rename(lies, away)
+    second = sorted(name for _, _, names in os.walk(away) for name in names
+                    if name.endswith('.whole'))[1]
+    for path, _, names in os.walk(away):
+        to = path.replace(away, lies, 1)
+        os.makedirs(to, exist_ok=True)
+        for name in names:
+            if name != second:
+                shutil.copy2(os.path.join(path, name), to)
+    two.b.run('packetboat', 'sync')
+    assert len(two.b.mails()) == 1
+    shutil.rmtree(away)
+    said = two.a.run('packetboat', 'sync', ends=(4,)).stderr
+    assert 'went another way does not go: bundles: 1' in said, said
+    assert first not in waiting() and other in waiting(), waiting()
+    os.unlink(down)
+    two.a.run('packetboat', 'sync', ends=(0, 4))
+    assert not waiting()
+    for name in sorted(os.listdir(there)):
+        assert os.path.getsize(os.path.join(there, name)) < 70000
+        two.b.run('packetboat-applier', os.path.join(there, name))
+    two.assert_equal()
+
+
 def case_rate(two):
     """At no time more went than the rate lets go."""
     port = two.by_tcp()

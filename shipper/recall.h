@@ -1,0 +1,20 @@
+/*
+ * recall: bundles that wait here to be brought, and of which the peer has heard
+ * by another link meanwhile, are taken back: to bring them would cost for
+ * nothing.
+ *
+ * A bundle is, if it had bodies, all its changes are acknowledged, and the peer
+ * wants none of its bodies. What else it had, as acknowledgements, may be lost
+ * with it, as on any medium, and is told anew: that is noted before it goes.
+ */
+#ifndef PB_RECALL_H
+#define PB_RECALL_H
+
+#include "handover.h"
+
+/* Takes them out of lying, too, and tells how many. Errors: ERR_IO. */
+int recall_bundles(const struct handover_config *config,
+	struct carrier *carrier, const struct id128 *medium,
+	struct carrier_list *lying, uint64_t *ret, struct err *err);
+
+#endif
