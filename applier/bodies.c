@@ -14,6 +14,7 @@ struct touched {
 	struct hash hash;
 	uint64_t size;
 	bool whole;
+	bool preview; /* of another one: it is not counted */
 };
 
 struct taking {
@@ -44,21 +45,23 @@ static bool is_whole(const struct taking *t, const struct hash *hash)
 /* ---- writing ---- */
 
 /* Pieces of one body come one after the other. */
-static void note(struct taking *t, const struct parcel_body *piece)
+static void note(
+	struct taking *t, const struct parcel_body *piece, bool preview)
 {
 	struct touched *last = t->count ? &t->items[t->count - 1] : NULL;
 
 	if (!last || memcmp(&last->hash, &piece->hash, sizeof(last->hash))) {
 		t->items = mem_grow(t->items, t->count + 1, sizeof(*t->items));
 		last = &t->items[t->count++];
-		*last = (struct touched){.hash = piece->hash};
+		*last = (struct touched){
+			.hash = piece->hash, .preview = preview};
 	}
 	last->size = piece->size;
 	last->whole = piece->offset + piece->len == piece->size;
 }
 
-static int write_piece(
-	struct taking *t, const struct parcel_body *piece, struct err *err)
+static int write_piece(struct taking *t, const struct parcel_body *piece,
+	bool preview, struct err *err)
 {
 	struct os *os = t->os;
 	struct os_stat st;
@@ -75,7 +78,7 @@ static int write_piece(
 	if (rc >= 0 && piece->offset <= (uint64_t)st.size) {
 		rc = os_write_all(os, fd, piece->data, piece->len,
 			(int64_t)piece->offset, part, err);
-		note(t, piece);
+		note(t, piece, preview);
 	}
 	os->ops->close(os, fd);
 	return rc < 0 ? rc : 0;
@@ -164,18 +167,37 @@ static int settle_all(
 
 		if (rc < 0)
 			return rc;
-		*ret_whole += rc == 1;
+		*ret_whole += rc == 1 && !t->items[i].preview;
 	}
 	return synced < 0 ? synced : dir_sync(t->os, t->dir, err);
+}
+
+/* What of a section is (a piece of) a body, if anything. */
+static bool body_of(const struct parcel_section *s, struct parcel_body *ret)
+{
+	if (s->type == PARCEL_BODY)
+		*ret = s->body;
+	else if (s->type == PARCEL_PREVIEW)
+		*ret = (struct parcel_body){
+			.hash = hash_of(s->preview.data, s->preview.len),
+			.size = s->preview.len,
+			.data = s->preview.data,
+			.len = s->preview.len};
+	else
+		return false;
+	return true;
 }
 
 static int write_all(struct taking *t, const struct parcel_sections *sections,
 	struct err *err)
 {
 	for (size_t i = 0; i < sections->count; i++) {
-		if (sections->items[i].type != PARCEL_BODY)
+		struct parcel_body body;
+
+		if (!body_of(&sections->items[i], &body))
 			continue;
-		int rc = write_piece(t, &sections->items[i].body, err);
+		int rc = write_piece(t, &body,
+			sections->items[i].type == PARCEL_PREVIEW, err);
 
 		if (rc < 0)
 			return rc;
@@ -186,7 +208,8 @@ static int write_all(struct taking *t, const struct parcel_sections *sections,
 static bool has_bodies(const struct parcel_sections *sections)
 {
 	for (size_t i = 0; i < sections->count; i++)
-		if (sections->items[i].type == PARCEL_BODY)
+		if (sections->items[i].type == PARCEL_BODY ||
+			sections->items[i].type == PARCEL_PREVIEW)
 			return true;
 	return false;
 }

@@ -20,7 +20,7 @@ struct err;
 struct os;
 
 /*
- * Take all bodies among the sections of one parcel. When it returns 0 every
+ * Take all bodies, and previews as bodies, among the sections of one parcel. When it returns 0 every
  * byte of them is durable, and ret_whole has grown by those that are whole
  * now. A piece beyond what is here waits for the one before it: it is left
  * out, and the acknowledgement says from where.

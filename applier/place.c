@@ -8,6 +8,7 @@
 #include "mend.h"
 #include "os.h"
 #include "place_private.h"
+#include "previews.h"
 #include "wire.h"
 
 char *place_body_path(const char *bodies_dir, const struct hash *hash)
@@ -146,7 +147,8 @@ static int place_all(struct placing *p, struct err *err)
 	int64_t *rows;
 	size_t count;
 
-	if (keep(p, err) < 0 || place_guard(p, err) < 0)
+	if (previews_settle(p->replica, err) < 0 || keep(p, err) < 0 ||
+		place_guard(p, err) < 0)
 		return err->code;
 	bool guarded = p->gone_count > 0;
 	/* Those that are gone may hold names that others are to get. */
@@ -161,12 +163,16 @@ static int place_all(struct placing *p, struct err *err)
 	int rc = add_rows(p, &arena, &rows, &count, err);
 	if (rc < 0)
 		return rc;
-	/* A moved message leaves its old folder in a second round. */
+	/* A moved message leaves its old folder in a second round, and a
+	   preview makes room for what it was of. */
 	for (int round = 0; round < 2; round++) {
 		p->result->waiting = 0; /* they are met again */
 		for (size_t i = 0; i < count; i++)
 			place_one(p, rows[i], &first);
-		rc = add_rows(p, &arena, &rows, &count, err);
+		/* What stood for mail that came now goes behind it. */
+		rc = previews_settle(p->replica, err);
+		if (rc >= 0)
+			rc = add_rows(p, &arena, &rows, &count, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -13,7 +13,8 @@
  * was done already as wanted, logs nothing of it, and placing goes on.
  *
  * New messages appear in the order of their UIDs: one whose body is still
- * under way makes later ones wait, for up to `late_ms`.
+ * under way makes later ones wait, for up to `late_ms`. Where there is a preview
+ * of it, that is placed, and nothing waits (place_preview.c).
  */
 #ifndef PB_PLACE_H
 #define PB_PLACE_H
@@ -42,6 +43,7 @@ struct place_result {
 	uint64_t changed;  /* flags, UIDs, moves, expunges done */
 	uint64_t folders;  /* made, renamed, removed */
 	uint64_t waiting;  /* messages whose body is awaited */
+	uint64_t previews; /* that were placed for some of them */
 	uint64_t late;	   /* messages that got a UID of this site only */
 	uint64_t unplaced; /* things the store cannot hold: keywords, names */
 	uint64_t busy;	   /* folders whose lock was not had: come again */

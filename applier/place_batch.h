@@ -10,6 +10,7 @@
 struct action {
 	struct replica_message row; /* as it was; then as it is placed */
 	bool add, expunge, update;
+	bool preview; /* add: of a message that is awaited, in its place */
 	bool done, whole;
 	bool shares; /* another in the batch is to have the same name */
 	size_t staged;
@@ -51,6 +52,17 @@ const char *batch_keep(struct batch *b, const char *s);
 struct action *batch_action(struct batch *b, const struct replica_message *m);
 /* From this UID on all has to wait. */
 void batch_stop_at(struct batch *b, uint32_t uid);
+
+/*
+ * place_preview.c: is there a preview of this message, which is awaited? If it
+ * is still to be placed, and nothing is awaited before it, it is added. Returns
+ * 1; 0: there is none.
+ */
+int batch_preview(
+	struct batch *b, const struct replica_message *m, struct err *err);
+/* The preview's bytes are not here any more. Returns 0. */
+int batch_preview_lost(
+	struct batch *b, const struct action *a, struct err *err);
 
 /*
  * place_locked.c: with the folder's transaction open: what is done to mail that

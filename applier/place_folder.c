@@ -13,6 +13,7 @@
 #include "damage.h"
 #include "flagset.h"
 #include "place_batch.h"
+#include "previews.h"
 #include "received.h"
 
 /*
@@ -76,7 +77,6 @@ static int awaited(
 	struct placing *p = b->p;
 	struct replica_message row = *m;
 
-	p->result->waiting++;
 	if (p->config->late_ms < 0)
 		return 1;
 	if (m->waits_ms)
@@ -102,8 +102,12 @@ static int gather_add(
 	if (here < 0)
 		return here;
 	if (!here) {
-		int rc = awaited(b, m, err);
+		int rc = batch_preview(b, m, err);
 
+		b->p->result->waiting++;
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		rc = awaited(b, m, err);
 		if (rc > 0)
 			batch_stop_at(b, m->uid);
 		b->sweep->blocked |= rc > 0;
@@ -332,6 +336,10 @@ static int stage_all(struct batch *b, struct err *err)
 		rc = stage_one(b, a, err);
 		if (rc == ERR_ABSENT) {
 			a->add = false;
+			if (a->preview) {
+				rc = batch_preview_lost(b, a, err);
+				continue;
+			}
 			b->sweep->blocked = true;
 			batch_stop_at(b, a->row.uid);
 			rc = 0;
@@ -351,6 +359,12 @@ static int record_one(struct batch *b, struct action *a, struct err *err)
 	struct replica_message old;
 	int rc = 0;
 
+	if (a->preview) {
+		a->row.p_folder = b->f.id;
+		p->result->previews++;
+		rc = previews_found(p->replica, &a->row, err);
+		return rc < 0 ? rc : 0;
+	}
 	if (a->expunge) {
 		a->row.p_folder = 0;
 		a->row.p_uid = 0;

@@ -22,7 +22,7 @@ static uint32_t take_uid(
 		store_view_pending(view, a->target_base, uid))
 		return uid;
 	if (b->renumber || !uid || uid < b->next) {
-		if (uid) {
+		if (uid && !a->preview) {
 			a->whole = false;
 			b->p->result->late++;
 		}
@@ -86,6 +86,9 @@ static void do_add(
 	if (a->row.uid > b->sweep->stop_uid)
 		return; /* its turn comes */
 	if (name_taken(b, view, a)) {
+		/* One of a message with the same body lies here. */
+		if (a->preview)
+			return;
 		if (name_comes_free(b, a)) {
 			b->sweep->again = true;
 			batch_stop_at(b, a->row.uid);
@@ -186,7 +189,8 @@ static int renumber_row(
 	const struct store_view *view = b->p->store->ops->txn_view(b->txn);
 	const struct store_message *seen = store_view_find(view, m->p_base);
 
-	if (!seen || (m->dead && !place_stays(b->p, m)))
+	/* What is dead goes; but a preview stays for now (previews.h). */
+	if (!seen || (m->dead && m->todo && !place_stays(b->p, m)))
 		return 0;
 	struct action *a = batch_action(b, m);
 	a->done = true;

@@ -91,6 +91,9 @@ static int take_words(struct receiving *r, struct account *a,
 				r, a->replica, &s->statement, err);
 		if (s->type == PARCEL_JOIN && !strcmp(s->join.account, a->name))
 			rc = receiving_join(r, a->replica, &s->join, err);
+		if (s->type == PARCEL_PREVIEW &&
+			!strcmp(s->preview.account, a->name))
+			rc = receiving_preview(r, a->replica, &s->preview, err);
 	}
 	return rc;
 }

@@ -66,6 +66,7 @@ struct receive_config {
 
 struct receive_result {
 	uint64_t parcels, changes, bodies, acks, repeats, refused;
+	uint64_t previews; /* of mail that is held back */
 	/* Of the last parcel: its site has a key that waits for the operator,
 	   or two; else NULL. */
 	const struct receive_peer *new_key;

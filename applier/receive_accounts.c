@@ -19,6 +19,8 @@ static const char **name_in(struct parcel_section *s)
 		return &s->statement.account;
 	case PARCEL_JOIN:
 		return &s->join.account;
+	case PARCEL_PREVIEW:
+		return &s->preview.account;
 	case PARCEL_COMPARE:
 	case PARCEL_SKETCH:
 	case PARCEL_TABLE:

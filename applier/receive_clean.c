@@ -10,6 +10,7 @@
 #include "bodies.h"
 #include "damage.h"
 #include "err.h"
+#include "previews.h"
 
 struct wanted {
 	struct hash *list;
@@ -24,6 +25,21 @@ static int want_row(void *arg, const struct replica_message *m, struct err *err)
 	w->list = mem_grow(w->list, w->count + 1, sizeof(*w->list));
 	w->list[w->count++] = m->hash;
 	return 0;
+}
+
+/* Those that tell of mail which is awaited, as often as there is a place. */
+static int want_previews(struct replica *r, struct wanted *w, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct hash *list;
+	size_t count;
+	int rc = previews_contents(r, &arena, &list, &count, err);
+
+	for (size_t i = 0; i < count && rc >= 0; i++) {
+		w->list = mem_grow(w->list, w->count + 1, sizeof(*w->list));
+		w->list[w->count++] = list[i];
+	}
+	return rc;
 }
 
 static int want_damaged(
@@ -61,6 +77,8 @@ int receive_clean(const struct receive_config *config,
 		if (rc >= 0)
 			rc = replica_damaged_each(
 				a.replica, want_damaged, &wanted, err);
+		if (rc >= 0)
+			rc = want_previews(a.replica, &wanted, err);
 		account_close(&a);
 	}
 	if (rc >= 0 && (rc = os->ops->list(os, config->bodies_dir, &names)) < 0)

@@ -1,6 +1,7 @@
 /*
- * receive_words: what a peer says of changes: acknowledgements, statements, and
- * the questions and answers of sites that join (receive.h).
+ * receive_words: what a peer says of changes: acknowledgements, statements, the
+ * questions and answers of sites that join, and previews of mail that it holds
+ * back (receive.h).
  */
 #include "receiving.h"
 
@@ -10,6 +11,8 @@
 #include "held.h"
 #include "inventory.h"
 #include "joining.h"
+#include "preview.h"
+#include "previews.h"
 #include "spoken.h"
 #include "stated.h"
 
@@ -134,7 +137,7 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 		rc = held_cancel(rep, peer, err);
 	for (size_t i = 0; i < ack->want_count && rc >= 0; i++)
 		rc = replica_want_add(rep, peer, &ack->wants[i].hash,
-			ack->wants[i].offset, err);
+			ack->wants[i].offset, ack->wants[i].previewed, err);
 	return rc;
 }
 
@@ -156,6 +159,26 @@ int receiving_statement(struct receiving *r, struct replica *rep,
 		os->ops->wall_ns(os) / 1000000, err);
 	free(folders);
 	return rc;
+}
+
+_Static_assert(PREVIEW_MOST == PARCEL_PREVIEW_MAX, "what is made can be sent");
+
+/* From who may change nothing here nothing is to be seen here, either. */
+int receiving_preview(struct receiving *r, struct replica *rep,
+	const struct parcel_preview *p, struct err *err)
+{
+	struct preview row = {
+		p->held, hash_of(p->data, p->len), (uint64_t)p->len};
+
+	if (!r->peer->takes_changes)
+		return 0;
+	if (!preview_is_of(p->data, p->len, &p->held))
+		return err_set(err, ERR_CORRUPT,
+			"account %s: a preview that does not say of what",
+			p->account);
+	int rc = previews_take(rep, &row, err);
+	r->result->previews += rc == 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* What it wants whole, of logs that are known here. */

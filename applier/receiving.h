@@ -64,6 +64,8 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err);
 int receiving_statement(struct receiving *r, struct replica *rep,
 	const struct parcel_statement *s, struct err *err);
+int receiving_preview(struct receiving *r, struct replica *rep,
+	const struct parcel_preview *p, struct err *err);
 int receiving_join(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err);
 

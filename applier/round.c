@@ -567,6 +567,7 @@ static void say_placed(
 	AUTO_BUF struct buf what = BUF_INIT;
 
 	count_add(&what, placed->placed, "message placed", "messages placed");
+	count_add(&what, placed->previews, "preview placed", "previews placed");
 	count_add(
 		&what, placed->changed, "message changed", "messages changed");
 	count_add(&what, placed->folders, "folder made, renamed or removed",
@@ -741,6 +742,7 @@ static void say_received(struct round *r)
 		return;
 	count_add(&what, got->changes, "change", "changes");
 	count_add(&what, got->bodies, "body", "bodies");
+	count_add(&what, got->previews, "preview", "previews");
 	count_add(&what, got->acks, "acknowledgement", "acknowledgements");
 	say(r, false, "%llu parcel%s taken%s%s",
 		(unsigned long long)got->parcels, got->parcels == 1 ? "" : "s",

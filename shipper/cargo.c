@@ -102,6 +102,34 @@ static int is_held(struct packing *p, const struct hash *hash, uint64_t size,
 	return rc < 0 ? rc : !rc;
 }
 
+/* Does the peer have its preview, or is that under way? 1 or 0. */
+static int is_previewed(
+	struct packing *p, const struct hash *hash, struct err *err)
+{
+	struct replica *r = p->account.replica;
+	uint64_t peer = p->config->peer->origin;
+	struct hash name = held_preview_name(hash);
+	int rc = held_is_previewed(r, peer, hash, err);
+
+	if (rc == 0 && p->medium)
+		rc = replica_sent_has_body(
+			r, peer, p->config->link, p->medium, &name, err);
+	if (rc == 0 && p->live)
+		rc = p->live->knows(p->live->arg, &name);
+	return rc;
+}
+
+static int hold_body(struct packing *p, const struct hash *hash, uint64_t size,
+	uint64_t offset, struct err *err)
+{
+	int rc = p->config->preview ? is_previewed(p, hash, err) : 1;
+
+	lading_hold(p->lading, p->index, hash, size, offset);
+	if (rc == 0)
+		lading_preview(p->lading, p->index, hash);
+	return rc < 0 ? rc : 0;
+}
+
 int cargo_body(struct packing *p, const struct hash *hash, uint64_t size,
 	uint64_t offset, struct err *err)
 {
@@ -110,9 +138,8 @@ int cargo_body(struct packing *p, const struct hash *hash, uint64_t size,
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		lading_hold(p->lading, p->index, hash, size, offset);
-	else
-		lading_want(p->lading, p->index, hash, size, offset);
+		return hold_body(p, hash, size, offset, err);
+	lading_want(p->lading, p->index, hash, size, offset);
 	return 0;
 }
 

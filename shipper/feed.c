@@ -5,6 +5,7 @@
 
 #include "err.h"
 #include "parcel.h"
+#include "previewing.h"
 
 /* Bytes of small bodies in one parcel. */
 #define TOGETHER_FIRST (4u << 10)
@@ -34,8 +35,21 @@ void feed_add(struct feed *f, const char *account, const struct hash *hash,
 	struct feed_list *list = size > FEED_SMALL ? &f->large : &f->small;
 
 	list->items = mem_room(list->items, list->count, sizeof(*list->items));
-	list->items[list->count++] = (struct feed_body){
-		mem_dup(account), *hash, size, offset <= size ? offset : 0};
+	list->items[list->count++] =
+		(struct feed_body){.account = mem_dup(account),
+			.hash = *hash,
+			.size = size,
+			.offset = offset <= size ? offset : 0};
+}
+
+void feed_preview(struct feed *f, const char *account, const struct hash *hash,
+	const struct hash *held, size_t most)
+{
+	struct feed_list *list = &f->small;
+
+	feed_add(f, account, hash, most, 0);
+	list->items[list->count - 1].preview = true;
+	list->items[list->count - 1].held = *held;
 }
 
 static bool lists(
@@ -88,9 +102,13 @@ static int add_piece(struct feed *f, const struct handover_config *config,
 	struct feed_body *b, size_t most, struct buf *sections, struct err *err)
 {
 	AUTO_BUF struct buf bytes = BUF_INIT;
-	int rc = config->body(config->body_arg, b->account, &b->hash, b->offset,
-		most, &bytes, &b->size, err);
+	int rc;
 
+	if (b->preview)
+		return previewing_add(
+			config, b->account, &b->held, b->size, sections, err);
+	rc = config->body(config->body_arg, b->account, &b->hash, b->offset,
+		most, &bytes, &b->size, err);
 	if (rc == ERR_ABSENT || rc == ERR_CORRUPT) {
 		f->missing += rc == ERR_ABSENT;
 		f->damaged += rc == ERR_CORRUPT;

@@ -22,6 +22,8 @@ struct feed_body {
 	char *account;
 	struct hash hash;
 	uint64_t size, offset;
+	bool preview; /* of another one, at most size bytes: */
+	struct hash held;
 };
 struct feed_list {
 	struct feed_body *items;
@@ -43,6 +45,9 @@ void feed_free(struct feed *f);
 
 void feed_add(struct feed *f, const char *account, const struct hash *hash,
 	uint64_t size, uint64_t offset);
+/* The preview of a body that stays here, under its own name. */
+void feed_preview(struct feed *f, const char *account, const struct hash *hash,
+	const struct hash *held, size_t most);
 /* It waits, or went already. */
 bool feed_knows(const struct feed *f, const struct hash *hash);
 /* Nothing waits to be packed. */

@@ -12,6 +12,7 @@
 #include "held.h"
 #include "joining.h"
 #include "keying.h"
+#include "previews.h"
 #include "spoken.h"
 #include "recall.h"
 #include "refusing.h"
@@ -203,6 +204,7 @@ struct want_list {
 	struct parcel_want *items;
 	size_t count;
 	const struct handover_config *config;
+	struct replica *replica;
 };
 
 #define WANTS_MAX 10000 /* more are told next time */
@@ -213,7 +215,6 @@ static int want_row(void *arg, const struct replica_message *m, struct err *err)
 	struct os_stat st;
 	char hex[HASH_HEX];
 
-	(void)err;
 	if (w->count >= WANTS_MAX)
 		return 0;
 	hash_hex(&m->hash, hex);
@@ -223,11 +224,16 @@ static int want_row(void *arg, const struct replica_message *m, struct err *err)
 		mem_printf("%s/bodies/%s.part", w->config->state_dir, hex);
 	if (w->config->os->ops->lstat(w->config->os, whole, &st) == 0)
 		return 0;
+	/* What lies here, and is damaged, needs none. */
+	int previewed = m->damage ? 1 : previews_has(w->replica, &m->hash, err);
+	if (previewed < 0)
+		return previewed;
 	w->items = mem_grow(w->items, w->count + 1, sizeof(*w->items));
 	w->items[w->count++] = (struct parcel_want){m->hash,
 		w->config->os->ops->lstat(w->config->os, part, &st) == 0
 			? (uint64_t)st.size
-			: 0};
+			: 0,
+		previewed > 0};
 	return 0;
 }
 
@@ -239,6 +245,14 @@ static int want_damaged(
 							 : 0;
 }
 
+/* By what of it an acknowledgement is news. */
+static void hash_add_want(struct hash_state *st, const struct parcel_want *want)
+{
+	hash_add(st, &want->hash, HASH_SIZE);
+	if (want->previewed)
+		hash_add(st, "p", 1);
+}
+
 /*
  * Acknowledgements are told when they say something new, or when the peer
  * sent something again: then it has not heard the last one. A peer that joins
@@ -248,7 +262,7 @@ static int add_ack(struct packing *p, struct err *err)
 {
 	struct replica *r = p->account.replica;
 	uint64_t peer = p->config->peer->origin;
-	struct want_list wants = {.config = p->config};
+	struct want_list wants = {.config = p->config, .replica = r};
 	int64_t heard = 0, told = -1, count = 0;
 	int64_t joins;
 	/* Of what waits in the inbox nothing is known yet; nor is it, while
@@ -282,7 +296,7 @@ static int add_ack(struct packing *p, struct err *err)
 		hash_add(&st, &log->applied, sizeof(log->applied));
 	}
 	for (size_t i = 0; i < wants.count; i++)
-		hash_add(&st, &wants.items[i].hash, HASH_SIZE);
+		hash_add_want(&st, &wants.items[i]);
 	struct hash sum = hash_end(&st);
 	int64_t now;
 	memcpy(&now, sum.b, sizeof(now));

@@ -55,6 +55,8 @@ struct handover_config {
 	uint64_t bundle_max;  /* bytes of one bundle; 0: as the carrier says */
 	bool holds;	      /* bodies larger than the next stay here */
 	uint64_t hold;
+	uint32_t preview; /* bytes of one of each of these; 0: there is none */
+	const char *peer_name;
 	bool rehearse;	 /* what is noted in the state is undone */
 	bool budgeted;	 /* and if so: */
 	uint64_t budget; /* bytes that the bundles may have, manifests too */
@@ -79,7 +81,11 @@ struct handover_config {
 	int (*body)(void *arg, const char *account, const struct hash *hash,
 		uint64_t offset, size_t max, struct buf *ret,
 		uint64_t *ret_size, struct err *err);
-	void *body_arg;
+	/* Append the body's preview for a peer, at most that many bytes. */
+	int (*body_preview)(void *arg, const char *account,
+		const struct hash *hash, const char *peer, size_t most,
+		struct buf *ret, struct err *err);
+	void *body_arg; /* of both */
 	/* May be NULL: bytes of bodies packed, of how many. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
@@ -97,7 +103,11 @@ struct handover_live {
 	/* A body that is to be sent from offset on. */
 	void (*body)(void *arg, const char *account, const struct hash *hash,
 		uint64_t size, uint64_t offset);
-	/* Was it given this body? */
+	/* The preview of a body that stays here; hash: of what is under way
+	   (lib/replica/held.h). */
+	void (*preview)(void *arg, const char *account, const struct hash *hash,
+		const struct hash *held, size_t most);
+	/* Was it given this body, or preview? */
 	bool (*knows)(void *arg, const struct hash *hash);
 	/* How far a log was sent, if beyond *lsn. */
 	void (*reached)(void *arg, const char *account, int64_t log,
@@ -120,6 +130,7 @@ struct handover_result {
 	uint64_t left, left_bytes; /* bodies that found no room there */
 	bool over_budget;	   /* because of its budget; or changes */
 	uint64_t held, held_bytes; /* bodies that are too large for the link */
+	uint64_t previews;	   /* of some of them */
 	uint64_t missing;	   /* bodies no mail has any more */
 	uint64_t damaged;	   /* bodies that are not as they were logged */
 	uint64_t recalled;	   /* bundles that were needless (recall.h) */

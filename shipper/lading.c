@@ -7,7 +7,9 @@
 #include "damage.h"
 #include "err.h"
 #include "feed.h"
+#include "held.h"
 #include "medium.h"
+#include "previewing.h"
 
 #define PIECE_MAX (1u << 20) /* bytes of a body in one section */
 /*
@@ -406,7 +408,10 @@ static struct lading_body *note_body(struct lading *l, size_t account,
 		return NULL;
 	l->bodies = mem_room(l->bodies, l->body_count, sizeof(*l->bodies));
 	struct lading_body *b = &l->bodies[l->body_count++];
-	*b = (struct lading_body){account, *hash, size, offset, 0, false};
+	*b = (struct lading_body){.account = account,
+		.hash = *hash,
+		.size = size,
+		.offset = offset};
 	l->slots[at] = l->body_count;
 	return b;
 }
@@ -431,6 +436,20 @@ int lading_hold(struct lading *l, size_t account, const struct hash *hash,
 	l->result->held++;
 	l->result->held_bytes += size;
 	return 0;
+}
+
+void lading_preview(struct lading *l, size_t account, const struct hash *held)
+{
+	struct hash name = held_preview_name(held);
+	uint64_t most = l->config->preview;
+	struct lading_body *b = note_body(l, account, &name, most, 0);
+
+	if (!b)
+		return;
+	b->preview = true;
+	b->of = *held;
+	l->body_bytes += most;
+	l->result->previews += l->live != NULL;
 }
 
 void lading_sent(struct lading *l, size_t account, int64_t log,
@@ -524,6 +543,32 @@ static void note_damaged(struct lading *l, const struct lading_body *b)
 	account_close(&a);
 }
 
+/* A mail that cannot be read has none. */
+static int pack_preview(
+	struct lading *l, struct lading_body *b, struct err *err)
+{
+	const char *account = l->config->accounts[b->account];
+	bool there = fits(l, b);
+
+	if (!l->config->body) {
+		l->result->body_bytes += b->size;
+		return 0;
+	}
+	if (piece_room(l, there, b->size) < b->size) {
+		leave_body(l, b, there);
+		return 0;
+	}
+	int rc = room_for(l, b->size + PARCEL_ACCOUNT_MAX + 64, err);
+	if (rc >= 0)
+		rc = previewing_add(
+			l->config, account, &b->of, b->size, &l->sections, err);
+	if (rc == 0)
+		l->result->previews++;
+	else
+		b->size = UINT64_MAX;
+	return rc < 0 ? rc : 0;
+}
+
 /* All of one body, in pieces. Gone or damaged ones are counted, no failure:
    the peer will say that it still wants them. */
 static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
@@ -532,6 +577,8 @@ static int pack_body(struct lading *l, struct lading_body *b, struct err *err)
 	AUTO_BUF struct buf bytes = BUF_INIT;
 	uint64_t offset = b->offset;
 
+	if (b->preview)
+		return pack_preview(l, b, err);
 	if (!l->config->body) {
 		l->result->bodies++;
 		l->result->body_bytes += left_of(b);
@@ -634,10 +681,14 @@ static void give_bodies(struct lading *l)
 	for (size_t i = 0; i < l->body_count; i++) {
 		const struct lading_body *b = &l->bodies[i];
 
-		if (!b->held)
-			l->live->body(l->live->arg,
-				l->config->accounts[b->account], &b->hash,
-				b->size, b->offset);
+		const char *account = l->config->accounts[b->account];
+
+		if (b->preview)
+			l->live->preview(l->live->arg, account, &b->hash,
+				&b->of, b->size);
+		else if (!b->held)
+			l->live->body(l->live->arg, account, &b->hash, b->size,
+				b->offset);
 	}
 }
 

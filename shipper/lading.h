@@ -24,6 +24,8 @@ struct lading_body {
 	uint64_t size, offset;
 	uint64_t sequence; /* of the bundle that has its end; 0: none */
 	bool held;	   /* too large for the link: not in any */
+	bool preview;	   /* of the next, which is held, at most size bytes */
+	struct hash of;
 };
 
 struct lading_log {
@@ -124,6 +126,8 @@ int lading_want(struct lading *l, size_t account, const struct hash *hash,
 /* Note that a body stays here, because of its size. Returns: the same. */
 int lading_hold(struct lading *l, size_t account, const struct hash *hash,
 	uint64_t size, uint64_t offset);
+/* Note that a preview of a body that stays here is to go. */
+void lading_preview(struct lading *l, size_t account, const struct hash *held);
 /* Note that a log is in the bundle up to a position. */
 void lading_sent(struct lading *l, size_t account, int64_t log,
 	const struct position *to);

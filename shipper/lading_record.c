@@ -59,8 +59,10 @@ static int record_body(struct lading *l, struct replica *r,
 		return 0;
 	int rc = replica_sent_body(
 		r, peer, l->config->link, medium, b->sequence, &b->hash, err);
-	return rc < 0 || !l->config->oneway ? rc
-					    : held_gone(r, peer, &b->hash, err);
+	if (rc < 0 || !l->config->oneway)
+		return rc;
+	return b->preview ? held_previewed(r, peer, &b->of, err)
+			  : held_gone(r, peer, &b->hash, err);
 }
 
 static bool has_compared(const struct lading *l, size_t account)

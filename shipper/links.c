@@ -21,29 +21,49 @@
 #define BODIES_AGAIN_MS 30000
 #define PATIENCE_MS 60000 /* for what may be under way */
 
+static int open_bodies(struct shipper *s, struct err *err)
+{
+	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
+
+	if (s->bodies_open)
+		return 0;
+	if (now < s->bodies_again) {
+		*err = s->bodies_err;
+		return err->code;
+	}
+	int rc = body_client_open(s->has_starter ? &s->starter : NULL, NULL,
+		s->config_path, &s->bodies, err);
+	if (rc < 0) {
+		s->bodies_again = now + BODIES_AGAIN_MS;
+		s->bodies_err = *err;
+		return rc;
+	}
+	s->bodies_open = true;
+	return 0;
+}
+
 static int fetch_body(void *arg, const char *account, const struct hash *hash,
 	uint64_t offset, size_t max, struct buf *ret, uint64_t *ret_size,
 	struct err *err)
 {
 	struct shipper *s = arg;
-	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
+	int rc = open_bodies(s, err);
 
-	if (!s->bodies_open) {
-		if (now < s->bodies_again) {
-			*err = s->bodies_err;
-			return err->code;
-		}
-		int rc = body_client_open(s->has_starter ? &s->starter : NULL,
-			NULL, s->config_path, &s->bodies, err);
-		if (rc < 0) {
-			s->bodies_again = now + BODIES_AGAIN_MS;
-			s->bodies_err = *err;
-			return rc;
-		}
-		s->bodies_open = true;
-	}
-	return body_client_read(
-		&s->bodies, account, hash, offset, max, ret, ret_size, err);
+	return rc < 0 ? rc
+		      : body_client_read(&s->bodies, account, hash, offset, max,
+				ret, ret_size, err);
+}
+
+static int fetch_preview(void *arg, const char *account,
+	const struct hash *hash, const char *peer, size_t most, struct buf *ret,
+	struct err *err)
+{
+	struct shipper *s = arg;
+	int rc = open_bodies(s, err);
+
+	return rc < 0 ? rc
+		      : body_client_preview(&s->bodies, account, hash, peer,
+				most, ret, err);
 }
 
 static void show_bytes(void *arg, uint64_t done, uint64_t total)
@@ -118,11 +138,14 @@ struct handover_config links_handover(
 		.bundle_max = link ? link->max_file : 0,
 		.holds = link && link->hold != HOLD_NONE,
 		.hold = link ? link->hold : 0,
+		.preview = link ? link->preview : 0,
+		.peer_name = p->name,
 		.link = link ? link->name : "",
 		.accounts = s->accounts,
 		.account_count = s->account_count,
 		.map = p->accounts,
 		.body = fetch_body,
+		.body_preview = fetch_preview,
 		.body_arg = s,
 		.progress = show_bytes,
 		.progress_arg = s,
@@ -151,6 +174,7 @@ void links_report(struct shipper *s, const struct config_peer *p,
 	if (r->bodies)
 		buf_printf(&what, " (%llu bytes)",
 			(unsigned long long)r->body_bytes);
+	count_add(&what, r->previews, "preview", "previews");
 	count_add(&what, r->acks, "acknowledgement", "acknowledgements");
 	if (r->size)
 		log_say(&s->log, LOG_LEVEL_INFO,

@@ -255,6 +255,7 @@ static void add_result(
 	to->left_bytes += r->left_bytes;
 	to->held += r->held;
 	to->held_bytes += r->held_bytes;
+	to->previews += r->previews;
 	to->missing += r->missing;
 	to->damaged += r->damaged;
 	to->written_out += r->written_out;

@@ -236,6 +236,14 @@ static void give_body(void *arg, const char *account, const struct hash *hash,
 	feed_add(&t->feed, account, hash, size, offset);
 }
 
+static void give_preview(void *arg, const char *account,
+	const struct hash *hash, const struct hash *held, size_t most)
+{
+	struct talk *t = arg;
+
+	feed_preview(&t->feed, account, hash, held, most);
+}
+
 static bool know_nothing(void *arg, const struct hash *hash)
 {
 	(void)arg, (void)hash;
@@ -295,6 +303,13 @@ static void weigh_body(void *arg, const char *account, const struct hash *hash,
 	*(uint64_t *)arg += size - (offset < size ? offset : size);
 }
 
+static void weigh_preview(void *arg, const char *account,
+	const struct hash *hash, const struct hash *held, size_t most)
+{
+	(void)account, (void)hash, (void)held;
+	*(uint64_t *)arg += most;
+}
+
 int planning_weigh_live(
 	const struct handover_config *config, uint64_t *ret, struct err *err)
 {
@@ -304,6 +319,7 @@ int planning_weigh_live(
 		.arg = ret,
 		.contents = weigh_contents,
 		.body = weigh_body,
+		.preview = weigh_preview,
 		.knows = know_nothing,
 		.reached = nothing_was_sent,
 		.wanted = true,
@@ -323,6 +339,7 @@ int planning_live(const struct handover_config *config, uint64_t speed,
 		.arg = &t,
 		.contents = give_contents,
 		.body = give_body,
+		.preview = give_preview,
 		.knows = know_nothing,
 		.reached = nothing_was_sent,
 		.first = true,

@@ -145,6 +145,14 @@ static void give_body(void *arg, const char *account, const struct hash *hash,
 	feed_add(&t->feed, account, hash, size, offset);
 }
 
+static void give_preview(void *arg, const char *account,
+	const struct hash *hash, const struct hash *held, size_t most)
+{
+	struct talk *t = arg;
+
+	feed_preview(&t->feed, account, hash, held, most);
+}
+
 static bool knows_body(void *arg, const struct hash *hash)
 {
 	const struct talk *t = arg;
@@ -226,6 +234,7 @@ int talk_hand_over(struct talk *t, bool between, struct handover_result *ret,
 		.arg = t,
 		.contents = give_contents,
 		.body = give_body,
+		.preview = give_preview,
 		.knows = knows_body,
 		.reached = reached,
 		.sent = note_sent,

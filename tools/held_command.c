@@ -117,6 +117,10 @@ static void add_object(struct listing *l, const struct config_peer *p,
 	tree_number(o, "messages", b->messages);
 	tree_true(o, "released", b->released);
 	tree_text(o, "handed_over_by", b->link);
+	tree_text(o, "preview",
+		b->previewed ? "there"
+		: b->told    ? "handed over"
+			     : NULL);
 	tree_text(o, "goes_by", taker ? taker->name : NULL);
 	json_object_array_add(l->array, o);
 }
@@ -149,6 +153,10 @@ static void print_state(const struct config_peer *p, const struct held_body *b)
 		printf("[waits for link %s]", taker->name);
 	else
 		printf("[no link takes it]");
+	if (b->previewed)
+		printf(" [its preview is there]");
+	else if (b->told)
+		printf(" [its preview was handed over]");
 }
 
 static void print_row(struct listing *l, const struct config_peer *p,

@@ -28,6 +28,7 @@ int status_held(struct account *a, const struct config_peer *p, uint64_t peer,
 
 			ret->bodies++;
 			ret->bytes += b->size;
+			ret->previews += b->told || b->previewed;
 			ret->stuck += stuck;
 			ret->stuck_bytes += stuck ? b->size : 0;
 		}

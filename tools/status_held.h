@@ -15,6 +15,7 @@ struct status_held {
 	uint64_t stuck, stuck_bytes; /* no link takes them */
 	uint64_t released; /* besides: they go with the next contact */
 	uint64_t handed;   /* besides: they went, and are not there yet */
+	uint64_t previews; /* of the first: went, or are there */
 };
 
 /* p: of the configuration; peer: its origin. */

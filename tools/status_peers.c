@@ -21,6 +21,7 @@ static void add_held(struct json_object *to, const struct status_held *held)
 {
 	tree_number(to, "held", held->bodies);
 	tree_number(to, "held_bytes", held->bytes);
+	tree_number(to, "held_previews", held->previews);
 	tree_number(to, "held_stuck", held->stuck);
 	tree_number(to, "held_stuck_bytes", held->stuck_bytes);
 	tree_number(to, "held_released", held->released);

@@ -186,6 +186,9 @@ static void print_held(struct json_object *a)
 	if (held) {
 		printf("; held here: ");
 		bodies(held, number(a, "held_bytes"));
+		if (number(a, "held_previews"))
+			printf(", previews of %" PRIu64,
+				number(a, "held_previews"));
 	}
 	if (stuck) {
 		printf(", of them ");

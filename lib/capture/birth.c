@@ -366,14 +366,10 @@ static int joined_elsewhere(struct birth *b, const char *name, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
-/* A mail of this very name was expunged, or moved from here and lies there, as
-   peers say: this is to go, and nobody's mail is born. */
-static int joined_gone(struct birth *b, struct err *err)
+/* What lies there, as a row of nobody's. */
+static struct replica_message as_placed(const struct birth *b)
 {
-	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
-	bool newest = !b->p->behind && b->view->identity.uidnext &&
-		      b->view->identity.uidnext >= b->f->uidnext;
-	struct replica_message row = {.p_folder = b->f->id,
+	return (struct replica_message){.p_folder = b->f->id,
 		.p_base = b->m->base,
 		.p_letters = b->m->letters,
 		.p_keywords = b->keywords,
@@ -383,6 +379,16 @@ static int joined_gone(struct birth *b, struct err *err)
 		.size = b->st.size,
 		.mtime = b->st.mtime,
 		.hash = b->hash};
+}
+
+/* A mail of this very name was expunged, or moved from here and lies there, as
+   peers say: this is to go, and nobody's mail is born. */
+static int joined_gone(struct birth *b, struct err *err)
+{
+	struct id128 content = content_id(b->m->base, b->st.size, &b->hash);
+	bool newest = !b->p->behind && b->view->identity.uidnext &&
+		      b->view->identity.uidnext >= b->f->uidnext;
+	struct replica_message row = as_placed(b);
 
 	if (!b->p->finishing)
 		return 0;
@@ -517,6 +523,13 @@ static int recognised(struct birth *b, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
+static int is_preview(struct birth *b, struct err *err)
+{
+	struct replica_message row = as_placed(b);
+
+	return pass_preview(b->p, b->f, b->m, &row, err);
+}
+
 static int decide(struct birth *b, struct err *err)
 {
 	struct sources sources;
@@ -533,6 +546,8 @@ static int decide(struct birth *b, struct err *err)
 		rc = move_or_copy(b, &sources, err);
 	if (rc == 0)
 		rc = hash_body(b, err);
+	if (rc == 0)
+		rc = is_preview(b, err);
 	if (rc == 0)
 		rc = find_sources(b, KEY_BASE, b->m->base, &sources, err);
 	if (rc == 0)

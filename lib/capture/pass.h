@@ -221,6 +221,12 @@ int pass_stocktaken(struct pass *p, const struct store_view *view,
 	const struct store_message *m, const struct store_stat *st,
 	struct hash *ret, struct err *err);
 
+/* previewed.c: record a file that lies in a folder, as row says, if it is a
+   preview. 1 or 0. */
+int pass_preview(struct pass *p, const struct replica_folder *f,
+	const struct store_message *m, const struct replica_message *row,
+	struct err *err);
+
 /* birth.c: a message that is not among the placed ones, but just where it is
    wanted: record it. */
 int pass_recognise(struct pass *p, const struct replica_folder *f,

@@ -204,7 +204,7 @@ static bool find_name(
 
 		if (is_section(&p, name)) {
 			add_section(&p, &sections, &western);
-		} else if (is_named(&p, name) && !ret->len) {
+		} else if (is_named(&p, name) && value.len && !ret->len) {
 			struct header_field plain = {
 				.value = value.data, .value_len = value.len};
 

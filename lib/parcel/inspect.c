@@ -101,9 +101,19 @@ static void print_ack(const struct parcel_ack *ack, struct buf *ret)
 		buf_printf(ret, "    what it wants is not known yet\n");
 	for (size_t i = 0; i < ack->want_count; i++) {
 		hash_hex(&ack->wants[i].hash, hex);
-		buf_printf(ret, "    wants %s from %llu\n", hex,
-			(unsigned long long)ack->wants[i].offset);
+		buf_printf(ret, "    wants %s from %llu%s\n", hex,
+			(unsigned long long)ack->wants[i].offset,
+			ack->wants[i].previewed ? ", has a preview" : "");
 	}
+}
+
+static void print_preview(const struct parcel_preview *p, struct buf *ret)
+{
+	char hex[HASH_HEX];
+
+	hash_hex(&p->held, hex);
+	buf_printf(ret, "  preview account %s of %s %zu bytes\n", p->account,
+		hex, p->len);
 }
 
 static void print_statement(const struct parcel_statement *s, struct buf *ret)
@@ -258,6 +268,9 @@ static void print_section(const struct parcel_section *s,
 		break;
 	case PARCEL_STATEMENT:
 		print_statement(&s->statement, ret);
+		break;
+	case PARCEL_PREVIEW:
+		print_preview(&s->preview, ret);
 		break;
 	case PARCEL_COMPARE:
 	case PARCEL_SKETCH:

@@ -107,7 +107,8 @@ enum parcel_section_type {
 	PARCEL_ROWS = 8, /* what differs, and what is asked for */
 	PARCEL_JOIN = 9,
 	PARCEL_BRIEF = 11, /* changes, to a site that joins and has the mail */
-	PARCEL_KEYS = 12
+	PARCEL_KEYS = 12,
+	PARCEL_PREVIEW = 13 /* of a body that the sender holds back */
 };
 
 /* A position handed over before, by the low half of its chain value. */
@@ -169,7 +170,8 @@ struct parcel_ack_entry {
 };
 struct parcel_want {
 	struct hash hash;
-	uint64_t offset; /* "from where" */
+	uint64_t offset; /* "from where"; at most INT64_MAX */
+	bool previewed;	 /* a preview of it is here */
 };
 /*
  * Of incarnation 0, which no state has: the account is not there, and what is
@@ -302,6 +304,18 @@ struct parcel_keys {
 	uint8_t refuses; /* it takes none with a lower serial */
 };
 
+/*
+ * A mail that tells of one whose body is too large for a link, to be seen where
+ * that is awaited (lib/mail/preview.h). Of which message it is the body says.
+ */
+#define PARCEL_PREVIEW_MAX 65536u
+struct parcel_preview {
+	const char *account;
+	struct hash held;    /* the body that waits */
+	const uint8_t *data; /* the whole mail */
+	size_t len;	     /* 1 to PARCEL_PREVIEW_MAX */
+};
+
 struct parcel_section {
 	enum parcel_section_type type;
 	union {
@@ -312,6 +326,7 @@ struct parcel_section {
 		struct parcel_compare compare;
 		struct parcel_join join;
 		struct parcel_keys keys;
+		struct parcel_preview preview;
 	};
 };
 
@@ -338,6 +353,8 @@ void parcel_add_join(
 
 /* It says or answers something. */
 void parcel_add_keys(struct buf *b, const struct parcel_keys *k);
+
+void parcel_add_preview(struct buf *b, const struct parcel_preview *p);
 
 struct parcel_sections {
 	struct parcel_section *items;

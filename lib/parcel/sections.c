@@ -9,6 +9,7 @@
  *	body, piece     offset + 1 | hash | size | bytes
  *	acknowledgement account | incarnation | count | entries | wants
  *	statement       [account] | vector | folders
+ *	preview         account | hash | bytes
  *	of comparisons  sections_compare.c
  *	log             how | [origin] | [incarnation] | [folder]
  *
@@ -190,9 +191,21 @@ void parcel_add_ack(
 	wire_add_varint(&all, ack->want_count << 1 | ack->wants_more);
 	for (size_t i = 0; i < ack->want_count; i++) {
 		buf_add(&all, ack->wants[i].hash.b, HASH_SIZE);
-		wire_add_varint(&all, ack->wants[i].offset);
+		assert(ack->wants[i].offset <= INT64_MAX);
+		wire_add_varint(&all,
+			ack->wants[i].offset << 1 | ack->wants[i].previewed);
 	}
 	sections_add(b, PARCEL_ACK, &all, NULL, 0);
+}
+
+void parcel_add_preview(struct buf *b, const struct parcel_preview *p)
+{
+	AUTO_BUF struct buf head = BUF_INIT;
+
+	assert(p->len && p->len <= PARCEL_PREVIEW_MAX);
+	sections_add_account(&head, p->account);
+	buf_add(&head, p->held.b, HASH_SIZE);
+	sections_add(b, PARCEL_PREVIEW, &head, p->data, p->len);
 }
 
 static unsigned stated_spelling(
@@ -417,7 +430,9 @@ static int parse_wants(
 
 		if (hash)
 			memcpy(ret->wants[i].hash.b, hash, HASH_SIZE);
-		ret->wants[i].offset = wire_varint(w);
+		uint64_t offset = wire_varint(w);
+		ret->wants[i].offset = offset >> 1;
+		ret->wants[i].previewed = offset & 1;
 	}
 	return w->bad ? sections_bad(p, "want is malformed") : 0;
 }
@@ -501,6 +516,24 @@ static int parse_statement(
 	return wire_left(w) != 0 ? sections_bad(p, "bytes after its end") : 0;
 }
 
+static int parse_preview(
+	const struct parse *p, struct wire *w, struct parcel_preview *ret)
+{
+	int r = sections_take_account(p, w, &ret->account);
+	const uint8_t *hash = wire_raw(w, HASH_SIZE);
+
+	if (r < 0)
+		return r;
+	ret->len = wire_left(w);
+	ret->data = wire_raw(w, ret->len);
+	if (!hash || !ret->len)
+		return sections_bad(p, "is cut");
+	if (ret->len > PARCEL_PREVIEW_MAX)
+		return sections_bad(p, "is too long");
+	memcpy(ret->held.b, hash, HASH_SIZE);
+	return 0;
+}
+
 /* The next section's type and bytes: false where they are malformed. */
 static bool take_section(struct wire *w, uint8_t *ret_type, struct wire *ret)
 {
@@ -565,6 +598,9 @@ static int parse_section(
 	case PARCEL_KEYS:
 		r = sections_parse_keys(p, &section, &ret->keys);
 		return r < 0 ? err_wrap(p->err, "keys") : 0;
+	case PARCEL_PREVIEW:
+		r = parse_preview(p, &section, &ret->preview);
+		return r < 0 ? err_wrap(p->err, "preview") : 0;
 	default:
 		return err_set(p->err, ERR_LIMIT,
 			"type %u: made by a newer packetboat", type);

@@ -67,6 +67,11 @@ static int check_max_file(const char *text, struct err *err)
 	return value_max_file(text, NULL, err);
 }
 
+static int check_preview(const char *text, struct err *err)
+{
+	return value_preview(text, NULL, err);
+}
+
 static int check_changes(const char *text, struct err *err)
 {
 	return value_changes(text, NULL, err);
@@ -161,6 +166,7 @@ static const struct rule {
 	{"peer", "compression", check_compression, false},
 	{"peer", "max_file", check_max_file, false},
 	{"peer", "hold", check_size, false},
+	{"peer", "preview", check_preview, false},
 	{"peer", "sign_only", check_bool, false},
 	{"peer", "every", check_age, false},
 	{"peer", "again", check_age, false},
@@ -181,7 +187,7 @@ static const struct rule {
 	{"peer", "wait", check_patience, false},
 	{"link", "window", check_window, true},
 	{"link", "hold", check_size, false},
-	{"link", "preview", refuse_later, true},
+	{"link", "preview", check_preview, false},
 	{"link", "rate", check_rate, false},
 	{"link", "budget", check_budget, true},
 	{"link", "worth", check_worth, false},
@@ -513,6 +519,23 @@ static int check_live(
 	return 0;
 }
 
+static int load_hold(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	const char *text = cfg_getstr(sec, "hold");
+
+	link->hold = HOLD_NONE;
+	if (text)
+		(void)value_size(text, &link->hold, NULL);
+	text = cfg_getstr(sec, "preview");
+	if (text)
+		(void)value_preview(text, &link->preview, NULL);
+	if (link->preview && link->hold == HOLD_NONE)
+		return fail(l, sec,
+			"preview without hold (where nothing is held nothing "
+			"has a preview)");
+	return 0;
+}
+
 static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 {
 	const char *text = cfg_getstr(sec, "compression");
@@ -524,10 +547,8 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	text = cfg_getstr(sec, "max_file");
 	if (text)
 		(void)value_max_file(text, &link->max_file, NULL);
-	link->hold = HOLD_NONE;
-	text = cfg_getstr(sec, "hold");
-	if (text)
-		(void)value_size(text, &link->hold, NULL);
+	if (load_hold(l, sec, link) < 0)
+		return ERR_USAGE;
 	text = cfg_getstr(sec, "sign_only");
 	if (text)
 		(void)value_bool(text, &link->sign_only, NULL);
@@ -555,8 +576,8 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 static int check_unlinked(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"compression", "max_file", "hold",
-		"every", "again", "sign_only", "window", "before", "after",
-		"rate", "budget", "worth", "wait"};
+		"preview", "every", "again", "sign_only", "window", "before",
+		"after", "rate", "budget", "worth", "wait"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

@@ -44,6 +44,10 @@ struct config_account {
 
 #define HOLD_NONE UINT64_MAX
 
+/* Bytes of a preview (lib/mail/preview.h). */
+#define CONFIG_PREVIEW_LEAST 2048u
+#define CONFIG_PREVIEW_MOST 65536u
+
 struct config_link {
 	const char *name; /* "" for a bare via */
 	const char *via;
@@ -51,6 +55,7 @@ struct config_link {
 	bool sign_only;	   /* nothing there may be made unreadable */
 	uint64_t max_file; /* bytes; 0: as the file system says */
 	uint64_t hold;	   /* larger bodies do not go here; HOLD_NONE: all do */
+	uint32_t preview;  /* bytes of one of each of these; 0: there is none */
 	int64_t again_ms;  /* exec: for how long what was sent may have no
 			     answer; default 1 day */
 	const struct window *windows; /* none: always */

@@ -213,6 +213,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 			print_size(b, indent, "max_file", link->max_file);
 		if (link->hold != HOLD_NONE)
 			print_size(b, indent, "hold", link->hold);
+		if (link->preview)
+			print_size(b, indent, "preview", link->preview);
 		if (link->sign_only)
 			buf_printf(b, "%ssign_only = yes\n", indent);
 		print_windows(b, indent, link);

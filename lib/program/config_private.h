@@ -37,6 +37,8 @@ int value_layout(const char *text, int *ret, struct err *err);
 int value_changes(const char *text, int *ret, struct err *err);
 /* Of a file on a medium: not too small for one parcel. */
 int value_max_file(const char *text, uint64_t *ret, struct err *err);
+/* "no" is 0. */
+int value_preview(const char *text, uint32_t *ret, struct err *err);
 /* Bytes a second. */
 int value_rate(const char *text, uint64_t *ret, struct err *err);
 int value_compression(const char *text, int *ret, struct err *err);

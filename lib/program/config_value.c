@@ -75,6 +75,24 @@ int value_max_file(const char *text, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+int value_preview(const char *text, uint32_t *ret, struct err *err)
+{
+	uint64_t size = CONFIG_PREVIEW_LEAST;
+	bool on = true;
+
+	if (value_bool(text, &on, NULL) < 0 &&
+		(value_size(text, &size, NULL) < 0 ||
+			size < CONFIG_PREVIEW_LEAST ||
+			size > CONFIG_PREVIEW_MOST))
+		return err_set(err, ERR_USAGE,
+			"not a size of previews: \"%s\" (2K to 64K; yes is "
+			"2K)",
+			text);
+	if (ret)
+		*ret = on ? (uint32_t)size : 0;
+	return 0;
+}
+
 int value_rate(const char *text, uint64_t *ret, struct err *err)
 {
 	uint64_t rate;

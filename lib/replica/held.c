@@ -16,8 +16,25 @@ static void read_row(
 		.messages = (uint64_t)sqlite3_column_int64(st, 4),
 		.released = sqlite3_column_int64(st, 5) != 0,
 		.link = handed ? sql_text(st, 6, arena) : NULL,
+		.previewed = sqlite3_column_int64(st, 7) != 0,
 	};
 	sql_blob(st, 0, ret->hash.b, sizeof(ret->hash.b));
+}
+
+/* Was a preview handed over, by whichever link? */
+static int is_told(struct replica *r, uint64_t peer, const struct hash *hash,
+	bool *ret, struct err *err)
+{
+	struct hash name = held_preview_name(hash);
+	int rc = sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM sent_body WHERE peer = ? AND hash = ?"
+			" LIMIT 1",
+			"ib", (int64_t)peer, name.b, sizeof(name.b)),
+		err);
+
+	*ret = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 int held_list(struct replica *r, uint64_t peer, uint64_t above,
@@ -32,7 +49,7 @@ int held_list(struct replica *r, uint64_t peer, uint64_t above,
 		" AND e.hash = w.hash),"
 		" (SELECT s.link FROM sent_body s WHERE s.peer = w.peer"
 		" AND s.hash = w.hash ORDER BY s.sequence DESC LIMIT 1),"
-		" min(m.id)"
+		" w.previewed, min(m.id)"
 		" FROM want w JOIN message m ON m.hash = w.hash"
 		" JOIN folder f ON f.id = m.folder"
 		" WHERE w.peer = ?1 AND m.dead = 0 AND m.p_folder <> 0"
@@ -49,6 +66,8 @@ int held_list(struct replica *r, uint64_t peer, uint64_t above,
 		list = arena_room(arena, list, count, sizeof(*list));
 		read_row(st, arena, &list[count++]);
 	}
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = is_told(r, peer, &list[i].hash, &list[i].told, err);
 	*ret = list;
 	*ret_count = count;
 	return rc;
@@ -58,7 +77,7 @@ int held_keep(struct replica *r, uint64_t peer, const struct hash *hash,
 	uint64_t offset, struct err *err)
 {
 	return sql_run(r, err,
-		"INSERT INTO want VALUES(?, ?, ?, 1)"
+		"INSERT INTO want VALUES(?, ?, ?, 1, 0)"
 		" ON CONFLICT DO UPDATE SET kept = 1 WHERE kept = 0",
 		"ibi", (int64_t)peer, hash->b, sizeof(hash->b),
 		(int64_t)offset);
@@ -81,14 +100,42 @@ int held_release(struct replica *r, uint64_t peer, const struct hash *hash,
 int held_is_released(struct replica *r, uint64_t peer, const struct hash *hash,
 	struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM released WHERE peer = ? AND hash = ?", "ib",
-		(int64_t)peer, hash->b, sizeof(hash->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM released WHERE peer = ? AND hash = ?",
+			"ib", (int64_t)peer, hash->b, sizeof(hash->b)),
+		err);
+}
 
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+struct hash held_preview_name(const struct hash *hash)
+{
+	static const char what[] = "preview";
+	struct hash_state st;
+
+	hash_init(&st);
+	hash_add(&st, what, sizeof(what));
+	hash_add(&st, hash->b, sizeof(hash->b));
+	return hash_end(&st);
+}
+
+int held_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
+	struct err *err)
+{
+	return sql_run(r, err,
+		"INSERT INTO want VALUES(?, ?, 0, 1, 1)"
+		" ON CONFLICT DO UPDATE SET previewed = 1",
+		"ib", (int64_t)peer, hash->b, sizeof(hash->b));
+}
+
+int held_is_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
+	struct err *err)
+{
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM want WHERE peer = ? AND hash = ?"
+			" AND previewed = 1",
+			"ib", (int64_t)peer, hash->b, sizeof(hash->b)),
+		err);
 }
 
 int held_cancel(struct replica *r, uint64_t peer, struct err *err)

@@ -25,6 +25,8 @@ struct held_body {
 	bool released;
 	const char *link; /* handed over on it, and not said to be there; or
 			     NULL. May be "" */
+	bool told;	  /* a preview was handed over */
+	bool previewed;	  /* and the peer has it, or counts as if it had */
 };
 
 /*
@@ -48,6 +50,18 @@ int held_release(struct replica *r, uint64_t peer, const struct hash *hash,
 	struct err *err);
 /* 1 or 0. */
 int held_is_released(struct replica *r, uint64_t peer, const struct hash *hash,
+	struct err *err);
+/*
+ * Previews of what is held (lib/mail/preview.h). What is under way has a name
+ * among bodies that are. Whether the peer has one it says of each body that it
+ * wants; of a one-way peer it is noted when one was handed over, in a
+ * transaction.
+ */
+struct hash held_preview_name(const struct hash *hash);
+int held_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
+	struct err *err);
+/* 1 or 0. */
+int held_is_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
 	struct err *err);
 /* Cancel what no living message has. In a transaction. */
 int held_cancel(struct replica *r, uint64_t peer, struct err *err);

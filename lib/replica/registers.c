@@ -37,7 +37,7 @@ int message_todo(struct replica *r, int64_t id, struct err *err)
 	return sql_run(r, err,
 		"UPDATE message SET todo = CASE"
 		" WHEN dead AND p_folder <> 0 AND todo = 3 THEN 3"
-		" WHEN dead THEN p_folder <> 0"
+		" WHEN dead THEN p_folder <> 0 AND NOT " MESSAGE_STANDS
 		" WHEN p_folder <> folder THEN 1"
 		" ELSE p_letters <> letters OR p_extra <> extra"
 		"  OR p_base <> base"

@@ -59,6 +59,13 @@ int fields_write(struct replica *r, int64_t message, const struct change *c,
 int uid_write(struct replica *r, int64_t message, int64_t folder, uint32_t uid,
 	const struct writer *w, struct err *err);
 
+/* Is the dead message `message` a preview, of which something is awaited
+   (previews.h)? An expression. */
+#define MESSAGE_STANDS                                                         \
+	"(EXISTS(SELECT 1 FROM preview v JOIN message h ON h.hash = v.held"    \
+	" WHERE v.content = message.hash AND h.dead = 0 AND h.p_folder = 0"    \
+	" AND (message.folder = 0 OR h.folder = message.folder))"              \
+	" AND NOT EXISTS(SELECT 1 FROM dot d WHERE d.message = message.id))"
 /* Compute todo of a message from merged and placed. */
 int message_todo(struct replica *r, int64_t id, struct err *err);
 /* Delete a dead message that is placed nowhere. */

@@ -431,7 +431,7 @@ int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
 int replica_want_clear(
 	struct replica *r, uint64_t peer, bool all, struct err *err);
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
-	uint64_t offset, struct err *err);
+	uint64_t offset, bool previewed, struct err *err);
 struct replica_want {
 	struct hash hash;
 	uint64_t offset;

@@ -153,6 +153,15 @@ static const char schema_text[] =
 	"CREATE INDEX dot_content ON dot(content)"
 	" WHERE content IS NOT NULL;"
 
+	/* what stands here for mail that a peer holds back (previews.h); over:
+	   that came, or is awaited no more; in which folders it was placed */
+	"CREATE TABLE preview(held BLOB PRIMARY KEY, content BLOB NOT NULL,"
+	" size INTEGER NOT NULL, over INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX preview_content ON preview(content);"
+	"CREATE INDEX preview_now ON preview(held) WHERE over = 0;"
+	"CREATE TABLE previewed(held BLOB NOT NULL, folder INTEGER NOT NULL,"
+	" PRIMARY KEY(held, folder)) WITHOUT ROWID;"
+
 	/* what mails were under names that they have no more, and that no
 	   living birth tells; message 0: it is dead (once.c) */
 	"CREATE TABLE once(content BLOB NOT NULL, message INTEGER NOT NULL,"
@@ -284,6 +293,7 @@ static const char schema_text[] =
 	" mark INTEGER NOT NULL, UNIQUE(peer, incarnation, number));"
 	"CREATE TABLE want(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
 	" at INTEGER NOT NULL, kept INTEGER NOT NULL DEFAULT 0,"
+	" previewed INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
 	/* and which of them go whatever their size (held.h) */
 	"CREATE TABLE released(peer INTEGER NOT NULL, hash BLOB NOT NULL,"

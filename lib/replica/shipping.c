@@ -174,13 +174,14 @@ int replica_want_clear(
 }
 
 int replica_want_add(struct replica *r, uint64_t peer, const struct hash *hash,
-	uint64_t offset, struct err *err)
+	uint64_t offset, bool previewed, struct err *err)
 {
 	return sql_run(r, err,
-		"INSERT INTO want VALUES(?, ?, ?, 0)"
-		" ON CONFLICT DO UPDATE SET at = excluded.at",
-		"ibi", (int64_t)peer, hash->b, sizeof(hash->b),
-		(int64_t)offset);
+		"INSERT INTO want VALUES(?, ?, ?, 0, ?)"
+		" ON CONFLICT DO UPDATE SET at = excluded.at,"
+		" previewed = excluded.previewed",
+		"ibii", (int64_t)peer, hash->b, sizeof(hash->b),
+		(int64_t)offset, (int64_t)previewed);
 }
 
 int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
@@ -202,16 +203,6 @@ int replica_wants(struct replica *r, uint64_t peer, struct arena *arena,
 	}
 	*ret = list;
 	*ret_count = count;
-	return rc;
-}
-
-static int exists(struct replica *r, sqlite3_stmt *st, struct err *err)
-{
-	if (!st)
-		return ERR_IO;
-	int rc = sql_step(r, st, err);
-	if (rc > 0)
-		sqlite3_reset(st);
 	return rc;
 }
 
@@ -359,7 +350,7 @@ int replica_sent_list(struct replica *r, uint64_t peer, const char *link,
 int replica_sent_has_body(struct replica *r, uint64_t peer, const char *link,
 	const struct id128 *medium, const struct hash *hash, struct err *err)
 {
-	return exists(r,
+	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM sent_body WHERE peer = ? AND link = ?"
 			" AND medium = ? AND hash = ?",

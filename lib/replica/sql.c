@@ -124,6 +124,15 @@ int sql_run(struct replica *r, struct err *err, const char *text,
 	return rc;
 }
 
+int sql_exists(struct replica *r, sqlite3_stmt *st, struct err *err)
+{
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	int64_t **ret, size_t *ret_count, struct err *err)
 {

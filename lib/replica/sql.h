@@ -50,6 +50,8 @@ int sql_step(struct replica *r, sqlite3_stmt *st, struct err *err);
 /* Bind, run to the end, ignore rows: 0 or an error. */
 int sql_run(struct replica *r, struct err *err, const char *text,
 	const char *fmt, ...);
+/* Does it give a row? st may be NULL: err says why. 1, 0 or an error. */
+int sql_exists(struct replica *r, sqlite3_stmt *st, struct err *err);
 /* All that a statement gives in its first column; st may be NULL: err says
    why. */
 int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "config.h"
 #include "err.h"
 #include "preview.h"
 #include "wire.h"
@@ -14,6 +15,10 @@ void body_request_encode(const struct body_request *q, struct buf *ret)
 	wire_add_u64(ret, q->offset);
 	wire_add_u32(ret, q->most);
 }
+
+_Static_assert(CONFIG_PREVIEW_LEAST == PREVIEW_LEAST &&
+		       CONFIG_PREVIEW_MOST == PREVIEW_MOST,
+	"what may be configured can be asked for");
 
 static bool range_ok(bool preview, uint64_t offset, uint32_t most)
 {

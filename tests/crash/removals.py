@@ -26,12 +26,11 @@ from truncation import equal, exchange, no_gap, paired, \
 KINDS = ('kill', 'kill_after', 'torn', 'EIO', 'ENOSPC')
 
 
-def run(site, **fault):
-    """The writer; returns its exit code."""
+def run(site, program='packetboat-writer', **fault):
+    """Returns its exit code."""
     env = dict(os.environ, LD_PRELOAD=os.environ['FAULTSHIM'], **fault)
     done = subprocess.run(
-        [os.path.join(plainsites.BIN, 'packetboat-writer'), '-c',
-         site.config], env=env, stdin=subprocess.DEVNULL,
+        [os.path.join(plainsites.BIN, program), '-c', site.config], env=env, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     site.said = done.stderr
     return done.returncode

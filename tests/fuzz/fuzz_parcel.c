@@ -50,6 +50,10 @@ static void add_again(struct buf *to, uint64_t sender,
 	case PARCEL_ACK:
 		parcel_add_ack(to, sender, &s->ack);
 		break;
+	case PARCEL_PREVIEW:
+		require(s->preview.len && s->preview.len <= PARCEL_PREVIEW_MAX);
+		parcel_add_preview(to, &s->preview);
+		break;
 	case PARCEL_JOIN:
 		parcel_add_join(to, sender, &s->join);
 		break;

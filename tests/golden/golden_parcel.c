@@ -147,7 +147,7 @@ static void put_ack(struct buf *to)
 	buf_add_str(&s, "twenty bytes of hash");
 	wire_add_varint(&s, 0);
 	buf_add_str(&s, "twenty bytes of HASH");
-	wire_add_varint(&s, 5000000);
+	wire_add_varint(&s, 5000000 << 1 | 1);
 	put_section(to, 3, &s);
 	buf_free(&s);
 }
@@ -371,6 +371,16 @@ static void no_section(struct maker *m)
 	begin_stored(m);
 }
 
+static void put_preview(struct buf *to, const char *bytes)
+{
+	AUTO_BUF struct buf s = BUF_INIT;
+
+	put_account(&s, "alice");
+	buf_add_str(&s, "twenty bytes of HASH");
+	buf_add_str(&s, bytes);
+	put_section(to, 13, &s);
+}
+
 static void every_section(struct maker *m)
 {
 	begin_stored(m);
@@ -389,6 +399,7 @@ static void every_section(struct maker *m)
 	put_piece(&m->contents, 99999999996, 100000000000, "last.");
 	put_statement(&m->contents);
 	put_changes_and_statement(&m->contents);
+	put_preview(&m->contents, "Subject: [held: 5.0 MB]\n\n");
 }
 
 static void comparison(struct maker *m)
@@ -623,7 +634,7 @@ static void section_unknown(struct maker *m)
 {
 	begin_stored(m);
 	put_own_changes(&m->contents, "alice");
-	buf_add_str(&m->contents, "\x0d\x05newer");
+	buf_add_str(&m->contents, "\x0e\x05newer");
 }
 
 static void section_cut(struct maker *m)

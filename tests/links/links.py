@@ -477,7 +477,7 @@ def case_activated(two):
 
 def case_held(two):
     """A large body stays while small ones go, and goes when it is released."""
-    two.by_tcp('hold = 4K')
+    two.by_tcp('hold = 4K preview = yes')
     for name in ('packetboat-shipper', 'packetboat-applier'):
         two.a.follow(name)
         two.b.follow(name)
@@ -491,12 +491,13 @@ def case_held(two):
 
     def held():
         return json.loads(two.a.run('packetboat', 'held', '--json').stdout)
-    until('the small one arrives', lambda: len(two.b.mails()) == 1)
+    # The small one, and a preview of the large one.
+    until('both arrive', lambda: len(two.b.mails()) == 2)
     until('b says what it lacks', lambda: status()['bodies_wanted_there'] and
-          not status()['not_applied_there'])
+          held()[0]['preview'] == 'there')
     [one] = held()
     assert one['subject'] == 'm2' and not one['goes_by'], one
-    assert len(two.b.mails()) == 1, two.b.mails().keys()
+    assert len(two.b.mails()) == 2, two.b.mails().keys()
     two.a.run('packetboat', 'held', 'release', 'b', one['id'])
     until('the large one arrives', two.is_equal)
     until('a hears of it', lambda: not held())

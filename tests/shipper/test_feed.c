@@ -41,8 +41,26 @@ static int give_body(void *arg, const char *account, const struct hash *hash,
 	return err_set(err, ERR_ABSENT, "gone");
 }
 
-static const struct handover_config config = {
-	.level = PARCEL_FAST, .body = give_body};
+/* Of a body of 13 bytes there is none, either. */
+static int give_preview(void *arg, const char *account, const struct hash *hash,
+	const char *peer, size_t most, struct buf *ret, struct err *err)
+{
+	struct hash nobody = name_of(13);
+
+	(void)arg;
+	assert_string_equal(account, "alice");
+	assert_string_equal(peer, "ship");
+	if (memcmp(&nobody, hash, sizeof(nobody)) == 0)
+		return err_set(err, ERR_ABSENT, "gone");
+	for (size_t i = 0; i < most; i++)
+		buf_add_byte(ret, hash->b[i % HASH_SIZE] ^ (uint8_t)(i / 20));
+	return 0;
+}
+
+static const struct handover_config config = {.level = PARCEL_FAST,
+	.body = give_body,
+	.body_preview = give_preview,
+	.peer_name = "ship"};
 
 static void add(struct feed *f, uint64_t size)
 {
@@ -117,6 +135,36 @@ static void the_more_went_the_more_go_together(void **state)
 		assert_int_equal(s.count, together[i]);
 		parcel_sections_free(&s);
 	}
+	feed_free(&f);
+}
+
+static void a_preview_goes_among_the_small_ones(void **state)
+{
+	struct hash held = name_of(LARGE), gone = name_of(13);
+	struct hash name = name_of(1), other = name_of(2);
+	struct feed f = {.bodies = 0};
+	struct parcel_sections s;
+	const struct buf *b;
+
+	(void)state;
+	add(&f, 100);
+	feed_preview(&f, "alice", &other, &gone, 300);
+	feed_preview(&f, "alice", &name, &held, 200);
+	assert_true(feed_knows(&f, &name));
+	assert_false(feed_knows(&f, &held));
+	run(&f);
+	assert_int_equal(f.bodies, 1);
+	assert_int_equal(f.sent_count, 2); /* not the one that is gone */
+	assert_true(feed_knows(&f, &name));
+	assert_false(feed_knows(&f, &other));
+	b = &ends->answer.items[0].bytes;
+	assert_int_equal(parcel_parse(1, b->data + 1, b->len - 1, &s, NULL), 0);
+	assert_int_equal(s.count, 2);
+	assert_int_equal(s.items[1].type, PARCEL_PREVIEW);
+	assert_string_equal(s.items[1].preview.account, "alice");
+	assert_memory_equal(&s.items[1].preview.held, &held, sizeof(held));
+	assert_int_equal(s.items[1].preview.len, 200);
+	parcel_sections_free(&s);
 	feed_free(&f);
 }
 
@@ -244,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(small_bodies_go_together_and_first),
 		TEST(the_more_went_the_more_go_together),
+		TEST(a_preview_goes_among_the_small_ones),
 		TEST(large_bodies_are_cut_at_the_same_places_every_time),
 		TEST(what_the_other_has_of_a_body_is_not_read),
 		TEST(little_is_packed_ahead),

@@ -426,7 +426,7 @@ static void changes_that_have_no_room_are_not_taken_for_told(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 100; i++)
-		wants[i] = (struct parcel_want){name_of(i), 0};
+		wants[i] = (struct parcel_want){.hash = name_of(i)};
 	for (config.budget = 0; config.budget < 90000; config.budget += 3001) {
 		struct os *os = simdisk_os(disk);
 		struct handover_result result = {0};

@@ -48,7 +48,7 @@ static struct parcel_ack_entry entries[] = {
 };
 static struct parcel_want wants[] = {
 	{.hash = {{1, 2, 3}}, .offset = 0},
-	{.hash = {{4, 5, 6}}, .offset = 1u << 30},
+	{.hash = {{4, 5, 6}}, .offset = INT64_MAX, .previewed = true},
 };
 
 static struct parcel_ack some_ack(void)
@@ -282,7 +282,27 @@ static void an_acknowledgement_comes_back(void **state)
 		assert_memory_equal(
 			got->wants[i].hash.b, wants[i].hash.b, HASH_SIZE);
 		assert_true(got->wants[i].offset == wants[i].offset);
+		assert_true(got->wants[i].previewed == wants[i].previewed);
 	}
+	parcel_sections_free(&s);
+}
+
+static void a_preview_comes_back(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	parcel_add_preview(&b, &(struct parcel_preview){.account = "bob",
+				       .held = {{7, 8}},
+				       .data = (const uint8_t *)"x",
+				       .len = 1});
+	s = parsed(&b);
+	assert_int_equal(s.items[0].type, PARCEL_PREVIEW);
+	assert_string_equal(s.items[0].preview.account, "bob");
+	assert_int_equal(s.items[0].preview.held.b[1], 8);
+	assert_int_equal(s.items[0].preview.len, 1);
+	assert_int_equal(*s.items[0].preview.data, 'x');
 	parcel_sections_free(&s);
 }
 
@@ -394,6 +414,16 @@ static void nothing_parses_to_nothing(void **state)
 }
 
 /* One of each, in the order of a real parcel. */
+static void add_preview(struct buf *b, size_t len)
+{
+	static const struct hash held = {{7, 8}};
+
+	parcel_add_preview(b, &(struct parcel_preview){.account = "bob",
+				      .held = held,
+				      .data = (const uint8_t *)"some preview",
+				      .len = len});
+}
+
 static void add_all(struct buf *b)
 {
 	struct parcel_ack ack = some_ack();
@@ -414,6 +444,7 @@ static void add_all(struct buf *b)
 	c.from.log.folder = c.to.log.folder = stated[0].folder;
 	parcel_add_changes(b, SENDER, &c);
 	parcel_add_statement(b, &c, &said);
+	add_preview(b, 11);
 }
 
 static void add_again(struct buf *to, const struct parcel_changes *before,
@@ -427,6 +458,8 @@ static void add_again(struct buf *to, const struct parcel_changes *before,
 		parcel_add_statement(to, before, &s->statement);
 	else if (s->type == PARCEL_ACK)
 		parcel_add_ack(to, SENDER, &s->ack);
+	else if (s->type == PARCEL_PREVIEW)
+		parcel_add_preview(to, &s->preview);
 	else
 		parcel_add_compare(to, SENDER, s->type, &s->compare);
 }
@@ -439,7 +472,7 @@ static void every_truncation_inside_a_section_is_refused(void **state)
 	(void)state;
 	add_all(&b);
 	all = parsed(&b);
-	assert_int_equal(whole_cuts(&b), 8); /* cut behind 0, 1 … 7 sections */
+	assert_int_equal(whole_cuts(&b), 9); /* cut behind 0, 1 … 8 sections */
 	parcel_sections_free(&all);
 }
 
@@ -530,7 +563,7 @@ static void an_unknown_type_is_from_a_newer_packetboat(void **state)
 	(void)state;
 	buf_add_byte(&any, 0);
 	refuse(&any, 0, ERR_LIMIT, "newer");
-	refuse(&any, 13, ERR_LIMIT, "newer");
+	refuse(&any, 14, ERR_LIMIT, "newer");
 	refuse(&any, 255, ERR_LIMIT, "newer");
 }
 
@@ -562,6 +595,23 @@ static void a_count_beyond_the_bytes_is_refused_before_memory_is_taken(
 		wire_add_varint(&w, counts[i] + (i == 0));
 		refuse(&w, PARCEL_ACK, ERR_CORRUPT, "number of wants");
 	}
+}
+
+static void a_preview_without_bytes_or_with_too_many_is_refused(void **state)
+{
+	static const struct hash held = {{1, 2, 3}};
+	AUTO_BUF struct buf b = BUF_INIT, long_one = BUF_INIT;
+
+	(void)state;
+	wire_add_bytes(&b, "bob", 3);
+	buf_add(&b, held.b, HASH_SIZE - 1);
+	refuse(&b, PARCEL_PREVIEW, ERR_CORRUPT, "cut");
+	buf_add(&b, held.b, 1);
+	refuse(&b, PARCEL_PREVIEW, ERR_CORRUPT, "cut");
+	buf_add(&long_one, b.data, b.len);
+	for (size_t i = 0; i <= PARCEL_PREVIEW_MAX; i++)
+		buf_add_byte(&long_one, 'x');
+	refuse(&long_one, PARCEL_PREVIEW, ERR_CORRUPT, "too long");
 }
 
 static void more_applied_than_known_is_refused(void **state)
@@ -706,6 +756,7 @@ int main(void)
 		cmocka_unit_test(an_empty_body_is_a_body),
 		cmocka_unit_test(damage_at_the_sender_is_seen_by_the_reader),
 		cmocka_unit_test(an_acknowledgement_comes_back),
+		cmocka_unit_test(a_preview_comes_back),
 		cmocka_unit_test(an_empty_acknowledgement_comes_back),
 		cmocka_unit_test(
 			folders_of_one_log_are_acknowledged_in_27_bytes_each),
@@ -720,6 +771,8 @@ int main(void)
 		cmocka_unit_test(an_unknown_type_is_from_a_newer_packetboat),
 		cmocka_unit_test(
 			a_count_beyond_the_bytes_is_refused_before_memory_is_taken),
+		cmocka_unit_test(
+			a_preview_without_bytes_or_with_too_many_is_refused),
 		cmocka_unit_test(more_applied_than_known_is_refused),
 		cmocka_unit_test(bytes_after_an_acknowledgement_are_refused),
 		cmocka_unit_test(lsns_do_not_run_over),

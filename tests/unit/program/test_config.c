@@ -418,8 +418,7 @@ static void what_a_peer_may_change_is_checked(void **state)
 
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {"send = { x }", "accept = none",
-		"link l { via = \"dir:/x\" preview = 4K }"};
+	static const char *const keys[] = {"send = { x }", "accept = none"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -535,6 +534,18 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "hold = much }",
 		3, "hold: not a size");
+	static const char *const sizes[] = {"2047", "65537", "some", "0"};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		AUTO_FREE char *text = mem_printf(SITE
+			"peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
+			"hold = 1M preview = %s }",
+			sizes[i]);
+
+		refused(text, 3, "preview: not a size of previews");
+	}
+	refused(SITE "peer p { key = \"" KEY_A "\" via = \"dir:/x\"\n"
+		     "preview = 2K }",
+		3, "preview without hold");
 }
 
 static void blocks_need_what_they_are_for(void **state)
@@ -607,13 +618,14 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
 		" accept = { \"no expunge\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
-		" max_file = 650M sign_only = yes hold = 0 }\n"
+		" max_file = 650M sign_only = yes hold = 0 preview = 64K }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
 		"  window = { \"Mon-Fri 22:00-06:00\", Sun,"
 		" \"12:00-12:30 UTC\" }\n"
 		"  before = \"dial \\\"x\\\"\" after = hangup\n"
-		"  budget = { \"300M month UTC\", \"16385 call\" } }\n"
-		" link c { via = \"tcp:h:1\" rate = 9600"
+		"  budget = { \"300M month UTC\", \"16385 call\" }\n"
+		"  hold = 1M preview = yes }\n"
+		" link c { via = \"tcp:h:1\" rate = 9600 hold = 1 preview = no"
 		" worth = 10K wait = never }\n"
 		" link d { via = \"tcp:h:2\" worth = 300 } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
@@ -645,7 +657,10 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[0].links[0].level, 19);
 	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
 	assert_true(c.peers[0].links[0].hold == 0);
-	assert_true(c.peers[0].links[1].hold == HOLD_NONE);
+	assert_int_equal(c.peers[0].links[0].preview, 65536);
+	assert_int_equal(c.peers[0].links[1].preview, 2048);
+	assert_int_equal(c.peers[0].links[2].preview, 0);
+	assert_true(c.peers[1].links[0].hold == HOLD_NONE);
 	assert_int_equal(c.peers[0].links[1].max_file, 0);
 	assert_true(c.peers[0].links[0].sign_only);
 	assert_false(c.peers[0].links[1].sign_only);

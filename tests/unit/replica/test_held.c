@@ -80,7 +80,7 @@ static void hear_ack(struct site *s, uint64_t lsn, uint8_t mark, bool all)
 	done(replica_want_clear(s->r, PEER, all, &err), &err);
 	done(held_cancel(s->r, PEER, &err), &err);
 	if (mark)
-		done(replica_want_add(s->r, PEER, &hash, 5, &err), &err);
+		done(replica_want_add(s->r, PEER, &hash, 5, false, &err), &err);
 	done(replica_commit(s->r, &err), &err);
 }
 
@@ -203,6 +203,57 @@ static void what_was_handed_over_says_by_what(void **state)
 	release(&s);
 }
 
+static struct held_body only(struct site *s)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct held_body *list;
+	struct err err = ERR_INIT;
+	size_t count;
+
+	done(held_list(s->r, PEER, 0, &arena, &list, &count, &err), &err);
+	assert_int_equal(count, 1);
+	return list[0];
+}
+
+static void of_what_is_held_a_preview_may_be_under_way_or_there(void **state)
+{
+	static const struct id128 medium = {{5}};
+	struct history h;
+	struct site s = three(&h);
+	struct hash two = marked(2), name = held_preview_name(&two);
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_memory_not_equal(&name, &two, sizeof(name));
+	keep(&s, 2);
+	assert_false(only(&s).told);
+	done(replica_begin(s.r, &err), &err);
+	done(replica_sent_body(s.r, PEER, "sat", &medium, 9, &name, &err),
+		&err);
+	done(replica_commit(s.r, &err), &err);
+	assert_true(only(&s).told);
+	assert_false(only(&s).previewed);
+	assert_null(only(&s).link); /* the mail itself is not */
+	assert_int_equal(held_is_previewed(s.r, PEER, &two, &err), 0);
+	/* The peer says so; and that it has it no more. */
+	for (int there = 1; there >= 0; there--) {
+		done(replica_begin(s.r, &err), &err);
+		done(replica_want_add(s.r, PEER, &two, 0, there, &err), &err);
+		done(replica_commit(s.r, &err), &err);
+		assert_int_equal(
+			held_is_previewed(s.r, PEER, &two, &err), there);
+		assert_int_equal(only(&s).previewed, there);
+		keep(&s, 2);
+		assert_int_equal(only(&s).previewed, there);
+	}
+	done(replica_begin(s.r, &err), &err);
+	done(held_previewed(s.r, PEER, &two, &err), &err);
+	done(replica_commit(s.r, &err), &err);
+	assert_int_equal(held_is_previewed(s.r, PEER, &two, &err), 1);
+	history_free(&h);
+	release(&s);
+}
+
 static void a_peer_that_is_forgotten_has_nothing_held(void **state)
 {
 	struct history h;
@@ -229,6 +280,7 @@ int main(void)
 		T(what_is_kept_stays_though_nothing_is_said_of_it),
 		T(what_no_living_mail_has_is_cancelled),
 		T(what_was_handed_over_says_by_what),
+		T(of_what_is_held_a_preview_may_be_under_way_or_there),
 		T(a_peer_that_is_forgotten_has_nothing_held),
 	};
 
