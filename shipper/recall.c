@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "err.h"
+#include "held.h"
 #include "lading.h"
 
 struct waiting {
@@ -31,6 +32,23 @@ static void find_waiting(struct recall *c, struct carrier *carrier,
 	}
 }
 
+/* A body that is wanted, or its preview, if that is lacked. 1 or 0. */
+static int is_in_one(struct recall *c, struct replica *r,
+	const struct hash *hash, struct err *err)
+{
+	uint64_t peer = c->config->peer->origin;
+	const char *link = c->config->link;
+	struct hash name = held_preview_name(hash);
+	int rc = replica_sent_has_body(r, peer, link, c->medium, hash, err);
+
+	if (rc != 0)
+		return rc;
+	rc = held_is_previewed(r, peer, hash, err);
+	return rc != 0 ? (rc < 0 ? rc : 0)
+		       : replica_sent_has_body(
+				 r, peer, link, c->medium, &name, err);
+}
+
 /* What an account knows of them. Of a body that is wanted nobody knows in which
    it is. */
 static int look(struct recall *c, struct replica *r, struct err *err)
@@ -52,8 +70,7 @@ static int look(struct recall *c, struct replica *r, struct err *err)
 		rc = replica_wants(
 			r, peer, &c->arena, &wants, &want_count, err);
 	for (size_t i = 0; i < want_count && rc >= 0 && !wanted; i++) {
-		rc = replica_sent_has_body(
-			r, peer, link, c->medium, &wants[i].hash, err);
+		rc = is_in_one(c, r, &wants[i].hash, err);
 		wanted = rc > 0;
 	}
 	for (size_t i = 0; i < c->count && rc >= 0; i++) {
