@@ -35,7 +35,8 @@ static int root_is_absent(
 		if (rc > 0)
 			rc = capture_stop(&acc,
 				"its Maildir is not there: not mounted? "
-				"(mount it)",
+				"(mount it, or is \"maildir\" of the account "
+				"mistaken?)",
 				&quiet);
 		account_close(&acc);
 		if (rc == 0)
