@@ -71,6 +71,8 @@ int err_set_os(struct err *err, int os_errno, const char *fmt, ...)
 	va_end(ap);
 	append(err, ": ");
 	append(err, strerror_r(os_errno, words, sizeof(words)));
+	if (os_errno == EACCES)
+		append(err, " (see who owns it, and its mode)");
 	return code;
 }
 

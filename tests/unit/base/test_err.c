@@ -38,6 +38,9 @@ static void an_errno_becomes_a_code_that_means_an_action(void **state)
 	assert_int_equal(err_set_os(&err, ENOENT, "open %s", "f"), ERR_ABSENT);
 	assert_string_equal(err.text, "open f: No such file or directory");
 	assert_int_equal(err.os_errno, ENOENT);
+	assert_int_equal(err_set_os(&err, EACCES, "open %s", "f"), ERR_IO);
+	assert_string_equal(err.text,
+		"open f: Permission denied (see who owns it, and its mode)");
 	assert_int_equal(err_set_os(&err, ENOTDIR, "f"), ERR_ABSENT);
 	assert_int_equal(err_set_os(&err, EAGAIN, "f"), ERR_BUSY);
 	assert_int_equal(err_set_os(&err, EWOULDBLOCK, "f"), ERR_BUSY);
