@@ -53,8 +53,8 @@ static int find_keys(struct live *l, const struct hello *who,
 	}
 	if (!found)
 		return err_set(err, ERR_AUTH,
-			"peer %s calls by a key that is not known here, the "
-			"%uth after its first (put the line that packetboat "
+			"peer %s calls by a key that is not known here, number "
+			"%u after its first (put the line that packetboat "
 			"key prints there into its block)",
 			name, who->serial);
 	*self = site->former.pub.serial == who->for_serial &&
@@ -64,7 +64,7 @@ static int find_keys(struct live *l, const struct hello *who,
 	if (self->pub.serial != who->for_serial)
 		return err_set(err, ERR_AUTH,
 			"peer %s calls for a key that this site does not have, "
-			"the %uth after its first (put the line that "
+			"number %u after its first (put the line that "
 			"packetboat key prints here into this site's block "
 			"there)",
 			name, who->for_serial);

@@ -485,7 +485,7 @@ static void print_keys(struct json_object *tree)
 
 	if (!is_true(tree, "key_former_kept"))
 		return;
-	printf("  new key, the %" PRIu64 "th after the first; the old one is",
+	printf("  new key, number %" PRIu64 " after the first; the old one is",
 		number(tree, "key_serial"));
 	for (size_t i = 0; i < length(tree, "peers"); i++) {
 		if (is_true(item(tree, "peers", i), "knows_our_key"))
