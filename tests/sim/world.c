@@ -18,6 +18,7 @@
 #define EXCHANGES 6
 #define SPEED 9600
 #define TALK_S 3600
+#define ARRIVED_S (3 * 86400)
 #define NS_PER_S INT64_C(1000000000)
 #define EPOCH (INT64_C(1704067200) * NS_PER_S)
 
@@ -833,10 +834,12 @@ static void wait_for_rot(struct world *w, unsigned exchanges)
 }
 
 /* What waits for a body that was lost with its mail waits no more, and what
-   differs unnoticed is stated once more. */
+   differs unnoticed is stated once more. What was sent in a call that ended well
+   counts as arrived for two days, though who joined meanwhile dropped it. */
 static void wait_for_late(struct world *w)
 {
-	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
+	struct event e = {
+		.kind = EVENT_WAIT, .n = w->linked ? ARRIVED_S : SIM_STATE_S};
 
 	one_event(w, &e);
 }
