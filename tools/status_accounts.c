@@ -134,10 +134,12 @@ static int add_kept(struct status *s, struct json_object *account,
 		rc = replica_folder_by_row(
 			a->replica, list[i].folder, &arena, &f, err);
 		tree_text(o, "folder", f.p_path ? f.p_path : "");
-		tree_text(o, "peer",
-			gaptext_peer(&s->site, list[i].site, &arena));
 		tree_number(o, "messages", list[i].messages);
-		tree_number(o, "last_ms", (uint64_t)list[i].last_ms);
+		if (list[i].site) {
+			tree_text(o, "peer",
+				gaptext_peer(&s->site, list[i].site, &arena));
+			tree_number(o, "last_ms", (uint64_t)list[i].last_ms);
+		}
 		json_object_array_add(tree_array(account, "kept"), o);
 	}
 	return rc < 0 ? rc : 0;

@@ -86,9 +86,15 @@ static void print_kept(struct json_object *k)
 {
 	char last[32];
 
-	format_time(k, "last_ms", last);
 	printf("    folder %s: ", text(k, "folder"));
 	count(number(k, "messages"), "message");
+	if (!number(k, "last_ms")) {
+		printf(" moved away and expunged by a peer stay%s here "
+		       "(accept)\n",
+			number(k, "messages") == 1 ? "s" : "");
+		return;
+	}
+	format_time(k, "last_ms", last);
 	printf(" that peer %s expunged stay%s here (accept), the last of %s\n",
 		text(k, "peer"), number(k, "messages") == 1 ? "s" : "", last);
 }

@@ -45,6 +45,40 @@ static int find(struct replica *r, const uint64_t *sites, size_t count,
 	return rc;
 }
 
+/* Rows of what messages left where they lay, by row; in the arena. */
+static int find_strays(struct replica *r, struct arena *arena, int64_t **ret,
+	size_t *ret_count, struct err *err)
+{
+	return sql_ids(r,
+		sql(r, err,
+			"SELECT m.id FROM message m INDEXED BY message_todo_p"
+			" WHERE m.todo = 1 AND m.p_folder > 0 AND m.dead"
+			" AND NOT EXISTS(SELECT 1 FROM dot"
+			"  WHERE message = m.id) ORDER BY m.id",
+			""),
+		arena, ret, ret_count, err);
+}
+
+static int keep(struct replica *r, int64_t message, struct err *err)
+{
+	return sql_run(r, err, "UPDATE message SET todo = 3 WHERE id = ?", "i",
+		message);
+}
+
+/*
+ * A mail may have been moved and expunged before the move was placed: then what
+ * it left is all there is of it, and nothing says any more whose doing it was.
+ */
+static int keep_the_last(struct replica *r, int64_t stray, struct err *err)
+{
+	return sql_run(r, err,
+		"UPDATE message SET todo = 3 WHERE id = ?1 AND NOT EXISTS"
+		" (SELECT 1 FROM message o, message m WHERE m.id = ?1"
+		"  AND o.hash = m.hash AND o.id <> m.id"
+		"  AND (o.dead = 0 OR (o.p_folder > 0 AND o.todo = 3)))",
+		"i", stray);
+}
+
 /* Are they the sites of the last time? 1 or 0, and the text to note. */
 static int are_known(struct replica *r, const uint64_t *sites, size_t count,
 	struct buf *ret_text, struct err *err)
@@ -69,27 +103,39 @@ static int note_sites(struct replica *r, const char *text, struct err *err)
 				"");
 }
 
+static int look(struct replica *r, const uint64_t *sites, size_t count,
+	struct arena *arena, int64_t **ret_ids, size_t *ret_count,
+	int64_t **ret_strays, size_t *ret_left, struct err *err)
+{
+	int rc = find(r, sites, count, arena, ret_ids, ret_count, err);
+
+	return rc < 0 ? rc : find_strays(r, arena, ret_strays, ret_left, err);
+}
+
 int kept_decide(
 	struct replica *r, const uint64_t *sites, size_t count, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	AUTO_BUF struct buf text = BUF_INIT;
-	size_t found = 0;
-	int64_t *ids;
+	size_t found = 0, left = 0;
+	int64_t *ids, *strays;
 	int known = are_known(r, sites, count, &text, err), rc = known;
 
 	if (known > 0 && count)
-		rc = find(r, sites, count, &arena, &ids, &found, err);
-	if (rc < 0 || (known && !found))
+		rc = look(r, sites, count, &arena, &ids, &found, &strays, &left,
+			err);
+	if (rc < 0 || (known && !found && !left))
 		return rc < 0 ? rc : 0;
 	rc = replica_begin(r, err);
 	if (rc >= 0 && !known)
 		rc = note_sites(r, buf_str(&text), err);
 	if (rc >= 0 && !known && count)
-		rc = find(r, sites, count, &arena, &ids, &found, err);
+		rc = look(r, sites, count, &arena, &ids, &found, &strays, &left,
+			err);
 	for (size_t i = 0; i < found && rc >= 0; i++)
-		rc = sql_run(r, err, "UPDATE message SET todo = 3 WHERE id = ?",
-			"i", ids[i]);
+		rc = keep(r, ids[i], err);
+	for (size_t i = 0; i < left && rc >= 0; i++)
+		rc = keep_the_last(r, strays[i], err);
 	if (rc >= 0)
 		rc = replica_commit(r, err);
 	if (rc < 0)
@@ -117,8 +163,8 @@ int kept_list(struct replica *r, struct arena *arena, struct kept **ret,
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT m.p_folder, l.origin, count(DISTINCT m.id),"
 		" max(d.dead_stamp) FROM message m"
-		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = "
-		"d.dead_log"
+		" LEFT JOIN dot d ON d.message = m.id"
+		" LEFT JOIN log l ON l.id = d.dead_log"
 		" WHERE m.todo = 3 GROUP BY m.p_folder, l.origin",
 		"");
 	int rc = st ? 0 : ERR_IO;

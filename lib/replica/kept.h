@@ -14,8 +14,10 @@
 
 /*
  * Decide of all that are dead, lie here and are to be placed: those that one of
- * these sites expunged are kept. If they are not the sites of the last time,
- * then also of what was kept before. No transaction is open.
+ * these sites expunged are kept. So is what a mail left where it was moved from,
+ * if it lies nowhere else and no living message has its body. If they are not the
+ * sites of the last time, then also of what was kept before. No transaction is
+ * open.
  * Returns how many messages were not kept before, at most INT_MAX.
  */
 int kept_decide(struct replica *r, const uint64_t *sites, size_t count,
@@ -25,9 +27,9 @@ int kept_any(struct replica *r, int64_t folder, struct err *err);
 
 /* What of a folder is kept that one site expunged. */
 struct kept {
-	int64_t folder; /* row */
-	uint64_t site, messages;
-	int64_t last_ms; /* when the last one was expunged */
+	int64_t folder;		 /* row */
+	uint64_t site, messages; /* site 0: nobody knows any more */
+	int64_t last_ms;	 /* when the last was expunged; 0: as above */
 };
 /* By folder and site; in the arena. */
 int kept_list(struct replica *r, struct arena *arena, struct kept **ret,

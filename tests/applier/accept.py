@@ -54,7 +54,7 @@ def bases(site, name=''):
 def kept(site):
     """{(folder, peer): messages} that stay."""
     [account] = json.loads(site.run('status', '--json'))['accounts']
-    return {(k['folder'], k['peer']): k['messages']
+    return {(k['folder'], k.get('peer')): k['messages']
             for k in account.get('kept', ())}
 
 
@@ -130,6 +130,22 @@ def a_mail_is_filed_and_stays_where_it_was_filed(sites):
     rounds(there, here)
     assert bases(here, '.Work') == ['1', 'Work1', 'Work2', 'Work3']
     assert kept(here) == {('Work', 'station'): 1}
+    at_rest(there, here)
+
+
+@check
+def a_mail_that_was_moved_and_expunged_meanwhile_stays(sites):
+    here, there = station_and_office(sites, 'no expunge')
+    os.link(there.path_of('1'), os.path.join(there.mail, '.Work/cur/1:2,'))
+    there.line('1', '.Work')
+    there.run('write')
+    there.expunge('1')
+    there.expunge('1', '.Work')
+    rounds(there, here)
+    assert bases(here) == ['1', '2', '3']
+    assert bases(here, '.Work') == ['Work1', 'Work2', 'Work3']
+    [(_, stays)] = kept(here).items()
+    assert stays == 1 and 'stays here (accept)' in here.run('status')
     at_rest(there, here)
 
 

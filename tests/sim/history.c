@@ -15,6 +15,7 @@ static const struct {
 	[EVENT_SITES] = {"sites", "n"},
 	[EVENT_STATES] = {"states", "w"},
 	[EVENT_PEER] = {"peer", "sowp"},
+	[EVENT_ACCEPT] = {"accept", "so"},
 	[EVENT_CREATE] = {"create", "sp"},
 	[EVENT_DELETE] = {"delete", "sp"},
 	[EVENT_RENAME] = {"rename", "spq"},

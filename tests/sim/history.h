@@ -34,6 +34,7 @@ enum event_kind {
 			 made */
 	EVENT_PEER,   /* site, other; word: what site's changes are to other and
 			 path: what other's are to site: "both" "send" … */
+	EVENT_ACCEPT, /* site takes no mail away because other expunged it */
 	EVENT_CREATE,
 	EVENT_DELETE,
 	EVENT_RENAME,

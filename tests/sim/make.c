@@ -11,6 +11,7 @@
 
 #include "simtree.h"
 
+#define KEEPING 16 /* of so many histories one has sites that keep mail */
 #define MAILS_MAX 64
 #define FOLDERS_MAX 10
 
@@ -635,6 +636,20 @@ static void make_peers(struct making *m)
 	}
 }
 
+/* Without a draw: so all other histories are what they would be. */
+static void make_keepers(struct making *m, uint64_t seed)
+{
+	if (m->disasters || seed % KEEPING != 0)
+		return;
+	for (unsigned i = 1; i < m->sites; i++)
+		for (unsigned end = 0; end < 2; end++) {
+			struct event e = event(EVENT_ACCEPT, end ? i : 0);
+
+			e.other = end ? 0 : i;
+			add(m, &e);
+		}
+}
+
 void history_make(uint64_t seed, bool disasters, struct history *ret)
 {
 	struct making m = {.rng = seed, .history = ret, .next_token = 1};
@@ -659,6 +674,7 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 		m.spare = m.sites;
 	put(m.folders[m.folder_count++].path, "INBOX");
 	make_peers(&m);
+	make_keepers(&m, seed);
 	make_habits(&m);
 	for (uint64_t i = 8 + below(&m, 25); i > 0; i--)
 		something(&m);

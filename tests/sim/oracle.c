@@ -185,6 +185,7 @@ static struct model_mail *add_mail(
 	f->mails = mem_grow(f->mails, f->count + 1, sizeof(*f->mails));
 	f->mails[f->count++] = *m;
 	token_of(o, m->token)->in |= f->bit;
+	token_of(o, m->token)->homes |= 1u << f->home;
 	recount(o, m->token);
 	return &f->mails[f->count - 1];
 }
@@ -641,7 +642,8 @@ static void look_at_mail(struct oracle *o, unsigned site,
 			"site %c: %s: mail %u has another "
 			"date",
 			'a' + site, f->path, token);
-	if (calm && count_of(server, token) > token_of(o, token)->most)
+	if (calm && !o->keeps[site] &&
+		count_of(server, token) > token_of(o, token)->most)
 		oracle_fail(o, "doubled",
 			"site %c: mail %u is there %zu "
 			"times",
@@ -649,6 +651,14 @@ static void look_at_mail(struct oracle *o, unsigned site,
 	o->present =
 		mem_grow(o->present, o->present_count + 1, sizeof(*o->present));
 	o->present[o->present_count++] = (struct seen_token){site, token};
+}
+
+/* May the mail be gone from there? Users do what they do where it is at home. */
+static bool may_go(struct oracle *o, unsigned site, unsigned token)
+{
+	const struct model_token *t = token_of(o, token);
+
+	return t->removed && (!o->keeps[site] || t->homes >> site & 1);
 }
 
 /* What was there and is not, users must have removed. */
@@ -664,8 +674,7 @@ static void look_for_lost(
 			o->present[left++] = t;
 			continue;
 		}
-		if (!token_of(o, t.token)->removed &&
-			!count_of(server, t.token))
+		if (!may_go(o, site, t.token) && !count_of(server, t.token))
 			oracle_fail(o, "lost",
 				"site %c: mail %u is gone, and nobody "
 				"expunged it",
@@ -716,12 +725,28 @@ static bool subscribed(const struct mail_server *server, const char *path)
 	return false;
 }
 
+/* The one that is meant: others of that token were expunged, and are kept. */
+static const struct mail *find_alike(
+	const struct mail_folder *f, const struct model_mail *m)
+{
+	struct model_mail is;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->mails[i].body->token != m->token)
+			continue;
+		words_of(f, &f->mails[i], &is);
+		if (same_mail(m, &is))
+			return &f->mails[i];
+	}
+	return mail_find(f, m->token);
+}
+
 static bool compare_mail(const struct model_mail *m,
 	const struct mail_folder *here, const struct mail_folder *there,
 	bool uids, char *ret, size_t room)
 {
 	const struct mail *a = mail_find(here, m->token);
-	const struct mail *b = mail_find(there, m->token);
+	const struct mail *b = find_alike(there, m);
 	struct model_mail is;
 	char text[90], other[90];
 
@@ -748,8 +773,9 @@ static bool compare_mail(const struct model_mail *m,
 	return true;
 }
 
-/* limbo: at home there may be mail, too, that was lost and came back. */
-static bool compare_folder(const struct model_folder *f, bool limbo,
+/* limbo: at home there may be mail, too, that was lost and came back. keeps: there
+   may be more than at home. */
+static bool compare_folder(const struct model_folder *f, bool limbo, bool keeps,
 	const struct mail_server *at_home, const struct mail_server *server,
 	bool uids, char *ret, size_t room)
 {
@@ -763,7 +789,8 @@ static bool compare_folder(const struct model_folder *f, bool limbo,
 	for (size_t i = 0; i < f->count; i++)
 		if (!compare_mail(&f->mails[i], here, there, uids, ret, room))
 			return false;
-	if (there->count != (limbo ? here->count : f->count)) {
+	if (keeps ? there->count < f->count
+		  : there->count != (limbo ? here->count : f->count)) {
 		snprintf(ret, room, "has %zu mails, not %zu", there->count,
 			limbo ? here->count : f->count);
 		return false;
@@ -784,9 +811,11 @@ static bool compare_folder(const struct model_folder *f, bool limbo,
 }
 
 const char *oracle_compare(const struct oracle *o, unsigned home,
-	const struct mail_server *at_home, const struct mail_server *there,
-	bool uids)
+	const struct mail_server *at_home, unsigned other,
+	const struct mail_server *there, bool uids)
 {
+	bool keeps = o->keeps[other];
+
 	static _Thread_local char text[MAIL_PATH + 240];
 	char what[200];
 
@@ -794,13 +823,13 @@ const char *oracle_compare(const struct oracle *o, unsigned home,
 		const struct model_folder *f = &o->folders[i];
 
 		if (f->home != home ||
-			compare_folder(f, o->limbo[home], at_home, there, uids,
-				what, sizeof(what)))
+			compare_folder(f, o->limbo[home], keeps, at_home, there,
+				uids && !keeps, what, sizeof(what)))
 			continue;
 		snprintf(text, sizeof(text), "folder %s: %s", f->path, what);
 		return text;
 	}
-	for (size_t i = 0; i < o->name_count; i++) {
+	for (size_t i = 0; i < o->name_count && !keeps; i++) {
 		const char *path = o->names[i].path;
 
 		if (o->names[i].home == home && !model_find(o, path) &&

@@ -5,7 +5,8 @@
  * oracle notes what users did with it at the folder's home, and looks at the
  * mail of every site after every event:
  *
- *	lost     a mail that nobody expunged is not there any more (promise 1)
+ *	lost     a mail that nobody expunged, or that is to be kept here, is not
+ *	         there any more (promise 1)
  *	doubled  there are more of it than users ever made (2)
  *	altered  bytes, a date or, at home, flags that no user gave it (1)
  *	uid      a UID came to mean another message, or a new one lies below
@@ -56,10 +57,11 @@ struct model_name {
 };
 
 struct model_token {
-	size_t most;  /* copies at a time, at most */
-	bool removed; /* some copy was expunged by a user */
-	bool deleted; /* a folder that it was in once was */
-	uint64_t in;  /* folders, by their bits, that it was in */
+	size_t most;	/* copies at a time, at most */
+	bool removed;	/* some copy was expunged by a user */
+	bool deleted;	/* a folder that it was in once was */
+	uint64_t in;	/* folders, by their bits, that it was in */
+	unsigned homes; /* of theirs, by bits */
 	int64_t mtime;
 };
 
@@ -107,6 +109,7 @@ struct oracle {
 	   the home of their folders from then on. */
 	bool orphaned[8];
 	bool forgotten[8]; /* sites that lost their state */
+	bool keeps[8];	   /* sites that take nothing away on others' word */
 	char what[16];	   /* "": all is well; else a word of the above */
 	char why[480];
 };
@@ -168,8 +171,8 @@ void oracle_look(struct oracle *o, unsigned site,
  * Returns NULL, or what differs (static until the next call).
  */
 const char *oracle_compare(const struct oracle *o, unsigned home,
-	const struct mail_server *at_home, const struct mail_server *there,
-	bool uids);
+	const struct mail_server *at_home, unsigned other,
+	const struct mail_server *there, bool uids);
 void oracle_fail(struct oracle *o, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -315,12 +315,19 @@ void simsite_apply(struct sim_site *s)
 		.arg = s};
 
 	simsite_begin(s);
-	for (size_t i = 0; i < SITES_MAX; i++)
-		if (s->peers[i].known)
-			peers[config.receive.peer_count++] =
-				(struct receive_peer){.name = s->sites[i].name,
-					.key = s->sites[i].key.pub,
-					.takes_changes = s->peers[i].takes};
+	for (size_t i = 0; i < SITES_MAX; i++) {
+		struct receive_peer *peer = &peers[config.receive.peer_count];
+
+		if (!s->peers[i].known)
+			continue;
+		config.receive.peer_count++;
+		*peer = (struct receive_peer){.name = s->sites[i].name,
+			.key = s->sites[i].key.pub,
+			.takes_changes = s->peers[i].takes};
+		if (s->peers[i].keeps)
+			(void)accept_rule_add(
+				"no expunge", &peer->accept, NULL);
+	}
 	s->code = exit_worse(s->code, round_run(&config, NULL, 0));
 }
 

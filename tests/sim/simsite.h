@@ -22,6 +22,7 @@ struct err;
 struct sim_peer {
 	bool known;
 	bool sends, takes; /* what "changes" says of this peer here */
+	bool keeps;	   /* what "accept" does: no expunge */
 };
 
 /* Within this a site states each folder, though nothing happens there. */

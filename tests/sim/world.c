@@ -475,7 +475,7 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 	if (!st.begun || st.operator_ || st.lag || st.unapplied || st.wanted)
 		return;
 	what = oracle_compare(
-		&w->oracle, a, &s->mail, &w->sites[b].mail, false);
+		&w->oracle, a, &s->mail, b, &w->sites[b].mail, false);
 	if (what)
 		oracle_fail(&w->oracle, "silent",
 			"site %c says that %c has everything: %s", 'a' + a,
@@ -612,6 +612,12 @@ static void make_peers(struct world *w, const struct event *e)
 	here->takes = strcmp(e->path, "send") != 0;
 }
 
+static void keep_from(struct world *w, const struct event *e)
+{
+	w->sites[e->site].peers[e->other].keeps = true;
+	w->oracle.keeps[e->site] = true;
+}
+
 /* What users do. */
 static void user(struct world *w, const struct event *e)
 {
@@ -656,6 +662,9 @@ static void happen(struct world *w, const struct event *e)
 		break;
 	case EVENT_PEER:
 		make_peers(w, e);
+		break;
+	case EVENT_ACCEPT:
+		keep_from(w, e);
 		break;
 	case EVENT_WAIT:
 		simlinks_pass(&w->links, e->n * 1000);
@@ -859,7 +868,8 @@ static const char *differs(struct world *w)
 				continue;
 			/* What came late has a UID of its own there. */
 			simsite_status(&w->sites[b], a, &st);
-			what = oracle_compare(&w->oracle, a, &x->mail, &y->mail,
+			what = oracle_compare(&w->oracle, a, &x->mail, b,
+				&y->mail,
 				(!w->hidden && !w->linked) || !st.late);
 			if (what) {
 				w->apart[0] = a;
