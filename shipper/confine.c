@@ -137,7 +137,7 @@ static int keep_link(struct planning *p, const char *peer,
 	bool runs = strncmp(via, "dir:", 4) != 0 &&
 		    strncmp(via, "tcp:", 4) != 0 && !via_is_answered(via);
 
-	if (runs || config_is_call(link))
+	if (runs || link->before || link->after)
 		return err_set(err, ERR_USAGE,
 			"%s of peer %s runs a command, which has the rights "
 			"that the shipper has",

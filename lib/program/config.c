@@ -514,7 +514,8 @@ static int check_live(
 	if (via_is_answered(link->via) &&
 		(link->window_count || config_is_call(link)))
 		return fail(l, sec,
-			"window, before and after are for who calls: this "
+			"window, before, after and worth are for who calls: "
+			"this "
 			"link is answered only (remove it)");
 	return 0;
 }

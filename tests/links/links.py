@@ -734,11 +734,14 @@ def case_worth(two):
     two.a.daemons[0].send_signal(signal.SIGHUP)
     deliver(8, 1000)
     until('it is called when it is time', two.is_equal)
+    # It runs no command for that.
+    assert '"before" or "after"' not in two.a.said(), two.a.said()
 
 
 def worth_of(site):
     """What is written down of its one link."""
-    [name] = os.listdir(os.path.join(site.state, 'worth'))
+    [name] = [name for name in os.listdir(os.path.join(site.state, 'worth'))
+              if not name.endswith('.tmp')]
     with open(os.path.join(site.state, 'worth', name)) as f:
         return f.read()
 
