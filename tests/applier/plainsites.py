@@ -137,8 +137,13 @@ class Site:
         children, self.daemons = self.daemons, {}
         for child in children.values():
             child.terminate()
-        codes = {command: child.wait(20)
-                 for command, child in children.items()}
+        try:
+            codes = {command: child.wait(20)
+                     for command, child in children.items()}
+        finally:
+            for child in children.values():
+                child.kill()    # harmless for one that ended
+                child.wait()
         assert not any(codes.values()), codes
 
     # Its mail, as the server changes it.
