@@ -367,7 +367,8 @@ static bool all_of(const struct limits *limits)
 		simsite_init(&t->sites[i], names[i], t->sites, &t->bag,
 			(uint64_t)i + 1);
 		t->sites[i].level = 3;
-		t->sites[i].peers[!i] = (struct sim_peer){true, true, true};
+		t->sites[i].peers[!i] = (struct sim_peer){
+			.known = true, .sends = true, .takes = true};
 	}
 	t->links.sites = t->sites;
 	t->links.site_count = 2;
