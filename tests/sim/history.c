@@ -49,6 +49,7 @@ static const struct {
 	[EVENT_HANG] = {"hang", "son"},
 	[EVENT_APPLY] = {"apply", "s"},
 	[EVENT_SCAN] = {"scan", "s"},
+	[EVENT_RESEND] = {"resend", "so"},
 };
 
 static const char *const faults[FAULTS] = {

@@ -33,7 +33,8 @@ enum event_kind {
 			 "made" it stays open; else it may be put there ready
 			 made */
 	EVENT_PEER,   /* site, other; word: what site's changes are to other and
-			 path: what other's are to site: "both" "send" … */
+			 path: what other's are to site: "both" "send" …;
+			 "oneway": nothing ever comes back */
 	EVENT_ACCEPT, /* site takes no mail away because other expunged it */
 	EVENT_CREATE,
 	EVENT_DELETE,
@@ -73,6 +74,7 @@ enum event_kind {
 	EVENT_HANG,    /* … and it comes to its end */
 	EVENT_APPLY,
 	EVENT_SCAN,
+	EVENT_RESEND, /* site's operator has all handed over to other again */
 	EVENT_KINDS
 };
 
@@ -127,6 +129,7 @@ size_t history_parse(const char *text, struct history *ret);
  * The history of a seed: always the same. disasters: states, logs and mail are
  * lost or put back from an image, or a site is copied, too.
  */
-void history_make(uint64_t seed, bool disasters, struct history *ret);
+void history_make(
+	uint64_t seed, bool disasters, bool oneway, struct history *ret);
 
 #endif

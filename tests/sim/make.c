@@ -38,6 +38,7 @@ struct making {
 	bool cuts, failures, amid, sticks, losses, clocks, homes;
 	bool logs, disasters, late, years, rot;
 	bool links, noise; /* live ones, and lines that fail */
+	bool oneway;	   /* some peers never answer */
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -632,6 +633,10 @@ static void make_peers(struct making *m)
 		snprintf(e.word, sizeof(e.word), "%s",
 			m->homes || chance(m, 60) ? "both" : "send");
 		put(e.path, strcmp(e.word, "both") ? "receive" : "both");
+		if (m->oneway && chance(m, 70)) {
+			snprintf(e.word, sizeof(e.word), "oneway");
+			put(e.path, "receive");
+		}
 		add(m, &e);
 	}
 }
@@ -639,7 +644,7 @@ static void make_peers(struct making *m)
 /* Without a draw: so all other histories are what they would be. */
 static void make_keepers(struct making *m, uint64_t seed)
 {
-	if (m->disasters || seed % KEEPING != 0)
+	if (m->disasters || m->oneway || seed % KEEPING != 0)
 		return;
 	for (unsigned i = 1; i < m->sites; i++)
 		for (unsigned end = 0; end < 2; end++) {
@@ -650,7 +655,8 @@ static void make_keepers(struct making *m, uint64_t seed)
 		}
 }
 
-void history_make(uint64_t seed, bool disasters, struct history *ret)
+void history_make(
+	uint64_t seed, bool disasters, bool oneway, struct history *ret)
 {
 	struct making m = {.rng = seed, .history = ret, .next_token = 1};
 
@@ -670,6 +676,11 @@ void history_make(uint64_t seed, bool disasters, struct history *ret)
 	m.rot = chance(&m, 10);
 	m.links = chance(&m, 35);
 	m.noise = chance(&m, 60);
+	/* All mail is at home at site a. */
+	m.oneway = oneway;
+	m.homes &= !oneway;
+	m.rot &= !oneway;
+	m.links &= !oneway;
 	if (disasters && m.sites < 7)
 		m.spare = m.sites;
 	put(m.folders[m.folder_count++].path, "INBOX");

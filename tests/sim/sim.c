@@ -3,6 +3,7 @@
  *
  *	sim [--from SEED] [--count N]  run these histories (1, 100)
  *	sim --disasters                with lost, restored, cloned states and mail
+ *	sim --oneway                   with peers that never answer
  *	sim --twice                    each twice, and compare the hashes
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them
@@ -53,8 +54,8 @@ struct shared {
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool disasters, first, twice, print, calls, trace, no_shrink, replay,
-		sweep;
+	bool disasters, oneway, first, twice, print, calls, trace, no_shrink,
+		replay, sweep;
 };
 
 struct sim {
@@ -195,7 +196,8 @@ static void run_many(struct sim *s, const void *arg)
 		struct history h;
 
 		alarm(HANG_S);
-		history_make(shared->seed, s->options.disasters, &h);
+		history_make(shared->seed, s->options.disasters,
+			s->options.oneway, &h);
 		world_run(&h, s->options.trace ? stdout : NULL,
 			s->options.calls, o);
 		if (s->options.twice && !o->what[0]) {
@@ -230,7 +232,7 @@ static int run_seeds(struct sim *s)
 		if (!s->shared->outcome.what[0])
 			break;
 		snprintf(name, sizeof(name), "seed %" PRIu64, s->shared->seed);
-		history_make(s->shared->seed, o->disasters, &h);
+		history_make(s->shared->seed, o->disasters, o->oneway, &h);
 		report(s, &h, name);
 		history_free(&h);
 		s->shared->seed++;
@@ -250,7 +252,7 @@ static int print_seeds(const struct options *o)
 		AUTO_BUF struct buf text = BUF_INIT;
 		struct history h;
 
-		history_make(seed, o->disasters, &h);
+		history_make(seed, o->disasters, o->oneway, &h);
 		history_print(&h, &text);
 		printf("# seed %" PRIu64 "\n%s", seed, buf_str(&text));
 		history_free(&h);
@@ -314,7 +316,8 @@ static int replay_all(struct sim *s, char *const *names, size_t count)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
-			"[--disasters] [--twice] [--print] [--trace] [--calls] "
+			"[--disasters] [--oneway] [--twice] [--print] "
+			"[--trace] [--calls] "
 			"[--first] [--no-shrink] "
 			"[[--sweep] --replay FILE...]\n");
 	return 2;
@@ -327,6 +330,7 @@ int main(int argc, char **argv)
 		{"count", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 's'},
 		{"disasters", no_argument, NULL, 'd'},
+		{"oneway", no_argument, NULL, 'o'},
 		{"twice", no_argument, NULL, '2'},
 		{"print", no_argument, NULL, 'p'},
 		{"trace", no_argument, NULL, 't'},
@@ -354,6 +358,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			o->disasters = true;
+			break;
+		case 'o':
+			o->oneway = true;
 			break;
 		case '2':
 			o->twice = true;

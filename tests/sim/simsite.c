@@ -26,6 +26,7 @@
 #define UID_WAIT_NS INT64_C(2200000000)
 #define UID_WAITS 3
 #define LATE_MS 900000
+#define UNASKED_MS 3600000
 #define JOIN_MS (INT64_C(7) * 86400000)
 #define TRASH_AGE_S (30 * 86400)
 #define TRASH_BYTES (UINT64_C(1) << 30)
@@ -95,13 +96,13 @@ static bool claims(const struct sim_site *s)
 	return true;
 }
 
-/* All peers. Returns how many. */
+/* All peers that can answer. Returns how many. */
 static size_t answering(const struct sim_site *s, uint64_t ret[SITES_MAX])
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < SITES_MAX; i++)
-		if (s->peers[i].known)
+		if (s->peers[i].known && !s->peers[i].oneway)
 			ret[count++] = s->sites[i].key.pub.origin;
 	return count;
 }
@@ -239,6 +240,34 @@ void simsite_hand_over(
 	s->handed += handed.bundles;
 	simserve_end(&serving);
 	c->ops->close(c);
+}
+
+void simsite_resend(struct sim_site *s, size_t peer)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err err = ERR_INIT;
+	struct replica_log *logs = NULL;
+	struct account a;
+	size_t count = 0;
+	int rc = simsite_open(s, false, &a, &err);
+
+	simsite_begin(s);
+	if (rc < 0)
+		return;
+	rc = replica_begin(a.replica, &err);
+	if (rc >= 0)
+		rc = replica_logs(a.replica, &arena, &logs, &count, &err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		if (logs[i].known.log.origin == s->key.pub.origin)
+			rc = replica_ack_lower(a.replica,
+				s->sites[peer].key.pub.origin, logs[i].id, 0,
+				&err);
+	if (rc >= 0)
+		rc = replica_commit(a.replica, &err);
+	replica_rollback(a.replica);
+	if (rc < 0)
+		simsite_fail(s, &err);
+	account_close(&a);
 }
 
 /* ---- the applier ---- */
@@ -435,6 +464,31 @@ static void operator_needed(struct sim_status *ret, const char *why)
 	ret->operator_ = true;
 }
 
+/* Bodies wait for an hour, and a peer cannot be asked for them. */
+static int look_for_unasked(struct sim_site *s, struct account *a,
+	struct sim_status *ret, struct err *err)
+{
+	struct report_counts counts;
+	int64_t now_ms = os_of(s)->ops->wall_ns(os_of(s)) / 1000000;
+	int rc = report_counts(a->replica, &counts, err);
+
+	if (rc < 0 || !counts.awaited_ms ||
+		now_ms - counts.awaited_ms < UNASKED_MS)
+		return rc;
+	for (size_t i = 0; i < SITES_MAX && rc >= 0; i++) {
+		AUTO_FREE char *key = NULL;
+		int64_t unasked = 0;
+
+		if (!s->peers[i].known)
+			continue;
+		key = replica_peer_key("unasked", s->sites[i].key.pub.origin);
+		rc = replica_meta_get(a->replica, key, &unasked, err);
+		if (rc >= 0 && unasked)
+			operator_needed(ret, "bodies cannot be asked for");
+	}
+	return rc;
+}
+
 static int look_for_operator(struct sim_site *s, struct account *a,
 	struct sim_status *ret, struct err *err)
 {
@@ -461,7 +515,7 @@ static int look_for_operator(struct sim_site *s, struct account *a,
 		rc = list_gaps(s, a, &arena, &gaps, &gap_count, err);
 	if (rc >= 0 && gap_count)
 		operator_needed(ret, gaps[0].reason);
-	return rc;
+	return rc < 0 ? rc : look_for_unasked(s, a, ret, err);
 }
 
 static int look_at_logs(struct sim_site *s, struct account *a, uint64_t peer,

@@ -23,6 +23,7 @@ struct sim_peer {
 	bool known;
 	bool sends, takes; /* what "changes" says of this peer here */
 	bool keeps;	   /* what "accept" does: no expunge */
+	bool oneway;	   /* it never answers, or is never answered */
 };
 
 /* Within this a site states each folder, though nothing happens there. */
@@ -64,6 +65,8 @@ void simsite_collect(
 void simsite_hand_over(
 	struct sim_site *s, size_t peer, struct sim_medium *medium);
 void simsite_apply(struct sim_site *s);
+/* packetboat resend */
+void simsite_resend(struct sim_site *s, size_t peer);
 void simsite_scan(struct sim_site *s);
 
 /*

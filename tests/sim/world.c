@@ -39,6 +39,7 @@ struct world {
 	bool unseen[SITES_MAX];
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
 	bool disaster, settling, told;
+	bool oneway; /* some peers never answer */
 	bool hidden; /* a body was not found: mail may be late */
 	bool linked; /* somebody called: so it may where changes overtook it */
 	bool rotten; /* a state was damaged: said, and mended by comparison */
@@ -410,7 +411,10 @@ static bool reaches(const struct world *w, const struct event *e)
 {
 	unsigned at = w->lies_at[e->medium % MEDIA];
 
-	return w->sites[e->site].peers[e->other].known &&
+	const struct sim_peer *peer = &w->sites[e->site].peers[e->other];
+
+	return peer->known &&
+	       !(e->kind == EVENT_HAND && peer->oneway && !peer->sends) &&
 	       (w->settling || at == EVERYWHERE || at == e->site);
 }
 
@@ -444,7 +448,9 @@ static void run_program(struct world *w, const struct event *e)
 		simsite_apply(s);
 		w->calm[e->site] |= s->code == EXIT_DONE;
 	}
-	if (s->code == EXIT_OPERATOR && !w->disaster && !w->rotten)
+	/* Of what was lost on its way a one-way peer can only tell. */
+	if (s->code == EXIT_OPERATOR && !w->disaster && !w->rotten &&
+		!w->oneway)
 		oracle_fail(
 			&w->oracle, "alarm", "site %s: %s", s->name, s->said);
 	end_fault(w, s, e);
@@ -469,7 +475,8 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 	const char *what;
 
 	if (w->unseen[a] || w->disaster || w->rotten || !s->peers[b].known ||
-		!s->peers[b].sends || !w->sites[b].peers[a].takes)
+		s->peers[b].oneway || !s->peers[b].sends ||
+		!w->sites[b].peers[a].takes)
 		return;
 	simsite_status(s, b, &st);
 	if (!st.begun || st.operator_ || st.lag || st.unapplied || st.wanted)
@@ -608,6 +615,8 @@ static void make_peers(struct world *w, const struct event *e)
 	there->known = here->known = true;
 	there->sends = strcmp(e->word, "receive") != 0;
 	there->takes = strcmp(e->word, "send") != 0;
+	there->oneway = here->oneway = strcmp(e->word, "oneway") == 0;
+	w->oneway |= there->oneway;
 	here->sends = strcmp(e->path, "receive") != 0;
 	here->takes = strcmp(e->path, "send") != 0;
 }
@@ -720,6 +729,10 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_SCAN:
 		run_program(w, e);
 		break;
+	case EVENT_RESEND:
+		if (w->sites[e->site].peers[e->other].known)
+			simsite_resend(&w->sites[e->site], e->other);
+		break;
 	default:
 		user(w, e);
 	}
@@ -822,6 +835,17 @@ static void exchange(struct world *w, bool hang)
 	}
 }
 
+/* What came too late or never is told at a one-way peer, and handed over
+   again. */
+static void resend(struct world *w)
+{
+	struct event e = {.kind = EVENT_RESEND};
+
+	for (e.other = 0; e.other < w->site_count; e.other++)
+		if (w->sites[0].peers[e.other].oneway)
+			one_event(w, &e);
+}
+
 static void scan(struct world *w)
 {
 	struct event e = {.kind = EVENT_SCAN};
@@ -870,7 +894,9 @@ static const char *differs(struct world *w)
 			simsite_status(&w->sites[b], a, &st);
 			what = oracle_compare(&w->oracle, a, &x->mail, b,
 				&y->mail,
-				(!w->hidden && !w->linked) || !st.late);
+				(!w->hidden && !w->linked &&
+					!y->peers[a].oneway) ||
+					!st.late);
 			if (what) {
 				w->apart[0] = a;
 				w->apart[1] = b;
@@ -955,12 +981,17 @@ static void settle(struct world *w, struct outcome *ret)
 		w->told = false;
 		if (w->rotten)
 			wait_for_rot(w, ret->exchanges);
-		else if (w->disaster && ret->exchanges == EXCHANGES / 2)
+		else if ((w->disaster || w->oneway) &&
+			 ret->exchanges == EXCHANGES / 2)
 			wait_for_late(w);
+		if (w->oneway && ret->exchanges == EXCHANGES / 2 + 1 &&
+			somebody_is_told(w))
+			resend(w);
 		exchange(w, ret->exchanges % 2);
 		ret->exchanges++;
 	}
-	if (!what && !w->disaster && !w->rotten && !w->oracle.what[0])
+	if (!what && !w->disaster && !w->rotten && !w->oneway &&
+		!w->oracle.what[0])
 		check_quiet(w);
 	if (!what)
 		return;
