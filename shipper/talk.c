@@ -9,6 +9,7 @@
 #define PATIENCE_MS (INT64_C(6) * 3600000)
 #define PATIENCE_MOST_MS (INT64_C(24) * 3600000)
 #define CROSSING_MS 10000 /* both dialed at once */
+#define HANG_UP_MS 5000	  /* who was called has to hear a receipt before */
 
 static int64_t now_ms(const struct talk *t)
 {
@@ -77,7 +78,8 @@ int talk_open(
 		.calls = config->calls,
 		.arg = config->arg,
 		.dials = config->peer,
-		.patience_ms = PATIENCE_MS};
+		.patience_ms = PATIENCE_MS,
+		.done_ms = -1};
 	ret->begun_ms = now_ms(ret);
 	struct link_config link = {.os = config->os,
 		.self = config->self,
@@ -326,15 +328,27 @@ void talk_think(struct talk *t)
 		t->finishing = t->due = true;
 	if (t->finishing && !t->due && feed_is_empty(&t->feed))
 		link_finish(t->protocol);
-	/* Who dialed hangs up: then the other knows that all came. */
-	if (t->dials && link_finished(t->protocol) && t->out_at == t->out.len)
+	if (!link_finished(t->protocol) || t->out_at < t->out.len)
+		return;
+	/* Who was called hangs up: a line that is cut behind the last word of
+	   who dialed, as a modem's is, may lose it. */
+	if (!t->dials)
 		talk_end(t, NULL);
+	else if (t->done_ms < 0)
+		t->done_ms = now_ms(t);
+}
+
+static int64_t hangs_up(const struct talk *t)
+{
+	return t->done_ms < 0 ? INT64_MAX : t->done_ms + HANG_UP_MS;
 }
 
 void talk_check_time(struct talk *t)
 {
 	struct err err = ERR_INIT;
 
+	if (!t->ended && now_ms(t) >= hangs_up(t))
+		talk_end(t, NULL);
 	if (t->ended || now_ms(t) < link_deadline(t->protocol))
 		return;
 	err_set(&err, ERR_ABSENT,
@@ -350,5 +364,7 @@ int64_t talk_wakes(const struct talk *t)
 	int64_t says =
 		t->out_at < t->out.len ? INT64_MAX : link_wakes(t->protocol);
 
+	if (hangs_up(t) < deadline)
+		deadline = hangs_up(t);
 	return says < deadline ? says : deadline;
 }

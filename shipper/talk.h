@@ -54,6 +54,7 @@ struct talk {
 	struct buf out;
 	size_t out_at;
 	int64_t begun_ms;
+	int64_t done_ms; /* all is said and known, of who dialed; -1: not yet */
 	int64_t fed_ms; /* when bodies last were to go, or went */
 	struct err err; /* why it ended, if not well */
 };

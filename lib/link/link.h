@@ -14,7 +14,7 @@
  *   answers:  nothing, until the other is proven
  *             -> hello, HAVE, items under the full key
  *   both:     LAST when all was said; nothing but RECEIPTs behind it
- *   dials:    a RECEIPT of the other's LAST, and hangs up
+ *   dials:    a RECEIPT of the other's LAST; who hears it hangs up
  *
  * Memory: what was added and did not go, one record in each direction, and of
  * the other side's nothing: pieces are handed on as they come.
@@ -143,7 +143,7 @@ uint64_t link_window(const struct link *l);
 bool link_proven(const struct link *l);
 const struct key_public *link_peer(const struct link *l); /* once proven */
 bool link_heard_last(const struct link *l);
-/* Both said all, and know that the other has it: the one that dialed closes. */
+/* Both said all, and know that the other has it: who answered hangs up. */
 bool link_finished(const struct link *l);
 /*
  * Give the link up then, unless something comes before; INT64_MAX: never. That

@@ -35,7 +35,7 @@
 
 struct err;
 
-#define BODY_HELLO "packetboat bodies 1\n"
+#define BODY_HELLO "packetboat bodies 2\n"
 #define BODY_PIECE_MAX (1u << 20)
 #define BODY_ACCOUNT_MAX 255u
 #define BODY_PEER_MAX 255u

@@ -270,6 +270,7 @@ static void check_site(struct sites *s, bool source, struct err *found)
 		.name = source ? "b" : "a", .links = &link, .link_count = 1};
 	struct config_account account = {.name = ACCOUNT};
 	struct key_public key = source ? s->b.pub : s->a.pub;
+	struct peerkeys_known known = {.configured = key, .ring = {.key = key}};
 	const char *state = source ? "/a" : "/b";
 	AUTO_FREE char *inbox = mem_printf("%s/inbox", state);
 	AUTO_FREE char *bodies = mem_printf("%s/bodies", state);
@@ -277,6 +278,7 @@ static void check_site(struct sites *s, bool source, struct err *found)
 		.config = {.state = state, .peers = &peer, .peer_count = 1},
 		.key = source ? s->a : s->b,
 		.peers = &key,
+		.peerkeys = &known,
 		.accounts = &account,
 		.account_count = 1,
 		.inbox_dir = inbox,

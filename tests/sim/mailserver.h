@@ -100,6 +100,7 @@ struct mail_server {
 	uint64_t
 		hidden; /* counts down; mail that is opened at 1 is not found */
 	unsigned locked; /* Packetboat holds a folder's lock: users wait */
+	bool burned;	 /* a line went whose mail was to be placed */
 	/* What Packetboat did and a server would refuse; "": nothing. */
 	char complaint[256];
 };
@@ -145,7 +146,7 @@ bool mail_copy(struct mail_server *s, const char *from, unsigned token,
 
 /*
  * Somebody opens the folder: mail without a UID gets one, lines without mail
- * are forgotten, new mail is new no more.
+ * are forgotten and their UIDs burned, new mail is new no more.
  */
 bool mail_select(struct mail_server *s, const char *path);
 

@@ -894,7 +894,7 @@ static const char *differs(struct world *w)
 			simsite_status(&w->sites[b], a, &st);
 			what = oracle_compare(&w->oracle, a, &x->mail, b,
 				&y->mail,
-				(!w->hidden && !w->linked &&
+				(!w->hidden && !w->linked && !y->mail.burned &&
 					!y->peers[a].oneway) ||
 					!st.late);
 			if (what) {
