@@ -87,7 +87,9 @@ static int check_over(struct replica *rep, const struct parcel_changes *s,
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct write_id *by = &batch->items[i].by;
 
-		if (by->lsn > known && (int64_t)STAMP_MS(by->stamp) > since_ms)
+		if (log_id_cmp(&by->log, &s->from.log) == 0 &&
+			by->lsn > known &&
+			(int64_t)STAMP_MS(by->stamp) > since_ms)
 			return err_set(err, ERR_CONFLICT,
 				"account %s: its site goes on with an "
 				"incarnation that is over: is there a second "

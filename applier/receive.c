@@ -12,6 +12,7 @@
 #include "gaps.h"
 #include "spoken.h"
 #include "stated.h"
+#include "viewed.h"
 
 #define LOCK_WAIT_MS 30000
 
@@ -34,6 +35,13 @@ int receiving_note_heard(
 static bool is_changes(const struct parcel_section *s)
 {
 	return s->type == PARCEL_CHANGES || s->type == PARCEL_BRIEF;
+}
+
+/* An account log, or a view's. */
+static bool is_of_folders(const struct parcel_changes *s)
+{
+	return id_is_account(&s->from.log.folder) ||
+	       view_is_log(&s->from.log.folder);
 }
 
 /* From a peer that cannot be asked it does not come by itself. */
@@ -250,13 +258,14 @@ static int merge_account(struct receiving *r, const char *name,
 					&sections->items[i];
 				if (!is_changes(s) ||
 					strcmp(s->changes.account, name) ||
-					id_is_account(
-						&s->changes.from.log.folder) !=
+					is_of_folders(&s->changes) !=
 						(pass == 0))
 					continue;
 				rc = receiving_merge(r, &j, &s->changes, err);
 			}
 		}
+		if (rc >= 0)
+			rc = view_take_back(a.replica, err);
 		/* Before what it acknowledges: then it is new no more. */
 		if (rc >= 0 && anew)
 			rc = spoken_heal(a.replica, r->peer->key.origin, err);

@@ -13,6 +13,7 @@
 #include "gaps.h"
 #include "joining.h"
 #include "report.h"
+#include "viewed.h"
 
 /* A peer's claim on a folder that may be at home here, or that it gives to
    us. */
@@ -61,36 +62,97 @@ static int check_joins(
 	return !since;
 }
 
+static int not_its_own(const struct parcel_changes *s, struct err *err)
+{
+	return err_set(err, ERR_AUTH,
+		"account %s: holds a change of another site", s->account);
+}
+
+static bool is_of(const struct change *c, const struct parcel_changes *s)
+{
+	return log_id_cmp(&c->by.log, &s->from.log) == 0;
+}
+
 /* Of what comes once more the mails are those that are known. */
-static int check_again(struct replica *rep, const struct change_batch *batch,
-	uint64_t known, struct err *err)
+static int check_again(struct replica *rep, const struct parcel_changes *s,
+	const struct change_batch *batch, uint64_t known, struct err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < batch->count && rc >= 0; i++)
-		if (batch->items[i].by.lsn <= known)
+		if (is_of(&batch->items[i], s) &&
+			batch->items[i].by.lsn <= known)
 			rc = replica_birth_agrees(rep, &batch->items[i], err);
 	return rc < 0 ? rc : 0;
 }
 
-/* The sender's own changes, as they are to be. */
+/* In the log of a view stands what folders are in it, and nothing of mail; what
+   folders are in it stands nowhere else. */
+static int check_view(const struct parcel_changes *s,
+	const struct change_batch *batch, struct err *err)
+{
+	bool view = view_is_log(&s->from.log.folder);
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct change *c = &batch->items[i];
+		bool ok = c->kind == CHANGE_VIEW
+				  ? view && is_of(c, s)
+				  : !view || id_is_account(&c->by.log.folder);
+
+		if (!ok)
+			return err_set(err, ERR_CORRUPT,
+				"account %s: a change that does not belong in "
+				"its log",
+				s->account);
+	}
+	return 0;
+}
+
+static int take_one(struct receiving *r, struct journal *j,
+	const struct change *c, struct err *err)
+{
+	struct replica *rep = j->account->replica;
+	int rc;
+
+	if (c->kind == CHANGE_VIEW)
+		rc = view_hear(
+			rep, r->peer->key.origin, &c->folder, c->value, err);
+	else if (c->kind == CHANGE_AUTHORITY)
+		rc = take_claim(j, c, err);
+	else
+		rc = replica_apply(rep, c, err);
+	r->result->changes += rc == 0;
+	return rc;
+}
+
+/*
+ * The sender's own changes, as they are to be. Mail that has come into our view
+ * is told whole beside them, by its own writers: it is born before anything
+ * speaks of it.
+ */
 static int take_batch(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, const struct change_batch *batch,
 	struct err *err)
 {
-	int rc = 0;
+	int rc = check_view(s, batch, err);
 
-	for (size_t i = 0; i < batch->count && rc >= 0; i++) {
-		const struct change *c = &batch->items[i];
+	for (int pass = 0; pass < 2 && rc >= 0; pass++) {
+		for (size_t i = 0; i < batch->count && rc >= 0; i++) {
+			const struct change *c = &batch->items[i];
+			bool along = !is_of(c, s) && change_is_birth(c) &&
+				     c->kind != CHANGE_MOVE;
 
-		if (c->by.log.origin != s->from.log.origin)
-			return err_set(err, ERR_AUTH,
-				"account %s: holds a change of another site",
-				s->account);
-		rc = c->kind == CHANGE_AUTHORITY
-			     ? take_claim(j, c, err)
-			     : replica_apply(j->account->replica, c, err);
-		r->result->changes += rc == 0;
+			if (along != (pass == 0))
+				continue;
+			if (c->by.log.origin == s->from.log.origin)
+				rc = take_one(r, j, c, err);
+			else if (is_of(c, s) ||
+				 id_is_account(&c->by.log.folder))
+				rc = not_its_own(s, err);
+			else if ((rc = receiving_may(
+					  r, j->account->replica, c, err)) > 0)
+				rc = take_one(r, j, c, err);
+		}
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -170,7 +232,11 @@ int receiving_merge(struct receiving *r, struct journal *j,
 
 	if (rc >= 0)
 		rc = receiving_note_heard(r, rep, err);
-	if (rc >= 0 && (ours || s->brief) &&
+	if (rc >= 0 && !ours &&
+		(rc = view_is_closed(rep, r->peer->key.origin,
+			 &s->from.log.folder, err)) > 0)
+		rc = CONTINUES_NOT;
+	if (rc == 0 && (ours || s->brief) &&
 		(rc = check_joins(rep, s, err)) > 0)
 		rc = CONTINUES_NOT;
 	if (rc == 0)
@@ -179,7 +245,7 @@ int receiving_merge(struct receiving *r, struct journal *j,
 		rc = fill(r, rep, s, &log, &batch, err);
 	if (rc == 0 && !ours)
 		rc = receiving_is_split(
-			r, check_again(rep, &batch, log.known.lsn, err));
+			r, check_again(rep, s, &batch, log.known.lsn, err));
 	if (rc == 0)
 		rc = receiving_is_split(
 			r, continues_check(rep, s, &log, &batch, err));
@@ -214,8 +280,15 @@ int receiving_merge(struct receiving *r, struct journal *j,
 int receiving_check(
 	struct receiving *r, const struct parcel_changes *s, struct err *err)
 {
+	struct id128 view = view_log_id(r->config->self->pub.origin);
+
 	if (s->from.log.origin == r->config->self->pub.origin)
 		return 0; /* our own, perhaps (check_joins) */
+	if (view_is_log(&s->from.log.folder) &&
+		!id_equal(&s->from.log.folder, &view))
+		return err_set(err, ERR_AUTH,
+			"account %s: says what another site is shown",
+			s->account);
 	if (!r->peer->takes_changes)
 		return err_set(err, ERR_AUTH,
 			"account %s: changes from here are not taken "

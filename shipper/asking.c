@@ -101,6 +101,7 @@ static int add_question(struct packing *p, struct err *err)
 
 		if (log->origin == p->config->peer->origin ||
 			(log->origin == p->config->self->pub.origin &&
+				!p->hidden[i] &&
 				log->incarnation != j.incarnation))
 			j.positions[j.position_count++] = p->logs[i].known;
 	}
@@ -136,13 +137,13 @@ static int add_gone(struct packing *p, struct parcel_join *j, struct err *err)
 {
 	struct replica *r = p->account.replica;
 	const struct id128 *after = NULL;
-	int rc = gone_count(r, &j->gone_total, err);
+	int rc = gone_count(r, p->config->peer->origin, &j->gone_total, err);
 
 	while (rc >= 0) {
 		struct id128 *gone;
 
-		rc = gone_list(r, after, PARCEL_GONE_MAX, &p->arena, &gone,
-			&j->gone_count, err);
+		rc = gone_list(r, p->config->peer->origin, after,
+			PARCEL_GONE_MAX, &p->arena, &gone, &j->gone_count, err);
 		if (rc < 0)
 			break;
 		j->gone = gone;
@@ -169,7 +170,9 @@ static int add_answer(struct packing *p, struct err *err)
 	for (size_t i = 0; i < p->log_count; i++) {
 		uint64_t origin = p->logs[i].known.log.origin;
 
-		if (origin == peer || origin == p->config->self->pub.origin)
+		if (origin == peer ||
+			(!p->hidden[i] &&
+				origin == p->config->self->pub.origin))
 			j.positions[j.position_count++] = reached(p, i);
 	}
 	int rc = add_gone(p, &j, err);

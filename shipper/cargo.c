@@ -12,6 +12,8 @@
 #include "joining.h"
 #include "quarantine.h"
 #include "segment.h"
+#include "showing.h"
+#include "viewed.h"
 
 #define SECTION_CHANGES 4096 /* changes folded together: bounds memory */
 
@@ -301,19 +303,27 @@ static int put_section(struct packing *p, size_t log,
 	const struct position *to, uint64_t base_ms, struct err *err)
 {
 	AUTO_BUF struct buf payload = BUF_INIT, brief = BUF_INIT;
+	uint64_t first_lsn = from->lsn + 1;
 	int rc = 0;
 
-	if (id_is_account(&from->log.folder) && !is_its_own(p, &from->log))
+	if (id_is_account(&from->log.folder) && !is_its_own(p, &from->log)) {
 		rc = keep_home_changes(p, batch, err);
+		if (rc >= 0)
+			rc = showing_account(p, batch, err);
+	} else if (p->partial && !is_its_own(p, &from->log) &&
+		   !view_is_log(&from->log.folder)) {
+		rc = showing_folder(
+			p, from, to, p->from_state, batch, &first_lsn, err);
+	}
 	if (rc >= 0 && !p->asker.incarnation)
 		rc = note_bodies(p, batch, err);
 	if (rc < 0)
 		return rc;
-	if (p->asker.brief && !id_is_account(&from->log.folder))
+	if (p->asker.brief && !p->partial && !id_is_account(&from->log.folder))
 		rc = shorten(p, &from->log, batch, base_ms, &brief, err);
 	if (rc < 0)
 		return rc;
-	struct change_context ctx = {from->log, from->lsn + 1, base_ms};
+	struct change_context ctx = {from->log, first_lsn, base_ms};
 	change_encode(&ctx, batch->items, batch->count, &payload);
 	struct parcel_changes c = {
 		.account = p->there,
@@ -455,6 +465,7 @@ static int write_out_to(struct packing *p, size_t i, struct position from,
 {
 	int rc = 0;
 
+	p->from_state = true;
 	while (from.lsn < end->lsn && rc >= 0) {
 		struct change_batch batch = {0};
 		struct position to = {from.log, 0, 0};
@@ -470,6 +481,7 @@ static int write_out_to(struct packing *p, size_t i, struct position from,
 		change_batch_free(&batch);
 		from = to;
 	}
+	p->from_state = false;
 	return rc;
 }
 
@@ -528,7 +540,23 @@ static int add_again(struct packing *p, size_t i, const struct position *from,
 	return rc;
 }
 
-enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN, CHOSEN_GIVEN };
+/* What the peer is shown, and is not any more (lib/replica/viewed.h). */
+static int add_view(struct packing *p, size_t i, struct err *err)
+{
+	const struct position *known = &p->logs[i].known;
+	struct position from = {known->log, p->from[i], 0};
+	struct change_batch batch = {0};
+	int rc = view_write_out(p->account.replica, p->config->peer->origin,
+		&known->log, from.lsn, &batch, err);
+
+	if (rc >= 0)
+		rc = put_section(
+			p, i, &batch, &from, known, oldest_ms(&batch), err);
+	change_batch_free(&batch);
+	return rc;
+}
+
+enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN, CHOSEN_GIVEN, CHOSEN_VIEW };
 
 /* Damage is told, and the writer is to look; the peer goes without nothing. */
 static int add_log(struct packing *p, size_t i, enum choice choice,
@@ -540,6 +568,8 @@ static int add_log(struct packing *p, size_t i, enum choice choice,
 
 	if (choice == CHOSEN_AGAIN)
 		return add_again(p, i, &from, err);
+	if (choice == CHOSEN_VIEW)
+		return add_view(p, i, err);
 	if (choice == CHOSEN_GIVEN) {
 		struct position end = given_end(&p->logs[i]);
 
@@ -585,8 +615,12 @@ static int choose_log(
 
 	*ret = CHOSEN_NOT;
 	if (known->log.origin != p->config->self->pub.origin ||
-		known->lsn <= p->from[i])
+		known->lsn <= p->from[i] || p->hidden[i])
 		return 0;
+	if (view_is_log(&known->log.folder)) {
+		*ret = CHOSEN_VIEW;
+		return 0;
+	}
 	rc = replica_is_home(
 		p->account.replica, &known->log.folder, false, err);
 	if (rc == 0 && p->logs[i].given > p->from[i])

@@ -30,9 +30,12 @@ struct packing {
 	uint64_t *from; /* per log: lsn the peer knows, or will */
 	uint64_t *from_chain;
 	size_t log_count;
+	bool *hidden; /* per log of ours: it is none of the peer's business */
+	bool partial; /* it is not shown all (showing.h) */
 	/* The peer joins, and is answered; else all zero. */
 	struct asker asker;
 	uint8_t seed[BRIEF_SEED_SIZE]; /* of what is told in brief */
+	bool from_state;	       /* the log being packed is written out */
 	bool again;	       /* the log being packed was handed over before */
 	uint64_t overlap_room; /* bytes of bodies that may go once more */
 	struct arena arena;

@@ -16,8 +16,10 @@
 #include "spoken.h"
 #include "recall.h"
 #include "refusing.h"
+#include "showing.h"
 #include "stating.h"
 #include "tables.h"
+#include "viewed.h"
 
 #define OVERLAP_BODIES (1u << 20) /* bytes of an account in one hand-over */
 
@@ -144,6 +146,8 @@ static int find_from(struct packing *p, struct err *err)
 		p->from[i] = ack.durable;
 		p->from_chain[i] = ack.chain;
 	}
+	if (rc >= 0)
+		rc = showing_find(p, err);
 	/* Who joins has lost what arrived. */
 	if (rc >= 0 && p->live && p->asker.incarnation)
 		return forget_all(p, err);
@@ -187,6 +191,9 @@ static int add_wants(struct packing *p, struct err *err)
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		rc = may_go(p, &wants[i], err);
+		if (rc > 0)
+			rc = view_shows_body(p->account.replica,
+				p->config->peer->origin, &wants[i].hash, err);
 		if (rc <= 0)
 			continue;
 		rc = replica_message_by_hash(p->account.replica, &wants[i].hash,
@@ -289,6 +296,9 @@ static int add_ack(struct packing *p, struct err *err)
 
 		if (log->known.log.origin != peer)
 			continue;
+		/* Something was said under it, and nothing of the view. */
+		if (view_is_log(&log->known.log.folder) && !log->known.lsn)
+			continue;
 		ack.entries[ack.entry_count++] =
 			(struct parcel_ack_entry){log->known, log->applied};
 		halfway |= log->applied < log->known.lsn;
@@ -371,6 +381,7 @@ static int state_folders(struct packing *p, struct err *err)
 		.self = p->config->self->pub.origin,
 		.peer = p->config->peer->origin,
 		.logs = p->logs,
+		.hidden = p->hidden,
 		.from = p->from,
 		.log_count = p->log_count,
 		.sends = p->config->send_changes,
@@ -488,6 +499,8 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 		config->os->ops->random(config->os, p.seed, sizeof(p.seed));
 	if (rc >= 0)
 		rc = add_tables(&p, err);
+	if (rc >= 0)
+		rc = showing_settle(&p, err);
 	if (rc >= 0)
 		rc = find_from(&p, err);
 	if (rc >= 0)

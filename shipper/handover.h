@@ -24,6 +24,7 @@
 #include "bundle.h"
 #include "carrier.h"
 #include "key.h"
+#include "viewrule.h"
 
 struct err;
 struct peerkeys_known;
@@ -71,6 +72,7 @@ struct handover_config {
 	const char *link; /* name; "" for a bare via */
 	const char *const *accounts;
 	size_t account_count;
+	struct view_rule view;	/* folders that go out */
 	struct account_map map; /* those of them that the peer has part in */
 	/*
 	 * Bytes of a body from offset on, at most max, appended to ret; the

@@ -144,6 +144,7 @@ struct handover_config links_handover(
 		.accounts = s->accounts,
 		.account_count = s->account_count,
 		.map = p->accounts,
+		.view = {p->send, p->send_count},
 		.body = fetch_body,
 		.body_preview = fetch_preview,
 		.body_arg = s,

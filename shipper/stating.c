@@ -42,7 +42,7 @@ static bool will_know_all(const struct stating *s)
 	for (size_t i = 0; i < s->log_count; i++) {
 		const struct replica_log *log = &s->logs[i];
 
-		if (log->known.log.origin == s->self &&
+		if (log->known.log.origin == s->self && !s->hidden[i] &&
 			!id_is_account(&log->known.log.folder) &&
 			!will_know(s, log, s->from[i]))
 			return false;
@@ -242,8 +242,8 @@ int stating_add(const struct stating *s, struct err *err)
 	if (rc >= 0 && subjects.count) {
 		qsort(subjects.ids, subjects.count, sizeof(*subjects.ids),
 			by_id);
-		rc = stated_now(
-			s->replica, &arena, &vector, &folders, &count, err);
+		rc = stated_now(s->replica, s->peer, &arena, &vector, &folders,
+			&count, err);
 	}
 	if (count)
 		count = keep_subjects(folders, count, &subjects);

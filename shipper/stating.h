@@ -23,6 +23,7 @@ struct stating {
 	size_t index; /* of the account in the lading */
 	uint64_t self, peer;
 	const struct replica_log *logs;
+	const bool *hidden;   /* per log of ours: not the peer's to know */
 	const uint64_t *from; /* per log: lsn that the peer knows, or will by
 				 what lies on this medium already */
 	size_t log_count;

@@ -1,6 +1,7 @@
 #include "tables.h"
 
 #include "comparing.h"
+#include "viewed.h"
 #include "err.h"
 
 /* Is it time? 1; 0: not yet; and then the next span begins. */
@@ -30,7 +31,11 @@ static int push_folders(struct replica *r, uint64_t peer, struct err *err)
 
 		if (home < 0)
 			return home;
-		if (home && !folders[i].dead)
+		int hidden = view_hides_row(r, peer, folders[i].id, err);
+
+		if (hidden < 0)
+			return hidden;
+		if (home && !hidden && !folders[i].dead)
 			rc = comparing_push(r, peer, &folders[i].fid, err);
 	}
 	return rc;

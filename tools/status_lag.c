@@ -4,6 +4,7 @@
 #include "err.h"
 #include "report.h"
 #include "segment.h"
+#include "viewed.h"
 
 /* ---- changes that stay here ---- */
 
@@ -66,8 +67,9 @@ struct tail {
 	bool from_state; /* the segments do not go so far */
 };
 
-/* Of the account log, `some`, what speaks of folders whose home is here. */
-static void count_tail(struct account *a, bool some,
+/* Of the account log, `some`, what speaks of folders whose home is here and
+   that the peer is shown. */
+static void count_tail(struct account *a, uint64_t peer, bool some,
 	const struct change_batch *batch, struct tail *t)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -79,14 +81,16 @@ static void count_tail(struct account *a, bool some,
 			replica_is_home(a->replica, &c->folder, true, NULL) <=
 				0)
 			continue;
+		if (some && view_hides(a->replica, peer, &c->folder, NULL) != 0)
+			continue;
 		if (!t->changes++)
 			t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
 	}
 }
 
 /* Without segments: what stands of a log, and its oldest stamp. */
-static void read_state(
-	struct account *a, const struct replica_log *log, struct tail *t)
+static void read_state(struct account *a, uint64_t peer,
+	const struct replica_log *log, struct tail *t)
 {
 	bool some = id_is_account(&log->known.log.folder);
 	struct change_batch batch = {0};
@@ -95,7 +99,7 @@ static void read_state(
 		log->known.lsn, &batch, &upto, NULL);
 
 	if (rc >= 0)
-		count_tail(a, some, &batch, t);
+		count_tail(a, peer, some, &batch, t);
 	for (size_t i = 0; i < batch.count; i++) {
 		int64_t ms = (int64_t)STAMP_MS(batch.items[i].by.stamp);
 
@@ -110,8 +114,8 @@ static void read_state(
 
 /* A folder's log is told by its first change; the account log is read to its
    end. */
-static void read_tail(
-	struct account *a, const struct replica_log *log, struct tail *t)
+static void read_tail(struct account *a, uint64_t peer,
+	const struct replica_log *log, struct tail *t)
 {
 	bool some = id_is_account(&log->known.log.folder);
 	struct log_end end = {
@@ -126,7 +130,7 @@ static void read_tail(
 	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
 	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
 		    &end, t->lsn + 1, NULL) < 0) {
-		read_state(a, log, t);
+		read_state(a, peer, log, t);
 		return;
 	}
 	while ((some || !t->changes) &&
@@ -138,7 +142,7 @@ static void read_tail(
 		if (frame.kind == FRAME_CHANGES &&
 			change_decode(&ctx, frame.payload.data,
 				frame.payload.len, &batch, NULL) == 0)
-			count_tail(a, some, &batch, t);
+			count_tail(a, peer, some, &batch, t);
 		change_batch_free(&batch);
 	}
 	if (!some || rc < 0)
@@ -154,9 +158,16 @@ static int measure_own(struct account *a, uint64_t peer,
 	uint64_t count = 0, bytes = 0;
 	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
 
-	if (rc >= 0)
-		rc = replica_is_home(
-			a->replica, &log->known.log.folder, false, err);
+	int hidden =
+		rc < 0 ? rc
+		       : view_hides_log(a->replica, peer, &log->known.log, err);
+	if (hidden != 0)
+		return hidden < 0 ? hidden : 0;
+	if (view_is_log(&log->known.log.folder)) {
+		lag->changes += log->known.lsn - ack.durable;
+		return 0;
+	}
+	rc = replica_is_home(a->replica, &log->known.log.folder, false, err);
 	if (rc == 0 && ack.durable < log->given) {
 		lag->changes += log->given - ack.durable;
 		lag->from_state = true;
@@ -168,7 +179,7 @@ static int measure_own(struct account *a, uint64_t peer,
 	if (ack.durable >= log->known.lsn)
 		return 0;
 	struct tail tail = {.lsn = ack.durable};
-	read_tail(a, log, &tail);
+	read_tail(a, peer, log, &tail);
 	lag->changes += tail.changes;
 	lag->from_state += tail.from_state;
 	if (tail.since_ms && (!lag->since_ms || tail.since_ms < lag->since_ms))

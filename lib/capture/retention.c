@@ -5,6 +5,7 @@
 #include "err.h"
 #include "gaps.h"
 #include "segment.h"
+#include "viewed.h"
 
 #define BLOCK 4096
 
@@ -89,23 +90,30 @@ static bool is_ours(const struct pass *p, const struct replica_log *log)
 	return log->known.log.origin == replica_origin(p->a->replica);
 }
 
-/* The lsn up to which every peer has applied a log; 0 where there is none. */
+/* The lsn up to which every peer that gets a log has applied it; 0 where there
+   is none. */
 static int applied_by_all(struct pass *p, const struct replica_log *log,
 	uint64_t *ret, struct err *err)
 {
+	struct replica *r = p->a->replica;
 	uint64_t least = log->known.lsn;
+	bool any = false;
 	int rc = 0;
 
 	for (size_t i = 0; i < p->rules->peer_count && rc >= 0; i++) {
+		uint64_t peer = p->rules->peers[i];
 		struct replica_ack ack;
 
-		rc = replica_ack_get(
-			p->a->replica, p->rules->peers[i], log->id, &ack, err);
+		rc = view_hides_log(r, peer, &log->known.log, err);
+		if (rc != 0)
+			continue;
+		any = true;
+		rc = replica_ack_get(r, peer, log->id, &ack, err);
 		if (rc >= 0 && ack.applied < least)
 			least = ack.applied;
 	}
-	*ret = p->rules->peer_count ? least : 0;
-	return rc;
+	*ret = any ? least : 0;
+	return rc < 0 ? rc : 0;
 }
 
 static void count_removed(
@@ -169,7 +177,8 @@ static int look_at_log(struct pass *p, size_t at, struct err *err)
 	AUTO_FREE struct log_segment *list = NULL;
 	size_t count = 0;
 
-	if (!is_ours(p, log) || !log->known.lsn)
+	if (!is_ours(p, log) || !log->known.lsn ||
+		view_is_log(&log->known.log.folder))
 		return 0;
 	if (!log->file_lsn) {
 		p->fates[at] = FATE_BEHIND;

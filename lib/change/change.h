@@ -32,6 +32,9 @@ enum change_kind {
 	CHANGE_UID = 7,	    /* dot has uid in this folder now */
 	CHANGE_EXTRA = 8,   /* uidlist fields of dot (POP3 UIDL, GUID, ...) */
 	CHANGE_UIDNEXT = 9, /* uid was given, to whatever became of it */
+	/* in what a peer with a view is told, and in no log file (viewed.h) */
+	CHANGE_VIEW = 10, /* folder is in the peer's view: value */
+	CHANGE_OUT = 11,  /* dot lies where the peer sees nothing now */
 	/* in the account log */
 	CHANGE_FOLDER = 20,    /* folder exists: born here, with path */
 	CHANGE_RENAME = 21,    /* folder's full path is now path */
@@ -93,7 +96,7 @@ struct change {
 	struct id128 folder;  /* account log: the folder. LEFT: where to */
 	struct id128 other;   /* MERGE: the other folder */
 	const char *path;     /* FOLDER RENAME SUBSCRIBE: "A/B", mUTF-7 parts */
-	bool value;	      /* SUBSCRIBE: subscribed */
+	bool value;	      /* SUBSCRIBE: subscribed; VIEW: in view */
 	uint32_t uidvalidity; /* IDENTITY; AUTHORITY: of the claimant's folder
 				 when it claimed; 0: none */
 	uint32_t uidnext;     /* IDENTITY: floor; AUTHORITY: as above */

@@ -8,6 +8,7 @@
 #include "gaps.h"
 #include "stated.h"
 #include "statetable.h"
+#include "viewed.h"
 
 int exchange_find(struct exchange *x, const struct parcel_compare *c,
 	struct arena *arena, struct comparing *ret, struct err *err)
@@ -146,8 +147,11 @@ static int take_question(
 int exchange_take(struct exchange *x, enum parcel_section_type type,
 	const struct parcel_compare *c, struct err *err)
 {
-	int ours;
+	int ours = view_is_apart(x->replica, x->peer, &c->folder, err);
 
+	/* Of what the other is not shown there is nothing to say. */
+	if (ours != 0)
+		return ours < 0 ? ours : 0;
 	switch (type) {
 	case PARCEL_COMPARE:
 		return take_question(x, c, err);

@@ -10,6 +10,7 @@
 #include "gaps.h"
 #include "sketch.h"
 #include "statetable.h"
+#include "viewed.h"
 
 #define ROWS_MAX 256u /* dots told in one section: bounds memory */
 
@@ -122,19 +123,49 @@ static uint64_t oldest_ms(const struct change_batch *batch)
 	return least == UINT64_MAX ? 0 : least;
 }
 
+/* Of mail that lies where the peer sees nothing it is told only that; what is
+   left to be told stays in dots. */
+static int tell_out(struct packing *p, struct dot *dots, size_t *count,
+	struct change_batch *batch, struct err *err)
+{
+	struct replica *r = p->x->replica;
+	struct log_id log = {replica_origin(r), replica_incarnation(r),
+		view_log_id(p->x->peer)};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		enum view_message is;
+		int64_t row;
+		int rc = view_message(r, p->x->peer, &dots[i], &is, &row, err);
+
+		if (rc < 0)
+			return rc;
+		if (is != VIEW_HIDDEN) {
+			dots[kept++] = dots[i];
+			continue;
+		}
+		struct change *c = change_add(batch, CHANGE_OUT);
+		c->by.log = log;
+		c->by.lsn = batch->count;
+		c->dot = dots[i];
+	}
+	*count = kept;
+	return 0;
+}
+
 static int add_rows(struct packing *p, struct parcel_compare *c,
-	const struct dot *dots, size_t count, struct arena *arena,
-	struct err *err)
+	struct dot *dots, size_t count, struct arena *arena, struct err *err)
 {
 	struct keeping keeping = {.replica = p->x->replica};
 	struct dot *dead = arena_alloc(arena, (count + 1) * sizeof(*dead));
 	AUTO_BUF struct buf payload = BUF_INIT;
 	struct change_batch batch = {0};
 	size_t dead_count = 0;
-	int rc = p->x->gives
-			 ? telling_dots(p->x->replica, dots, count, keep_writer,
-				   &keeping, &batch, dead, &dead_count, err)
-			 : 0;
+	int rc = p->x->gives ? tell_out(p, dots, &count, &batch, err) : 0;
+
+	if (rc >= 0 && p->x->gives)
+		rc = telling_dots(p->x->replica, dots, count, keep_writer,
+			&keeping, &batch, dead, &dead_count, err);
 
 	dead_count = keep_own(replica_origin(p->x->replica), dead, dead_count);
 	if (rc >= 0 && dead_count && !p->doubt)

@@ -11,6 +11,7 @@
 #include "exchange_kind.h"
 #include "gaps.h"
 #include "stated.h"
+#include "viewed.h"
 
 #define CONFIRM_SYMBOLS 8u /* mostly nothing differs any more */
 
@@ -99,7 +100,8 @@ static int does_overrule(struct taking *t, struct err *err)
 
 static bool is_of_a_folder(const struct change *c)
 {
-	return c->kind >= CHANGE_SAVE && c->kind <= CHANGE_UIDNEXT &&
+	return ((c->kind >= CHANGE_SAVE && c->kind <= CHANGE_UIDNEXT) ||
+		       c->kind == CHANGE_OUT) &&
 	       !id_is_account(&c->by.log.folder);
 }
 
@@ -157,8 +159,19 @@ static int apply(struct taking *t, const struct change *c, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* Does it have mail that it is not to see any more? */
+static int is_hidden(struct taking *t, const struct dot *dot, struct err *err)
+{
+	enum view_message is;
+	int64_t row;
+	int rc = view_message(t->x->replica, t->x->peer, dot, &is, &row, err);
+
+	return rc < 0 ? rc : is == VIEW_HIDDEN;
+}
+
 /*
- * What is dead here is told to be. What is dead only because its log is known
+ * What is dead here, or lies where the peer sees nothing, is told to be. What is
+ * dead only because its log is known
  * past it may have been lost: it is told where it was born here. It is taken
  * where it comes from the site where it was born, or we are in doubt of
  * ourselves; and in answer to what we asked, for an old bundle may hold what
@@ -172,6 +185,13 @@ static int take_birth(struct taking *t, const struct change *c, struct err *err)
 		return known;
 	if (known == ADOPTING_DEAD)
 		return owe_dot(t, &c->dot, err);
+	if (known == ADOPTING_ALIVE) {
+		known = is_hidden(t, &c->dot, err);
+		if (known < 0)
+			return known;
+		if (known && (known = owe_dot(t, &c->dot, err)) < 0)
+			return known;
+	}
 	if (known == ADOPTING_PAST) {
 		bool lost = t->doubt && !t->c->doubt;
 
@@ -208,6 +228,8 @@ static int take_one(struct taking *t, const struct change *c, enum pass pass,
 	int rc;
 
 	if (pass == PASS_OVERRULE) {
+		if (c->kind == CHANGE_OUT)
+			return 0;
 		rc = adopting_change(t->x->replica, c, err);
 		t->x->result.taken += rc > 0;
 		return rc < 0 ? rc : 0;

@@ -116,12 +116,6 @@ static int check_worth(const char *text, struct err *err)
 					 text);
 }
 
-static int refuse_later(const char *text, struct err *err)
-{
-	(void)text;
-	return err_set(err, ERR_USAGE, "not yet built (remove it)");
-}
-
 /* Every key there is, by the block it stands in. */
 static const struct rule {
 	const char *block, *key;
@@ -170,7 +164,7 @@ static const struct rule {
 	{"peer", "sign_only", check_bool, false},
 	{"peer", "every", check_age, false},
 	{"peer", "again", check_age, false},
-	{"peer", "send", refuse_later, true},
+	{"peer", "send", config_send_check, true},
 	{"peer", "accept", config_accept_check, true},
 	{"link", "via", value_via, false},
 	{"link", "compression", check_compression, false},

@@ -83,6 +83,8 @@ struct config_peer {
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
 	bool follow_key;  /* a new key that the old one signed is enough */
+	const char *const *send;     /* folders that go out: globs; none: all */
+	size_t send_count;
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */
 	int64_t tables_every_ms; /* oneway: default 7 days; -1: never */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "config_private.h"
 #include "err.h"
 
 int config_grant_check(const char *text, struct err *err)
@@ -12,6 +13,11 @@ int config_grant_check(const char *text, struct err *err)
 int config_accept_check(const char *text, struct err *err)
 {
 	return accept_rule_add(text, NULL, err);
+}
+
+int config_send_check(const char *text, struct err *err)
+{
+	return value_folder(text + (*text == '!'), err);
 }
 
 static bool is_configured(const struct config *c, const char *name)
@@ -71,10 +77,39 @@ static int load_accept(cfg_t *sec, struct config_peer *peer, struct err *err)
 	return rc < 0 ? err_wrap(err, "accept") : 0;
 }
 
+static int load_send(
+	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
+{
+	unsigned count = cfg_size(sec, "send");
+	const char **items =
+		arena_alloc(&c->arena, (count + 1) * sizeof(*items));
+
+	for (unsigned i = 0; i < count; i++) {
+		const char *item = cfg_getnstr(sec, "send", i);
+
+		items[i] = arena_dup(&c->arena, item, strlen(item));
+	}
+	peer->send = items;
+	peer->send_count = count;
+	if (!(cfg_getopt(sec, "send")->flags & CFGF_MODIFIED))
+		return 0;
+	if (!count)
+		return err_set(err, ERR_USAGE,
+			"send: names none (remove the key for all, or say "
+			"changes = receive)");
+	if (peer->changes == CHANGES_RECEIVE)
+		return err_set(err, ERR_USAGE,
+			"send: nothing goes to this peer (changes = receive): "
+			"remove one of the two");
+	return 0;
+}
+
 int config_grant_load(
 	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
 {
 	int rc = load_accounts(sec, c, peer, err);
 
-	return rc < 0 ? rc : load_accept(sec, peer, err);
+	if (rc >= 0)
+		rc = load_accept(sec, peer, err);
+	return rc < 0 ? rc : load_send(sec, c, peer, err);
 }

@@ -158,6 +158,16 @@ static void print_accepted(struct buf *b, const struct accept_rule *rule)
 			accept_kind_name(ACCEPT_EXPUNGE));
 }
 
+static void print_sent(struct buf *b, const struct config_peer *p)
+{
+	for (size_t i = 0; i < p->send_count; i++) {
+		buf_add_str(b, i ? ", " : "\tsend = { ");
+		print_text(b, p->send[i]);
+	}
+	if (p->send_count)
+		buf_add_str(b, " }\n");
+}
+
 /* As budget_parse reads them. */
 static void print_budget(
 	struct buf *b, const char *indent, const struct budget *budget)
@@ -192,6 +202,7 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 	print_granted(b, &p->accounts);
 	print_accepted(b, &p->accept);
 	buf_printf(b, "\tfollow_key = %s\n", p->follow_key ? "yes" : "no");
+	print_sent(b, p);
 	buf_printf(b, "\toneway = %s\n", p->oneway ? "yes" : "no");
 	buf_printf(b, "\toverlap = \"%u\"\n", p->overlap);
 	print_duration(b, "\t", "tables_every", p->tables_every_ms);

@@ -5,6 +5,7 @@
 #include "gaps.h"
 #include "registers.h"
 #include "statetable.h"
+#include "viewed.h"
 #include "wire.h"
 
 #define WAIT_MS INT64_C(60000)
@@ -15,9 +16,11 @@ int comparing_begin(struct replica *r, uint64_t peer,
 {
 	uint8_t seed[RIBLT_SEED_SIZE];
 	struct id128 id;
-	int rc = folder_own_id(r, folder, &id, err);
+	int rc = view_is_apart(r, peer, folder, err);
 
-	if (rc < 0)
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if ((rc = folder_own_id(r, folder, &id, err)) < 0)
 		return rc;
 	r->os->ops->random(r->os, seed, sizeof(seed));
 	return sql_run(r, err,

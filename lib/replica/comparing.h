@@ -54,7 +54,8 @@ struct comparing {
 
 /*
  * Begin one; nothing if one is under way, unless the next word is the peer's.
- * In a transaction, as are all that write. folder: any of its ids.
+ * In a transaction, as are all that write. folder: any of its ids; none of one
+ * that the peer is not shown (viewed.h).
  */
 int comparing_begin(struct replica *r, uint64_t peer,
 	const struct id128 *folder, enum comparing_kind kind, struct err *err);

@@ -79,10 +79,12 @@ int asker_get(
 int asker_set(struct replica *r, uint64_t peer, const struct asker *asker,
 	struct err *err);
 /* Contents of what was expunged, or is called otherwise since (once.c), in
-   order, behind `after` (NULL: from the first), at most max; into the arena. */
-int gone_list(struct replica *r, const struct id128 *after, size_t max,
-	struct arena *arena, struct id128 **ret, size_t *ret_count,
+   order, behind `after` (NULL: from the first), at most max, as far as the peer
+   is shown it; into the arena. */
+int gone_list(struct replica *r, uint64_t peer, const struct id128 *after,
+	size_t max, struct arena *arena, struct id128 **ret, size_t *ret_count,
 	struct err *err);
-int gone_count(struct replica *r, uint64_t *ret, struct err *err);
+int gone_count(
+	struct replica *r, uint64_t peer, uint64_t *ret, struct err *err);
 
 #endif

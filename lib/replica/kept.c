@@ -25,7 +25,9 @@ static int find(struct replica *r, const uint64_t *sites, size_t count,
 		" JOIN dot d ON d.message = m.id JOIN log l ON l.id = "
 		"d.dead_log"
 		" WHERE m.todo = 1 AND m.p_folder > 0 AND m.dead"
-		" ORDER BY m.id",
+		" UNION ALL SELECT id, out FROM message INDEXED BY message_out"
+		" WHERE out <> 0 AND todo = 1 AND p_folder > 0 AND dead"
+		" ORDER BY 1",
 		"");
 	size_t found = 0;
 	int rc = st ? 0 : ERR_IO;
@@ -161,11 +163,12 @@ int kept_list(struct replica *r, struct arena *arena, struct kept **ret,
 {
 	size_t count = 0;
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT m.p_folder, l.origin, count(DISTINCT m.id),"
+		"SELECT m.p_folder, coalesce(l.origin, m.out),"
+		" count(DISTINCT m.id),"
 		" max(d.dead_stamp) FROM message m"
 		" LEFT JOIN dot d ON d.message = m.id"
 		" LEFT JOIN log l ON l.id = d.dead_log"
-		" WHERE m.todo = 3 GROUP BY m.p_folder, l.origin",
+		" WHERE m.todo = 3 GROUP BY m.p_folder, 2",
 		"");
 	int rc = st ? 0 : ERR_IO;
 

@@ -5,7 +5,8 @@
  * What such a site says is merged, as whatever its peers say of it: so digests
  * agree, and nothing is said against it. Only the mail stays as it was placed;
  * its message is dead, lies in its folder, and has todo MESSAGE_KEPT, until
- * somebody expunges it here, or all is decided anew.
+ * somebody expunges it here, or all is decided anew. So it is with mail that such
+ * a site took out of our view (viewed.h), which is dead without a tombstone.
  */
 #ifndef PB_KEPT_H
 #define PB_KEPT_H

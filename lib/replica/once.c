@@ -9,6 +9,7 @@
  */
 #include "joining.h"
 #include "registers.h"
+#include "view_private.h"
 #include "wire.h"
 
 struct id128 content_id(
@@ -87,17 +88,26 @@ int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
 
 /* ---- told, and asked for ---- */
 
-int gone_list(struct replica *r, const struct id128 *after, size_t max,
-	struct arena *arena, struct id128 **ret, size_t *ret_count,
+/* Of a tombstone in the log of a folder that the peer is not shown it is not
+   told; nor of names that no tombstone gives a folder to, if it is not shown
+   all. */
+#define GONE_TOLD                                                              \
+	"SELECT d.content FROM dot d JOIN log l ON l.id = d.log"               \
+	" WHERE d.content IS NOT NULL AND NOT EXISTS(SELECT 1 FROM alias a"    \
+	"  WHERE a.fid = l.folder AND a.folder IN (" VIEW_HIDDEN_ROWS "))"     \
+	" UNION SELECT content FROM once WHERE NOT EXISTS(" VIEW_HIDDEN_ROWS   \
+	")"
+
+int gone_list(struct replica *r, uint64_t peer, const struct id128 *after,
+	size_t max, struct arena *arena, struct id128 **ret, size_t *ret_count,
 	struct err *err)
 {
 	static const struct id128 least;
 	const struct id128 *from = after ? after : &least;
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT content FROM dot WHERE content IS NOT NULL"
-		" AND content > ?1 UNION SELECT content FROM once"
-		" WHERE content > ?1 ORDER BY content LIMIT ?2",
-		"bi", from->b, sizeof(from->b), (int64_t)max);
+		"SELECT content FROM (" GONE_TOLD ") WHERE content > ?2"
+		" ORDER BY content LIMIT ?3",
+		"ibi", (int64_t)peer, from->b, sizeof(from->b), (int64_t)max);
 	struct id128 *list = arena_alloc(arena, (max + 1) * sizeof(*list));
 	size_t count = 0;
 	int rc = st ? 0 : ERR_IO;
@@ -109,12 +119,10 @@ int gone_list(struct replica *r, const struct id128 *after, size_t max,
 	return rc;
 }
 
-int gone_count(struct replica *r, uint64_t *ret, struct err *err)
+int gone_count(struct replica *r, uint64_t peer, uint64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT count(*) FROM (SELECT content FROM dot"
-		" WHERE content IS NOT NULL UNION SELECT content FROM once)",
-		"");
+	sqlite3_stmt *st = sql(r, err, "SELECT count(*) FROM (" GONE_TOLD ")",
+		"i", (int64_t)peer);
 	int rc = st ? sql_step(r, st, err) : ERR_IO;
 
 	*ret = 0;

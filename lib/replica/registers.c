@@ -8,6 +8,7 @@
 
 #include "fields.h"
 #include "registers.h"
+#include "view_private.h"
 
 int by_newer(struct replica *r, const struct write_id *by, sqlite3_stmt *st,
 	int col, struct err *err)
@@ -503,6 +504,7 @@ int replica_apply(struct replica *r, const struct change *c, struct err *err)
 		{CHANGE_UID, apply_uid},
 		{CHANGE_EXTRA, apply_extra},
 		{CHANGE_UIDNEXT, apply_uidnext},
+		{CHANGE_OUT, apply_out},
 	};
 	int64_t by_log = log_row(r, &c->by.log, true, err);
 

@@ -122,7 +122,8 @@ static const char schema_text[] =
 	" waits_ms INTEGER NOT NULL DEFAULT 0,"
 	" damage INTEGER NOT NULL DEFAULT 0,"
 	" damage_ms INTEGER NOT NULL DEFAULT 0,"
-	" damage_ctime INTEGER NOT NULL DEFAULT 0);"
+	" damage_ctime INTEGER NOT NULL DEFAULT 0,"
+	" out INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX message_place ON message(folder, base);"
 	"CREATE INDEX message_placed ON message(p_folder, p_base);"
 	"CREATE INDEX message_hash ON message(hash);"
@@ -132,6 +133,7 @@ static const char schema_text[] =
 	"CREATE INDEX message_kept ON message(p_folder) WHERE todo = 3;"
 	"CREATE INDEX message_bodiless ON message(id)"
 	" WHERE p_folder = 0 AND dead = 0;"
+	"CREATE INDEX message_out ON message(p_folder) WHERE out <> 0;"
 	"CREATE INDEX message_damaged ON message(id) WHERE damage <> 0;"
 	"CREATE INDEX message_copied ON message(copied_from)"
 	" WHERE copied_from <> 0;"
@@ -236,6 +238,12 @@ static const char schema_text[] =
 	" owed INTEGER NOT NULL DEFAULT 0,"
 	" told_ms INTEGER NOT NULL DEFAULT 0,"
 	" PRIMARY KEY(peer, folder)) WITHOUT ROWID;"
+
+	/* what peers are shown of folders, and we of theirs (viewed.h) */
+	"CREATE TABLE view(peer INTEGER NOT NULL, ours INTEGER NOT NULL,"
+	" folder BLOB NOT NULL, hidden INTEGER NOT NULL,"
+	" log INTEGER NOT NULL, lsn INTEGER NOT NULL,"
+	" PRIMARY KEY(peer, ours, folder)) WITHOUT ROWID;"
 
 	/* expunges that wait for an operator, by folder (guarded.h) */
 	"CREATE TABLE guarded(folder INTEGER PRIMARY KEY,"

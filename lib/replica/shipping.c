@@ -77,6 +77,7 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 		"DELETE FROM gap WHERE peer = ?",
 		"DELETE FROM comparing WHERE peer = ?",
 		"DELETE FROM owed WHERE peer = ?",
+		"DELETE FROM view WHERE peer = ?",
 		"DELETE FROM awaited WHERE peer = ?",
 		"DELETE FROM gone WHERE peer = ?",
 		"DELETE FROM whole WHERE peer = ?"};

@@ -5,6 +5,8 @@
 #include "comparing.h"
 #include "hash.h"
 #include "sql.h"
+#include "view_private.h"
+#include "viewed.h"
 #include "wire.h"
 
 #define DIFFERS "differs from what a peer holds that knows the same"
@@ -28,10 +30,13 @@ static void add_row(sqlite3_stmt *st, struct buf *b)
 /*
  * Account logs are not compared by how far they are known: of them is handed
  * over only what concerns the other. What they made of a folder is: its ids,
- * and whose UIDs count.
+ * and whose UIDs count. Of folders that the peer is not shown it knows nothing;
+ * and of views only what the two told each other.
  */
-static int vector_now(struct replica *r, uint64_t *ret, struct err *err)
+static int vector_now(
+	struct replica *r, uint64_t peer, uint64_t *ret, struct err *err)
 {
+	struct id128 ours = view_log_id(peer), theirs = view_log_id(r->origin);
 	AUTO_BUF struct buf b = BUF_INIT;
 	sqlite3_stmt *st = sql(r, err,
 		"WITH least AS (SELECT folder, min(fid) AS fid FROM alias"
@@ -42,8 +47,15 @@ static int vector_now(struct replica *r, uint64_t *ret, struct err *err)
 		" LEFT JOIN folder f ON f.id = a.folder"
 		" LEFT JOIN least ON least.folder = a.folder"
 		" WHERE l.lsn > 0 AND l.folder <> zeroblob(16)"
+		" AND (substr(l.folder, 1, 8) <> x'70622d7669657700'"
+		"  OR (l.origin = ?1 AND l.folder = ?3)"
+		"  OR (l.origin = ?2 AND l.folder = ?4))"
+		" AND NOT EXISTS(SELECT 1 FROM view v JOIN alias h"
+		"  ON h.fid = v.folder WHERE v.peer = ?2 AND v.ours = 1"
+		"  AND v.hidden AND h.folder = a.folder)"
 		" ORDER BY l.folder, l.origin, l.incarnation",
-		"");
+		"iibb", (int64_t)r->origin, (int64_t)peer, ours.b,
+		sizeof(ours.b), theirs.b, sizeof(theirs.b));
 	uint8_t sum[16];
 	int rc;
 
@@ -66,15 +78,15 @@ static struct gap_sums sums_of(uint64_t messages, const uint8_t digest[16])
 	return (struct gap_sums){messages, wire_u64(&w)};
 }
 
-static int folders_now(struct replica *r, struct arena *arena,
+static int folders_now(struct replica *r, uint64_t peer, struct arena *arena,
 	struct stated **ret, size_t *ret_count, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT fid, messages, digest, (SELECT count(*) FROM folder)"
 		" FROM folder WHERE id IN (SELECT a.folder FROM log l"
 		"  JOIN alias a ON a.fid = l.folder WHERE l.lsn > 0)"
-		" ORDER BY fid",
-		"");
+		" AND id NOT IN (" VIEW_HIDDEN_ROWS ") ORDER BY fid",
+		"i", (int64_t)peer);
 	size_t count = 0;
 	int rc;
 
@@ -97,16 +109,17 @@ static int folders_now(struct replica *r, struct arena *arena,
 	return rc;
 }
 
-int stated_now(struct replica *r, struct arena *arena, uint64_t *ret_vector,
-	struct stated **ret, size_t *ret_count, struct err *err)
+int stated_now(struct replica *r, uint64_t peer, struct arena *arena,
+	uint64_t *ret_vector, struct stated **ret, size_t *ret_count,
+	struct err *err)
 {
 	bool reading = !r->in_txn;
 	int rc = reading ? reading_begin(r, err) : tally_flush(r, err);
 
 	if (rc >= 0)
-		rc = vector_now(r, ret_vector, err);
+		rc = vector_now(r, peer, ret_vector, err);
 	if (rc >= 0)
-		rc = folders_now(r, arena, ret, ret_count, err);
+		rc = folders_now(r, peer, arena, ret, ret_count, err);
 	if (reading)
 		reading_end(r);
 	return rc;
@@ -143,15 +156,16 @@ struct word {
 	struct stated said;
 };
 
-/* What was stated for this vector, into the arena. */
-static int read_words(struct replica *r, uint64_t vector, struct arena *arena,
-	struct word **ret, size_t *ret_count, struct err *err)
+/* What a peer stated for this vector, into the arena. */
+static int read_words(struct replica *r, uint64_t peer, uint64_t vector,
+	struct arena *arena, struct word **ret, size_t *ret_count,
+	struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT peer, folder, messages, digest,"
 		" (SELECT count(*) FROM stated) FROM stated"
-		" WHERE heard_ms <> 0 AND vector = ?",
-		"i", (int64_t)vector);
+		" WHERE peer = ? AND heard_ms <> 0 AND vector = ?",
+		"ii", (int64_t)peer, (int64_t)vector);
 	size_t count = 0;
 	int rc;
 
@@ -224,7 +238,7 @@ int stated_overtaken(struct replica *r, uint64_t peer,
 	struct gap_sums ours = sums_of(messages, digest);
 
 	if (rc >= 0)
-		rc = vector_now(r, &vector, err);
+		rc = vector_now(r, peer, &vector, err);
 	return rc < 0 ? rc
 		      : sql_run(r, err,
 				"UPDATE stated SET heard_ms = 0 WHERE peer = ?1"
@@ -237,37 +251,36 @@ int stated_overtaken(struct replica *r, uint64_t peer,
 				(int64_t)ours.messages, (int64_t)ours.digest);
 }
 
-/* Has any peer stated anything? Most of what is merged needs no more. */
-static int any_word(struct replica *r, struct err *err)
+static int compare_peer(struct replica *r, uint64_t peer, int64_t now_ms,
+	struct stated_result *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(
-		r, err, "SELECT 1 FROM stated WHERE heard_ms <> 0 LIMIT 1", "");
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	AUTO_ARENA struct arena arena = {0};
+	struct word *words;
+	size_t count = 0;
+	uint64_t vector;
+	int rc = vector_now(r, peer, &vector, err);
 
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	if (rc >= 0)
+		rc = read_words(r, peer, vector, &arena, &words, &count, err);
+	for (size_t i = 0; i < count && rc >= 0; i++)
+		rc = compare_word(r, &words[i], now_ms, ret, err);
+	return rc < 0 ? rc : 0;
 }
 
+/* Has any peer stated anything? Most of what is merged needs no more. */
 int stated_compare(struct replica *r, int64_t now_ms, struct stated_result *ret,
 	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct word *words;
-	size_t count;
-	uint64_t vector;
-	int rc = any_word(r, err);
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT DISTINCT peer FROM stated WHERE heard_ms <> 0", "");
+	size_t count = 0;
+	int64_t *peers;
+	int rc = sql_ids(r, st, &arena, &peers, &count, err);
 
 	*ret = (struct stated_result){0};
-	if (rc <= 0)
-		return rc;
-	rc = vector_now(r, &vector, err);
-	if (rc >= 0)
-		rc = read_words(r, vector, &arena, &words, &count, err);
-	if (rc < 0)
-		return rc;
 	for (size_t i = 0; i < count && rc >= 0; i++)
-		rc = compare_word(r, &words[i], now_ms, ret, err);
+		rc = compare_peer(r, (uint64_t)peers[i], now_ms, ret, err);
 	return rc < 0 ? rc : 0;
 }
 

@@ -11,7 +11,8 @@
  *
  * vector = the first 8 bytes of BLAKE2b-128 over the logs of folders that are
  *          known from their first lsn on, with how far, and with what the
- *          account logs made of their folders (docs/format.md, Parcel)
+ *          account logs made of their folders (docs/format.md, Parcel); what
+ *          the peer is not shown is not in it (viewed.h)
  */
 #ifndef PB_STATED_H
 #define PB_STATED_H
@@ -33,9 +34,11 @@ enum stated_owed {
 			     be another */
 };
 
-/* Our vector, and all folders that have a log, by id, as of one moment. */
-int stated_now(struct replica *r, struct arena *arena, uint64_t *ret_vector,
-	struct stated **ret, size_t *ret_count, struct err *err);
+/* The vector of this site and a peer, and all folders that have a log and are
+   not hidden from it (viewed.h), by id, as of one moment. */
+int stated_now(struct replica *r, uint64_t peer, struct arena *arena,
+	uint64_t *ret_vector, struct stated **ret, size_t *ret_count,
+	struct err *err);
 
 /*
  * Keep what a peer stated. In a transaction. It is owed our word in turn until

@@ -7,6 +7,7 @@
  */
 #include "registers.h"
 #include "stated.h"
+#include "view_private.h"
 
 #define LOOKS 16 /* in a span */
 
@@ -22,10 +23,11 @@ static int is_time(struct replica *r, const char *key, int64_t span_ms,
 	return now_ms < at || now_ms - at >= span_ms / LOOKS;
 }
 
-/* Folders with a log, as this site's statements name them. */
+/* Folders with a log, as this site's statements to ?1 name them. */
 #define STATED_FOLDERS                                                         \
 	"SELECT fid FROM folder WHERE id IN (SELECT a.folder FROM log l"       \
-	" JOIN alias a ON a.fid = l.folder WHERE l.lsn > 0)"
+	" JOIN alias a ON a.fid = l.folder WHERE l.lsn > 0)"                   \
+	" AND id NOT IN (" VIEW_HIDDEN_ROWS ")"
 
 static int note_look(struct replica *r, const char *key, uint64_t peer,
 	int64_t now_ms, struct err *err)

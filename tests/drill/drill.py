@@ -203,11 +203,7 @@ def expunges_by_peers_wait(d):
 @case('A folder that differs')
 def differing_folder(d):
     # A register that rotted: what is touched next is summed up anew.
-    subprocess.run(
-        [os.environ['PB_STATE_SQL'], os.path.join(
-            d.shore.state, 'accounts', 'alice', 'state.db'),
-         "UPDATE message SET mtime = mtime + 60 WHERE base = 'm2'"],
-        check=True)
+    d.shore.sql("UPDATE message SET mtime = mtime + 60 WHERE base = 'm2'")
     d.aurora.flag('m2', 'S')
     d.aurora.run('sync')
     yield
@@ -312,8 +308,12 @@ def not_mounted(d):
 def damaged_state(d):
     d.away()
     d.aurora.run('sync')
-    path = os.path.join(d.aurora.state, 'accounts', 'alice', 'state.db')
-    flip(path, os.path.getsize(path) // 2)
+    # A page that nothing needs to open it.
+    page = int(d.aurora.sql("SELECT rootpage FROM sqlite_schema"
+                            " WHERE name = 'message_hash'"))
+    size = int(d.aurora.sql('PRAGMA page_size'))
+    flip(os.path.join(d.aurora.state, 'accounts', 'alice', 'state.db'),
+         page * size - size // 2)
     yield
 
 

@@ -245,7 +245,12 @@ static inline void maker_strip(struct change *c)
 		c->del = kept.del;
 		/* fall through */
 	case CHANGE_EXPUNGE:
+	case CHANGE_OUT:
 		c->dot = kept.dot;
+		return;
+	case CHANGE_VIEW:
+		c->folder = kept.folder;
+		c->value = kept.value;
 		return;
 	case CHANGE_LEFT:
 		c->dot = kept.dot;
@@ -316,7 +321,8 @@ static inline struct change *maker_change(
 		c->extra = maker_below(m, 2) ? "G1.2.3" : "O7 Puidl";
 	if (kind >= CHANGE_FOLDER && kind <= CHANGE_MERGE)
 		maker_folder(m, b, c);
-	if (kind == CHANGE_LEFT)
+	c->value = maker_below(m, 2);
+	if (kind == CHANGE_LEFT || kind == CHANGE_VIEW)
 		c->folder = m->ids[1 + maker_below(m, 3)];
 	c->end.log = m->logs[maker_below(m, 4)];
 	c->end.lsn = 1 + maker_number(m) % CHANGE_LSN_MAX;

@@ -280,7 +280,7 @@ static void every_kind_has_its_log(void **state)
 		c.by.log.folder = c.dot.log.folder = ID_ACCOUNT;
 		account += check(&c) == 0;
 	}
-	assert_int_equal(folder, 9 + 2);
+	assert_int_equal(folder, 11 + 2);
 	assert_int_equal(account, 7 + 2);
 }
 

@@ -416,9 +416,30 @@ static void what_a_peer_may_change_is_checked(void **state)
 	}
 }
 
+static void folders_that_go_out_are_checked(void **state)
+{
+	static const struct {
+		const char *keys, *words;
+	} cases[] = {
+		{"send = { \"/x\" }", "\"/x\" is no folder's name"},
+		{"send = { \"!\" }", "\"\" is no folder's name"},
+		{"send = {}", "send: names none"},
+		{"changes = receive send = { x }", "nothing goes to this peer"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO_FREE char *text =
+			mem_printf(SITE "peer p { key = \"" KEY_A "\" %s }",
+				cases[i].keys);
+
+		refused(text, 2, cases[i].words);
+	}
+}
+
 static void what_is_not_yet_built_is_refused_by_name(void **state)
 {
-	static const char *const keys[] = {"send = { x }", "accept = none"};
+	static const char *const keys[] = {"accept = none"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -617,6 +638,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
 		" accept = { \"no expunge\" }\n"
+		" send = { \"A/%\", \"!A/\\\"b\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
 		" max_file = 650M sign_only = yes hold = 0 preview = 64K }\n"
 		" link b { via = \"exec:/b x\" again = 3d every = 1h\n"
@@ -758,6 +780,7 @@ int main(void)
 		cmocka_unit_test(live_links_have_an_address_or_a_command),
 		cmocka_unit_test(accounts_of_a_peer_are_checked),
 		cmocka_unit_test(what_a_peer_may_change_is_checked),
+		cmocka_unit_test(folders_that_go_out_are_checked),
 		cmocka_unit_test(what_is_not_yet_built_is_refused_by_name),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),

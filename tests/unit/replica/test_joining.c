@@ -138,8 +138,8 @@ static void assert_listed(struct site *s, size_t expected)
 	uint64_t total;
 	size_t count;
 
-	done(gone_list(s->r, NULL, 10, &arena, &gone, &count, &err), &err);
-	done(gone_count(s->r, &total, &err), &err);
+	done(gone_list(s->r, 1, NULL, 10, &arena, &gone, &count, &err), &err);
+	done(gone_count(s->r, 1, &total, &err), &err);
 	assert_int_equal(count, expected);
 	assert_int_equal(total, expected);
 }
@@ -162,18 +162,18 @@ static void an_expunged_mail_is_known_by_its_content(void **state)
 	take_all(&home, &h);
 	done(replica_message_by_dot(home.r, &dot, &arena, &m, &err), &err);
 	struct id128 content = content_id(m.base, m.size, &m.hash);
-	done(gone_list(home.r, NULL, 10, &arena, &gone, &count, &err), &err);
+	done(gone_list(home.r, 1, NULL, 10, &arena, &gone, &count, &err), &err);
 	assert_int_equal(count, 0);
 	struct change c = change_blank(CHANGE_EXPUNGE);
 	c.dot = dot;
 	put(&h, 0, &c);
 	take_all(&home, &h);
-	done(gone_list(home.r, NULL, 10, &arena, &gone, &count, &err), &err);
+	done(gone_list(home.r, 1, NULL, 10, &arena, &gone, &count, &err), &err);
 	assert_int_equal(count, 1);
 	assert_true(id_equal(&gone[0], &content));
-	done(gone_count(home.r, &total, &err), &err);
+	done(gone_count(home.r, 1, &total, &err), &err);
 	assert_int_equal(total, 1);
-	done(gone_list(home.r, &content, 10, &arena, &gone, &count, &err),
+	done(gone_list(home.r, 1, &content, 10, &arena, &gone, &count, &err),
 		&err);
 	assert_int_equal(count, 0);
 	history_free(&h);

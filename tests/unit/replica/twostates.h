@@ -72,7 +72,8 @@ static inline struct log_id log_id_of(size_t log)
 }
 
 /* Give a change its place in a log. */
-static inline struct change *put(struct history *h, size_t log, struct change *c)
+static inline struct change *put(
+	struct history *h, size_t log, struct change *c)
 {
 	c->by.log = log_id_of(log);
 	c->by.lsn = h->logs[log].count + 1;
@@ -186,7 +187,8 @@ static inline struct word state_of(struct site *s)
 	struct word w = {.vector = 0};
 	struct err err = ERR_INIT;
 
-	done(stated_now(s->r, &w.arena, &w.vector, &w.folders, &w.count, &err),
+	done(stated_now(s->r, replica_origin(s->r) == HOME ? SELF : HOME,
+		     &w.arena, &w.vector, &w.folders, &w.count, &err),
 		&err);
 	return w;
 }

@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""What goes out to a peer is what it is shown: folders by their names."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+
+import plainsites
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Watched:
+    """Two sites; b is shown some of a's folders, and all that it is handed over
+    is kept, opened with its key."""
+
+    def __init__(self, sites, *shown, other='b'):
+        self.a, self.b = sites.site('a'), sites.site(other)
+        self.carrier = sites.pair(self.a, self.b)
+        self.heard = ''
+        self.secrets = set()
+        self.show(*shown)
+
+    def show(self, *shown):
+        """What the key "send" says; nothing: there is none."""
+        head = 'peer "%s" {' % self.b.name
+        lines = self.a.more.splitlines()
+        [at] = [i for i, line in enumerate(lines) if line.startswith(head)]
+        send = 'send = { %s } ' % ', '.join('"%s"' % s for s in shown)
+        lines[at] = '%s %skey = %s' % (head, send if shown else '',
+                                       lines[at].split('key = ')[1])
+        self.a.more = '\n'.join(lines) + '\n'
+        self.a.write_config()
+
+    def folder(self, name):
+        """Dovecot's names are known to no two folders."""
+        self.a.folder(name and '.' + name, guid='%x' % (len(name) % 15 + 1))
+
+    def hide(self, base, name=''):
+        """Saves mail that b must not hear of."""
+        self.a.save(base, name and '.' + name)
+        with open(self.a.path_of(base, name and '.' + name), 'rb') as file:
+            body = hashlib.blake2b(file.read(), digest_size=20).hexdigest()
+        self.secrets |= {base, body}
+
+    def save(self, base, name=''):
+        self.a.save(base, name and '.' + name)
+
+    def move(self, base, source, target):
+        """As Dovecot does: a link, and an unlink."""
+        old = self.a.path_of(base, source and '.' + source)
+        there = os.path.join(self.a.mail, target and '.' + target, 'cur',
+                             os.path.basename(old))
+        os.link(old, there)
+        self.a.line(base, target and '.' + target)
+        os.unlink(old)
+
+    def files(self, name=''):
+        path = os.path.join(self.b.mail, name and '.' + name)
+        if not os.path.exists(path):
+            return None
+        return sorted(self.b.base(f) for f in
+                      self.b.files(name and '.' + name))
+
+    def listen(self):
+        """What lies on the carrier for b, as b can read it."""
+        bundles = [os.path.join(where, name) for where, _, names in
+                   os.walk(self.carrier) for name in names]
+        said = ''.join(self.b.run('log', path, code=None) for path in bundles)
+        self.heard += said
+        return said
+
+    def sync(self, rounds=4):
+        for _ in range(rounds):
+            self.a.run('sync', code=None)
+            self.listen()
+            self.b.run('sync', code=None)
+
+    def settled(self):
+        """Both sites say so, and compare, and find no difference."""
+        self.sync()
+        for site in (self.a, self.b):
+            said = json.loads(site.run('status', '--json'))
+            for peer in said['peers']:
+                for account in peer.get('accounts', []):
+                    assert not account['lag_changes'], account
+            gaps = json.loads(site.run('gap', 'list', '--json'))
+            assert not gaps, gaps
+        self.kept_secret()
+
+    def kept_secret(self):
+        for word in self.secrets:
+            assert word not in self.heard, '%s was handed over:\n%s' % (
+                word, self.heard)
+
+    def compared(self):
+        """How many folders b found to be equal to what a stated."""
+        return int(self.b.sql(
+            'SELECT count(*) FROM stated WHERE agreed_ms > 0').split()[-1])
+
+
+@check
+def only_folders_in_view_go_out(sites):
+    w = Watched(sites, 'INBOX', 'Projects/*', '!Projects/Secret')
+    for name in ('', 'Projects.boat', 'Projects.Secret', 'Private'):
+        w.folder(name)
+    w.secrets |= {'Secret', 'Private'}
+    w.save('m-hello')
+    w.save('m-hull', 'Projects.boat')
+    w.hide('m-love', 'Private')
+    w.hide('m-plan', 'Projects.Secret')
+    w.settled()
+    assert 'Projects/boat' in w.heard
+    assert w.files() == ['m-hello'] and w.files('Projects.boat') == ['m-hull']
+    assert w.files('Private') is None
+    assert w.files('Projects.Secret') is None
+    assert w.compared() == 2
+    # The peer's folders come in, whatever it is shown.
+    w.b.folder('.Log', guid='e')
+    w.b.save('m-day', '.Log')
+    w.settled()
+    assert [w.a.base(f) for f in w.a.files('.Log')] == ['m-day']
+
+
+@check
+def folders_come_into_view_and_leave_it(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Later'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-task', 'Work')
+    w.hide('m-first', 'Later')
+    w.a.flag('m-first', 'F', '.Later')
+    w.settled()
+    assert w.files('Later') is None
+    # By a change of the configuration.
+    w.secrets.clear()
+    w.show('INBOX', 'Work', 'Later')
+    w.settled()
+    assert w.files('Later') == ['m-first']
+    assert w.b.path_of('m-first', '.Later').endswith(':2,F')
+    assert w.compared() == 3
+    w.show('INBOX', 'Later')
+    w.hide('m-second', 'Work')
+    w.settled()
+    assert w.files('Work') is None, w.files('Work')
+    assert not int(w.b.sql('SELECT count(*) FROM dot'
+                           ' WHERE dead_log <> 0').split()[-1])
+    # And back: what was there, and what came meanwhile.
+    w.secrets.clear()
+    w.a.flag('m-task', 'S', '.Work')
+    w.show()
+    w.settled()
+    assert w.files('Work') == ['m-second', 'm-task']
+    assert w.b.path_of('m-task', '.Work').endswith(':2,S')
+    assert w.compared() == 3
+
+
+@check
+def a_folder_is_renamed_out_of_the_view_and_back(sites):
+    w = Watched(sites, 'INBOX', 'Open/*')
+    for name in ('', 'Open.case', 'Closed.old'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-exhibit', 'Open.case')
+    w.hide('m-verdict', 'Closed.old')
+    w.secrets.add('Closed')
+    w.settled()
+    assert w.files('Open.case') == ['m-exhibit']
+
+    def rename(old, new):
+        os.rename(os.path.join(w.a.mail, old), os.path.join(w.a.mail, new))
+
+    rename('.Open.case', '.Closed.case')
+    w.save('m-note', 'Closed.case')
+    w.secrets.add('m-note')
+    w.settled()
+    assert w.files('Open.case') is None
+    w.secrets -= {'m-note', 'm-verdict'}
+    rename('.Closed.case', '.Open.again')
+    rename('.Closed.old', '.Open.old')
+    w.secrets = {'Closed'}
+    w.settled()
+    assert w.files('Open.again') == ['m-exhibit', 'm-note']
+    assert w.files('Open.old') == ['m-verdict']
+    assert w.files('Open.case') is None
+    assert w.compared() == 3
+
+
+@check
+def mail_is_moved_into_the_view_and_out_of_it(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    w.save('m-stays')
+    w.save('m-leaves')
+    w.hide('m-comes', 'Private')
+    w.a.flag('m-comes', 'FS', '.Private')
+    w.settled()
+    assert w.files() == ['m-leaves', 'm-stays']
+    w.secrets.clear()
+    w.move('m-comes', 'Private', 'Work')
+    w.move('m-leaves', '', 'Private')
+    w.settled()
+    assert w.files('Work') == ['m-comes'] and w.files() == ['m-stays']
+    assert w.b.path_of('m-comes', '.Work').endswith(':2,FS')
+    assert w.compared() == 2
+    # What becomes of it out there is nobody's business; then it comes back.
+    said = len(w.heard)
+    w.a.flag('m-leaves', 'T', '.Private')
+    w.settled()
+    assert 'm-leaves' not in w.heard[said:]
+    w.a.flag('m-leaves', 'S', '.Private')
+    w.move('m-leaves', 'Private', 'Work')
+    w.settled()
+    assert w.files('Work') == ['m-comes', 'm-leaves']
+    assert w.b.path_of('m-leaves', '.Work').endswith(':2,S')
+    # Out and expunged there, in one look and in two.
+    w.move('m-leaves', 'Work', 'Private')
+    w.move('m-comes', 'Work', 'Private')
+    w.a.expunge('m-comes', '.Private')
+    w.settled()
+    w.a.expunge('m-leaves', '.Private')
+    w.settled()
+    assert w.files('Work') == [] and w.files() == ['m-stays']
+    # Born in view, and gone from it before anybody was told.
+    w.hide('m-passes')
+    w.a.run('write')
+    w.move('m-passes', '', 'Private')
+    w.settled()
+    assert w.files() == ['m-stays']
+    assert w.compared() == 2
+
+
+@check
+def a_copy_of_hidden_mail_is_whole(sites):
+    w = Watched(sites, 'INBOX')
+    for name in ('', 'Private'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-origin', 'Private')
+    w.secrets.add('m-origin')
+    w.settled()
+    old = w.a.path_of('m-origin', '.Private')
+    os.link(old, os.path.join(w.a.mail, 'cur', 'm-copied:2,S'))
+    w.a.line('m-copied')
+    w.settled()
+    assert w.files() == ['m-copied', 'm-hello']
+    assert w.compared() == 1
+
+
+@check
+def who_has_not_its_segments_any_more_tells_the_same(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    for base in ('m-one', 'm-two', 'm-three'):
+        w.save(base)
+    w.settled()
+    w.move('m-one', '', 'Private')
+    w.a.run('write')
+    w.move('m-two', '', 'Work')
+    w.hide('m-four', 'Private')
+    w.a.run('write')
+    shutil.rmtree(os.path.join(w.a.state, 'log', 'alice'))
+    w.sync()
+    w.kept_secret()
+    assert not json.loads(w.b.run('gap', 'list', '--json'))
+    assert w.files() == ['m-three'] and w.files('Work') == ['m-two']
+    assert w.compared() == 2
+
+
+@check
+def a_site_that_lost_its_state_is_told_its_view_again(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-task', 'Work')
+    w.save('m-gone', 'Work')
+    w.hide('m-love', 'Private')
+    w.settled()
+    w.move('m-gone', 'Work', 'Private')
+    w.settled()
+    for site in (w.b, w.a):
+        for base, _, names in os.walk(os.path.join(site.state, 'accounts')):
+            for name in names:
+                os.unlink(os.path.join(base, name))
+        w.sync()
+        w.settled()
+        assert w.files() == ['m-hello'] and w.files('Work') == ['m-task']
+        assert w.files('Private') is None
+        assert [w.a.base(f) for f in w.a.files('.Work')] == ['m-task']
+    w.save('m-after', 'Work')
+    w.settled()
+    assert w.files('Work') == ['m-after', 'm-task']
+
+
+@check
+def damage_under_a_view_is_found_and_mended(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    for base in ('m-one', 'm-two', 'm-three'):
+        w.save(base)
+    w.hide('m-love', 'Private')
+    w.settled()
+    # b goes without what it was told, and keeps what it was to forget.
+    w.b.sql("UPDATE flag SET value = value; DELETE FROM dot WHERE message ="
+            " (SELECT id FROM message WHERE base = 'm-one');"
+            " UPDATE message SET dead = 1, todo = 1 WHERE base = 'm-one'")
+    w.move('m-two', '', 'Private')
+    w.b.run('scan', code=None)
+    w.sync()
+    w.settled()
+    assert w.files() == ['m-one', 'm-three'], w.files()
+
+
+@check
+def what_users_of_the_peer_brought_in_stays_there(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-task', 'Work')
+    w.settled()
+    w.b.save('m-mine', '.Work')
+    w.b.run('sync')
+    w.show('INBOX')
+    w.sync()
+    assert w.files('Work') == ['m-mine']
+
+
+@check
+def a_peer_that_lets_nothing_be_expunged_keeps_what_leaves_its_view(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    w.b.more = w.b.more.replace('via =', 'accept = { "no expunge" } via =')
+    w.b.write_config()
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    for base in ('m-one', 'm-two'):
+        w.save(base)
+    w.save('m-task', 'Work')
+    w.settled()
+    w.move('m-one', '', 'Private')
+    w.show('INBOX')
+    w.settled()
+    assert w.files() == ['m-one', 'm-two'] and w.files('Work') == ['m-task']
+    assert w.compared() == 1
+    # It comes back, and is there once.
+    w.a.flag('m-task', 'S', '.Work')
+    w.show('INBOX', 'Work')
+    w.move('m-one', 'Private', '')
+    w.settled()
+    assert w.files() == ['m-one', 'm-two'] and w.files('Work') == ['m-task']
+    assert w.b.path_of('m-task', '.Work').endswith(':2,S')
+    assert w.compared() == 2
+
+
+@check
+def a_view_that_is_nothing_is_refused(sites):
+    w = Watched(sites)
+    w.a.more = w.a.more.replace('via', 'changes = "receive" send = { "A" } via')
+    w.a.write_config()
+    w.a.run('config', code=2)
+    w.a.says('nothing goes to this peer')
+    w.a.more = w.a.more.replace('changes = "receive" send = { "A" }', '')
+    w.a.more = w.a.more.replace('via', 'send = {} via')
+    w.a.write_config()
+    w.a.run('config', code=2)
+    w.a.says('names none')
+    w.a.more = w.a.more.replace('send = {}', '')
+    w.show('A/%', '!A/b')
+    assert 'send = { "A/%", "!A/b" }' in w.a.run('config')
+
+
+if __name__ == '__main__':
+    sys.exit(plainsites.main(CHECKS))
