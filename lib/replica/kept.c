@@ -147,15 +147,12 @@ int kept_decide(
 
 int kept_any(struct replica *r, int64_t folder, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message WHERE todo = 3"
-		" AND (?1 = 0 OR p_folder = ?1) LIMIT 1",
-		"i", folder);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM message WHERE todo = 3"
+			" AND (?1 = 0 OR p_folder = ?1) LIMIT 1",
+			"i", folder),
+		err);
 }
 
 int kept_list(struct replica *r, struct arena *arena, struct kept **ret,

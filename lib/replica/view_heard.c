@@ -14,16 +14,13 @@
 /* Is one of its dots another site's? */
 static int is_foreign(struct replica *r, int64_t message, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM dot d JOIN log l ON l.id = d.log"
-		" WHERE d.message = ? AND d.dead_log = 0 AND l.origin <> ?"
-		" LIMIT 1",
-		"ii", message, (int64_t)r->origin);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM dot d JOIN log l ON l.id = d.log"
+			" WHERE d.message = ? AND d.dead_log = 0"
+			" AND l.origin <> ? LIMIT 1",
+			"ii", message, (int64_t)r->origin),
+		err);
 }
 
 int view_forget_message(
@@ -195,16 +192,14 @@ int view_hear(struct replica *r, uint64_t peer, const struct id128 *folder,
 int view_is_closed(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM view WHERE peer = ?1 AND ours = 0 AND hidden"
-		" AND (folder = ?2 OR folder IN (SELECT b.fid FROM alias a"
-		"  JOIN alias b ON b.folder = a.folder WHERE a.fid = ?2))",
-		"ib", (int64_t)peer, folder->b, sizeof(folder->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM view WHERE peer = ?1 AND ours = 0"
+			" AND hidden AND (folder = ?2 OR folder IN"
+			" (SELECT b.fid FROM alias a JOIN alias b"
+			"  ON b.folder = a.folder WHERE a.fid = ?2))",
+			"ib", (int64_t)peer, folder->b, sizeof(folder->b)),
+		err);
 }
 
 int view_is_apart(struct replica *r, uint64_t peer, const struct id128 *folder,

@@ -28,15 +28,6 @@ bool view_is_log(const struct id128 *folder)
 	return memcmp(folder->b, prefix, sizeof(prefix)) == 0;
 }
 
-static int exists(struct replica *r, sqlite3_stmt *st, struct err *err)
-{
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
-}
-
 int view_forget_words(
 	struct replica *r, uint64_t peer, int64_t folder, struct err *err)
 {
@@ -80,7 +71,7 @@ static int read_view(struct replica *r, uint64_t peer, int64_t folder,
 static int was_shown(
 	struct replica *r, uint64_t peer, int64_t folder, struct err *err)
 {
-	return exists(r,
+	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM alias a JOIN log l ON l.folder = a.fid"
 			" WHERE a.folder = ?2 AND l.origin = ?3 AND (EXISTS("
@@ -98,7 +89,7 @@ static int is_told(
 {
 	if (!f->authority.term || f->authority.site == r->origin)
 		return 1;
-	return exists(r,
+	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM alias a JOIN log l ON l.folder = a.fid"
 			" WHERE a.folder = ? AND l.origin = ? AND l.given > 0"
@@ -208,7 +199,7 @@ int view_settle(struct replica *r, uint64_t peer, view_shows_fn shows,
 
 int view_is_partial(struct replica *r, uint64_t peer, struct err *err)
 {
-	return exists(r,
+	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM view WHERE peer = ? AND ours = 1"
 			" AND hidden LIMIT 1",
@@ -294,7 +285,7 @@ int view_hidden_dots(struct replica *r, uint64_t peer, const struct log_id *log,
 int view_shows_body(struct replica *r, uint64_t peer, const struct hash *hash,
 	struct err *err)
 {
-	return exists(r,
+	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM message m WHERE m.hash = ?1"
 			" AND m.dead = 0 AND m.folder NOT IN (SELECT a.folder"
