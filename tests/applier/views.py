@@ -248,6 +248,10 @@ def a_copy_of_hidden_mail_is_whole(sites):
     w.save('m-origin', 'Private')
     w.secrets.add('m-origin')
     w.settled()
+    # Nor does anything say where it was copied from.
+    [hidden] = w.a.sql("SELECT lower(hex(fid)) FROM folder"
+                       " WHERE path = 'Private'").split()
+    w.secrets.add(hidden)
     old = w.a.path_of('m-origin', '.Private')
     os.link(old, os.path.join(w.a.mail, 'cur', 'm-copied:2,S'))
     w.a.line('m-copied')
