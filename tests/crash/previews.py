@@ -8,47 +8,30 @@ logged.
     previews.py PHASE:KIND:CALL ...
 """
 
-import argparse
 import os
-import random
-import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, '..', 'support'),
                 os.path.join(HERE, '..', 'applier')]
 
-import plainsites                                   # noqa: E402
+import phases                                       # noqa: E402
 from previews import Pair, large                    # noqa: E402
-from removals import KINDS, run                    # noqa: E402
-from snapshot import Snapshots                      # noqa: E402
+
+APPLIER = 'packetboat-applier'
 
 
-def apply(site, **fault):
-    return run(site, 'packetboat-applier', **fault)
-
-
-class Phase:
+class Applying(phases.Phase):
     """What lies in b's inbox, and what is there when it was applied."""
 
-    def __init__(self, name, pair, previews, mails):
-        self.name = name
+    def __init__(self, name, sites, pair, previews, mails):
         self.pair = pair
         self.wanted = previews, mails
         pair.a.run('write')
         pair.a.run('ship')
         pair.b.run('ship')
-        top = os.path.dirname(pair.path)
-        self.kept = '%s.kept-%s' % (top, name)
-        self.snapshot = Snapshots(top, self.kept).take()
-        path = os.path.join(top, 'calls')
-        code = apply(pair.b, FAULT_KIND='count', FAULT_LOG=path)
-        assert code == 0, pair.b.said
+        super().__init__(name, sites, pair.b, APPLIER)
         self.judge_end()
-        with open(path) as file:
-            self.calls = [line.split(' ', 2)[2].strip() for line in file]
-        os.unlink(path)
 
     def there(self):
         files = self.pair.b.files()
@@ -59,17 +42,14 @@ class Phase:
         assert self.there() == self.wanted, self.pair.b.files()
         assert self.pair.b.log() == '', self.pair.b.log()
 
-    def judge(self, kind, number):
+    def judge(self):
         b = self.pair.b
-        code = apply(b, FAULT_KIND=kind, FAULT_AT=str(number))
-        assert code in ((-9, 0) if kind in ('kill', 'kill_after', 'torn')
-                        else (0, 1, 3)), (code, b.said)
         previews, mails = self.there()
         assert previews <= 1, b.files()
         assert 'large' in mails or self.name == 'placing' or previews
         # A look at the mail takes nothing of it for a user's.
         b.run('write')
-        assert apply(b) == 0, b.said
+        assert phases.run(b, APPLIER) == 0, b.said
         self.judge_end()
         b.run('check')
         b.run('scan')
@@ -77,59 +57,18 @@ class Phase:
         self.judge_end()
 
 
-def phases(sites):
+def applying(sites):
     pair = Pair(sites)
     pair.a.save('before')
     pair.go()
     pair.a.save('large', body=large('Charts'))
     pair.a.save('small')
-    yield Phase('placing', pair, 1, ['before', 'small'])
+    yield Applying('placing', sites, pair, 1, ['before', 'small'])
     pair.go()
     [one] = pair.held()
     pair.a.run('held', 'release', 'b', one['id'])
-    yield Phase('removing', pair, 0, ['before', 'large', 'small'])
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--seconds', type=float, default=15)
-    parser.add_argument('--seed', type=int, default=int(time.time()))
-    parser.add_argument('--all', action='store_true')
-    parser.add_argument('cases', nargs='*')
-    args = parser.parse_args()
-    sites = plainsites.Sites()
-    failed = done = 0
-    phase = {}
-    try:
-        for one in phases(sites):
-            phase[one.name] = one
-        cases = [(one, kind, number) for one in phase.values()
-                 for kind in KINDS for number in range(1, len(one.calls) + 1)]
-        total = len(cases)
-        random.Random(args.seed).shuffle(cases)
-        if args.cases:
-            cases = [(phase[name], kind, int(number)) for name, kind, number
-                     in (case.split(':') for case in args.cases)]
-        end = time.monotonic() + args.seconds
-        for one, kind, number in cases:
-            if time.monotonic() > end and not (args.all or args.cases):
-                break
-            one.snapshot.restore()
-            done += 1
-            try:
-                one.judge(kind, number)
-            except AssertionError as error:
-                failed += 1
-                print('%s:%s:%d: %s: %s' % (
-                    one.name, kind, number, one.calls[number - 1], error))
-        print('%d of %d cases, %d failed, seed %d' % (
-            done, total, failed, args.seed))
-    finally:
-        sites.close()
-        subprocess.run(['rm', '-rf'] + [one.kept for one in phase.values()],
-                       check=True)
-    return 1 if failed or not done else 0
+    yield Applying('removing', sites, pair, 0, ['before', 'large', 'small'])
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(phases.main(__doc__, applying, 15))
