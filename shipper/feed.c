@@ -20,13 +20,20 @@ static void list_free(struct feed_list *list)
 	*list = (struct feed_list){0};
 }
 
+void feed_forget(struct feed *f)
+{
+	list_free(&f->small);
+	list_free(&f->large);
+	f->told_offset = false;
+}
+
 void feed_free(struct feed *f)
 {
 	for (size_t i = 0; i < f->sent_count; i++)
 		free(f->sent[i].account);
 	free(f->sent);
-	list_free(&f->small);
-	list_free(&f->large);
+	buf_free(&f->gathered);
+	feed_forget(f);
 }
 
 void feed_add(struct feed *f, const char *account, const struct hash *hash,
@@ -166,21 +173,26 @@ static uint64_t ahead(const struct link *link)
 static int pack_small(struct feed *f, const struct handover_config *config,
 	struct link *link, struct err *err)
 {
-	AUTO_BUF struct buf sections = BUF_INIT;
+	struct buf *sections = &f->gathered;
 	size_t most = together(f, link);
 	int rc = 0;
 
 	while (!is_done(&f->small) && rc >= 0) {
 		struct feed_body *b = &f->small.items[f->small.at];
 
-		if (sections.len && sections.len + b->size > most)
+		if (sections->len && sections->len + b->size > most)
 			break;
-		rc = add_piece(f, config, b, FEED_PIECE, &sections, err);
+		rc = add_piece(f, config, b, FEED_PIECE, sections, err);
 		if (rc >= 0)
 			next_of(f, &f->small, rc == 0);
 	}
-	f->packed += sections.len;
-	return rc < 0 ? rc : give(config, link, LINK_SMALL, &sections, err);
+	if (rc == ERR_BUSY) /* it may be as large as ever, later */
+		return rc;
+	f->packed += sections->len;
+	int given =
+		give(config, link, LINK_SMALL, sections, rc < 0 ? NULL : err);
+	buf_clear(sections);
+	return rc < 0 ? rc : given;
 }
 
 static int pack_large(struct feed *f, const struct handover_config *config,

@@ -37,6 +37,7 @@ struct feed {
 	bool told_offset; /* the first large one's is what the other has */
 	uint64_t bodies, bytes; /* that went into parcels */
 	uint64_t packed;	/* bytes of small ones, with their heads */
+	struct buf gathered;	/* sections of a parcel of small ones */
 	uint64_t missing, damaged;
 	struct feed_body *sent; /* those that went whole */
 	size_t sent_count;
@@ -52,9 +53,12 @@ void feed_preview(struct feed *f, const char *account, const struct hash *hash,
 bool feed_knows(const struct feed *f, const struct hash *hash);
 /* Nothing waits to be packed. */
 bool feed_is_empty(const struct feed *f);
+/* Nothing more of them is packed: who lacks them will say so. */
+void feed_forget(struct feed *f);
 /*
  * Pack what there is room for now. Bodies that are gone or damaged are counted,
- * and left out. Errors: ERR_IO: a body cannot be read now.
+ * and left out. Errors: ERR_BUSY: the next is not there yet: call again; ERR_IO:
+ * it cannot be read now.
  */
 int feed_fill(struct feed *f, const struct handover_config *config,
 	struct link *link, struct err *err);

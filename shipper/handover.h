@@ -77,8 +77,9 @@ struct handover_config {
 	/*
 	 * Bytes of a body from offset on, at most max, appended to ret; the
 	 * whole body's size. Errors: ERR_ABSENT: no mail has it any more;
-	 * ERR_CORRUPT: damaged where it lies; ERR_IO. NULL, in a rehearsal:
-	 * only their sizes are asked for.
+	 * ERR_CORRUPT: damaged where it lies; ERR_IO: not now; ERR_BUSY, on
+	 * a live link: not yet. NULL, in a rehearsal: only their sizes are
+	 * asked for.
 	 */
 	int (*body)(void *arg, const char *account, const struct hash *hash,
 		uint64_t offset, size_t max, struct buf *ret,

@@ -18,28 +18,55 @@
 #include "visit.h"
 #include "weighing.h"
 
-#define BODIES_AGAIN_MS 30000
+#define BODIES_AGAIN_MS 30000 /* twice as long each time */
+#define BODIES_AGAIN_MOST_MS 1800000
 #define PATIENCE_MS 60000 /* for what may be under way */
+
+static int64_t now_ms(const struct shipper *s)
+{
+	return s->site.os->ops->mono_ns(s->site.os) / 1000000;
+}
+
+/* It could not be started, ended, or was given up: so it may go with the next.
+ */
+static void lose_bodies(struct shipper *s, const struct err *err)
+{
+	int64_t wait = s->bodies_wait_ms ? s->bodies_wait_ms : BODIES_AGAIN_MS;
+
+	s->bodies_open = false;
+	s->bodies_again = now_ms(s) + wait;
+	s->bodies_wait_ms = 2 * wait < BODIES_AGAIN_MOST_MS
+				    ? 2 * wait
+				    : BODIES_AGAIN_MOST_MS;
+	s->bodies_err = *err;
+}
 
 static int open_bodies(struct shipper *s, struct err *err)
 {
-	int64_t now = s->site.os->ops->mono_ns(s->site.os) / 1000000;
-
 	if (s->bodies_open)
 		return 0;
-	if (now < s->bodies_again) {
+	if (now_ms(s) < s->bodies_again) {
 		*err = s->bodies_err;
 		return err->code;
 	}
-	int rc = body_client_open(s->has_starter ? &s->starter : NULL, NULL,
-		s->config_path, &s->bodies, err);
+	int rc = body_client_open(s->site.os,
+		s->has_starter ? &s->starter : NULL, NULL, s->config_path,
+		&s->bodies, err);
 	if (rc < 0) {
-		s->bodies_again = now + BODIES_AGAIN_MS;
-		s->bodies_err = *err;
+		lose_bodies(s, err);
 		return rc;
 	}
 	s->bodies_open = true;
 	return 0;
+}
+
+static int answered(struct shipper *s, int rc, const struct err *err)
+{
+	if (rc >= 0)
+		s->bodies_wait_ms = 0;
+	else if (!s->bodies.open)
+		lose_bodies(s, err);
+	return rc;
 }
 
 static int fetch_body(void *arg, const char *account, const struct hash *hash,
@@ -49,9 +76,12 @@ static int fetch_body(void *arg, const char *account, const struct hash *hash,
 	struct shipper *s = arg;
 	int rc = open_bodies(s, err);
 
-	return rc < 0 ? rc
-		      : body_client_read(&s->bodies, account, hash, offset, max,
-				ret, ret_size, err);
+	if (rc < 0)
+		return rc;
+	s->bodies.soon = s->bodies_soon;
+	rc = body_client_read(
+		&s->bodies, account, hash, offset, max, ret, ret_size, err);
+	return answered(s, rc, err);
 }
 
 static int fetch_preview(void *arg, const char *account,
@@ -61,9 +91,12 @@ static int fetch_preview(void *arg, const char *account,
 	struct shipper *s = arg;
 	int rc = open_bodies(s, err);
 
-	return rc < 0 ? rc
-		      : body_client_preview(&s->bodies, account, hash, peer,
-				most, ret, err);
+	if (rc < 0)
+		return rc;
+	s->bodies.soon = s->bodies_soon;
+	rc = body_client_preview(
+		&s->bodies, account, hash, peer, most, ret, err);
+	return answered(s, rc, err);
 }
 
 static void show_bytes(void *arg, uint64_t done, uint64_t total)

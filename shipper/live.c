@@ -165,13 +165,25 @@ static struct handover_config how_to_hand_over(void *arg)
 	return links_handover(l->shipper, l->peer, l->link);
 }
 
+static void fail(struct live *l, struct err *err)
+{
+	err_wrap(err, "peer %s: %s", name_of(l), l->where);
+	shipper_fail(l->shipper, err);
+}
+
+static void lacks_bodies(void *arg, struct err *why)
+{
+	err_wrap(why, "bodies wait");
+	fail(arg, why);
+}
+
 /* ---- begin and end ---- */
 
 static int open_talk(
 	struct live *l, const struct key_public *peer, struct err *err)
 {
 	static const struct talk_calls calls = {
-		find_peer, meet, how_to_hand_over};
+		find_peer, meet, how_to_hand_over, lacks_bodies};
 	const struct site *site = &l->shipper->site;
 	struct talk_config config = {.os = site->os,
 		.self = peer ? site_key_for(site, l->peer) : &site->key,
@@ -259,12 +271,6 @@ static void add_result(
 	to->missing += r->missing;
 	to->damaged += r->damaged;
 	to->written_out += r->written_out;
-}
-
-static void fail(struct live *l, struct err *err)
-{
-	err_wrap(err, "peer %s: %s", name_of(l), l->where);
-	shipper_fail(l->shipper, err);
 }
 
 int live_hand_over(struct live *l)

@@ -557,6 +557,16 @@ static void gather(const struct lives *lives, const struct pollfd *more,
 		memcpy(ret, more, more_count * sizeof(*more));
 }
 
+/* Who reads mail for us, while it owes an answer. */
+static struct pollfd bodies_poll(const struct shipper *s)
+{
+	bool owes =
+		s->bodies_open && s->bodies.asked.len && !s->bodies.answered;
+
+	return (struct pollfd){
+		.fd = owes ? s->bodies.fd : -1, .events = POLLIN};
+}
+
 void lives_turn(struct shipper *s, struct lives *lives,
 	const struct pollfd *more, size_t more_count, int64_t wait_ms)
 {
@@ -564,10 +574,11 @@ void lives_turn(struct shipper *s, struct lives *lives,
 	shut(s, lives);
 	size_t links = lives->count, listeners = lives->listener_count;
 	size_t errands = lives->redial_count, first = 2 * links + errands;
-	size_t count = first + listeners + more_count;
-	AUTO_FREE struct pollfd *fds = mem_array(count + 1, sizeof(*fds));
+	size_t count = first + listeners + more_count + 1;
+	AUTO_FREE struct pollfd *fds = mem_array(count, sizeof(*fds));
 
 	gather(lives, more, more_count, fds);
+	fds[count - 1] = bodies_poll(s);
 	if (poll(fds, count, waiting(s, lives, wait_ms)) < 0)
 		return; /* a signal: the caller looks */
 	for (size_t i = 0; i < listeners; i++)
@@ -626,12 +637,15 @@ static void run_to_the_end(struct shipper *s, struct lives *lives)
 		lives_turn(s, lives, &stop, 1, 60000);
 	}
 	end_all(s, lives);
+	/* What it was asked is nobody's any more. */
+	shipper_close_bodies(s);
 }
 
 void lives_call(struct shipper *s)
 {
 	struct lives lives = {0};
 
+	s->bodies_soon = true;
 	for (size_t i = 0; i < s->site.config.peer_count; i++) {
 		const struct config_peer *p = &s->site.config.peers[i];
 
@@ -648,6 +662,7 @@ void lives_call(struct shipper *s)
 			run_to_the_end(s, &lives);
 		}
 	}
+	s->bodies_soon = false;
 	free(lives.items);
 }
 
@@ -657,6 +672,7 @@ void lives_answer(struct shipper *s)
 	struct channel channel;
 	struct err err = ERR_INIT;
 
+	s->bodies_soon = true;
 	if (channel_stdio(&channel, &err) < 0) {
 		shipper_fail(s, &err);
 		return;
@@ -687,6 +703,7 @@ int lives_open(struct shipper *s, struct lives *lives, struct err *err)
 	int rc = channel_listen(s->site.config.listen, lives->listeners,
 		&lives->listener_count, err);
 
+	s->bodies_soon = true;
 	if (rc >= 0)
 		find_redials(s, lives);
 	return rc;

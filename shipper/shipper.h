@@ -52,10 +52,12 @@ struct shipper {
 	const char *config_path;
 	struct body_client bodies; /* started when first needed */
 	bool bodies_open;
+	bool bodies_soon; /* who asks it has other things to do meanwhile */
 	struct body_starter starter; /* who starts it for us */
 	bool has_starter;
 	struct confine_plan files; /* that it can open; none: not confined */
-	int64_t bodies_again;	   /* could not be started: not before then */
+	int64_t bodies_again;	   /* there is none: not before then */
+	int64_t bodies_wait_ms;	   /* and then not for so long */
 	struct err bodies_err;
 	const char *only_peer, *only_link, *output;
 	const char **accounts; /* of this round */

@@ -8,8 +8,10 @@
 #define WANTED_AGAIN_MS 30000 /* a body that went may be asked for again */
 #define PATIENCE_MS (INT64_C(6) * 3600000)
 #define PATIENCE_MOST_MS (INT64_C(24) * 3600000)
-#define CROSSING_MS 10000 /* both dialed at once */
-#define HANG_UP_MS 5000	  /* who was called has to hear a receipt before */
+#define CROSSING_MS 10000  /* both dialed at once */
+#define HANG_UP_MS 5000	   /* who was called has to hear a receipt before */
+#define BODIES_SOON_MS 250 /* a body that is not there yet */
+#define BODIES_AGAIN_MS 30000
 
 static int64_t now_ms(const struct talk *t)
 {
@@ -79,6 +81,7 @@ int talk_open(
 		.arg = config->arg,
 		.dials = config->peer,
 		.patience_ms = PATIENCE_MS,
+		.bodies_ms = INT64_MAX,
 		.done_ms = -1};
 	ret->begun_ms = now_ms(ret);
 	struct link_config link = {.os = config->os,
@@ -273,15 +276,36 @@ int talk_record(struct talk *t, struct err *err)
 
 /* ---- moving bytes ---- */
 
+/* A call that comes to its end goes without them. */
+static void lack_bodies(struct talk *t, struct err *why)
+{
+	if (!t->lacks)
+		t->calls->lacks(t->arg, why);
+	t->lacks = true;
+	t->bodies_ms = now_ms(t) + BODIES_AGAIN_MS;
+	if (t->finishing)
+		feed_forget(&t->feed);
+}
+
 static void fill(struct talk *t)
 {
 	struct err err = ERR_INIT;
+	bool waits = t->lacks && !t->finishing && now_ms(t) < t->bodies_ms;
 
-	if (!t->known || feed_is_empty(&t->feed))
+	if (!t->known || feed_is_empty(&t->feed) || waits)
 		return;
 	struct handover_config config = t->calls->handover(t->arg);
-	if (feed_fill(&t->feed, &config, t->protocol, &err) < 0)
-		talk_end(t, &err);
+	int rc = feed_fill(&t->feed, &config, t->protocol, &err);
+	if (rc == ERR_IO) {
+		lack_bodies(t, &err);
+	} else if (rc == ERR_BUSY) {
+		t->bodies_ms = now_ms(t) + BODIES_SOON_MS;
+	} else {
+		t->bodies_ms = INT64_MAX;
+		t->lacks = false;
+		if (rc < 0)
+			talk_end(t, &err);
+	}
 }
 
 void talk_hear(struct talk *t, const void *data, size_t len)
@@ -360,11 +384,14 @@ void talk_check_time(struct talk *t)
 int64_t talk_wakes(const struct talk *t)
 {
 	int64_t deadline = link_deadline(t->protocol);
-	/* What is ready goes before. */
-	int64_t says =
-		t->out_at < t->out.len ? INT64_MAX : link_wakes(t->protocol);
+	int64_t wakes = link_wakes(t->protocol);
 
+	if (!feed_is_empty(&t->feed) && t->bodies_ms < wakes)
+		wakes = t->bodies_ms;
+	/* What is ready goes before. */
+	if (t->out_at < t->out.len)
+		wakes = INT64_MAX;
 	if (hangs_up(t) < deadline)
 		deadline = hangs_up(t);
-	return says < deadline ? says : deadline;
+	return wakes < deadline ? wakes : deadline;
 }

@@ -34,6 +34,8 @@ struct talk_calls {
 	int (*meet)(void *arg, struct landing *ret, struct err *err);
 	/* How to hand over to it. */
 	struct handover_config (*handover)(void *arg);
+	/* Bodies cannot be read now: all else goes on. */
+	void (*lacks)(void *arg, struct err *why);
 };
 
 struct talk {
@@ -55,8 +57,10 @@ struct talk {
 	size_t out_at;
 	int64_t begun_ms;
 	int64_t done_ms; /* all is said and known, of who dialed; -1: not yet */
-	int64_t fed_ms; /* when bodies last were to go, or went */
-	struct err err; /* why it ended, if not well */
+	int64_t fed_ms;	 /* when bodies last were to go, or went */
+	bool lacks;	 /* bodies cannot be read now; that was told */
+	int64_t bodies_ms; /* then they are asked for again; INT64_MAX: not */
+	struct err err;	   /* why it ended, if not well */
 };
 
 struct talk_config {

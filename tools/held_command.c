@@ -64,7 +64,7 @@ static int open_bodies(struct listing *l, struct err *err)
 	if (l->opened)
 		return 0;
 	int rc = body_client_open(
-		NULL, NULL, l->site.config.path, &l->bodies, err);
+		l->site.os, NULL, NULL, l->site.config.path, &l->bodies, err);
 
 	l->opened = rc >= 0;
 	return rc;

@@ -33,6 +33,7 @@ struct server {
 	struct account account; /* the last one asked about */
 	struct store *store;	/* NULL: none is open */
 	struct held held;
+	int64_t said_ns; /* when it was asked, or gave a sign last */
 };
 
 static void drop_body(struct server *s)
@@ -105,6 +106,48 @@ static int use_account(struct server *s, const char *name, struct err *err)
 	return rc;
 }
 
+/* ---- signs ---- */
+
+/* Who asked may be gone before it read all that it was told. */
+static bool nobody_is_there(void)
+{
+	return errno == EPIPE || errno == ECONNRESET;
+}
+
+/* Returns 1: nobody is there any more. */
+static int send_all(struct server *s, struct buf *b, struct err *err)
+{
+	size_t at = 0;
+
+	while (at < b->len) {
+		ssize_t n = write(s->out, b->data + at, b->len - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && nobody_is_there())
+			return 1;
+		if (n < 0)
+			return err_set_os(err, errno, "write an answer");
+		at += (size_t)n;
+	}
+	buf_clear(b);
+	s->said_ns = s->os->ops->mono_ns(s->os);
+	return 0;
+}
+
+/* Who asked gives us up else. Should it be gone, the answer meets that, too. */
+static void say_working(struct server *s)
+{
+	struct body_answer a = {.status = BODY_WORKING};
+	int64_t now = s->os->ops->mono_ns(s->os);
+	AUTO_BUF struct buf b = BUF_INIT;
+
+	if (now - s->said_ns < INT64_C(1000000) * BODY_SIGN_MS)
+		return;
+	body_answer_encode(&a, &b);
+	send_all(s, &b, NULL);
+}
+
 /* ---- bodies ---- */
 
 /* Read the whole body once: is it the one with this hash? */
@@ -118,6 +161,7 @@ static int verify(struct server *s, struct held *h, struct err *err)
 	hash_init(&state);
 	while ((n = s->os->ops->pread(s->os, h->fd, chunk, CHUNK, at)) > 0) {
 		hash_add(&state, chunk, (size_t)n);
+		say_working(s);
 		if (h->size <= SMALL_MAX && h->bytes.len <= h->size)
 			buf_add(&h->bytes, chunk, (size_t)n);
 		at += n;
@@ -297,24 +341,7 @@ static void answer(
 		buf_add(ret, bytes.data, bytes.len);
 }
 
-static int send_all(struct server *s, struct buf *b, struct err *err)
-{
-	size_t at = 0;
-
-	while (at < b->len) {
-		ssize_t n = write(s->out, b->data + at, b->len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_os(err, errno, "write an answer");
-		at += (size_t)n;
-	}
-	buf_clear(b);
-	return 0;
-}
-
-/* Returns 1, or 0 at the end of the input. */
+/* Returns 1 at the end of the input. */
 static int receive_more(struct server *s, struct err *err)
 {
 	for (;;) {
@@ -322,10 +349,12 @@ static int receive_more(struct server *s, struct err *err)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && nobody_is_there())
+			return 1;
 		if (n < 0)
 			return err_set_os(err, errno, "read a request");
 		s->input.len += (size_t)n;
-		return n > 0;
+		return n == 0;
 	}
 }
 
@@ -336,7 +365,7 @@ static int run(struct server *s, struct err *err)
 
 	buf_add_str(&out, BODY_HELLO);
 	rc = send_all(s, &out, err);
-	while (rc >= 0) {
+	while (rc == 0) {
 		struct body_request q;
 		int len = body_request_decode(
 			s->input.data, s->input.len, &q, err);
@@ -345,12 +374,11 @@ static int run(struct server *s, struct err *err)
 			return len;
 		if (!len) {
 			rc = receive_more(s, err);
-			if (rc == 0)
-				return 0;
 			continue;
 		}
 		s->input.len -= (size_t)len;
 		memmove(s->input.data, s->input.data + len, s->input.len);
+		s->said_ns = s->os->ops->mono_ns(s->os);
 		answer(s, &q, &out);
 		rc = send_all(s, &out, err);
 	}

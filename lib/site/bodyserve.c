@@ -70,8 +70,9 @@ int body_answer_decode(const void *data, uint32_t most, struct body_answer *ret,
 	ret->status = (enum body_status)status;
 	ret->size = wire_u64(&w);
 	ret->len = wire_u32(&w);
-	if (status > BODY_FAILED || ret->len > BODY_PIECE_MAX ||
-		(status == BODY_OK && ret->len > most))
+	if (status > BODY_WORKING || ret->len > BODY_PIECE_MAX ||
+		(status == BODY_OK && ret->len > most) ||
+		(status == BODY_WORKING && ret->len))
 		return err_set(err, ERR_CORRUPT, "not an answer about a body");
 	return 0;
 }

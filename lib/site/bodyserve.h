@@ -25,7 +25,8 @@
  *
  * Numbers are little-endian. Fewer bytes than asked for come only at the end
  * of the body. No byte is handed out before the whole body was found to have
- * the hash asked for.
+ * the hash asked for. While that takes long the server says WORKING before the
+ * answer, now and then: who hears nothing may give it up.
  */
 #ifndef PB_BODYSERVE_H
 #define PB_BODYSERVE_H
@@ -35,19 +36,21 @@
 
 struct err;
 
-#define BODY_HELLO "packetboat bodies 2\n"
+#define BODY_HELLO "packetboat bodies 3\n"
 #define BODY_PIECE_MAX (1u << 20)
 #define BODY_ACCOUNT_MAX 255u
 #define BODY_PEER_MAX 255u
 #define BODY_REQUEST_MAX                                                       \
 	(4u + BODY_ACCOUNT_MAX + BODY_PEER_MAX + HASH_SIZE + 8u + 4u)
 #define BODY_ANSWER_HEAD 13u
+#define BODY_SIGN_MS 5000 /* so often the server says WORKING */
 
 enum body_status {
 	BODY_OK = 0,
 	BODY_GONE = 1,	  /* no message with this body is in the store */
 	BODY_DAMAGED = 2, /* a file no longer has the bytes it had */
-	BODY_FAILED = 3	  /* could not look now: later */
+	BODY_FAILED = 3,  /* could not look now: later */
+	BODY_WORKING = 4  /* no answer yet, but at work: size 0, len 0 */
 };
 
 struct body_request {

@@ -8,10 +8,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "mem.h"
+
+#define LOOK_MS 5
+#define KILLED_MS 1000
+#define ENDING_MS 2000
 
 /* ---- the writer ---- */
 
@@ -71,6 +76,30 @@ int body_writer_start(const char *program, const char *config, int *ret_fd,
 	return 0;
 }
 
+/* Returns false: it runs still. */
+static bool ends_within(pid_t pid, int ms)
+{
+	struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+
+	for (int waited = 0;; waited += LOOK_MS) {
+		pid_t got = waitpid(pid, NULL, WNOHANG);
+
+		if (got == pid || (got < 0 && errno != EINTR))
+			return true;
+		if (waited >= ms)
+			return false;
+		nanosleep(&look, NULL);
+	}
+}
+
+void body_writer_end(pid_t pid, int patience_ms)
+{
+	if (ends_within(pid, patience_ms))
+		return;
+	kill(pid, SIGKILL);
+	ends_within(pid, KILLED_MS);
+}
+
 /* ---- the starter ---- */
 
 /* What it answers, with the socket where code is 0. */
@@ -119,6 +148,7 @@ static _Noreturn void serve(const char *program, const char *config, int fd)
 {
 	char asked;
 	bool lives = let_go(fd);
+	pid_t pid = 0;
 
 	fd = STDERR_FILENO + 1;
 	/* ^C is meant for the shipper: we end after it. */
@@ -129,10 +159,10 @@ static _Noreturn void serve(const char *program, const char *config, int fd)
 		struct answer a = {0};
 		struct err err = ERR_INIT;
 		int socket = -1;
-		pid_t pid;
 
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		if (pid)
+			body_writer_end(pid, 0);
+		pid = 0;
 		a.code =
 			body_writer_start(program, config, &socket, &pid, &err);
 		if (a.code < 0)
@@ -142,8 +172,8 @@ static _Noreturn void serve(const char *program, const char *config, int fd)
 			close(socket);
 	}
 	close(fd);
-	while (wait(NULL) > 0 || errno == EINTR)
-		;
+	if (pid)
+		body_writer_end(pid, ENDING_MS);
 	_exit(0);
 }
 

@@ -23,6 +23,10 @@ struct err;
 int body_writer_start(const char *program, const char *config, int *ret_fd,
 	pid_t *ret_pid, struct err *err);
 
+/* It should have ended, or will within patience_ms: else it is killed. Not
+   waited for is one that cannot even be killed, for its disk hangs. */
+void body_writer_end(pid_t pid, int patience_ms);
+
 struct body_starter {
 	int fd;
 	pid_t pid;
@@ -32,9 +36,10 @@ struct body_starter {
    as of body_client_open. */
 int body_starter_open(const char *program, const char *config,
 	struct body_starter *ret, struct err *err);
-/* Have a writer started. Errors: ERR_IO: it could not be. */
+/* Have a writer started; the one before it, if it still runs, is killed. Errors: ERR_IO: it could not be. */
 int body_starter_ask(struct body_starter *s, int *ret_fd, struct err *err);
-/* End it, and wait for it: after all sockets that it handed over are closed. */
+/* End it, and wait for it: after all sockets that it handed over are closed. A
+   writer that does not end by itself is killed. */
 void body_starter_close(struct body_starter *s);
 
 #endif

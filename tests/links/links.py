@@ -80,8 +80,8 @@ class Site:
     def apply(self):
         return self.run('packetboat-applier')
 
-    def ship(self, *args, ends=(0,)):
-        return self.run('packetboat-shipper', *args, ends=ends)
+    def ship(self, *args, ends=(0,), **more):
+        return self.run('packetboat-shipper', *args, ends=ends, **more)
 
     def follow(self, name, **more):
         out = open(os.path.join(self.top, name + '.said'), 'a')
@@ -322,6 +322,120 @@ def case_follow(two):
     two.a.deliver(2, 3 << 20)
     two.a.deliver(3, 100)
     until('large and small arrive', two.is_equal)
+
+
+class Reader:
+    """Who reads mail for a shipper: a writer behind a socket, whose answers
+    come as it is told: all at once; byte by byte, ever slower; not at all; or it
+    ends when it is asked."""
+
+    def __init__(self, site):
+        self.how = 'well'
+        self.asked = 0
+        self.site = site
+        self.path = os.path.join(site.top, 'bodies')
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.writers = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for writer in self.writers:
+            writer.kill()
+            writer.wait()
+
+    def serve(self):
+        while True:
+            near, _ = self.listener.accept()
+            ours, its = socket.socketpair()
+            self.writers.append(subprocess.Popen(
+                [program('packetboat-writer'), '-c', self.site.conf,
+                 '--serve'], stdin=its, stdout=its))
+            its.close()
+            for ends in ((near, ours, False), (ours, near, True)):
+                threading.Thread(target=self.carry, args=ends,
+                                 daemon=True).start()
+
+    def carry(self, source, to, answers):
+        greeted = 0
+        try:
+            while data := source.recv(4096):
+                if not answers:
+                    self.asked += 1
+                    if self.how == 'ends':
+                        break
+                elif greeted >= 20:
+                    data = self.hold_back(data, to)
+                greeted += len(data)
+                to.sendall(data)
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def hold_back(self, data, to):
+        """Returns what is left to be sent."""
+        while self.how != 'well':
+            if self.how == 'dribbles' and len(data) > 1:
+                to.sendall(data[:1])
+                data = data[1:]
+            time.sleep(0.05)
+        return data
+
+
+def case_hung(two):
+    """Who reads mail for a shipper hangs: all but bodies goes on, and they go
+    when it goes on, too."""
+    two.by_tcp()
+    two.b.follow('packetboat-shipper')
+    two.b.follow('packetboat-applier')
+    two.a.deliver(1, 3000)
+    two.a.write()
+    with Reader(two.a) as reader:
+        env = dict(os.environ, PACKETBOAT_BODIES=reader.path)
+
+        def shipped(*ends):
+            return two.a.ship(ends=(*ends, 4), env=env).returncode != 4
+        until('a called b', lambda: shipped(0))
+        until('a mail arrives', two.is_equal)
+        # A call goes without bodies, and says so.
+        reader.how = 'ends'
+        two.a.deliver(2, 3000)
+        two.a.flag(1)
+        two.a.write()
+        said = two.a.ship(ends=(1,), env=env).stderr
+        assert 'bodies wait: packetboat-writer ended' in said, said
+        until('the flag of a call arrives',
+              lambda: len(two.b.mails()) == 1 and
+              two.a.mails().items() >= two.b.mails().items())
+        reader.how = 'well'
+        two.a.ship(env=env)
+        until('b got it, and said what it wants', lambda: shipped(0) and
+              two.a.apply() and two.is_equal())
+        # A link that is kept.
+        two.a.follow('packetboat-shipper', env=env)
+        two.a.follow('packetboat-applier')
+        for number, how in ((3, 'hangs'), (5, 'dribbles')):
+            reader.how, before = how, reader.asked
+            two.a.deliver(number, 30000)
+            two.a.deliver(number + 1, 100)
+            two.a.write()
+            until('it is asked', lambda: reader.asked > before)
+            two.a.flag(number - 1)
+            two.a.write()
+            there = len(two.b.mails())
+            until('the flag arrives', lambda: two.a.mails().items() >=
+                  two.b.mails().items())
+            assert len(two.b.mails()) == there
+            reader.how = 'well'
+            until('the mails arrive', two.is_equal)
 
 
 def body_calls(two, relay, disturb):

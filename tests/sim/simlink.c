@@ -74,13 +74,20 @@ static struct handover_config how_to_hand_over(void *arg)
 	return simserve_handover(&e->serving, e->peer);
 }
 
+/* An operator is told. */
+static void lacks_bodies(void *arg, struct err *why)
+{
+	(void)arg;
+	(void)why;
+}
+
 /* ---- begin and end ---- */
 
 static int open_end(
 	struct sim_end *e, const struct key_public *peer, struct err *err)
 {
 	static const struct talk_calls calls = {
-		find_peer, meet, how_to_hand_over};
+		find_peer, meet, how_to_hand_over, lacks_bodies};
 	struct talk_config config = {.os = simdisk_os(e->site->disk),
 		.self = &e->site->key,
 		.peer = peer,

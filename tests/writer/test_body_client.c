@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +100,8 @@ static int setup(void **state)
 		mem_printf("%s -q -c %s --once", WRITER, f->config);
 	run(init);
 	run(look);
-	must(body_client_open(NULL, WRITER, f->config, &f->client, &err));
+	must(body_client_open(
+		os_real(), NULL, WRITER, f->config, &f->client, &err));
 	*state = f;
 	return 0;
 }
@@ -282,16 +285,19 @@ static void flags_of_a_message_may_change_while_it_is_read(void **state)
 static void a_writer_that_is_no_writer_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct body_client c;
-	struct err err = ERR_INIT;
+	static const char *const programs[] = {
+		"/bin/true", "/bin/nothing", "/bin/echo", "/bin/cat"};
+	struct hash hash = hash_of("small body", 10);
+	AUTO_BUF struct buf b = BUF_INIT;
+	uint64_t size;
 
-	assert_int_equal(
-		body_client_open(NULL, "/bin/true", NULL, &c, &err), ERR_IO);
-	assert_int_equal(
-		body_client_open(NULL, "/bin/nothing", NULL, &c, &err), ERR_IO);
-	assert_int_equal(
-		body_client_open(NULL, "/bin/echo", NULL, &c, &err), ERR_IO);
-	(void)f;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		body_client_close(&f->client);
+		must(body_client_open(
+			os_real(), NULL, programs[i], NULL, &f->client, &err));
+		assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_IO);
+		assert_false(f->client.open);
+	}
 }
 
 static void a_writer_that_dies_is_told(void **state)
@@ -306,8 +312,148 @@ static void a_writer_that_dies_is_told(void **state)
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_IO);
 	assert_int_equal(f->client.pid, 0);
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_IO);
-	must(body_client_open(NULL, WRITER, f->config, &f->client, &err));
+	must(body_client_open(
+		os_real(), NULL, WRITER, f->config, &f->client, &err));
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
+}
+
+/* ---- one that hangs ---- */
+
+static int64_t clock_ms, tick_ms;
+
+/* Each look at it takes so long. */
+static int64_t ticking(struct os *os)
+{
+	(void)os;
+	clock_ms += tick_ms;
+	return clock_ms * 1000000;
+}
+
+static struct os *ticking_os(int64_t tick)
+{
+	static struct os_ops ops;
+	static struct os os;
+
+	os = *os_real();
+	ops = *os.ops;
+	ops.mono_ns = ticking;
+	os.ops = &ops;
+	tick_ms = tick;
+	return &os;
+}
+
+static void a_writer_that_is_stopped_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct hash hash = hash_of("small body", 10);
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct err why = ERR_INIT;
+	uint64_t size;
+
+	f->client.os = ticking_os(20000);
+	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
+	assert_int_equal(kill(f->client.pid, SIGSTOP), 0);
+	assert_int_equal(body_client_read(&f->client, "alice", &hash, 0, 10, &b,
+				 &size, &why),
+		ERR_IO);
+	assert_non_null(strstr(why.text, "gave no sign"));
+	assert_false(f->client.open);
+	assert_int_equal(f->client.pid, 0);
+	must(body_client_open(
+		os_real(), NULL, WRITER, f->config, &f->client, &err));
+	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
+}
+
+static void who_asks_soon_waits_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct hash hash = hash_of("small body", 10);
+	struct hash other = hash_of("the same in two", 15);
+	struct pollfd p = {.fd = f->client.fd, .events = POLLIN};
+	AUTO_BUF struct buf b = BUF_INIT;
+	uint64_t size;
+
+	assert_int_equal(ask(f, &other, 0, 100, &b, &size), 0);
+	f->client.os = ticking_os(1);
+	f->client.soon = true;
+	assert_int_equal(kill(f->client.pid, SIGSTOP), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(ask(f, &hash, 0, 100, &b, &size), ERR_BUSY);
+	assert_int_equal(kill(f->client.pid, SIGCONT), 0);
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	/* What is answered is kept for who asked, for a while. */
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(ask(f, &other, 0, 100, &b, &size), ERR_BUSY);
+	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
+	assert_string_equal(buf_str(&b), "small body");
+	assert_int_equal(ask(f, &hash, 0, 5, &b, &size), ERR_BUSY);
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	tick_ms = 1000;
+	f->client.soon = false;
+	assert_int_equal(ask(f, &other, 0, 100, &b, &size), 0);
+	assert_string_equal(buf_str(&b), "the same in two");
+}
+
+static char *script(struct fixture *f, const char *text)
+{
+	char *path = mem_printf("%s/script", f->dir);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\nprintf '%s'\n%s\n", "packetboat bodies 3\\n",
+		text);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0700), 0);
+	return path;
+}
+
+static int ask_script(struct fixture *f, const char *text, int64_t tick,
+	struct buf *ret, struct err *why)
+{
+	AUTO_FREE char *path = script(f, text);
+	struct hash hash = hash_of("small body", 10);
+	struct body_client c;
+	uint64_t size;
+
+	must(body_client_open(ticking_os(tick), NULL, path, NULL, &c, &err));
+	int rc = body_client_read(&c, "alice", &hash, 0, 10, ret, &size, why);
+	body_client_close(&c);
+	return rc;
+}
+
+#define HEAD(status, len) status "\\0\\0\\0\\0\\0\\0\\0\\0" len "\\0\\0\\0"
+
+static void a_writer_that_dribbles_bytes_is_given_up(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(
+		ask_script(*state,
+			"printf '" HEAD("\\0", "\\5") "'\n"
+						      "while printf x; do exec "
+						      "sleep 1000; done",
+			20000, &b, &err),
+		ERR_IO);
+	assert_non_null(strstr(err.text, "gave no sign"));
+	assert_int_equal(b.len, 0);
+}
+
+static void a_writer_that_says_it_works_is_waited_for(void **state)
+{
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(
+		ask_script(*state,
+			"for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do\n"
+			"printf '" HEAD("\\4", "\\0") "'\nsleep 0.02\ndone\n"
+						      "printf '" HEAD("\\0",
+							      "\\5") "five!'",
+			5000, &b, &err),
+		0);
+	assert_string_equal(buf_str(&b), "five!");
+	assert_true(clock_ms > BODY_SILENT_MS);
 }
 
 /* ---- the bytes ---- */
@@ -397,6 +543,9 @@ static void an_answer_over_what_was_asked_is_refused(void **state)
 	assert_int_equal(got.len, 5);
 	assert_int_equal(
 		body_answer_decode(b.data, 4, &got, NULL), ERR_CORRUPT);
+	b.data[0] = BODY_WORKING;
+	assert_int_equal(
+		body_answer_decode(b.data, 5, &got, NULL), ERR_CORRUPT);
 	b.data[0] = 9;
 	assert_int_equal(
 		body_answer_decode(b.data, 5, &got, NULL), ERR_CORRUPT);
@@ -416,6 +565,10 @@ int main(void)
 		T(flags_of_a_message_may_change_while_it_is_read),
 		T(a_writer_that_is_no_writer_is_refused),
 		T(a_writer_that_dies_is_told),
+		T(a_writer_that_is_stopped_is_given_up),
+		T(who_asks_soon_waits_for_nothing),
+		T(a_writer_that_dribbles_bytes_is_given_up),
+		T(a_writer_that_says_it_works_is_waited_for),
 		cmocka_unit_test(a_request_decodes_to_what_it_was),
 		cmocka_unit_test(a_request_over_a_limit_is_refused),
 		cmocka_unit_test(a_request_for_a_preview_is_of_all_of_it),
