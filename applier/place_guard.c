@@ -14,7 +14,8 @@
  *
  * They wait as what they are, dead in the merged state and lying here; all
  * else goes on. What was expunged in a folder that is exempt does not count,
- * wherever it lies here: mail is moved to the trash before it goes.
+ * wherever it lies here: mail is moved to the trash before it goes. What a peer
+ * shows us no more goes without an expunge, and counts as one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -92,18 +93,19 @@ static int note_gone(
 {
 	struct judging *j = arg;
 	struct placing *p = j->p;
-	int rc = log_is_exempt(j, &m->log, err);
+	int rc = m->out ? 0 : log_is_exempt(j, &m->log, err);
+	int64_t ms = m->ms ? m->ms : p->now_ms;
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	struct gone *last = p->gone_count ? &p->gone[p->gone_count - 1] : NULL;
 	if (last && last->id == m->id) { /* another dot of it */
-		last->ms = last->ms < m->ms ? m->ms : last->ms;
+		last->ms = last->ms < ms ? ms : last->ms;
 		return 0;
 	}
 	p->gone = mem_room(p->gone, p->gone_count, sizeof(*p->gone));
 	p->gone[p->gone_count++] =
-		(struct gone){.id = m->id, .folder = m->folder, .ms = m->ms};
+		(struct gone){.id = m->id, .folder = m->folder, .ms = ms};
 	return 0;
 }
 
@@ -364,6 +366,14 @@ bool place_waits(const struct placing *p, int64_t message)
 	const struct gone *g = gone_of(p, message);
 
 	return g && g->waits;
+}
+
+bool place_waits_in(const struct placing *p, int64_t folder)
+{
+	for (size_t i = 0; i < p->gone_count; i++)
+		if (p->gone[i].folder == folder && p->gone[i].waits)
+			return true;
+	return false;
 }
 
 bool place_stays(const struct placing *p, const struct replica_message *m)

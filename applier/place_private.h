@@ -7,7 +7,8 @@
 #include "err.h"
 #include "place.h"
 
-/* A message that was expunged, lies here still, and counts for the guard. */
+/* A message that was expunged, or left our view, lies here still, and counts
+   for the guard. */
 struct gone {
 	int64_t id, folder; /* rows */
 	int64_t ms;	    /* when it was expunged */
@@ -40,6 +41,8 @@ bool place_given_up(const struct placing *p, int64_t folder);
 int place_guard(struct placing *p, struct err *err);
 /* Does the expunge of a message wait? */
 bool place_waits(const struct placing *p, int64_t message);
+/* Does any in a folder? */
+bool place_waits_in(const struct placing *p, int64_t folder);
 /* Does a message stay where it lies, though it is dead: for an operator's word,
    or because it is kept? */
 bool place_stays(const struct placing *p, const struct replica_message *m);

@@ -156,7 +156,9 @@ static int make_way(struct placing *p, struct arena *arena,
 	struct replica_folder *list, size_t count,
 	const struct replica_folder *f, struct err *err)
 {
-	int kept = p->keeps ? kept_any(p->replica, f->id, err) : 0;
+	int kept = place_waits_in(p, f->id) ? 1
+		   : p->keeps		    ? kept_any(p->replica, f->id, err)
+					    : 0;
 	AUTO_FREE char *from = mem_dup(f->p_path);
 	AUTO_FREE char *to = mem_printf("%s-kept", from);
 

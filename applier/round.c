@@ -12,7 +12,6 @@
 #include "guarded.h"
 #include "peerkeys.h"
 #include "program.h"
-#include "shell.h"
 #include "strange.h"
 
 #define LOCK_WAIT_MS 30000
@@ -603,12 +602,20 @@ static void say_placed(
 			name, (unsigned long long)placed->unplaced);
 }
 
+static const char *peer_named(const struct receive_config *c, uint64_t origin)
+{
+	for (size_t i = 0; i < c->peer_count; i++)
+		if (c->peers[i].key.origin == origin)
+			return c->peers[i].name;
+	return "that was";
+}
+
 /* What the guard keeps from being expunged is told until it is accepted. */
 static int say_guarded(struct round *r, struct account *a, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	AUTO_FREE char *account = shell_word(a->name);
 	struct guarded *list = NULL;
+	struct guarded_waits waits;
 	struct replica_folder f;
 	size_t count = 0;
 	int rc = guarded_list(a->replica, &arena, &list, &count, err);
@@ -618,15 +625,14 @@ static int say_guarded(struct round *r, struct account *a, struct err *err)
 			continue;
 		rc = replica_folder_by_row(
 			a->replica, list[i].folder, &arena, &f, err);
+		if (rc == 0)
+			rc = guarded_waits(a->replica, &list[i], &waits, err);
 		if (rc != 0)
 			continue;
-		AUTO_FREE char *folder = shell_word(f.path);
-		say(r, true,
-			"account %s: folder %s: %llu expunges by peers wait, "
-			"the mail is kept (if they are meant: packetboat guard "
-			"accept %s %s)",
-			a->name, f.path, (unsigned long long)list[i].waiting,
-			account, folder);
+		AUTO_BUF struct buf text = BUF_INIT;
+		guarded_tell(&waits, a->name, f.path,
+			peer_named(&r->receive, waits.site), &text);
+		say(r, true, "%s", buf_str(&text));
 		r->code = exit_worse(r->code, EXIT_OPERATOR);
 	}
 	return rc < 0 ? rc : 0;

@@ -16,12 +16,30 @@
 #include "status_tree.h"
 #include "status_warnings.h"
 
+/* Of peers' doing. */
+static void add_waits(struct status *s, struct json_object *folder,
+	const char *name, const char *path, const struct guarded_waits *w)
+{
+	AUTO_ARENA struct arena arena = {0};
+	AUTO_BUF struct buf text = BUF_INIT;
+	const char *peer = gaptext_peer(&s->site, w->site, &arena);
+
+	if (w->expunges)
+		tree_number(folder, "guarded_from_peers", w->expunges);
+	if (w->out) {
+		tree_number(folder, "guarded_not_shown", w->out);
+		tree_text(folder, "not_shown_by", peer);
+	}
+	guarded_tell(w, name, path, peer, &text);
+	status_needs_operator(s, "%s", buf_str(&text));
+}
+
 static void add_folder(struct status *s, struct json_object *account,
 	const char *name, const struct replica_folder *f,
-	const struct guarded *g)
+	const struct guarded_waits *w)
 {
 	struct json_object *o;
-	bool waits = g->waiting && !g->accepted;
+	bool waits = w->expunges || w->out;
 
 	if (!waits &&
 		(f->dead || (!f->off && !f->stopped[0] && !f->guard_count)))
@@ -52,17 +70,8 @@ static void add_folder(struct status *s, struct json_object *account,
 			name, f->path, f->guard_count, account_word,
 			folder_word);
 	}
-	if (waits) {
-		AUTO_FREE char *account_word = shell_word(name);
-		AUTO_FREE char *folder_word = shell_word(f->path);
-
-		tree_number(o, "guarded_from_peers", g->waiting);
-		status_needs_operator(s,
-			"account %s: folder %s: %" PRIu64
-			" expunges by peers wait, the mail is kept (if they "
-			"are meant: packetboat guard accept %s %s)",
-			name, f->path, g->waiting, account_word, folder_word);
-	}
+	if (waits)
+		add_waits(s, o, name, f->path, w);
 	json_object_array_add(tree_array(account, "folders"), o);
 }
 
@@ -76,9 +85,13 @@ static int add_folders(struct status *s, struct json_object *o,
 	int rc = replica_folders(a->replica, &arena, &folders, &count, err);
 
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		struct guarded_waits waits = {0};
+
 		rc = guarded_get(a->replica, folders[i].id, &g, err);
+		if (rc >= 0 && g.waiting && !g.accepted)
+			rc = guarded_waits(a->replica, &g, &waits, err);
 		if (rc >= 0)
-			add_folder(s, o, a->name, &folders[i], &g);
+			add_folder(s, o, a->name, &folders[i], &waits);
 	}
 	return rc;
 }

@@ -122,6 +122,14 @@ static void print_folder(struct json_object *f)
 			number(f, "guarded_from_peers") == 1 ? "s" : "");
 		between = "; ";
 	}
+	if (number(f, "guarded_not_shown")) {
+		printf("%s", between);
+		count(number(f, "guarded_not_shown"), "message");
+		printf(" that peer %s no longer shows wait%s for the operator",
+			text(f, "not_shown_by"),
+			number(f, "guarded_not_shown") == 1 ? "s" : "");
+		between = "; ";
+	}
 	if (text(f, "stopped")[0])
 		printf("%sstopped: %s", between, text(f, "stopped"));
 	printf("\n");

@@ -23,8 +23,8 @@ static int is_foreign(struct replica *r, int64_t message, struct err *err)
 		err);
 }
 
-int view_forget_message(
-	struct replica *r, int64_t message, uint64_t site, struct err *err)
+int view_forget_message(struct replica *r, int64_t message, uint64_t site,
+	int64_t ms, struct err *err)
 {
 	static const char *const rows[] = {
 		"DELETE FROM birth WHERE (log, lsn) IN (SELECT log, lsn"
@@ -38,19 +38,20 @@ int view_forget_message(
 		"DELETE FROM once WHERE message = ?1",
 		"DELETE FROM flag WHERE message = ?1",
 		"DELETE FROM dot WHERE message = ?1 AND dead_log = 0",
-		"UPDATE message SET copied_from = 0 WHERE copied_from = ?1",
-		"UPDATE message SET dead = 1, copied_from = 0, damage = 0,"
-		" waits_ms = 0, todo = p_folder <> 0, out = ?2 WHERE id = ?1"};
+		"UPDATE message SET copied_from = 0 WHERE copied_from = ?1"};
 	int rc = is_foreign(r, message, err);
 
 	if (rc <= 0)
 		return rc;
 	rc = tally_message(r, message, -1, err);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && rc >= 0; i++)
-		rc = i + 1 < sizeof(rows) / sizeof(*rows)
-			     ? sql_run(r, err, rows[i], "i", message)
-			     : sql_run(r, err, rows[i], "ii", message,
-				       (int64_t)site);
+		rc = sql_run(r, err, rows[i], "i", message);
+	if (rc >= 0)
+		rc = sql_run(r, err,
+			"UPDATE message SET dead = 1, copied_from = 0,"
+			" damage = 0, waits_ms = 0, todo = p_folder <> 0,"
+			" out = ?2, out_ms = ?3 WHERE id = ?1",
+			"iii", message, (int64_t)site, ms);
 	if (rc >= 0)
 		rc = message_drop(r, message, err);
 	return rc < 0 ? rc : 1;
@@ -94,7 +95,8 @@ int apply_out(struct replica *r, const struct change *c, int64_t by_log,
 		return rc < 0 ? rc : 1;
 	rc = may_take_out(r, c, row.message, err);
 	if (rc > 0)
-		rc = view_forget_message(r, row.message, c->by.log.origin, err);
+		rc = view_forget_message(r, row.message, c->by.log.origin,
+			(int64_t)STAMP_MS(c->by.stamp), err);
 	return rc < 0 ? rc : !rc;
 }
 
@@ -154,7 +156,7 @@ static int forget_folder(struct replica *r, uint64_t peer,
 	if (rc >= 0)
 		rc = folder_living(r, f->id, &arena, &ids, &count, err);
 	for (size_t i = 0; i < count && rc >= 0; i++)
-		rc = view_forget_message(r, ids[i], peer, err);
+		rc = view_forget_message(r, ids[i], peer, 0, err);
 	return rc < 0 ? rc : remove_if_empty(r, f, err);
 }
 

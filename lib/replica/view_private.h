@@ -16,10 +16,10 @@
 int view_forget_words(
 	struct replica *r, uint64_t peer, int64_t folder, struct err *err);
 /* A message is no more to be seen here: forget it, without a tombstone, if it
-   has a dot of another site. Its file is to go, for a site said so. Returns 1
-   if it was. */
-int view_forget_message(
-	struct replica *r, int64_t message, uint64_t site, struct err *err);
+   has a dot of another site. Its file is to go, for a site said so; ms: when it
+   left, 0: nobody says. Returns 1 if it was. */
+int view_forget_message(struct replica *r, int64_t message, uint64_t site,
+	int64_t ms, struct err *err);
 /* A peer says that the message of a dot left our view (CHANGE_OUT). */
 int apply_out(struct replica *r, const struct change *c, int64_t by_log,
 	struct err *err);

@@ -104,33 +104,66 @@ static int teardown(void **state)
 	return 0;
 }
 
+static struct replica_message mail_there(int mail, struct arena *arena)
+{
+	struct replica_message m;
+	struct err err = ERR_INIT;
+	char base[16];
+
+	base_of(mail, base);
+	struct hash hash = hash_of(base, strlen(base));
+	assert_int_equal(replica_message_with_hash(account.replica, &hash, base,
+				 0, arena, &m, NULL),
+		0);
+	done(replica_message_dot(account.replica, &m, &err), &err);
+	return m;
+}
+
+/* The peer says so, in its next change. Returns its dot. */
+static struct dot said(struct change *c)
+{
+	struct log_id id = {PEER, 7, ID_INBOX};
+	struct replica_log log;
+	struct err err = ERR_INIT;
+
+	done(replica_begin(account.replica, &err), &err);
+	done(replica_log_get(account.replica, &id, true, &log, &err), &err);
+	c->by.log = id;
+	c->by.lsn = ++log.known.lsn;
+	if (change_is_birth(c))
+		c->dot = (struct dot){id, c->by.lsn};
+	done(replica_apply(account.replica, c, &err), &err);
+	done(replica_log_set(account.replica, &log, &err), &err);
+	done(replica_commit(account.replica, &err), &err);
+	return c->dot;
+}
+
 /* The peer expunged one of them. */
 static void expunged(int mail, uint64_t ms)
 {
 	AUTO_ARENA struct arena arena = {0};
-	struct log_id id = {PEER, 7, ID_INBOX};
 	struct change c = change_blank(CHANGE_EXPUNGE);
-	struct replica_message m;
-	struct replica_log log;
-	struct err err = ERR_INIT;
-	struct hash hash;
-	char base[16];
 
-	base_of(mail, base);
-	hash = hash_of(base, strlen(base));
-	assert_int_equal(replica_message_with_hash(account.replica, &hash, base,
-				 0, &arena, &m, NULL),
-		0);
-	done(replica_message_dot(account.replica, &m, &err), &err);
-	done(replica_begin(account.replica, &err), &err);
-	done(replica_log_get(account.replica, &id, true, &log, &err), &err);
-	c.dot = m.dot;
-	c.by.log = id;
-	c.by.lsn = ++log.known.lsn;
+	c.dot = mail_there(mail, &arena).dot;
 	c.by.stamp = STAMP_OF(ms, 0);
-	done(replica_apply(account.replica, &c, &err), &err);
-	done(replica_log_set(account.replica, &log, &err), &err);
-	done(replica_commit(account.replica, &err), &err);
+	(void)said(&c);
+}
+
+/* The peer had it, too, and shows it no more. */
+static void hidden(int mail, uint64_t ms)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message m = mail_there(mail, &arena);
+	struct change birth = change_blank(CHANGE_SAVE);
+	struct change out = change_blank(CHANGE_OUT);
+
+	birth.base = m.base;
+	birth.hash = m.hash;
+	birth.size = m.size;
+	birth.mtime = m.mtime;
+	out.dot = said(&birth);
+	out.by.stamp = STAMP_OF(ms, 0);
+	(void)said(&out);
 }
 
 /* Returns how many expunges wait. */
@@ -223,6 +256,24 @@ static void parts_of_two_hours_are_none(void **state)
 	assert_int_equal(files_there(), MAILS - 11);
 }
 
+/* Beside what was expunged; where nobody says when, it was just now. */
+static void what_is_shown_no_more_counts_as_expunged(void **state)
+{
+	uint64_t ms = (uint64_t)(os->ops->wall_ns(os) / 1000000);
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		hidden(i, ms - 3 * DAY_MS + (uint64_t)i * DAY_MS / 10);
+	assert_int_equal(place(&guard), 0);
+	assert_int_equal(files_there(), MAILS - 6);
+	for (int i = 6; i < 11; i++)
+		hidden(i, 0);
+	for (int i = 11; i < 14; i++)
+		expunged(i, ms);
+	assert_int_equal(place(&guard), 8);
+	assert_int_equal(files_there(), MAILS - 6);
+}
+
 static void it_waits_through_power_cuts_until_it_is_accepted(void **state)
 {
 	struct guarded *list;
@@ -280,6 +331,7 @@ int main(void)
 		T(a_mass_among_much_else_waits_with_all_of_it),
 		T(parts_of_one_hour_are_one_mass),
 		T(parts_of_two_hours_are_none),
+		T(what_is_shown_no_more_counts_as_expunged),
 		T(what_lies_there_is_not_looked_through),
 		T(it_waits_through_power_cuts_until_it_is_accepted),
 	};

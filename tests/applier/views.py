@@ -77,7 +77,7 @@ class Watched:
         self.heard += said
         return said
 
-    def sync(self, rounds=4):
+    def sync(self, rounds=3):
         for _ in range(rounds):
             self.a.run('sync', code=None)
             self.listen()
@@ -366,6 +366,151 @@ def a_peer_that_lets_nothing_be_expunged_keeps_what_leaves_its_view(sites):
     assert w.files() == ['m-one', 'm-two'] and w.files('Work') == ['m-task']
     assert w.b.path_of('m-task', '.Work').endswith(':2,S')
     assert w.compared() == 2
+
+
+def guarded(sites, *names):
+    """b asks before more than half of four mails or more goes; eight lie in
+    each folder of a's, INBOX and those named, and b is shown all."""
+    w = Watched(sites)
+    w.b.accounts = w.b.accounts.replace(
+        '" }', '" guard = "50%" guard_least = 4 }')
+    w.b.write_config()
+    w.a.accounts = w.a.accounts.replace('" }', '" guard = "100%" }')
+    for name in ('', *names):
+        w.folder(name)
+        for i in range(8):
+            w.save('m-%s%d' % (name, i), name)
+    w.settled()
+    return w
+
+
+def waits(w, *words):
+    """For the operator at b, who is told so by whoever is asked."""
+    w.a.run('sync')
+    w.b.run('sync', code=3)
+    w.b.says(*words)
+    said = w.b.run('status', code=3)
+    for word in words:
+        assert word in said, (word, said)
+
+
+def inodes(w, name):
+    path = os.path.join(w.b.mail, '.' + name, 'cur')
+    return {w.b.base(file): os.stat(os.path.join(path, file)).st_ino
+            for file in os.listdir(path)}
+
+
+@check
+def a_folder_that_is_shown_no_more_is_asked_for_first(sites):
+    w = guarded(sites, 'Work')
+    there = w.files('Work')
+    assert len(there) == 8
+    lie, uids = inodes(w, 'Work'), w.b.uids('.Work')
+    w.show('INBOX')
+    said = 'peer a no longer shows'
+    waits(w, said + ' folder Work: 8 messages would go, the mail is kept',
+          'packetboat guard accept alice Work')
+    [folder] = json.loads(w.b.run('status', '--json', code=3))[
+        'accounts'][0]['folders']
+    assert folder['guarded_not_shown'] == 8, folder
+    assert folder['not_shown_by'] == w.a.name, folder
+    # All else goes on, and what waits is no news to anybody.
+    w.hide('m-later', 'Work')
+    w.save('m-hello')
+    logged = w.b.log()
+    waits(w, said)
+    assert w.b.log() == logged
+    assert w.files('Work') == there and 'm-hello' in w.files()
+    assert w.files('Work-kept') is None
+    # It was a mistake: nothing has to be said, and nothing is fetched again.
+    w.secrets.clear()
+    w.show()
+    w.settled()
+    w.b.run('status')
+    assert w.files('Work') == sorted(there + ['m-later'])
+    now = inodes(w, 'Work')
+    assert {base: now[base] for base in there} == lie
+    assert all(w.b.uids('.Work')[uid] == base for uid, base in uids.items())
+    assert w.compared() == 2
+    # It was meant.
+    w.show('INBOX')
+    waits(w, said + ' folder Work: 9 messages')
+    w.b.run('guard', 'accept', 'alice', 'Work')
+    w.settled()
+    assert w.files('Work') is None
+    w.b.run('status')
+
+
+@check
+def mail_that_is_moved_out_of_view_is_asked_for_first(sites):
+    w = guarded(sites, 'Work')
+    w.folder('Private')
+    w.show('INBOX', 'Work')
+    w.settled()
+    for i in range(3):
+        w.move('m-%d' % i, '', 'Private')
+    w.settled()
+    assert len(w.files()) == 5
+    # With those of this hour it is a mass.
+    for i in range(3, 6):
+        w.move('m-%d' % i, '', 'Private')
+    waits(w, 'peer a no longer shows 3 messages of folder INBOX: they would go',
+          'guard accept alice INBOX')
+    # An expunge of that folder waits with them.
+    w.a.expunge('m-6')
+    waits(w, 'peer a no longer shows 3 messages of folder INBOX: they would go;'
+          ' 1 expunges by peers wait, the mail is kept')
+    assert len(w.files()) == 5
+    # One comes back, one is expunged where nobody sees it.
+    w.move('m-3', 'Private', '')
+    w.a.expunge('m-4', '.Private')
+    waits(w, 'peer a no longer shows 2 messages of folder INBOX')
+    w.b.run('guard', 'accept', 'alice', 'INBOX')
+    w.settled()
+    assert w.files() == ['m-3', 'm-7']
+    assert w.compared() == 2
+
+
+@check
+def users_do_as_they_like_with_what_waits(sites):
+    w = guarded(sites, 'Work')
+    w.show('INBOX')
+    waits(w, 'no longer shows folder Work')
+    w.b.folder('.Mine', guid='f')
+    path = os.path.join(w.b.mail, '.%s', 'cur', 'm-Work%d:2,')
+    os.rename(path % ('Work', 0), path % ('Mine', 0))
+    w.b.line('m-Work0', '.Mine')
+    os.link(path % ('Work', 1), path % ('Mine', 1))
+    w.b.line('m-Work1', '.Mine')
+    os.unlink(path % ('Work', 2))
+    w.b.flag('m-Work3', 'F', '.Work')
+    waits(w, 'no longer shows folder Work: 6 messages')
+    # What they saved there themselves stays there.
+    w.b.save('m-own', '.Work')
+    w.b.run('guard', 'accept', 'alice')
+    w.sync()
+    assert w.files('Work') == ['m-own']
+    assert w.files('Mine') == ['m-Work0', 'm-Work1']
+    w.show()
+    w.sync()
+    assert w.files('Work') == ['m-Work%d' % i for i in range(8)] + ['m-own']
+    assert w.files('Mine') == ['m-Work0', 'm-Work1']
+
+
+@check
+def another_folder_takes_the_name_of_one_that_waits(sites):
+    w = guarded(sites, 'Work')
+    w.show('INBOX', 'Work')
+    os.rename(os.path.join(w.a.mail, '.Work'),
+              os.path.join(w.a.mail, '.Old'))
+    w.a.folder('.Work', guid='e')
+    w.save('m-new', 'Work')
+    waits(w, 'peer a no longer shows folder')
+    assert w.files('Work') == ['m-new']
+    assert len(w.files('Work-kept')) == 8
+    w.b.run('guard', 'accept', 'alice')
+    w.sync()
+    assert w.files('Work') == ['m-new'] and w.files('Work-kept') is None
 
 
 @check

@@ -200,6 +200,23 @@ def expunges_by_peers_wait(d):
     assert len(bases(d.shore)) == 40
 
 
+@case('A peer that shows less')
+def a_peer_that_shows_less(d):
+    d.aurora.folder('.Work', guid='b')
+    for number in range(110):
+        d.aurora.save('w%d' % number, '.Work')
+    d.exchange()
+    block = d.aurora.more
+    d.aurora.more = block.replace('{ key', '{ send = { "INBOX" } key', 1)
+    d.aurora.write_config()
+    d.aurora.run('sync')
+    yield
+    d.aurora.more = block
+    d.aurora.write_config()
+    yield
+    assert len(d.shore.files('.Work')) == 110
+
+
 @case('A folder that differs')
 def differing_folder(d):
     # A register that rotted: what is touched next is summed up anew.
