@@ -82,6 +82,18 @@ static const struct command commands[] = {
 		"From, subject, size, age and folder of what a link's hold\n"
 		"keeps back. release: it goes all the same, with the next\n"
 		"contact."},
+	{"trash",
+		"list [--json] [--since TIME] [--until TIME] [--folder FOLDER]"
+		" [ACCOUNT]|restore [--dry-run] [--to FOLDER] [--since TIME]"
+		" [--until TIME] [--folder FOLDER] ACCOUNT [ID...]",
+		"list what replication removed, or put it back", command_trash,
+		"Mail that peers expunged lies in the trash for a while. "
+		"restore:\n"
+		"mails by their ids, or all that were removed from a folder "
+		"or\n"
+		"between two times (\"2d\" ago, \"2026-11-20 14:30\"), come "
+		"back as\n"
+		"new mail where they were, or in the folder --to."},
 	{"folder", "restored ACCOUNT FOLDER",
 		"its mail was restored from an older copy on purpose",
 		command_folder,
@@ -112,7 +124,6 @@ static const struct command commands[] = {
 		"Parcels are opened where this site's key can. What is whole\n"
 		"is printed, then damage is told and the exit code is 1."},
 	{"changes", "", "print what is new since a vector", NULL, NULL},
-	{"trash", "", "list and restore what was removed", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
 	{"wait", "", "wait until a peer has everything", NULL, NULL},
 };

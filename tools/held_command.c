@@ -11,11 +11,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "about.h"
 #include "begun.h"
 #include "bodyclient.h"
 #include "err.h"
 #include "front.h"
-#include "header.h"
 #include "held.h"
 #include "held_links.h"
 #include "site.h"
@@ -37,27 +37,6 @@ struct listing {
 	size_t shown, stuck; /* of the peer at hand; no link takes them */
 	int code;
 };
-
-/* What a person knows a mail by. */
-struct about {
-	struct buf from, subject;
-	bool known;
-};
-
-static void about_free(struct about *a)
-{
-	buf_free(&a->from);
-	buf_free(&a->subject);
-}
-#define AUTO_ABOUT __attribute__((cleanup(about_free)))
-
-static void show(const struct buf *mail, const char *name, struct buf *ret)
-{
-	struct header_field field;
-
-	if (header_find(mail->data, mail->len, name, &field))
-		header_show(&field, ret);
-}
 
 static int open_bodies(struct listing *l, struct err *err)
 {
@@ -88,9 +67,7 @@ static void read_mail(struct listing *l, const char *account,
 	}
 	if (rc < 0)
 		return;
-	ret->known = true;
-	show(&mail, "From", &ret->from);
-	show(&mail, "Subject", &ret->subject);
+	about_read(&mail, ret);
 }
 
 static uint64_t age_s(const struct listing *l, const struct held_body *b)

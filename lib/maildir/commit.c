@@ -336,8 +336,6 @@ static int commit_build(struct store_txn *t, struct plan *p, struct err *err)
 	struct os *os = t->m->store.os;
 	int r;
 
-	if (t->m->dovecot)
-		p->uidlist_changed = true;
 	/* Somebody may have made the folder since; then it is not touched. */
 	if (is_directory(os, taken))
 		return err_set(

@@ -132,6 +132,17 @@ static char *relative(const struct maildir *m, const char *path)
 	return rel;
 }
 
+char *layout_path(const struct maildir *m, const char *rel)
+{
+	char *path = mem_dup(rel);
+
+	for (char *p = path; *p && m->layout == MAILDIR_PLUSPLUS; p++) {
+		if (*p == '.')
+			*p = '/';
+	}
+	return path;
+}
+
 int folder_init(const struct maildir *m, const char *path, struct folder *ret,
 	struct err *err)
 {

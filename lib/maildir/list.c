@@ -100,11 +100,7 @@ static int list_plusplus(struct listing *l, struct err *err)
 		if (*e.name != '.' || strchr(e.name, '/') ||
 			!may_be_directory(&e))
 			continue;
-		path = mem_dup(e.name + 1);
-		for (char *p = path; *p; p++) {
-			if (*p == '.')
-				*p = '/';
-		}
+		path = layout_path(l->m, e.name + 1);
 		r = add_if_folder(l, path, e.ino, err);
 		if (r < 0)
 			return r;

@@ -215,6 +215,25 @@ static int op_trash_clean(
 		trash_clean(maildir_of(s), age_s, max_bytes, err));
 }
 
+static int op_trash_list(
+	struct store *s, struct store_trash *ret, struct err *err)
+{
+	AS_USER(maildir_of(s), err, trash_list(maildir_of(s), ret, err));
+}
+
+static int op_trash_open(struct store *s, const struct store_trashed *mail,
+	int *ret_fd, struct err *err)
+{
+	AS_USER(maildir_of(s), err,
+		trash_open(maildir_of(s), mail, ret_fd, err));
+}
+
+static int op_trash_forget(
+	struct store *s, const struct store_trashed *mail, struct err *err)
+{
+	AS_USER(maildir_of(s), err, trash_forget(maildir_of(s), mail, err));
+}
+
 static int op_watch_open(
 	struct store *s, struct store_watch **ret, int *ret_fd, struct err *err)
 {
@@ -262,6 +281,9 @@ static const struct store_ops maildir_ops = {
 	.remove = op_remove,
 	.subscribe = op_subscribe,
 	.trash_clean = op_trash_clean,
+	.trash_list = op_trash_list,
+	.trash_open = op_trash_open,
+	.trash_forget = op_trash_forget,
 	.watch_open = op_watch_open,
 	.watch_set = op_watch_set,
 	.watch_read = op_watch_read,

@@ -22,6 +22,7 @@
  *	place.c rename.c remove.c   folders placed, renamed, removed
  *	moving.c       a folder on its way, in more than one step
  *	trash.c        where removed mail stays for a time
+ *	trashed.c      what lies there, to be restored
  *	marker.c       the id of a store
  *	watch.c        inotify
  */
@@ -87,6 +88,8 @@ void folder_release(struct folder *f);
 
 /* Parts separated by '/', none empty or odd: what any layout could hold. */
 bool folder_path_ok(const char *path);
+/* The path of a folder whose `rel` this is. To free. */
+char *layout_path(const struct maildir *m, const char *rel);
 /* '.' or '/': between the parts of a name on disk. */
 char layout_separator(const struct maildir *m);
 /* Which layout lies at root: never MAILDIR_AUTO. */
@@ -474,6 +477,16 @@ int trash_batch(
 	struct maildir *m, const struct folder *f, char **ret, struct err *err);
 int trash_clean(
 	struct maildir *m, int64_t age_s, uint64_t max_bytes, struct err *err);
+/* The second of the removal in a batch's name, or -1: none of ours. */
+int64_t trash_time(const char *name);
+
+/* ---- trashed.c ---- */
+
+int trash_list(struct maildir *m, struct store_trash *ret, struct err *err);
+int trash_open(struct maildir *m, const struct store_trashed *mail,
+	int *ret_fd, struct err *err);
+int trash_forget(
+	struct maildir *m, const struct store_trashed *mail, struct err *err);
 
 /* ---- watch.c ---- */
 

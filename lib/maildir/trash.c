@@ -8,11 +8,11 @@
  *
  * The directory's name begins with the second of the removal; below it the
  * folder's path as the layout writes it (Maildir++ without the first dot).
- * To restore by hand: move the file to the folder's new/ or cur/. Everything
- * comes by rename, so it is on the mail's own file system and a crash leaves
- * it either in the folder or here (a folder: or under way, moving.c). A crash
- * may leave an empty batch. What has another name than a batch is never
- * touched.
+ * trashed.c reads it. By hand one moves the file to the folder's new/ or cur/.
+ * Everything comes by rename, so it is on the mail's own file system and a
+ * crash leaves it either in the folder or here (a folder: or under way,
+ * moving.c). A crash may leave an empty batch. What has another name than a
+ * batch is never touched.
  */
 #include "maildir_private.h"
 
@@ -66,8 +66,7 @@ static void batches_release(struct batches *l)
 	free(l->b);
 }
 
-/* The second in a batch's name, or -1: none of ours. */
-static int64_t batch_time(const char *name)
+int64_t trash_time(const char *name)
 {
 	struct slice s = {.at = name, .len = strlen(name)};
 	struct slice digits;
@@ -114,7 +113,7 @@ static int find_batches(
 	if (r < 0)
 		return err_set_os(err, -r, "list %s", trash);
 	while (os_list_next(&names, &at, &e)) {
-		int64_t time_s = batch_time(e.name);
+		int64_t time_s = trash_time(e.name);
 		char *path;
 
 		if (time_s < 0)

@@ -303,6 +303,7 @@ int uidplan_make(struct store_txn *t, struct plan *p, struct err *err)
 
 	if (!t->view.identity.has_uids)
 		return 0;
+	p->uidlist_changed = t->build;
 	plan_identity(t, p);
 	r = check_uids(t, p, err);
 	if (r == 0 && p->uidlist_changed)

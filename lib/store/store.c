@@ -21,6 +21,13 @@ void store_view_free(struct store_view *view)
 	*view = (struct store_view){0};
 }
 
+void store_trash_free(struct store_trash *trash)
+{
+	arena_free(&trash->arena);
+	free(trash->mails);
+	*trash = (struct store_trash){0};
+}
+
 static int compare_to_base(const void *key, const void *element)
 {
 	const struct store_message *m = element;

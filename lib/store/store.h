@@ -158,6 +158,26 @@ struct store_add {
 	size_t staged;         /* index given by stage_add */
 };
 
+/* A mail that lies in the trash. */
+struct store_trashed {
+	struct hash id;       /* names it as long as it is there */
+	const char *path;     /* the folder that it was removed from */
+	const char *base;
+	const char *letters;  /* as of a message */
+	const char *keywords; /* names joined by spaces; "" none known */
+	int64_t removed_s;
+	uint64_t size;
+	int64_t mtime;        /* s: INTERNALDATE */
+	const char *where;    /* the store's own */
+};
+
+struct store_trash {
+	struct store_trashed *mails; /* the oldest first */
+	size_t count;
+	struct arena arena;
+};
+void store_trash_free(struct store_trash *trash);
+
 enum store_view_how {
 	STORE_UNLOCKED = 0, /* an absence seen so is not to be believed */
 	STORE_LOCKED = 1    /* under the server's lock (where it has one) */
@@ -281,6 +301,19 @@ struct store_ops {
 	/* Remove from the trash what is older than age_s, then the oldest
 	   until at most max_bytes remain. */
 	int (*trash_clean)(struct store *s, int64_t age_s, uint64_t max_bytes,
+		struct err *err);
+	/*
+	 * What lies there, mail by mail, also that of folders which were
+	 * removed whole. All three may be NULL, and want no lock.
+	 * Errors: ERR_ABSENT (it is not there any more), ERR_IO.
+	 */
+	int (*trash_list)(struct store *s, struct store_trash *ret,
+		struct err *err);
+	/* Its bytes, to pread and close. */
+	int (*trash_open)(struct store *s, const struct store_trashed *mail,
+		int *ret_fd, struct err *err);
+	/* It lies in a folder again: no longer here. Not there: done. */
+	int (*trash_forget)(struct store *s, const struct store_trashed *mail,
 		struct err *err);
 
 	/* ---- watching (real systems only; may be NULL) ---- */

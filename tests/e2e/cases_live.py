@@ -403,7 +403,7 @@ def stories(case):
     both = Pair(case)
     both.join()
     for story in (_delivered_by_lda, _thrown_away, _subscribed_and_deleted,
-                  _home_at_target):
+                  _home_at_target, _restored_from_trash):
         case.say(story.__name__)
         story(case, both)
         both.clean()
@@ -454,6 +454,50 @@ def _thrown_away(case, both):
     imap.ok(b'EXPUNGE')
     imap.close()
     both.equal()
+
+
+def _restored_from_trash(case, both):
+    """What the target lost by an expunge, and with a folder, is there again
+    with flags, keywords, dates and bytes; under new UIDs."""
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Lost.Deep')
+    for number in range(3):
+        imap.append(b'Lost.Deep', mail_of(case, b'pb-deep-%d' % number),
+                    b'\\Seen kept-keyword', b'01-Feb-2001 10:00:00 +0000')
+    imap.append(b'INBOX', mail_of(case, b'pb-restored'),
+                b'\\Flagged own-word', b'02-Feb-2001 10:00:00 +0000')
+    both.equal()
+    before = compare.take(both.target, USER)
+    imap.ok(b'DELETE', b'Lost.Deep')
+    imap.select(b'INBOX')
+    imap.ok(b'STORE', b'1:*', b'+FLAGS', b'(\\Deleted)')
+    imap.ok(b'EXPUNGE')
+    imap.close()
+    both.equal()
+    both.to_site.run('trash', 'restore', '--since', '1d', '--folder',
+                     'Lost/Deep', USER)
+    [mail] = [mail for mail in json.loads(both.to_site.run(
+        'trash', 'list', '--json', '--folder', 'INBOX', USER))
+              if mail['keywords'] == 'own-word']
+    both.to_site.run('trash', 'restore', USER, mail['id'][:10])
+    after = compare.take(both.target, USER)
+
+    def seen(picture, parts):
+        return sorted((m.digest, sorted(m.flags - {'\\Deleted'}),
+                       sorted(m.keywords), m.date) for m in
+                      picture.folders[parts].messages.values())
+    for parts in ((b'Lost', b'Deep'), INBOX):
+        if seen(before, parts) != seen(after, parts):
+            raise CaseError('restored otherwise: %r\n%r' % (
+                seen(before, parts), seen(after, parts)))
+    both.to_site.run('sync')
+    local = both.target.imap(USER)
+    local.ok(b'DELETE', b'Lost.Deep')
+    local.select(b'INBOX')
+    local.ok(b'STORE', b'1:*', b'+FLAGS', b'(\\Deleted)')
+    local.ok(b'EXPUNGE')
+    local.close()
+    both.to_site.run('sync')
 
 
 def _subscribed_and_deleted(case, both):

@@ -72,7 +72,7 @@ _packetboat() {
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	on | off) words="--help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
-	guard | gap | folder | peer | account)
+	guard | gap | folder | peer | account | trash)
 		case $command-$previous in
 		guard-guard) words="accept --help" ;;
 		gap-gap) words="list accept --help" ;;
@@ -80,6 +80,11 @@ _packetboat() {
 		folder-folder) words="restored --help" ;;
 		peer-peer) words="plan expel --help" ;;
 		account-account) words="drop --help" ;;
+		trash-trash) words="list restore --help" ;;
+		trash-list) words="--json --since --until --folder
+			$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
+		trash-restore) words="--dry-run --to --since --until --folder
+			$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 		peer-plan | peer-expel) words=$(_packetboat_peers "${COMP_WORDS[0]}" \
 			"${config[@]}") ;;
 		*-accept | *-restored | *-drop) words=$(_packetboat_accounts \

@@ -446,6 +446,27 @@ static void a_built_folder_must_not_be_there(void **state)
 	simdisk_free(d);
 }
 
+/* As a user's own: nobody says what its UIDs are. */
+static void a_folder_built_without_an_identity_gets_one(void **state)
+{
+	struct simdisk *d = fresh(&shapes[0]);
+	struct store *s = open_shape(simdisk_os(d), &shapes[0]);
+	struct mail_spec mail = {.base = "2.a", .text = "2.a", .mtime = 1000};
+	struct err err = ERR_INIT;
+	struct store_view view;
+
+	(void)state;
+	assert_done(add_mails(s, "Z", true, NULL, &mail, 1, &err), err);
+	view = view_of(s, "Z");
+	assert_true(view.identity.uidvalidity > 13);
+	assert_int_equal(view.identity.uidnext, 1);
+	assert_int_equal(view.count, 1);
+	assert_int_equal(view.messages[0].uid, 0);
+	store_view_free(&view);
+	s->ops->close(s);
+	simdisk_free(d);
+}
+
 static void the_inode_of_a_folder_survives_a_rename(void **state)
 {
 	struct simdisk *d = fresh(&shapes[0]);
@@ -536,6 +557,7 @@ int main(void)
 		cmocka_unit_test(
 			directories_that_held_only_what_went_are_not_left),
 		cmocka_unit_test(a_built_folder_must_not_be_there),
+		cmocka_unit_test(a_folder_built_without_an_identity_gets_one),
 		cmocka_unit_test(the_inode_of_a_folder_survives_a_rename),
 		cmocka_unit_test(
 			a_name_too_long_for_a_child_is_refused_before_any_move),

@@ -183,6 +183,96 @@ static void odd_names_are_no_counters(void **state)
 	assert_true(is_there(os, "/m/dovecot-uidvalidity.5f0000000"));
 }
 
+/* ---- what lies there ---- */
+
+static struct store_trash listed(void)
+{
+	struct store_trash trash;
+	struct err err = ERR_INIT;
+
+	assert_done(store->ops->trash_list(store, &trash, &err), err);
+	return trash;
+}
+
+static void assert_trashed(const struct store_trashed *mail, const char *path,
+	const char *base, const char *letters, const char *keywords)
+{
+	assert_string_equal(mail->path, path);
+	assert_string_equal(mail->base, base);
+	assert_string_equal(mail->letters, letters);
+	assert_string_equal(mail->keywords, keywords);
+}
+
+static void mails_are_listed_with_what_their_letters_mean(void **state)
+{
+	struct store_trash trash;
+
+	(void)state;
+	put("/m/dovecot-keywords", "0 Junk\n1 $Label1\n");
+	put(TRASH "/1704060000.M1P1Q2.h/INBOX/cur/1.a:2,FSab", "0123456789");
+	put(TRASH "/1704060001.M1P1Q3.h/Work.2026/cur/1.c:2,Sa", "01234");
+	put(TRASH "/1704060001.M1P1Q3.h/Work.2026/new/1.d", "");
+	put(TRASH "/1704060001.M1P1Q3.h/Work.2026/tmp/1.e", "half");
+	put(TRASH "/1704060001.M1P1Q3.h/Work.2026/dovecot-keywords", "0 Own\n");
+	put(TRASH "/restored/by/cur/hand", "0123456789");
+	put(TRASH "/1704060001.M1P1Q3.h/Work.2026/cur/.odd", "x");
+	trash = listed();
+	assert_int_equal(trash.count, 3);
+	assert_trashed(&trash.mails[0], "INBOX", "1.a", "FS", "Junk $Label1");
+	assert_int_equal(trash.mails[0].removed_s, 1704060000);
+	assert_int_equal(trash.mails[0].size, 10);
+	assert_trashed(&trash.mails[1], "Work/2026", "1.c", "S", "Own");
+	assert_trashed(&trash.mails[2], "Work/2026", "1.d", "", "");
+	store_trash_free(&trash);
+}
+
+static void folders_below_are_listed_in_layout_fs(void **state)
+{
+	struct store *fs = open_maildir(os, "/fs", MAILDIR_FS, true);
+	struct store_trash trash;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	put("/fs/cur/.packetboat/trash/1704060000.M1P1Q2.h/A/cur/1.a:2,S", "1");
+	put("/fs/cur/.packetboat/trash/1704060000.M1P1Q2.h/A/B.c/cur/1.b", "2");
+	assert_done(fs->ops->trash_list(fs, &trash, &err), err);
+	assert_int_equal(trash.count, 2);
+	assert_trashed(&trash.mails[0], "A/B.c", "1.b", "", "");
+	assert_trashed(&trash.mails[1], "A", "1.a", "S", "");
+	store_trash_free(&trash);
+	fs->ops->close(fs);
+}
+
+static void a_mail_is_read_and_let_go_of(void **state)
+{
+	struct store_trash trash;
+	struct err err = ERR_INIT;
+	char bytes[16];
+	int fd;
+
+	(void)state;
+	fill();
+	trash = listed();
+	assert_int_equal(trash.count, 4);
+	assert_done(
+		store->ops->trash_open(store, &trash.mails[0], &fd, &err), err);
+	assert_int_equal(os->ops->pread(os, fd, bytes, sizeof(bytes), 0), 10);
+	assert_memory_equal(bytes, "0123456789", 10);
+	os->ops->close(os, fd);
+	for (int twice = 0; twice < 2; twice++)
+		assert_done(
+			store->ops->trash_forget(store, &trash.mails[0], &err),
+			err);
+	assert_int_equal(
+		store->ops->trash_open(store, &trash.mails[0], &fd, &err),
+		ERR_ABSENT);
+	assert_false(has("1.a"));
+	store_trash_free(&trash);
+	trash = listed();
+	assert_int_equal(trash.count, 3);
+	store_trash_free(&trash);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +285,9 @@ int main(void)
 		T(what_a_crash_left_is_mended),
 		T(the_next_value_is_one_above),
 		T(odd_names_are_no_counters),
+		T(mails_are_listed_with_what_their_letters_mean),
+		T(folders_below_are_listed_in_layout_fs),
+		T(a_mail_is_read_and_let_go_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
