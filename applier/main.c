@@ -257,7 +257,9 @@ static int follow(struct applier *a, struct stop_signal *stop)
 		struct pollfd fds[] = {{.fd = stop->fd, .events = POLLIN},
 			{.fd = asked.fd, .events = POLLIN}};
 		int64_t now = a->site.os->ops->mono_ns(a->site.os) / 1000000;
-		bool again = reload_wanted(&asked);
+		bool again =
+			reload_wanted(&asked) ||
+			site_expelled_since(&a->site, SITE_ANY_PEER, NULL) > 0;
 
 		if (again)
 			reload(a);

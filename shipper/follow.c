@@ -158,7 +158,9 @@ static int talk(
 
 		if (visitor_is_gone(s, f))
 			return EXIT_FAILED;
-		if (reload_wanted(&f->asked)) {
+		if (reload_wanted(&f->asked) ||
+			(now >= next_ms && site_expelled_since(&s->site,
+						   SITE_ANY_PEER, NULL) > 0)) {
 			reload(s, f, t);
 			next_ms = now;
 		}

@@ -57,6 +57,7 @@ static int find_keys(struct live *l, const struct hello *who,
 			"%u after its first (put the line that packetboat "
 			"key prints there into its block)",
 			name, who->serial);
+	l->serial = ret->serial;
 	*self = site->former.pub.serial == who->for_serial &&
 				site->former.pub.origin
 			? site->former
@@ -179,6 +180,22 @@ static void lacks_bodies(void *arg, struct err *why)
 
 /* ---- begin and end ---- */
 
+/* As long as the peer did not say that it knows our new key either may be the
+   one that it takes: it can have revoked the old one before we were linked to
+   hear of it. A call to no good end is followed by one by the other key. */
+static const struct key_pair *key_to_dial_by(const struct live *l)
+{
+	const struct site *site = &l->shipper->site;
+	const struct key_pair *key = site_key_for(site, l->peer);
+	struct call_record r;
+
+	if (key == &site->key || calls_get(site->os, site->config.state,
+					 site->peers[l->peer].origin,
+					 l->link->via, &r, NULL) < 0)
+		return key;
+	return r.all.failed % 2 ? &site->key : key;
+}
+
 static int open_talk(
 	struct live *l, const struct key_public *peer, struct err *err)
 {
@@ -186,7 +203,7 @@ static int open_talk(
 		find_peer, meet, how_to_hand_over, lacks_bodies};
 	const struct site *site = &l->shipper->site;
 	struct talk_config config = {.os = site->os,
-		.self = peer ? site_key_for(site, l->peer) : &site->key,
+		.self = peer ? key_to_dial_by(l) : &site->key,
 		.peer = peer,
 		.calls = &calls,
 		.arg = l};
@@ -212,6 +229,7 @@ int live_open_dial(struct shipper *s, struct lives *lives, size_t peer,
 
 	shipper_look_at_keys(s, peer);
 	l->peer = peer;
+	l->serial = s->site.peers[peer].serial;
 	l->link = link;
 	l->where = mem_dup(link->via);
 	int rc = open_talk(l, &s->site.peers[peer], err);

@@ -19,6 +19,7 @@ struct live {
 	struct shipper *shipper;
 	struct lives *lives;
 	size_t peer;			/* once known */
+	uint8_t serial;			/* of its key, that proved it */
 	const struct config_link *link; /* NULL: none of the configuration's */
 	char *where;
 	bool called;	 /* what comes before was run */

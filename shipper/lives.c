@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "calling.h"
+#include "dismiss.h"
 #include "err.h"
 #include "visit.h"
 #include "weighing.h"
@@ -572,6 +573,7 @@ void lives_turn(struct shipper *s, struct lives *lives,
 {
 	dial_whom_it_is_time(s, lives);
 	shut(s, lives);
+	dismiss(s, lives);
 	size_t links = lives->count, listeners = lives->listener_count;
 	size_t errands = lives->redial_count, first = 2 * links + errands;
 	size_t count = first + listeners + more_count + 1;

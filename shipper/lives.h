@@ -39,6 +39,7 @@ struct lives {
 	/* Until then, of those that said nothing, and of the others. */
 	uint64_t strangers_told[2];
 	int64_t told_until_ms;
+	int64_t dismissed_ms; /* dismiss.h: when that was looked at */
 };
 
 /* Call each peer that is asked for, one after the other, to the end. */

@@ -74,8 +74,7 @@ static int expel(struct front *f, struct site *s, const char *name)
 		log_say(&f->log, LOG_LEVEL_INFO,
 			"peer %s is expelled: nothing is kept or packed for it "
 			"or taken from it any more; its mail that is here "
-			"stays (take it out of %s, at the other peers too, and "
-			"reload programs that are running)",
+			"stays (take it out of %s, at the other peers too)",
 			name, s->config.path);
 	return code;
 }

@@ -429,8 +429,10 @@ void follow(struct writer *w, char *const *names, size_t count,
 
 	f.now = now_ms(&f);
 	while (!stop_wanted(stop)) {
-		bool again = reload_wanted(asked);
 		bool due = f.now >= f.accounts_due;
+		bool again = reload_wanted(asked) ||
+			     (due && site_expelled_since(&f.w->site,
+					     SITE_ANY_PEER, NULL) > 0);
 
 		if (again)
 			reload(&f);

@@ -48,10 +48,10 @@ static int load_peers(struct site *s, struct err *err)
 	return 0;
 }
 
-static bool is_expelled(const struct site *s, uint64_t origin)
+static bool is_among(const struct expelled *list, size_t count, uint64_t origin)
 {
-	for (size_t i = 0; i < s->expelled_count; i++)
-		if (s->expelled[i].origin == origin)
+	for (size_t i = 0; i < count; i++)
+		if (list[i].origin == origin)
 			return true;
 	return false;
 }
@@ -63,7 +63,8 @@ static int leave_out_expelled(struct site *s, struct err *err)
 		&s->expelled_count, err);
 
 	for (size_t i = 0; rc >= 0 && i < s->config.peer_count; i++) {
-		if (is_expelled(s, s->peers[i].origin))
+		if (is_among(
+			    s->expelled, s->expelled_count, s->peers[i].origin))
 			continue;
 		s->config.peers[kept] = s->config.peers[i];
 		s->peerkeys[kept].configured = s->peers[i];
@@ -306,6 +307,23 @@ int site_peer(const struct site *s, const char *name)
 		if (strcmp(s->config.peers[i].name, name) == 0)
 			return (int)i;
 	return -1;
+}
+
+int site_expelled_since(const struct site *s, size_t peer, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct expelled *list;
+	size_t count;
+	int rc = expelled_load(
+		s->os, s->config.state, &arena, &list, &count, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if ((peer == SITE_ANY_PEER || peer == i) &&
+			is_among(list, count, s->peers[i].origin))
+			return 1;
+	return 0;
 }
 
 const struct expelled *site_expelled(const struct site *s, const char *name)

@@ -83,6 +83,14 @@ int site_keys_again(struct site *s, size_t peer, struct err *err);
 const struct key_pair *site_key_for(const struct site *s, size_t peer);
 /* Index of the peer named, or -1. */
 int site_peer(const struct site *s, const char *name);
+/*
+ * Was a peer, by its index, expelled since this was opened, or with SITE_ANY_PEER
+ * any of them? Then it is a peer no more: the configuration is to be read again,
+ * which says what is wrong with the list, too.
+ * Returns 1 if so. Errors: as expelled_load.
+ */
+#define SITE_ANY_PEER SIZE_MAX
+int site_expelled_since(const struct site *s, size_t peer, struct err *err);
 /* The peer of that name that was expelled, and is no peer; NULL: none. */
 const struct expelled *site_expelled(const struct site *s, const char *name);
 /* Has a peer, by its index, part in an account? */

@@ -567,6 +567,96 @@ def case_strangers(two):
     assert 'refused: stranger at 127.0.0.1: too many at a time, ' in text, text
 
 
+def linked_by_daemons(two):
+    """Daemons, and mail that came over their link."""
+    two.by_tcp()
+    for name in ('packetboat-shipper', 'packetboat-applier'):
+        two.b.follow(name)
+    two.a.follow('packetboat-shipper')
+    come(two, 1)
+
+
+def come(two, number):
+    two.a.deliver(number, 1000)
+    two.a.write()
+    until(f'mail {number} is there', two.is_equal)
+
+
+def reload(site):
+    """Its daemons read the configuration again."""
+    for child in site.daemons:
+        child.send_signal(signal.SIGHUP)
+    are_reloaded(site)
+
+
+def are_reloaded(site):
+    for name in ('packetboat-shipper', 'packetboat-applier'):
+        until('it is read', lambda: 'read again' in site.said(name))
+
+
+def thief_of(two):
+    """Who has a copy of a's key and state, and mail of his own."""
+    thief = Site(two.top, 'thief')
+    shutil.rmtree(thief.state)
+    shutil.copytree(two.a.state, thief.state)
+    with open(two.a.conf) as f:
+        conf = f.read()
+    with open(thief.conf, 'w') as f:
+        f.write(conf.replace(two.a.top, thief.top))
+    return thief
+
+
+def is_called(two):
+    """How often b was called, while a call is under way."""
+    answered = json.loads(two.b.run('packetboat', 'status', '--json',
+                                    ends=(0, 3)).stdout)['peers'][0]['answered']
+    last = answered.get('last', {}).get('outcome')
+    return answered['count'] if last == 'under way' else 0
+
+
+def case_revoked(two):
+    """Who is linked by a key that is revoked is hung up, and not let in; the
+    site itself comes by its new one, though nobody could tell it that."""
+    linked_by_daemons(two)
+    thief = thief_of(two)
+    new = two.a.run('packetboat', 'key', 'rotate').stdout.strip()
+    until('it is announced', lambda: new in two.b.said('packetboat-applier'))
+    two.a.daemons[0].terminate()
+    two.a.daemons[0].wait()
+    with open(two.b.conf) as f:
+        conf = f.read()
+    with open(two.b.conf, 'w') as f:
+        f.write(conf.replace(two.a.key, new))
+    reload(two.b)
+    thief.follow('packetboat-shipper')
+    two.a.daemons += thief.daemons
+    until('who has the old key is linked', lambda: is_called(two) > 1)
+    two.b.run('packetboat', 'peer', 'revoke', 'a')
+    until('it is hung up', lambda: 'its key is taken no more' in two.b.said())
+    until('it is refused', lambda: 'number 0 after its first' in two.b.said())
+    thief.daemons[0].terminate()
+    thief.daemons[0].wait()
+    # a was never told that its new key is known.
+    two.a.deliver(2, 1000)
+    two.a.write()
+    calls = [two.a.ship(ends=(0, 4)).returncode for _ in range(2)]
+    assert 0 in calls, calls
+    until('mail 2 is there', two.is_equal)
+
+
+def case_expelled(two):
+    """Who is expelled is hung up, and nothing more is taken, by daemons that
+    nobody told of it."""
+    linked_by_daemons(two)
+    until('nothing of it waits', lambda: 'is expelled' in two.b.run(
+        'packetboat', 'peer', 'expel', 'a', ends=(0, 2)).stderr)
+    are_reloaded(two.b)
+    two.a.deliver(2, 1000)
+    two.a.write()
+    until('it is refused', lambda: 'unknown key' in two.b.said())
+    assert not two.is_equal()
+
+
 def case_activated(two):
     """The service manager listens, and hands the socket on."""
     port = two.by_tcp()
