@@ -153,6 +153,7 @@ static int meet(void *arg, struct landing *ret, struct err *err)
 		return rc;
 	if (!l->talk.dials)
 		l->link = like_this(l);
+	l->talk.alive_ms = l->link ? l->link->alive_ms : 0;
 	rc = open_meter(l, err);
 	if (rc < 0)
 		landing_close(ret);

@@ -342,6 +342,7 @@ void talk_make_ready(struct talk *t, uint64_t limit, size_t ahead)
 	if (!is_drained(t))
 		t->fed_ms = now_ms(t);
 	link_limit(t->protocol, limit);
+	link_alive(t->protocol, t->alive_ms);
 	link_output(t->protocol, now_ms(t), ahead, &t->out);
 }
 

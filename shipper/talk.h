@@ -53,6 +53,7 @@ struct talk {
 	struct talk_sent *sent;
 	size_t sent_count;
 	int64_t patience_ms; /* for acknowledgements */
+	int64_t alive_ms;    /* the caller's to set; as link_alive's */
 	struct buf out;
 	size_t out_at;
 	int64_t begun_ms;

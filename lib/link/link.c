@@ -141,6 +141,11 @@ void link_limit(struct link *l, uint64_t bytes)
 	l->limit = bytes;
 }
 
+void link_alive(struct link *l, int64_t ms)
+{
+	l->alive_ms = ms;
+}
+
 void link_finish(struct link *l)
 {
 	l->finish = true;
@@ -189,14 +194,21 @@ static void say_last(struct link *l, int64_t now_ms, struct buf *ret)
 
 int64_t link_wakes(const struct link *l)
 {
-	bool asks = l->full_out && l->said_ms >= 0 && !l->last_said &&
-		    pace_waits(&l->pace) < 0;
+	int64_t ret = INT64_MAX;
 
-	return asks ? l->said_ms + LINK_ASK_MS : INT64_MAX;
+	if (!l->full_out || l->last_said || l->last_heard ||
+		pace_waits(&l->pace) >= 0)
+		return ret;
+	if (l->said_ms >= 0)
+		ret = l->said_ms + LINK_ASK_MS;
+	if (l->alive_ms && l->heard_ms + l->alive_ms < ret)
+		ret = l->heard_ms + l->alive_ms;
+	return ret;
 }
 
 /* Of changes nobody is asked whether they arrived: an answer tells it. Where
-   none comes, nobody may be there. */
+   none comes, or nothing at all for as long as is configured, nobody may be
+   there. */
 static void say_ask(struct link *l, int64_t now_ms, struct buf *ret)
 {
 	AUTO_BUF struct buf m = BUF_INIT;

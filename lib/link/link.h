@@ -127,6 +127,9 @@ uint64_t link_queued(const struct link *l, enum link_class class);
  * first. A record that would be more is not begun, and pieces are cut to fit.
  */
 void link_limit(struct link *l, uint64_t bytes);
+/* Where nothing comes for so long the other is asked whether it is there; 0, as
+   at first: it is not. */
+void link_alive(struct link *l, int64_t ms);
 /* Nothing is added any more. */
 void link_finish(struct link *l);
 

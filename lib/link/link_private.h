@@ -86,6 +86,7 @@ struct link {
 	int64_t said_ms;      /* the first item that nothing came after; -1 */
 	int64_t last_said_ms; /* LAST */
 	uint64_t last_end;    /* bytes sent, with it */
+	int64_t alive_ms;     /* 0: it is not asked */
 };
 
 /* The nonce of the next record under a cipher. */

@@ -104,6 +104,19 @@ static int check_rate(const char *text, struct err *err)
 	return value_rate(text, NULL, err);
 }
 
+#define ALIVE_LEAST_MS 10000
+
+static int check_alive(const char *text, struct err *err)
+{
+	int64_t ms;
+	int rc = value_duration_ms(text, false, &ms, err);
+
+	return rc < 0 || ms >= ALIVE_LEAST_MS
+		       ? rc
+		       : err_set(err, ERR_USAGE,
+				 "too often: \"%s\" (10s at least)", text);
+}
+
 static int check_worth(const char *text, struct err *err)
 {
 	uint64_t worth;
@@ -179,6 +192,7 @@ static const struct rule {
 	{"peer", "budget", check_budget, true},
 	{"peer", "worth", check_worth, false},
 	{"peer", "wait", check_patience, false},
+	{"peer", "alive", check_alive, false},
 	{"link", "window", check_window, true},
 	{"link", "hold", check_size, false},
 	{"link", "preview", check_preview, false},
@@ -186,6 +200,7 @@ static const struct rule {
 	{"link", "budget", check_budget, true},
 	{"link", "worth", check_worth, false},
 	{"link", "wait", check_patience, false},
+	{"link", "alive", check_alive, false},
 	{"link", "before", value_command, false},
 	{"link", "after", value_command, false},
 };
@@ -492,6 +507,19 @@ static int load_worth(struct load *l, cfg_t *sec, struct config_link *link)
 	return 0;
 }
 
+/* Who keeps no line open has none to lose. */
+static int load_alive(struct load *l, cfg_t *sec, struct config_link *link)
+{
+	const char *text = cfg_getstr(sec, "alive");
+
+	if (text && !via_is_live(link->via))
+		return fail(l, sec,
+			"alive is for tcp:, stdio: and answer: (remove it)");
+	if (text)
+		(void)value_duration_ms(text, false, &link->alive_ms, NULL);
+	return 0;
+}
+
 /* What is for files and visits. */
 static int check_live(
 	struct load *l, cfg_t *sec, const struct config_link *link)
@@ -562,6 +590,7 @@ static int load_link(struct load *l, cfg_t *sec, struct config_link *link)
 	if (text)
 		(void)value_rate(text, &link->rate, NULL);
 	if (load_budget(l, sec, link) < 0 || load_worth(l, sec, link) < 0 ||
+		load_alive(l, sec, link) < 0 ||
 		check_paced(l, sec, link->via) < 0)
 		return ERR_USAGE;
 	return via_is_live(link->via) ? check_live(l, sec, link) : 0;
@@ -572,7 +601,7 @@ static int check_unlinked(struct load *l, cfg_t *sec)
 {
 	static const char *const keys[] = {"compression", "max_file", "hold",
 		"preview", "every", "again", "sign_only", "window", "before",
-		"after", "rate", "budget", "worth", "wait"};
+		"after", "rate", "budget", "worth", "wait", "alive"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (cfg_getopt(sec, keys[i])->flags & CFGF_MODIFIED) {

@@ -64,9 +64,11 @@ struct config_link {
 	int64_t every_ms; /* between a daemon's visits; -1: as the carrier
 			      needs */
 	struct budget budget;
-	uint64_t worth;	 /* bytes that have to wait for a call; 0: any */
-	int64_t wait_ms; /* but not for longer; -1: for ever */
-	uint64_t rate;	 /* bytes a second that we send; 0: no limit */
+	uint64_t worth;	  /* bytes that have to wait for a call; 0: any */
+	int64_t wait_ms;  /* but not for longer; -1: for ever */
+	uint64_t rate;	  /* bytes a second that we send; 0: no limit */
+	int64_t alive_ms; /* nothing came for so long: is anybody there? 0: is
+			     not asked */
 };
 
 /* Which way changes go between this site and a peer. */
@@ -82,8 +84,8 @@ struct config_peer {
 	enum config_changes changes;
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
-	bool follow_key;  /* a new key that the old one signed is enough */
-	const char *const *send;     /* folders that go out: globs; none: all */
+	bool follow_key; /* a new key that the old one signed is enough */
+	const char *const *send; /* folders that go out: globs; none: all */
 	size_t send_count;
 	bool oneway;	  /* advances on hand-over, no acknowledgements */
 	unsigned overlap; /* oneway: hand-overs that are repeated; default 1 */

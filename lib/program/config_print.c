@@ -242,6 +242,8 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		}
 		if (link->rate)
 			print_size(b, indent, "rate", link->rate);
+		if (link->alive_ms)
+			print_duration(b, indent, "alive", link->alive_ms);
 		if (strncmp(link->via, "exec:", 5) == 0)
 			print_duration(b, indent, "again", link->again_ms);
 		if (link->name[0])

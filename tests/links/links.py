@@ -438,6 +438,29 @@ def case_hung(two):
             until('the mails arrive', two.is_equal)
 
 
+def case_alive(two):
+    """A link on which nothing happens is asked for, by whom that is configured,
+    be it called or calling; and stays."""
+    port = two.by_tcp()
+    relay = Relay(port)
+    two.by(f'tcp:127.0.0.1:{relay.port}', f'127.0.0.1:{port}')
+    two.b.configure(site=f'listen = "127.0.0.1:{port}"',
+                    rest=f'peer "a" {{ key = "{two.a.key}" via = "answer:" '
+                         f'changes = "receive" alive = "10s" }}')
+    for name in ('packetboat-shipper', 'packetboat-applier'):
+        two.a.follow(name)
+        two.b.follow(name)
+    two.a.follow('packetboat-writer')
+    two.a.deliver(1, 3000)
+    until('a mail arrives', lambda: two.a.mails() and two.is_equal())
+    time.sleep(5)               # acknowledgements
+    for _ in range(2):
+        there, back = relay.bytes, relay.back
+        until('b asks', lambda: relay.back >= back + 19)
+        until('a answers', lambda: relay.bytes >= there + 20)
+    assert 'silent' not in two.a.said() + two.b.said()
+
+
 def body_calls(two, relay, disturb):
     """Call until b has the big mail; returns the bytes that went there."""
     calls = 0

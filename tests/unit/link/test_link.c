@@ -433,6 +433,40 @@ static void what_nothing_comes_after_is_asked_for_once(void **state)
 	gone(s);
 }
 
+static void who_wants_to_know_asks_where_nothing_comes(void **state)
+{
+	struct ends *s = made();
+
+	(void)state;
+	ends_connect(s);
+	link_alive(s->answer.link, 300000);
+	assert_int_equal(ends_run(s, 1000), 0);
+	int64_t heard = s->now_ms;
+	assert_int_equal(link_wakes(s->answer.link), heard + 300000);
+	/* What comes tells it, too. */
+	s->now_ms += 200000;
+	add(&s->dial, LINK_CHANGES, CHANGE_SIZE, 1);
+	assert_int_equal(ends_run(s, 1000), 0);
+	heard += 200000;
+	assert_int_equal(link_wakes(s->answer.link), heard + 300000);
+	uint64_t dial = link_sent(s->dial.link);
+	uint64_t answer = link_sent(s->answer.link);
+	s->now_ms = heard + 300000;
+	assert_int_equal(ends_run(s, 1000), 0);
+	assert_int_equal(link_sent(s->answer.link) - answer, 19);
+	assert_in_range(link_sent(s->dial.link) - dial, 20, 24);
+	assert_int_equal(link_wakes(s->answer.link), s->now_ms + 300000);
+	assert_true(link_deadline(s->answer.link) == INT64_MAX);
+	/* Nobody is there. */
+	AUTO_BUF struct buf lost = BUF_INIT;
+	s->now_ms += 300000;
+	link_output(s->answer.link, s->now_ms, SIZE_MAX, &lost);
+	assert_int_equal(lost.len, 19);
+	assert_int_equal(
+		link_deadline(s->answer.link), s->now_ms + LINK_SILENT_MS);
+	gone(s);
+}
+
 static void who_is_not_told_gives_up(void **state)
 {
 	struct ends *s = made();
@@ -527,6 +561,7 @@ int main(void)
 		cmocka_unit_test(nobody_waits_for_ever_for_the_end),
 		cmocka_unit_test(half_a_record_is_not_waited_for_for_ever),
 		cmocka_unit_test(what_nothing_comes_after_is_asked_for_once),
+		cmocka_unit_test(who_wants_to_know_asks_where_nothing_comes),
 		cmocka_unit_test(who_is_not_told_gives_up),
 		cmocka_unit_test(before_an_answer_only_so_much_is_said),
 	};

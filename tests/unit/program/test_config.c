@@ -553,6 +553,12 @@ static void values_are_checked_where_they_stand(void **state)
 		     "rate = 1K }",
 		3, "rate is for");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
+		     "alive = 5m }",
+		3, "alive is for");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"tcp:h:1\" "
+		     "alive = 9s }",
+		3, "too often");
+	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:/x\" "
 		     "hold = much }",
 		3, "hold: not a size");
 	static const char *const sizes[] = {"2047", "65537", "some", "0"};
@@ -648,7 +654,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"  budget = { \"300M month UTC\", \"16385 call\" }\n"
 		"  hold = 1M preview = yes }\n"
 		" link c { via = \"tcp:h:1\" rate = 9600 hold = 1 preview = no"
-		" worth = 10K wait = never }\n"
+		" worth = 10K wait = never alive = 90s }\n"
 		" link d { via = \"tcp:h:2\" worth = 300 } }\n"
 		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
@@ -679,6 +685,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_int_equal(c.peers[0].links[0].level, 19);
 	assert_int_equal(c.peers[0].links[0].max_file, 650 << 20);
 	assert_true(c.peers[0].links[0].hold == 0);
+	assert_int_equal(c.peers[0].links[0].alive_ms, 0);
+	assert_int_equal(c.peers[0].links[2].alive_ms, 90000);
 	assert_int_equal(c.peers[0].links[0].preview, 65536);
 	assert_int_equal(c.peers[0].links[1].preview, 2048);
 	assert_int_equal(c.peers[0].links[2].preview, 0);
