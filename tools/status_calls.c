@@ -79,10 +79,14 @@ static struct json_object *named(
 	return NULL;
 }
 
+static uint64_t number(struct json_object *o, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(o, key));
+}
+
 static void add_more(struct json_object *to, const char *key, uint64_t n)
 {
-	tree_number(to, key,
-		n + json_object_get_uint64(json_object_object_get(to, key)));
+	tree_number(to, key, n + number(to, key));
 }
 
 /* Each account has its part of a bundle: the most that one has parts of. */
@@ -104,8 +108,7 @@ static void add_under_way(void *arg, const struct report_under_way *u)
 		tree_number(o, "bundles", 0);
 		json_object_array_add(list, o);
 	}
-	uint64_t bundles =
-		json_object_get_uint64(json_object_object_get(o, "bundles"));
+	uint64_t bundles = number(o, "bundles");
 	tree_number(o, "bundles", u->bundles > bundles ? u->bundles : bundles);
 	add_more(o, "changes", u->changes);
 	add_more(o, "bodies", u->bodies);
@@ -125,9 +128,27 @@ static uint64_t sum(struct json_object *list, const char *key)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		n += json_object_get_uint64(json_object_object_get(
-			json_object_array_get_idx(list, i), key));
+		n += number(json_object_array_get_idx(list, i), key);
 	return n;
+}
+
+int status_waiting(struct status *s, size_t peer, struct json_object *o,
+	struct account *a, struct err *err)
+{
+	const struct config_peer *p = &s->site.config.peers[peer];
+	struct json_object *links = tree_array(o, "links");
+
+	for (size_t i = 0; i < p->link_count; i++) {
+		uint64_t bytes;
+		int rc = report_wanted(a->replica, s->site.peers[peer].origin,
+			p->links[i].hold, &bytes, err);
+
+		if (rc < 0)
+			return rc;
+		add_more(json_object_array_get_idx(links, i),
+			"bodies_waiting_bytes", bytes);
+	}
+	return 0;
 }
 
 /* As the line was when it was last measured, and only while it is open. */
@@ -153,7 +174,11 @@ void status_estimate(struct status *s, size_t peer, struct json_object *o)
 	uint64_t bytes = sum(accounts, "lag_bytes") +
 			 CHANGE_SIZE * sum(accounts, "lag_changes");
 
-	for (size_t i = 0; i < p->link_count; i++)
-		estimate(s, &p->links[i], bytes,
-			json_object_array_get_idx(tree_array(o, "links"), i));
+	for (size_t i = 0; i < p->link_count; i++) {
+		struct json_object *link =
+			json_object_array_get_idx(tree_array(o, "links"), i);
+
+		estimate(s, &p->links[i],
+			bytes + number(link, "bodies_waiting_bytes"), link);
+	}
 }

@@ -15,6 +15,11 @@ void status_calls(struct status *s, size_t peer, const char *via,
 int status_under_way(struct status *s, size_t peer, struct json_object *o,
 	struct account *a, struct err *err);
 
+/* What bodies of an account the peer waits for would go over each of its links,
+   into the objects of these. */
+int status_waiting(struct status *s, size_t peer, struct json_object *o,
+	struct account *a, struct err *err);
+
 /* When all accounts are there: how long each link would take for all that the
    peer lacks. */
 void status_estimate(struct status *s, size_t peer, struct json_object *o);

@@ -151,6 +151,13 @@ static void read_tail(struct account *a, uint64_t peer,
 	log_reader_close(&reader);
 }
 
+/* 0: there is none. */
+static void to_earlier(int64_t *ms, int64_t other_ms)
+{
+	if (other_ms && (!*ms || other_ms < *ms))
+		*ms = other_ms;
+}
+
 static int measure_own(struct account *a, uint64_t peer,
 	const struct replica_log *log, struct status_lag *lag, struct err *err)
 {
@@ -176,14 +183,19 @@ static int measure_own(struct account *a, uint64_t peer,
 		return rc;
 	lag->sent += ack.durable;
 	lag->unapplied += ack.durable - ack.applied;
+	if (ack.applied < ack.durable) {
+		struct tail known = {.lsn = ack.applied};
+
+		read_tail(a, peer, log, &known);
+		to_earlier(&lag->unapplied_ms, known.since_ms);
+	}
 	if (ack.durable >= log->known.lsn)
 		return 0;
 	struct tail tail = {.lsn = ack.durable};
 	read_tail(a, peer, log, &tail);
 	lag->changes += tail.changes;
 	lag->from_state += tail.from_state;
-	if (tail.since_ms && (!lag->since_ms || tail.since_ms < lag->since_ms))
-		lag->since_ms = tail.since_ms;
+	to_earlier(&lag->since_ms, tail.since_ms);
 	rc = report_born_above(
 		a->replica, log->id, ack.durable, &count, &bytes, err);
 	lag->messages += count;
@@ -214,6 +226,9 @@ int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
 		rc = replica_wants(
 			a->replica, peer, &arena, &wants, &wanted, err);
 	lag->wanted = wanted;
+	if (rc >= 0)
+		rc = report_wanted(
+			a->replica, peer, UINT64_MAX, &lag->wanted_bytes, err);
 	AUTO_FREE char *key = replica_peer_key("refused", peer);
 	int64_t refused = 0;
 	if (rc >= 0)

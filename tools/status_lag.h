@@ -18,8 +18,10 @@ struct err;
 struct status_lag {
 	uint64_t changes, unapplied; /* not known there; known, not placed */
 	uint64_t messages, bytes;    /* bodies among them */
-	uint64_t wanted;	     /* bodies the peer asks for again */
+	uint64_t wanted;	     /* bodies the peer waits for */
+	uint64_t wanted_bytes;	     /* that it lacks of them */
 	int64_t since_ms;	     /* of the oldest change not known */
+	int64_t unapplied_ms;	     /* of the oldest known, not placed */
 	uint64_t from_state;	     /* logs whose segments do not go so far */
 	bool refused;		     /* it has no such account */
 	uint64_t sent;		     /* our changes that are known there */

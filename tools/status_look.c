@@ -63,6 +63,7 @@ static void add_refused(struct status *s)
 static void add_refusals(struct status *s)
 {
 	AUTO_FREE struct refusals *all = mem_alloc(sizeof(*all));
+	struct json_object *list = tree_array(s->tree, "refusals");
 
 	if (refusals_get(s->site.os, s->site.config.state, all, NULL) < 0)
 		return;
@@ -76,7 +77,7 @@ static void add_refusals(struct status *s)
 		tree_number(o, "count", r->count);
 		tree_number(o, "first_ms", (uint64_t)r->first_ms);
 		tree_number(o, "last_ms", (uint64_t)r->last_ms);
-		json_object_array_add(tree_array(s->tree, "refusals"), o);
+		json_object_array_add(list, o);
 	}
 }
 

@@ -11,14 +11,16 @@ enum whose {
 	OF_ACCOUNTS,  /* summed up */
 	OF_PEER,      /* of its accounts, summed up */
 	OF_PEER_MOST, /* of its accounts, the largest */
+	OF_ANSWERED,  /* calls that it made to this site */
 	OF_LINK,
 	OF_CALLS /* of a link */
 };
 enum unit {
 	AS_IT_IS,
-	FROM_MS, /* a time in ms, told in seconds */
-	AGO_S,	 /* an age, told as the time; 0: there is none */
-	HOW_MANY /* entries of an array */
+	FROM_MS,  /* a time in ms, told in seconds */
+	AGO_S,	  /* an age, told as the time; 0: there is none */
+	HOW_MANY, /* entries of an array */
+	COUNTED	  /* "count" of each of them, summed up */
 };
 
 static const struct metric {
@@ -34,6 +36,8 @@ static const struct metric {
 		"Things that need an operator."},
 	{OF_SITE, "refused", AS_IT_IS, "refused_parcels", "gauge",
 		"Parcels that were refused and lie in the state directory."},
+	{OF_SITE, "refusals", COUNTED, "refusals_total", "counter",
+		"What strangers and peers sent or called, and was refused."},
 	{OF_SITE, "free_bytes", AS_IT_IS, "free_bytes", "gauge",
 		"Free space of the state's file system."},
 	{OF_ACCOUNTS, "messages", AS_IT_IS, "messages", "gauge",
@@ -56,14 +60,28 @@ static const struct metric {
 		"gauge", "When the oldest of them was made; 0: there is none."},
 	{OF_PEER, "not_applied_there", AS_IT_IS, "peer_unapplied_changes",
 		"gauge", "Changes that the peer knows and has not placed."},
+	{OF_PEER_MOST, "not_applied_there_s", AGO_S,
+		"peer_unapplied_since_timestamp_seconds", "gauge",
+		"When the oldest of them was made; 0: there is none."},
 	{OF_PEER, "bodies_wanted_there", AS_IT_IS, "peer_wanted_bodies",
 		"gauge", "Bodies that the peer waits for."},
+	{OF_PEER, "bodies_wanted_there_bytes", AS_IT_IS, "peer_wanted_bytes",
+		"gauge", "Bytes of them that it lacks."},
 	{OF_PEER, "held", AS_IT_IS, "peer_held_bodies", "gauge",
 		"Bodies that are too large for a link and wait."},
 	{OF_PEER, "held_bytes", AS_IT_IS, "peer_held_bytes", "gauge",
 		"Bytes of them."},
 	{OF_PEER, "not_applied_here", AS_IT_IS, "peer_received_unapplied",
 		"gauge", "Changes of the peer that are not placed here."},
+	{OF_ANSWERED, "sent_bytes", AS_IT_IS, "answered_sent_bytes_total",
+		"counter", "Bytes that went to the peer in calls of its own."},
+	{OF_ANSWERED, "received_bytes", AS_IT_IS,
+		"answered_received_bytes_total", "counter",
+		"Bytes that came from the peer in calls of its own."},
+	{OF_ANSWERED, "count", AS_IT_IS, "answered_calls_total", "counter",
+		"Calls of the peer that no link via \"answer:\" counts."},
+	{OF_ANSWERED, "done_ms", FROM_MS, "answered_done_timestamp_seconds",
+		"gauge", "When one of them last came to a good end."},
 	{OF_LINK, "there", AS_IT_IS, "link_up", "gauge",
 		"Whether the carrier is there, or the live link up."},
 	{OF_LINK, "for_us", AS_IT_IS, "link_bundles_to_collect", "gauge",
@@ -92,6 +110,16 @@ static const struct metric {
 
 /* ---- values ---- */
 
+static uint64_t sum_of_counts(struct json_object *list)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		n += json_object_get_uint64(json_object_object_get(
+			json_object_array_get_idx(list, i), "count"));
+	return n;
+}
+
 /* Returns false where there is none. */
 static bool value_of(
 	const struct metric *m, struct json_object *o, uint64_t *ret)
@@ -101,6 +129,7 @@ static bool value_of(
 	if (!value)
 		return false;
 	*ret = m->unit == HOW_MANY  ? json_object_array_length(value)
+	       : m->unit == COUNTED ? sum_of_counts(value)
 	       : m->unit == FROM_MS ? json_object_get_uint64(value) / 1000
 	       : json_object_is_type(value, json_type_boolean)
 		       ? (uint64_t)json_object_get_boolean(value)
@@ -191,6 +220,15 @@ static void add_links(
 	}
 }
 
+static void add_answered(
+	struct buf *b, const struct metric *m, struct json_object *peer)
+{
+	uint64_t n;
+
+	if (value_of(m, json_object_object_get(peer, "answered"), &n))
+		sample(b, m, peer, NULL, n);
+}
+
 static void add_peers(
 	struct buf *b, const struct metric *m, struct json_object *tree)
 {
@@ -202,6 +240,8 @@ static void add_peers(
 
 		if (m->whose == OF_LINK || m->whose == OF_CALLS)
 			add_links(b, m, peer);
+		else if (m->whose == OF_ANSWERED)
+			add_answered(b, m, peer);
 		else
 			sample(b, m, peer, NULL,
 				moment(m, tree, over_accounts(m, peer)));

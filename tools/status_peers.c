@@ -42,7 +42,10 @@ static void add_lag(struct status *s, struct json_object *peer,
 	tree_number(o, "lag_s", status_age_s(s, lag->since_ms));
 	tree_number(o, "logs_from_state", lag->from_state);
 	tree_number(o, "not_applied_there", lag->unapplied);
+	tree_number(
+		o, "not_applied_there_s", status_age_s(s, lag->unapplied_ms));
 	tree_number(o, "bodies_wanted_there", lag->wanted);
+	tree_number(o, "bodies_wanted_there_bytes", lag->wanted_bytes);
 	tree_number(o, "sent", lag->sent);
 	add_held(o, held);
 	tree_number(o, "received", lag->received);
@@ -143,7 +146,7 @@ static struct json_object *new_link(
 		status_needs_operator(s,
 			"%s: bundles that are too large for the room here: "
 			"%" PRIu64 ": they are not fetched (make room, or set "
-				   "\"reserve\")",
+			"\"reserve\")",
 			link->via, view.unfetched);
 	if (view.strangers && !s->strangers_told)
 		status_needs_operator(s,
@@ -247,5 +250,7 @@ int status_peer_account(struct status *s, size_t peer, struct json_object *o,
 			s->site.peers[peer].origin, &held, err);
 	if (rc >= 0)
 		add_lag(s, o, a->name, &lag, &held);
+	if (rc >= 0)
+		rc = status_waiting(s, peer, o, a, err);
 	return rc < 0 ? rc : status_under_way(s, peer, o, a, err);
 }

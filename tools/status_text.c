@@ -71,14 +71,24 @@ static void age(uint64_t s)
 		count(s / 86400, "day");
 }
 
-static void format_time(struct json_object *o, const char *key, char ret[32])
+/* By the clock on the wall, as windows are written. */
+static void say_when(uint64_t ms, bool date, char ret[32])
 {
-	time_t at = (time_t)(number(o, key) / 1000);
+	time_t at = (time_t)(ms / 1000);
 	struct tm tm;
 
 	ret[0] = '\0';
-	if (gmtime_r(&at, &tm))
+	if (!localtime_r(&at, &tm))
+		return;
+	if (date)
 		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
+	else
+		strftime(ret, 32, "%a %H:%M", &tm);
+}
+
+static void format_time(struct json_object *o, const char *key, char ret[32])
+{
+	say_when(number(o, key), true, ret);
 }
 
 /* Mail that a peer expunged, and may not. */
@@ -217,6 +227,16 @@ static void print_held(struct json_object *a)
 			number(a, "held_handed_over"));
 }
 
+static void print_unplaced(struct json_object *a)
+{
+	printf("; has not placed %" PRIu64 " of it",
+		number(a, "not_applied_there"));
+	if (!number(a, "not_applied_there_s"))
+		return;
+	printf(" since ");
+	age(number(a, "not_applied_there_s"));
+}
+
 static void print_lag(struct json_object *a, bool sends)
 {
 	printf("    account %s: ", text(a, "name"));
@@ -240,12 +260,12 @@ static void print_lag(struct json_object *a, bool sends)
 		printf("has everything");
 	}
 	if (number(a, "not_applied_there"))
-		printf("; has not placed %" PRIu64 " of it",
-			number(a, "not_applied_there"));
-	if (number(a, "bodies_wanted_there"))
-		printf("; waits for %" PRIu64 " bod%s",
-			number(a, "bodies_wanted_there"),
-			number(a, "bodies_wanted_there") == 1 ? "y" : "ies");
+		print_unplaced(a);
+	if (number(a, "bodies_wanted_there")) {
+		printf("; waits for ");
+		bodies(number(a, "bodies_wanted_there"),
+			number(a, "bodies_wanted_there_bytes"));
+	}
 	print_held(a);
 	printf("; received ");
 	count(number(a, "received"), "change");
@@ -264,21 +284,6 @@ static void said(bool *any, uint64_t n, const char *noun, const char *more)
 	count(n, noun);
 	printf(" %s", more);
 	*any = true;
-}
-
-/* By the clock on the wall, as its window is written. */
-static void say_when(uint64_t ms, bool date, char ret[32])
-{
-	time_t at = (time_t)(ms / 1000);
-	struct tm tm;
-
-	ret[0] = '\0';
-	if (!localtime_r(&at, &tm))
-		return;
-	if (date)
-		strftime(ret, 32, "%Y-%m-%d %H:%M", &tm);
-	else
-		strftime(ret, 32, "%a %H:%M", &tm);
 }
 
 static void print_opens(bool any, uint64_t ms)

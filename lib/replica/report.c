@@ -84,6 +84,29 @@ int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	return 0;
 }
 
+int report_wanted(struct replica *r, uint64_t peer, uint64_t most,
+	uint64_t *ret_bytes, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT ifnull(sum(max(size - at, 0)), 0) FROM"
+		" (SELECT w.at AS at, max(m.size) AS size FROM want w"
+		"  JOIN message m ON m.hash = w.hash"
+		"  WHERE w.peer = ?1 AND m.dead = 0 AND m.p_folder <> 0"
+		"  AND (m.size <= ?2 OR EXISTS(SELECT 1 FROM released e"
+		"   WHERE e.peer = w.peer AND e.hash = w.hash))"
+		"  GROUP BY w.hash)",
+		"ii", (int64_t)peer,
+		most < INT64_MAX ? (int64_t)most : INT64_MAX);
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc < 0)
+		return rc;
+	*ret_bytes = rc ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+	if (rc)
+		sqlite3_reset(st);
+	return 0;
+}
+
 int report_under_way(struct replica *r, uint64_t peer,
 	void (*each)(void *arg, const struct report_under_way *u), void *arg,
 	struct err *err)

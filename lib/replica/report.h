@@ -23,6 +23,11 @@ int report_counts(
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err);
 
+/* Bytes that a peer lacks of the bodies that it wants and a living message here
+   has: of those no larger than `most`, and of those that were released. */
+int report_wanted(struct replica *r, uint64_t peer, uint64_t most,
+	uint64_t *ret_bytes, struct err *err);
+
 /* What lies on a medium for a peer, and was not acknowledged. */
 struct report_under_way {
 	const char *link; /* its name; for the call only */

@@ -113,11 +113,8 @@ def what_lies_on_a_medium_is_told_until_it_is_acknowledged(sites):
     assert 'under_way' not in peer_of(a)['links'][0], peer_of(a)
 
 
-@check
-def how_long_the_rest_takes_is_told_at_the_speed_that_was_measured(sites):
-    a, b = pair(sites)
-    a.run('ship')
-    assert 'clears_s' not in peer_of(a)['links'][0]
+def measured(a, speed):
+    """As if its one link had been so fast."""
     [name] = [name for name in os.listdir(os.path.join(a.state, 'calls'))
               if name != 'lock']
     path = os.path.join(a.state, 'calls', name)
@@ -125,12 +122,56 @@ def how_long_the_rest_takes_is_told_at_the_speed_that_was_measured(sites):
         text = file.read()
     with open(path, 'w') as file:
         for line in text.splitlines(keepends=True):
-            file.write('speed 100\n' if line.startswith('speed ') else line)
+            file.write('speed %d\n' % speed if line.startswith('speed ')
+                       else line)
+
+
+@check
+def how_long_the_rest_takes_is_told_at_the_speed_that_was_measured(sites):
+    a, b = pair(sites)
+    a.run('ship')
+    assert 'clears_s' not in peer_of(a)['links'][0]
+    measured(a, 100)
     a.save('two', body='y' * 100000)
     a.run('write')
     link = peer_of(a)['links'][0]
     assert calls_of(a)['speed'] == 100 and 1000 <= link['clears_s'] < 2400, link
     assert 'all that waits takes about' in a.run('status')
+
+
+@check
+def bodies_that_are_to_come_take_their_time(sites):
+    """The changes were there long before."""
+    a, b = pair(sites)
+    a.more = a.more.replace('via =', 'hold = "50K" via =')
+    a.write_config()
+    a.save('two', body='y' * 100000)
+    a.run('write')
+    for _ in range(2):
+        a.run('ship')
+        b.run('apply')
+        a.run('apply')
+    measured(a, 100)
+    [peer] = json.loads(a.run('status', '--json'))['peers']
+    [account], [link] = peer['accounts'], peer['links']
+    assert account['lag_changes'] == 0, account
+    assert account['bodies_wanted_there_bytes'] == 100000, account
+    # Its flags and its name are there, and it stands nowhere yet.
+    assert account['not_applied_there'] > 0, account
+    a.wait(lambda: peer_of(a)['accounts'][0]['not_applied_there_s'] > 0, 20,
+           'it is getting old')
+    said = a.run('status')
+    assert '; has not placed %d of it since ' % account['not_applied_there'] \
+        in said, said
+    # What does not go takes none.
+    assert link['bodies_waiting_bytes'] == 0 and 'clears_s' not in link, link
+    [held] = json.loads(a.run('held', '--json'))
+    a.run('held', 'release', 'b', held['id'])
+    [link] = peer_of(a)['links']
+    assert link['bodies_waiting_bytes'] == 100000, link
+    assert 1000 <= link['clears_s'] < 1100, link
+    assert '; waits for 1 body (97.7 KiB)' in a.run('status')
+
 
 
 def has_figures(site, path):

@@ -38,7 +38,7 @@ VALIDITY = re.compile(r'uidvalidity (?!170000)\d{9,}\b')
 # Of status, what tells no two ends apart.
 PASSING = ('origin', 'received', 'awaited_s', 'lag_s', 'local_changes',
            'free_bytes', 'logs', 'logs_from_state', 'now_ms', 'sent', 'calls',
-           'answered', 'clears_s')
+           'answered', 'clears_s', 'not_applied_there_s')
 
 
 class Ids:

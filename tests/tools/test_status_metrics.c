@@ -11,15 +11,17 @@
 
 static const char tree[] =
 	"{\"now_ms\": 55999, \"operator\": [\"a\", \"b\"],"
+	" \"refusals\": [{\"count\": 3}, {\"count\": 4}],"
 	" \"accounts\": [{\"messages\": 3, \"gaps\": [1]},"
 	"  {\"messages\": 4}],"
-	" \"peers\": [{\"name\": \"a\\\"b\\\\c\\nd\", \"links\": ["
+	" \"peers\": [{\"name\": \"a\\\"b\\\\c\\nd\","
+	"  \"answered\": {\"count\": 8}, \"links\": ["
 	"   {\"name\": \"\", \"there\": true, \"calls\":"
 	"    {\"sent_bytes\": 18446744073709551615, \"done_ms\": 2500}},"
 	"   {\"name\": \"sat\", \"there\": false, \"clears_s\": 7,"
 	"    \"calls\": {\"sent_bytes\": 0}}],"
 	"  \"accounts\": [{\"lag_changes\": 2, \"lag_s\": 9},"
-	"   {\"lag_changes\": 5, \"lag_s\": 4}]}]}";
+	"   {\"lag_changes\": 5, \"lag_s\": 4, \"not_applied_there_s\": 5}]}]}";
 
 static struct buf text;
 
@@ -56,6 +58,7 @@ static void figures_stand_under_their_help_and_type(void **state)
 	assert_has("packetboat_status_timestamp_seconds 55\n");
 	assert_has("packetboat_operator_needed 2\n");
 	assert_has("packetboat_gaps 1\n");
+	assert_has("packetboat_refusals_total 7\n");
 }
 
 static void labels_are_escaped_and_links_told_apart(void **state)
@@ -65,6 +68,11 @@ static void labels_are_escaped_and_links_told_apart(void **state)
 	assert_has(
 		"_peer_lag_since_timestamp_seconds{peer=\"a\\\"b\\\\c\\nd\"} "
 		"46\n");
+	assert_has("_peer_unapplied_since_timestamp_seconds"
+		   "{peer=\"a\\\"b\\\\c\\nd\"} 50\n");
+	assert_has("# TYPE packetboat_answered_calls_total counter\n"
+		   "packetboat_answered_calls_total"
+		   "{peer=\"a\\\"b\\\\c\\nd\"} 8\n");
 	assert_has("# TYPE packetboat_link_sent_bytes_total counter\n"
 		   "packetboat_link_sent_bytes_total{peer=\"a\\\"b\\\\c\\nd\","
 		   "link=\"\"} 18446744073709551615\n"
