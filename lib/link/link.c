@@ -286,10 +286,15 @@ static void drop_first(struct queue *q)
 
 static void say_alike(struct link *l, const struct item *item, struct buf *m)
 {
-	buf_add_byte(m, MESSAGE_ALIKE);
-	if (!recent_tell(&l->told, item->contents, item->len, m)) {
-		m->data[0] = MESSAGE_WHOLE;
+	AUTO_BUF struct buf told = BUF_INIT;
+
+	if (!recent_tell(&l->told, item->contents, item->len, &told)) {
+		buf_add_byte(m, MESSAGE_WHOLE);
 		buf_add(m, item->contents, item->len);
+	} else {
+		if (!(told.data[0] & RECENT_COPY))
+			buf_add_byte(m, MESSAGE_ALIKE);
+		buf_add(m, told.data, told.len);
 	}
 	recent_keep(&l->told, item->contents, item->len);
 }

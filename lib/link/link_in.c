@@ -134,14 +134,19 @@ static int take_message(struct link *l, const uint8_t *message, size_t len,
 	unsigned class = first >> CLASS_SHIFT & CLASS_MASK;
 	unsigned type = first & TYPE_MASK;
 	bool of_item = type >= MESSAGE_WHOLE && type <= MESSAGE_MORE;
+	bool alike = first & RECENT_COPY;
 
-	if (type == MESSAGE_RECEIPT && first == type)
+	if (first == MESSAGE_RECEIPT)
 		return take_receipt(l, &w, full, now_ms, err);
 	/* HAVE comes first, and nothing behind LAST. */
-	if (l->last_heard || l->have_heard == (type == MESSAGE_HAVE) ||
-		class >= LINK_CLASSES || first > 0x7f ||
-		(!of_item && first != type))
+	if (l->last_heard || l->have_heard == (first == MESSAGE_HAVE) ||
+		(!alike &&
+			(class >= LINK_CLASSES || (!of_item && first != type))))
 		return malformed(err);
+	if (alike) {
+		w = wire_over(message, len);
+		return take_alike(l, &w, err);
+	}
 	l->tell |= (first & TELL) != 0;
 	switch (type) {
 	case MESSAGE_WHOLE:

@@ -32,6 +32,7 @@ enum message {
 	MESSAGE_ALIKE = 7, /* a whole item, told by those before it */
 	MESSAGE_ASK = 8	   /* did that arrive? */
 };
+/* A first byte with RECENT_COPY is no type: an item that is told so begins. */
 #define TYPE_MASK 0x0fu
 #define CLASS_SHIFT 4
 #define CLASS_MASK 0x03u

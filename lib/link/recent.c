@@ -6,9 +6,11 @@
 #include "wire.h"
 
 #define NEW_MOST 128u
+#define SAME_MOST 64u
 #define COPY_LEAST 3u
-#define COPY_MOST 130u
-#define COPY 0x80u
+#define COPY_MOST 66u
+#define COPY RECENT_COPY
+#define FAR 0xc0u
 #define NEAR 128u /* a distance of one byte */
 
 void recent_keep(struct recent *r, const void *item, size_t len)
@@ -23,6 +25,7 @@ void recent_keep(struct recent *r, const void *item, size_t len)
 	}
 	memcpy(r->bytes + r->len, item, len);
 	r->len += len;
+	r->last = len;
 }
 
 /* ---- telling ---- */
@@ -39,55 +42,115 @@ static void tell_new(const uint8_t *from, size_t len, struct buf *ret)
 	}
 }
 
-/* The copy that spares most for what begins at `at` of all: the longest, but a
-   far one takes a byte more to name. Returns its length; 0: none spares. */
-static size_t find_copy(
-	const uint8_t *all, size_t at, size_t len, size_t *ret_distance)
+/*
+ * The cheapest way from a byte of the item to its end, found from there
+ * backwards: what one step costs is known, and what the rest does.
+ */
+struct step {
+	uint16_t costs;	    /* to the end */
+	uint16_t new_costs; /* the same, where a new byte goes before */
+	uint16_t copies;    /* bytes; 0: this one is new */
+	uint16_t distance;
+};
+
+static size_t alike(const uint8_t *a, const uint8_t *b, size_t most)
 {
-	size_t most = len - at < COPY_MOST ? len - at : COPY_MOST;
-	size_t best = 0, spared = 0;
+	size_t n = 0;
 
-	for (size_t from = at; from-- > 0 && best < most;) {
-		size_t n = 0;
+	while (n < most && a[n] == b[n])
+		n++;
+	return n;
+}
 
-		while (n < most && all[from + n] == all[at + n])
-			n++;
-		size_t costs = at - from < NEAR ? 2 : 3;
-		if (n >= COPY_LEAST && n > costs + spared) {
-			best = n;
-			spared = n - costs;
-			*ret_distance = at - from;
-		}
+/* Of so many bytes that can be copied those that leave the least to tell. */
+static void consider(struct step *steps, size_t least, size_t most,
+	size_t distance, size_t costs)
+{
+	for (size_t n = most; n >= least && n; n--) {
+		if (costs + steps[n].costs >= steps->costs)
+			continue;
+		steps->costs = (uint16_t)(costs + steps[n].costs);
+		steps->copies = (uint16_t)n;
+		steps->distance = (uint16_t)distance;
 	}
-	return best;
+}
+
+/* The longest copy, and the longest from near by. */
+static void consider_far(
+	const uint8_t *all, size_t at, size_t left, struct step *steps)
+{
+	size_t most = left < COPY_MOST ? left : COPY_MOST, best = 0;
+
+	for (size_t distance = 1; distance <= at && best < most; distance++) {
+		size_t n = alike(all + at - distance, all + at, most);
+
+		if (n <= best)
+			continue;
+		best = n;
+		consider(steps, COPY_LEAST, n, distance,
+			distance < NEAR ? 2 : 3);
+	}
+}
+
+static void find_steps(const struct recent *r, const uint8_t *all, size_t len,
+	struct step *steps)
+{
+	steps[len] = (struct step){0};
+	for (size_t i = len; i-- > 0;) {
+		size_t at = r->len + i, left = len - i;
+		size_t same = left < SAME_MOST ? left : SAME_MOST;
+		struct step *s = &steps[i];
+
+		*s = (struct step){.costs = (uint16_t)(2 + s[1].new_costs)};
+		if (r->last)
+			consider(s, 1,
+				alike(all + at - r->last, all + at, same),
+				r->last, 1);
+		consider_far(all, at, left, s);
+		s->new_costs = (uint16_t)(1 + s[1].new_costs);
+		if (s->costs < s->new_costs)
+			s->new_costs = s->costs;
+	}
+}
+
+static void tell_copy(
+	const struct recent *r, const struct step *s, struct buf *ret)
+{
+	if (s->distance == r->last && s->copies <= SAME_MOST) {
+		buf_add_byte(ret, (uint8_t)(COPY | (s->copies - 1)));
+		return;
+	}
+	buf_add_byte(ret, (uint8_t)(FAR | (s->copies - COPY_LEAST)));
+	wire_add_varint(ret, s->distance);
 }
 
 bool recent_tell(
 	const struct recent *r, const void *item, size_t len, struct buf *ret)
 {
 	uint8_t all[RECENT_SIZE + RECENT_ITEM_MAX];
-	size_t end = r->len + len, begin = ret->len;
+	struct step steps[RECENT_ITEM_MAX + 1];
+	size_t begin = ret->len, fresh = 0;
 
 	if (!len || len > RECENT_ITEM_MAX)
 		return false;
 	memcpy(all, r->bytes, r->len);
 	memcpy(all + r->len, item, len);
-	size_t fresh = r->len; /* from there on nothing is told yet */
-	for (size_t at = r->len; at < end;) {
-		size_t distance = 0;
-		size_t n = find_copy(all, at, end, &distance);
+	find_steps(r, all, len, steps);
+	for (size_t i = 0; i < len;) {
+		const struct step *s = &steps[i];
+		/* Within new bytes one more may be cheaper than to end them. */
+		bool goes_on = fresh < i && s->new_costs < s->costs;
 
-		if (!n) {
-			at++;
+		if (!s->copies || goes_on) {
+			i++;
 			continue;
 		}
-		tell_new(all + fresh, at - fresh, ret);
-		buf_add_byte(ret, (uint8_t)(COPY | (n - COPY_LEAST)));
-		wire_add_varint(ret, distance);
-		at += n;
-		fresh = at;
+		tell_new(all + r->len + fresh, i - fresh, ret);
+		tell_copy(r, s, ret);
+		i += s->copies;
+		fresh = i;
 	}
-	tell_new(all + fresh, end - fresh, ret);
+	tell_new(all + r->len + fresh, len - fresh, ret);
 	if (ret->len - begin < len)
 		return true;
 	ret->len = begin;
@@ -123,12 +186,15 @@ int recent_read(const struct recent *r, const void *told, size_t len,
 
 	while (!bad && wire_left(&w)) {
 		unsigned op = wire_u8(&w);
-		size_t n = op & COPY ? (op & ~COPY) + COPY_LEAST : op + 1;
+		bool far = (op & FAR) == FAR;
+		size_t n = far	       ? (op & ~FAR) + COPY_LEAST
+			   : op & COPY ? (op & ~COPY) + 1
+				       : op + 1;
 
 		if (n > RECENT_ITEM_MAX - (ret->len - begin)) {
 			bad = true;
 		} else if (op & COPY) {
-			uint64_t distance = wire_varint(&w);
+			uint64_t distance = far ? wire_varint(&w) : r->last;
 
 			bad = w.bad || !copy(r, begin, distance, n, ret);
 		} else {

@@ -4,8 +4,10 @@
  * Both ends keep the last bytes of the small items that went one way; a further
  * one is what it copies from there, and what is new:
  *
- *	0nnnnnnn  n + 1 bytes follow                             1 .. 128
- *	1nnnnnnn  varint distance: n + 3 bytes, from so far back 3 .. 130
+ *	0nnnnnnn  n + 1 bytes follow                              1 .. 128
+ *	10nnnnnn  n + 1 bytes, from as far back as the item before
+ *	          was long: what stands in its place there        1 .. 64
+ *	11nnnnnn  varint distance: n + 3 bytes, from so far back  3 .. 66
  *
  * What was made so far of the item itself stands behind what is kept, and may
  * be copied from too. Pure; no bytes are trusted.
@@ -26,12 +28,15 @@ struct err;
 struct recent {
 	uint8_t bytes[RECENT_SIZE];
 	size_t len;
+	size_t last; /* bytes of the last item; 0: there is none */
 };
 
 /* All zero at first. An item went, or came: keep it if it is small. */
 void recent_keep(struct recent *r, const void *item, size_t len);
 /* Append how an item is told. Returns false where that is not shorter; then
-   nothing is appended. */
+   nothing is appended. Where its first byte has RECENT_COPY nothing is new
+   before it, which is so of nearly all. */
+#define RECENT_COPY 0x80u
 bool recent_tell(
 	const struct recent *r, const void *item, size_t len, struct buf *ret);
 /*

@@ -118,7 +118,7 @@ static void put_dial(struct forge *f, struct buf *to)
 	buf_add_str(&m, change);
 	forge_record(f, false, m.data, m.len, to);
 	/* "!", and all of the first from 32 back */
-	forge_record(f, false, "\x07\x00!\x9c\x20", 5, to);
+	forge_record(f, false, "\x07\x00!\xdc\x20", 5, to);
 	buf_clear(&m);
 	buf_add_byte(&m, 2);
 	crypto_generichash(buf_room(&m, HASH_SIZE), HASH_SIZE, body.data,

@@ -198,7 +198,9 @@ static void messages_that_are_malformed_end_the_link(void **state)
 		{"\x09x", 2, ERR_LIMIT},
 		{"\x19x", 2, ERR_CORRUPT},
 		{"\x07", 1, ERR_CORRUPT}, /* told by nothing */
-		{"\x07\x80\x01", 3, ERR_CORRUPT},
+		{"\x07\xc0\x01", 3, ERR_CORRUPT},
+		{"\x80", 1, ERR_CORRUPT},
+		{"\xc0\x01", 2, ERR_CORRUPT},
 		{"\x17\0x", 3, ERR_CORRUPT}, /* class 1 */
 		{"\x03x", 2, ERR_CORRUPT},   /* more of nothing */
 		{"\x02"
