@@ -498,9 +498,9 @@ static int pack_account(struct lading *l, const struct handover_config *config,
 	if (p.asker.brief)
 		config->os->ops->random(config->os, p.seed, sizeof(p.seed));
 	if (rc >= 0)
-		rc = add_tables(&p, err);
+		rc = showing_settle(config, p.account.replica, err);
 	if (rc >= 0)
-		rc = showing_settle(&p, err);
+		rc = add_tables(&p, err);
 	if (rc >= 0)
 		rc = find_from(&p, err);
 	if (rc >= 0)

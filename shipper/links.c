@@ -221,8 +221,8 @@ void links_report(struct shipper *s, const struct config_peer *p,
 			"peer %s: %s: nothing to hand over", p->name, where);
 	if (r->recalled)
 		log_say(&s->log, LOG_LEVEL_INFO,
-			"peer %s: %s: what waited here for it and went another "
-			"way does not go: bundles: %llu",
+			"peer %s: %s: what waited here for it and is no longer "
+			"shown, or went another way does not go: bundles: %llu",
 			p->name, where, (unsigned long long)r->recalled);
 	if (r->written_out)
 		log_say(&s->log, LOG_LEVEL_INFO,

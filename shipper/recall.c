@@ -5,10 +5,12 @@
 #include "err.h"
 #include "held.h"
 #include "lading.h"
+#include "showing.h"
 
 struct waiting {
 	struct carrier_item item;
 	bool had_bodies, lacked;
+	bool shows; /* what the peer is not shown any more */
 };
 
 struct recall {
@@ -60,9 +62,14 @@ static int look(struct recall *c, struct replica *r, struct err *err)
 	uint64_t *with_bodies;
 	size_t sent_count = 0, body_count = 0, want_count = 0;
 	bool wanted = false;
-	int rc = replica_sent_list(
-		r, peer, link, c->medium, &c->arena, &sent, &sent_count, err);
+	uint64_t last = 0;
+	int rc = showing_settle(c->config, r, err);
 
+	if (rc >= 0)
+		rc = showing_last(r, peer, &last, err);
+	if (rc >= 0)
+		rc = replica_sent_list(r, peer, link, c->medium, &c->arena,
+			&sent, &sent_count, err);
 	if (rc >= 0)
 		rc = replica_sent_sequences(r, peer, link, c->medium, &c->arena,
 			&with_bodies, &body_count, err);
@@ -81,6 +88,7 @@ static int look(struct recall *c, struct replica *r, struct err *err)
 		for (size_t k = 0; k < body_count; k++)
 			w->had_bodies |= with_bodies[k] == w->item.sequence;
 		w->lacked |= wanted;
+		w->shows |= w->item.sequence <= last;
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -141,7 +149,7 @@ static void leave_out(
 
 static bool is_needless(const struct waiting *w)
 {
-	return w->had_bodies && !w->lacked;
+	return w->shows || (w->had_bodies && !w->lacked);
 }
 
 static int take_back(struct recall *c, struct carrier *carrier,

@@ -20,19 +20,43 @@ static bool shows(void *arg, const char *path)
 	return view_rule_shows(arg, path);
 }
 
-/* Where nothing is hidden, and nothing was, there is nothing to note. */
-int showing_settle(struct packing *p, struct err *err)
+/* Bundles are numbered by the clock. */
+static int note_last(const struct handover_config *config, struct replica *r,
+	struct err *err)
 {
-	struct replica *r = p->account.replica;
-	struct view_rule rule = p->config->view;
-	int was = view_is_partial(r, peer_of(p), err);
+	struct os *os = config->os;
+	AUTO_FREE char *key = replica_peer_key("view", config->peer->origin);
 
-	if (was < 0 || (!rule.count && !was) || !p->config->send_changes)
+	return replica_meta_set(r, key, os->ops->wall_ns(os) / 1000000, err);
+}
+
+int showing_last(
+	struct replica *r, uint64_t peer, uint64_t *ret, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("view", peer);
+	int64_t ms = 0;
+	int rc = replica_meta_get(r, key, &ms, err);
+
+	*ret = (uint64_t)ms;
+	return rc < 0 ? rc : 0;
+}
+
+/* Where nothing is hidden, and nothing was, there is nothing to note. */
+int showing_settle(const struct handover_config *config, struct replica *r,
+	struct err *err)
+{
+	uint64_t peer = config->peer->origin;
+	struct view_rule rule = config->view;
+	int was = view_is_partial(r, peer, err);
+
+	if (was < 0 || (!rule.count && !was) || !config->send_changes)
 		return was < 0 ? was : 0;
 	int rc = replica_begin(r, err);
-	int any = rc < 0 ? rc : view_settle(r, peer_of(p), shows, &rule, err);
+	int any = rc < 0 ? rc : view_settle(r, peer, shows, &rule, err);
 
 	if (any > 0)
+		rc = note_last(config, r, err);
+	if (any > 0 && rc >= 0)
 		rc = replica_commit(r, err);
 	replica_rollback(r);
 	return any < 0 ? any : rc;

@@ -19,7 +19,11 @@
 struct err;
 
 /* Note what is in the peer's view by now. No transaction is open. */
-int showing_settle(struct packing *p, struct err *err);
+int showing_settle(const struct handover_config *config, struct replica *r,
+	struct err *err);
+/* The last bundle (its sequence) that may hold what is out of it; 0: none. */
+int showing_last(
+	struct replica *r, uint64_t peer, uint64_t *ret, struct err *err);
 /* Which logs it gets nothing of; after p->logs is filled. */
 int showing_find(struct packing *p, struct err *err);
 /* What of an account log it is not to get leaves the batch. */

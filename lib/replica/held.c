@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "sql.h"
+#include "view_private.h"
 
 static void read_row(
 	sqlite3_stmt *st, struct arena *arena, struct held_body *ret)
@@ -53,7 +53,7 @@ int held_list(struct replica *r, uint64_t peer, uint64_t above,
 		" FROM want w JOIN message m ON m.hash = w.hash"
 		" JOIN folder f ON f.id = m.folder"
 		" WHERE w.peer = ?1 AND m.dead = 0 AND m.p_folder <> 0"
-		" AND m.size > ?2"
+		" AND m.size > ?2 AND m.folder NOT IN (" VIEW_HIDDEN_ROWS ")"
 		" GROUP BY w.hash ORDER BY m.mtime, w.hash",
 		"ii", (int64_t)peer, least);
 	struct held_body *list = NULL;
@@ -141,16 +141,16 @@ int held_is_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
 int held_cancel(struct replica *r, uint64_t peer, struct err *err)
 {
 	int rc = sql_run(r, err,
-		"DELETE FROM want WHERE peer = ? AND NOT EXISTS"
+		"DELETE FROM want WHERE peer = ?1 AND NOT EXISTS"
 		"(SELECT 1 FROM message m WHERE m.hash = want.hash"
-		" AND m.dead = 0)",
+		" AND m.dead = 0 AND m.folder NOT IN (" VIEW_HIDDEN_ROWS "))",
 		"i", (int64_t)peer);
 
 	if (rc < 0)
 		return rc;
 	return sql_run(r, err,
-		"DELETE FROM released WHERE peer = ? AND NOT EXISTS"
+		"DELETE FROM released WHERE peer = ?1 AND NOT EXISTS"
 		"(SELECT 1 FROM message m WHERE m.hash = released.hash"
-		" AND m.dead = 0)",
+		" AND m.dead = 0 AND m.folder NOT IN (" VIEW_HIDDEN_ROWS "))",
 		"i", (int64_t)peer);
 }

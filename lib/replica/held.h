@@ -7,8 +7,8 @@
  * kept it back (kept). What we say counts until the peer's own word can be
  * about it: an acknowledgement that covers the message, and says all it wants.
  * A one-way peer has no word; there the row goes when the body was handed over.
- * Either way nothing is said of a body that no living message here has: it is
- * cancelled.
+ * Either way nothing is said of a body that no living message here has which the
+ * peer is shown (viewed.h): it is cancelled.
  */
 #ifndef PB_HELD_H
 #define PB_HELD_H
@@ -30,8 +30,8 @@ struct held_body {
 };
 
 /*
- * Those larger than `above` that the peer lacks and a living message here has,
- * the oldest mail first. Returns 0.
+ * Those larger than `above` that the peer lacks and a living message here has
+ * that it is shown, the oldest mail first. Returns 0.
  */
 int held_list(struct replica *r, uint64_t peer, uint64_t above,
 	struct arena *arena, struct held_body **ret, size_t *ret_count,
@@ -63,7 +63,7 @@ int held_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
 /* 1 or 0. */
 int held_is_previewed(struct replica *r, uint64_t peer, const struct hash *hash,
 	struct err *err);
-/* Cancel what no living message has. In a transaction. */
+/* Cancel what no living message in view has. In a transaction. */
 int held_cancel(struct replica *r, uint64_t peer, struct err *err);
 
 #endif

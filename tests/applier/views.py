@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -50,8 +51,14 @@ class Watched:
             body = hashlib.blake2b(file.read(), digest_size=20).hexdigest()
         self.secrets |= {base, body}
 
-    def save(self, base, name=''):
-        self.a.save(base, name and '.' + name)
+    def save(self, base, name='', body=None):
+        self.a.save(base, name and '.' + name, body=body)
+
+    def link(self, text):
+        """How a reaches b."""
+        self.a.more = re.sub(r'(peer "%s" .*?) via = "[^"]*"' % self.b.name,
+                             lambda found: found[1] + ' ' + text, self.a.more)
+        self.a.write_config()
 
     def move(self, base, source, target):
         """As Dovecot does: a link, and an unlink."""
@@ -511,6 +518,108 @@ def another_folder_takes_the_name_of_one_that_waits(sites):
     w.b.run('guard', 'accept', 'alice')
     w.sync()
     assert w.files('Work') == ['m-new'] and w.files('Work-kept') is None
+
+
+@check
+def held_mail_that_leaves_the_view_is_held_no_more(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    w.link('via = "dir:%s" hold = 1K preview = yes' % w.carrier)
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    for base, name in (('m-charts', ''), ('m-tides', ''), ('m-crew', 'Work'),
+                       ('m-love', 'Private')):
+        w.save(base, name, 'Subject: all of %s\n\n%s' % (
+            base, ('%s\n' % base) * 200))
+    w.secrets.add('m-love')
+
+    def held():
+        return sorted(one['folder']
+                      for one in json.loads(w.a.run('held', '--json')))
+
+    w.sync()
+    w.kept_secret()
+    assert held() == ['INBOX', 'INBOX', 'Work'], held()
+    assert len(w.files()) == 2 and len(w.files('Work')) == 1
+    for one in json.loads(w.a.run('held', '--json')):
+        w.a.run('held', 'release', 'b', one['id'])
+    # Out of view before it goes: by its folder, or by itself.
+    w.show('INBOX')
+    w.move('m-tides', '', 'Private')
+    w.sync()
+    assert held() == [], held()
+    assert w.files() == ['m-charts'] and w.files('Work') is None
+    assert 'm-crew\n' * 9 not in w.heard
+    # What comes back is held as it was, and goes when it is let go.
+    w.show('INBOX', 'Work')
+    w.sync()
+    assert held() == ['Work'] and len(w.files('Work')) == 1
+    [one] = json.loads(w.a.run('held', '--json'))
+    w.a.run('held', 'release', 'b', one['id'])
+    w.settled()
+    assert held() == [] and w.files('Work') == ['m-crew']
+    assert w.compared() == 2
+
+
+@check
+def a_bundle_that_lies_here_is_taken_back_with_what_it_shows(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work'):
+        w.folder(name)
+    w.save('m-hello')
+    w.settled()
+    away, down = w.a.path('away'), w.a.path('down')
+    os.mkdir(away)
+    open(down, 'w').close()
+    script = w.a.path('carry')
+    with open(script, 'w') as file:
+        file.write('#!/bin/sh\ntest $1 = send || exit 0\n'
+                   'test ! -e %s || exit 75\ncp "$2" %s\n' % (down, away))
+    os.chmod(script, 0o755)
+    w.link('via = "exec:%s"' % script)
+    w.hide('m-task', 'Work')
+    w.a.run('sync', code=4)
+    w.show('INBOX')
+    w.a.run('sync', code=4)
+    os.unlink(down)
+    w.save('m-after')
+    w.a.run('sync', code=None)
+    w.carrier = away
+    assert w.listen()
+    for name in sorted(os.listdir(away)):
+        w.b.run('apply', os.path.join(away, name))
+    w.kept_secret()
+    assert w.files() == ['m-after', 'm-hello'] and w.files('Work') is None
+
+
+@check
+def a_key_changes_while_a_view_does(sites):
+    w = Watched(sites, 'INBOX', 'Work')
+    for name in ('', 'Work', 'Private'):
+        w.folder(name)
+    w.save('m-hello')
+    w.save('m-task', 'Work')
+    w.hide('m-love', 'Private')
+    w.settled()
+    late = w.a.path('late')
+    w.save('m-late', 'Work')
+    w.a.run('write')
+    w.a.run('ship', 'b', '--output', late)
+    for site, other in ((w.a, w.b), (w.b, w.a)):
+        old, site.key = site.key, site.run('key', 'rotate').strip()
+        w.show('INBOX') if site is w.a else w.show('INBOX', 'Work')
+        w.sync()
+        other.more = other.more.replace(old, site.key)
+        other.write_config()
+        w.sync()
+        site.run('key', 'retire')
+        if site is w.a:
+            assert w.files('Work') is None
+            # What was made before brings nothing back.
+            w.b.run('apply', late, code=None)
+            assert w.files('Work') is None
+    w.settled()
+    assert w.files('Work') == ['m-late', 'm-task']
+    assert w.compared() == 2
 
 
 @check
