@@ -156,6 +156,8 @@ static int find_from(struct packing *p, struct err *err)
 	for (size_t i = 0; p->live && i < p->log_count; i++)
 		p->live->reached(p->live->arg, p->account.name, p->logs[i].id,
 			&p->from[i], &p->from_chain[i]);
+	if (rc >= 0 && p->live)
+		rc = showing_recall(p, err);
 	return rc;
 }
 

@@ -80,6 +80,44 @@ int showing_find(struct packing *p, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* Does the peer know, or was it sent, one of our logs up to there? */
+static bool reaches(const struct packing *p, int64_t log, uint64_t lsn)
+{
+	for (size_t i = 0; i < p->log_count; i++)
+		if (p->logs[i].id == log)
+			return p->from[i] >= lsn;
+	return false;
+}
+
+int showing_recall(struct packing *p, struct err *err)
+{
+	struct position none = {.lsn = 0};
+
+	for (size_t i = 0; i < p->log_count && p->partial; i++) {
+		const struct log_id *id = &p->logs[i].known.log;
+		struct replica_ack ack;
+		int64_t log;
+		uint64_t lsn;
+
+		if (id->origin != p->config->self->pub.origin)
+			continue;
+		int rc = view_said_at(p->account.replica, peer_of(p),
+			&id->folder, &log, &lsn, err);
+		if (rc > 0 || (rc == 0 && reaches(p, log, lsn)))
+			continue;
+		if (rc == 0)
+			rc = replica_ack_get(p->account.replica, peer_of(p),
+				p->logs[i].id, &ack, err);
+		if (rc < 0)
+			return rc;
+		p->live->sent(
+			p->live->arg, p->account.name, p->logs[i].id, &none);
+		p->from[i] = ack.durable;
+		p->from_chain[i] = ack.chain;
+	}
+	return 0;
+}
+
 /* ---- the account log ---- */
 
 /* Of INBOX, which every site has, all sites need to know whose it is. */
@@ -262,8 +300,8 @@ static int add_moved(
 	return rc;
 }
 
-/* Of mail that was born here and lies elsewhere: said under the view's log,
-   for no change in this one says so any more. */
+/* Of mail that was born here and lies, or died, elsewhere: said under the view's
+   log, for no change in this one says so any more. */
 static int add_out(
 	struct showing *s, const struct position *to, struct err *err)
 {

@@ -26,6 +26,10 @@ int showing_last(
 	struct replica *r, uint64_t peer, uint64_t *ret, struct err *err);
 /* Which logs it gets nothing of; after p->logs is filled. */
 int showing_find(struct packing *p, struct err *err);
+/* What was sent on a live link of a folder before it is said there that the
+   folder has come into view, or left it, counts as not sent. After the rest of
+   p->from is known. */
+int showing_recall(struct packing *p, struct err *err);
 /* What of an account log it is not to get leaves the batch. */
 int showing_account(
 	struct packing *p, struct change_batch *batch, struct err *err);

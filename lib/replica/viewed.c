@@ -67,10 +67,32 @@ static int read_view(struct replica *r, uint64_t peer, int64_t folder,
 	return 1;
 }
 
-/* Was the peer ever given anything of it? */
-static int was_shown(
-	struct replica *r, uint64_t peer, int64_t folder, struct err *err)
+/* Was the peer ever given the change that made it? */
+static int was_told_of(struct replica *r, uint64_t peer,
+	const struct replica_folder *f, struct err *err)
 {
+	int64_t log = log_row(r, &f->born_by.log, false, err);
+
+	if (log <= 0)
+		return (int)log;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 WHERE EXISTS(SELECT 1 FROM handed"
+			" WHERE peer = ?1 AND log = ?2 AND lsn >= ?3) OR"
+			" EXISTS(SELECT 1 FROM ack WHERE peer = ?1"
+			" AND log = ?2 AND durable >= ?3)",
+			"iii", (int64_t)peer, log, (int64_t)f->born_by.lsn),
+		err);
+}
+
+/* Was the peer ever given anything of it? */
+static int was_shown(struct replica *r, uint64_t peer,
+	const struct replica_folder *f, struct err *err)
+{
+	int rc = was_told_of(r, peer, f, err);
+
+	if (rc != 0)
+		return rc;
 	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM alias a JOIN log l ON l.folder = a.fid"
@@ -79,7 +101,7 @@ static int was_shown(
 			" AND h.log = l.id) OR EXISTS(SELECT 1 FROM ack k"
 			" WHERE k.peer = ?1 AND k.log = l.id"
 			" AND k.durable > 0)) LIMIT 1",
-			"iii", (int64_t)peer, folder, (int64_t)r->origin),
+			"iii", (int64_t)peer, f->id, (int64_t)r->origin),
 		err);
 }
 
@@ -167,7 +189,7 @@ static int settle_folder(struct replica *r, uint64_t peer,
 	hidden = told > 0;
 	if (known ? was == hidden : !hidden)
 		return 0;
-	int shown = known ? 1 : was_shown(r, peer, f->id, err);
+	int shown = known ? 1 : was_shown(r, peer, f, err);
 	if (shown < 0)
 		return shown;
 	int rc = shown ? tell(r, peer, f, hidden, err)
@@ -202,7 +224,7 @@ int view_is_partial(struct replica *r, uint64_t peer, struct err *err)
 	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM view WHERE peer = ? AND ours = 1"
-			" AND hidden LIMIT 1",
+			" LIMIT 1",
 			"i", (int64_t)peer),
 		err);
 }
@@ -238,6 +260,24 @@ int view_hides_log(struct replica *r, uint64_t peer, const struct log_id *log,
 	return view_hides(r, peer, &log->folder, err);
 }
 
+int view_said_at(struct replica *r, uint64_t peer, const struct id128 *folder,
+	int64_t *ret_log, uint64_t *ret_lsn, struct err *err)
+{
+	sqlite3_stmt *st = sql(r, err,
+		"SELECT log, lsn FROM view WHERE peer = ? AND ours = 1"
+		" AND folder IN (SELECT b.fid FROM alias a JOIN alias b"
+		"  ON b.folder = a.folder WHERE a.fid = ?) AND lsn > 0",
+		"ib", (int64_t)peer, folder->b, sizeof(folder->b));
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	if (rc <= 0)
+		return rc < 0 ? rc : 1;
+	*ret_log = sqlite3_column_int64(st, 0);
+	*ret_lsn = (uint64_t)sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
 int view_message(struct replica *r, uint64_t peer, const struct dot *dot,
 	enum view_message *ret, int64_t *ret_row, struct err *err)
 {
@@ -267,11 +307,13 @@ int view_hidden_dots(struct replica *r, uint64_t peer, const struct log_id *log,
 		return (int)row;
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT d.lsn FROM dot d JOIN message m ON m.id = d.message"
-		" WHERE d.log = ?1 AND d.lsn <= ?2 AND d.dead_log = 0"
-		" AND m.dead = 0 AND m.folder IN (SELECT a.folder FROM view v"
-		"  JOIN alias a ON a.fid = v.folder WHERE v.peer = ?3"
-		"  AND v.ours = 1 AND v.hidden) ORDER BY d.lsn",
-		"iii", row, (int64_t)upto, (int64_t)peer);
+		" WHERE d.log = ?2 AND d.lsn <= ?3 AND d.dead_log = 0"
+		" AND m.dead = 0 AND m.folder IN (" VIEW_HIDDEN_ROWS ")"
+		" UNION SELECT d.lsn FROM dot d JOIN log l ON l.id = d.dead_log"
+		" JOIN alias a ON a.fid = l.folder"
+		" WHERE d.log = ?2 AND d.lsn <= ?3"
+		" AND a.folder IN (" VIEW_HIDDEN_ROWS ") ORDER BY 1",
+		"iii", (int64_t)peer, row, (int64_t)upto);
 	int rc = sql_ids(r, st, arena, &lsns, &count, err);
 	if (rc < 0)
 		return rc;

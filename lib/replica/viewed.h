@@ -38,7 +38,8 @@ typedef bool (*view_shows_fn)(void *arg, const char *path);
  */
 int view_settle(struct replica *r, uint64_t peer, view_shows_fn shows,
 	void *arg, struct err *err);
-/* Is anything hidden from a peer? 1 or 0. */
+/* Is anything hidden from a peer, or was it? What comes back from there the peer
+   may have forgotten. 1 or 0. */
 int view_is_partial(struct replica *r, uint64_t peer, struct err *err);
 /* Is a folder, by any of its ids, or by its row? 1 or 0. */
 int view_hides(struct replica *r, uint64_t peer, const struct id128 *folder,
@@ -49,6 +50,10 @@ int view_hides_row(
    peer's view? 1 or 0. */
 int view_hides_log(struct replica *r, uint64_t peer, const struct log_id *log,
 	struct err *err);
+/* Where the peer is told last whether a folder is in its view: the view's log, by
+   its row, and the lsn. Returns 1: nothing is said of it. */
+int view_said_at(struct replica *r, uint64_t peer, const struct id128 *folder,
+	int64_t *ret_log, uint64_t *ret_lsn, struct err *err);
 /* What one of our views' logs says behind an lsn. */
 int view_write_out(struct replica *r, uint64_t peer, const struct log_id *log,
 	uint64_t after, struct change_batch *batch, struct err *err);
@@ -60,7 +65,8 @@ enum view_message {
 };
 int view_message(struct replica *r, uint64_t peer, const struct dot *dot,
 	enum view_message *ret, int64_t *ret_row, struct err *err);
-/* Living dots of a log, up to an lsn, whose messages are hidden. In the arena. */
+/* Dots of a log, up to an lsn, whose messages are hidden, or died where they
+   were: no log that the peer gets says so. In the arena. */
 int view_hidden_dots(struct replica *r, uint64_t peer, const struct log_id *log,
 	uint64_t upto, struct arena *arena, struct dot **ret, size_t *ret_count,
 	struct err *err);

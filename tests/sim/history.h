@@ -35,7 +35,10 @@ enum event_kind {
 	EVENT_PEER,   /* site, other; word: what site's changes are to other and
 			 path: what other's are to site: "both" "send" …;
 			 "oneway": nothing ever comes back */
-	EVENT_ACCEPT, /* site takes no mail away because other expunged it */
+	EVENT_ACCEPT, /* path: what other may change at site from now on,
+			 "no-expunge"; "-" everything */
+	EVENT_VIEW, /* path: which of site's folders other is shown from now on:
+		       globs with commas between; "-" everything */
 	EVENT_CREATE,
 	EVENT_DELETE,
 	EVENT_RENAME,
@@ -65,7 +68,7 @@ enum event_kind {
 	EVENT_LOSE,   /* bundle n of those on a medium */
 	EVENT_AGAIN,  /* the n-th that was ever there comes back */
 	EVENT_DAMAGE, /* a bit of bundle n */
-	EVENT_DIAL, /* site calls other, on a line of n bit/s; it stays up */
+	EVENT_DIAL,   /* site calls other, on a line of n bit/s; it stays up */
 	EVENT_WRITE,
 	EVENT_HAND,    /* over: other's bundle onto a medium */
 	EVENT_COLLECT, /* other's bundles from a medium */
@@ -125,11 +128,14 @@ void history_print(const struct history *h, struct buf *ret);
 /* Returns 0, or the number of the first line that is none. */
 size_t history_parse(const char *text, struct history *ret);
 
-/*
- * The history of a seed: always the same. disasters: states, logs and mail are
- * lost or put back from an image, or a site is copied, too.
- */
+struct history_kind {
+	bool disasters; /* states, logs and mail are lost or put back from an
+			   image, or a site is copied, too */
+	bool oneway;	/* some peers never answer */
+	bool views;	/* some are shown a part, and that changes */
+};
+/* The history of a seed: always the same. */
 void history_make(
-	uint64_t seed, bool disasters, bool oneway, struct history *ret);
+	uint64_t seed, const struct history_kind *kind, struct history *ret);
 
 #endif

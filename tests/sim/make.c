@@ -12,6 +12,7 @@
 #include "simtree.h"
 
 #define KEEPING 16 /* of so many histories one has sites that keep mail */
+#define VIEWING 16 /* … and another has peers that are shown a part */
 #define MAILS_MAX 64
 #define FOLDERS_MAX 10
 
@@ -39,6 +40,7 @@ struct making {
 	bool logs, disasters, late, years, rot;
 	bool links, noise; /* live ones, and lines that fail */
 	bool oneway;	   /* some peers never answer */
+	bool views;	   /* some peers are shown a part, and that changes */
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -143,6 +145,17 @@ static void expunge(struct making *m)
 	add_user(m, &e);
 }
 
+/* In histories with views no name is ever there twice, nor part of another. */
+static void own_name(struct making *m, char *path)
+{
+	static const char *const names[] = {"Open", "Shut", "Some"};
+	char text[EVENT_PATH];
+
+	snprintf(text, sizeof(text), "%s-%03u", names[below(m, 3)],
+		m->next_folder++);
+	put(path, text);
+}
+
 static void copy(struct making *m)
 {
 	struct event e = event(chance(m, 60) ? EVENT_MOVE : EVENT_COPY, 0);
@@ -179,6 +192,31 @@ static void slow_move(struct making *m)
 	put(m->mails[i].path, e.to);
 }
 
+static void add_folder(struct making *m, struct event *e)
+{
+	m->folders[m->folder_count].site = e->site;
+	put(m->folders[m->folder_count++].path, e->path);
+	add_user(m, e);
+}
+
+/* Some lie in another. */
+static void create_in_view(struct making *m, struct event *e)
+{
+	char text[2 * EVENT_PATH], name[EVENT_PATH];
+
+	own_name(m, name);
+	put(e->path, name);
+	if (m->homes && chance(m, 40))
+		e->site = (unsigned)below(m, m->sites);
+	size_t i = below(m, m->folder_count);
+	if (i && chance(m, 30) && !strchr(m->folders[i].path, '/')) {
+		e->site = m->folders[i].site;
+		snprintf(text, sizeof(text), "%s/%s", m->folders[i].path, name);
+		put(e->path, text);
+	}
+	add_folder(m, e);
+}
+
 static void create(struct making *m)
 {
 	static const char *const names[] = {"Work", "Work/2026", "Old", "Lists",
@@ -188,6 +226,10 @@ static void create(struct making *m)
 	if (m->folder_count == FOLDERS_MAX)
 		return;
 	put(e.path, names[below(m, 7)]);
+	if (m->views) {
+		create_in_view(m, &e);
+		return;
+	}
 	if (m->homes && chance(m, 40)) {
 		e.site = (unsigned)below(m, m->sites);
 		if (e.site)
@@ -197,9 +239,7 @@ static void create(struct making *m)
 	for (size_t i = 0; i < m->folder_count; i++)
 		if (strcmp(m->folders[i].path, e.path) == 0)
 			return;
-	m->folders[m->folder_count].site = e.site;
-	put(m->folders[m->folder_count++].path, e.path);
-	add_user(m, &e);
+	add_folder(m, &e);
 }
 
 static void rename_folder(struct making *m)
@@ -211,7 +251,10 @@ static void rename_folder(struct making *m)
 		return;
 	put(e.path, m->folders[i].path);
 	e.site = m->folders[i].site;
-	snprintf(e.to, sizeof(e.to), "New%u", m->next_folder++);
+	if (m->views)
+		own_name(m, e.to);
+	else
+		snprintf(e.to, sizeof(e.to), "New%u", m->next_folder++);
 	for (size_t k = 0; k < m->mail_count; k++)
 		if (strcmp(m->mails[k].path, e.path) == 0)
 			put(m->mails[k].path, e.to);
@@ -249,6 +292,9 @@ static void user(struct making *m)
 {
 	unsigned what = (unsigned)below(m, 100);
 
+	/* Across the border of a view. */
+	if (m->views && chance(m, 25))
+		what = 74 + (unsigned)below(m, 20);
 	if (what < 35)
 		save(m);
 	else if (what < 62)
@@ -521,6 +567,66 @@ static void fate(struct making *m)
 	}
 }
 
+/* ---- what peers are shown, and may change ---- */
+
+static void some_rule(struct making *m, char *ret)
+{
+	static const char *const rules[] = {"-", "-", "!Shut*", "!Shut*",
+		"Open*,INBOX", "Open*", "!Shut*,!Some*", "INBOX", "!INBOX", "%",
+		"!*/Some*", "some-*,inbox", "Open%,!Open*/Shut*", "!%/%",
+		"nothing"};
+	char text[2 * EVENT_PATH];
+
+	put(ret, rules[below(m, 15)]);
+	if (m->folder_count == 1 || !chance(m, 20))
+		return;
+	snprintf(text, sizeof(text), "%s%s", chance(m, 60) ? "!" : "",
+		m->folders[below(m, m->folder_count)].path);
+	put(ret, text);
+}
+
+static void change_view(struct making *m, unsigned site, unsigned other)
+{
+	struct event e = event(EVENT_VIEW, site);
+
+	e.other = other;
+	some_rule(m, e.path);
+	add(m, &e);
+}
+
+static void change_accept(struct making *m, unsigned site, unsigned other)
+{
+	struct event e = event(EVENT_ACCEPT, site);
+
+	e.other = other;
+	put(e.path, chance(m, 50) ? "no-expunge" : "-");
+	add(m, &e);
+}
+
+/* Of a star. */
+static void change_rules(struct making *m)
+{
+	unsigned other = 1 + (unsigned)below(m, m->sites - 1);
+	bool back = chance(m, m->homes ? 40 : 10);
+
+	if (chance(m, 15) && !m->oneway)
+		change_accept(m, back ? 0 : other, back ? other : 0);
+	else
+		change_view(m, back ? other : 0, back ? 0 : other);
+}
+
+static void first_rules(struct making *m)
+{
+	for (unsigned i = 1; i < m->sites; i++) {
+		if (chance(m, 70))
+			change_view(m, 0, i);
+		if (m->homes && chance(m, 30))
+			change_view(m, i, 0);
+		if (!m->oneway && !m->disasters && chance(m, 12))
+			change_accept(m, i, 0);
+	}
+}
+
 /* ---- the whole ---- */
 
 static void users(struct making *m)
@@ -560,6 +666,8 @@ static void something(struct making *m)
 		return;
 	}
 	m->hurt = 0;
+	if (m->views && chance(m, 9))
+		change_rules(m);
 	if (m->cloned && chance(m, 25)) {
 		if (back)
 			way(m, m->spare, other);
@@ -651,13 +759,15 @@ static void make_keepers(struct making *m, uint64_t seed)
 			struct event e = event(EVENT_ACCEPT, end ? i : 0);
 
 			e.other = end ? 0 : i;
+			put(e.path, "no-expunge");
 			add(m, &e);
 		}
 }
 
 void history_make(
-	uint64_t seed, bool disasters, bool oneway, struct history *ret)
+	uint64_t seed, const struct history_kind *kind, struct history *ret)
 {
+	bool disasters = kind->disasters, oneway = kind->oneway;
 	struct making m = {.rng = seed, .history = ret, .next_token = 1};
 
 	*ret = (struct history){0};
@@ -686,6 +796,9 @@ void history_make(
 	put(m.folders[m.folder_count++].path, "INBOX");
 	make_peers(&m);
 	make_keepers(&m, seed);
+	m.views = kind->views || (seed % VIEWING == VIEWING / 2 && !oneway);
+	if (m.views)
+		first_rules(&m);
 	make_habits(&m);
 	for (uint64_t i = 8 + below(&m, 25); i > 0; i--)
 		something(&m);

@@ -33,6 +33,7 @@ void oracle_release(struct oracle *o)
 	free(o->uids);
 	free(o->nexts);
 	free(o->present);
+	views_release(&o->views);
 	*o = (struct oracle){0};
 }
 
@@ -417,7 +418,17 @@ void oracle_forget(struct oracle *o, unsigned site)
 
 void oracle_orphan(struct oracle *o, unsigned site)
 {
-	o->orphaned[site] = o->limbo[site] = true;
+	o->orphaned[site] = o->limbo[site] = o->views.off = true;
+}
+
+void oracle_accept(
+	struct oracle *o, unsigned site, unsigned other, bool expunges)
+{
+	if (expunges)
+		o->keeps[site] &= ~(1u << other);
+	else
+		o->keeps[site] |= 1u << other;
+	o->kept[site] |= !expunges;
 }
 
 /* ---- UIDs ---- */
@@ -642,7 +653,7 @@ static void look_at_mail(struct oracle *o, unsigned site,
 			"site %c: %s: mail %u has another "
 			"date",
 			'a' + site, f->path, token);
-	if (calm && !o->keeps[site] &&
+	if (calm && !o->kept[site] &&
 		count_of(server, token) > token_of(o, token)->most)
 		oracle_fail(o, "doubled",
 			"site %c: mail %u is there %zu "
@@ -653,15 +664,27 @@ static void look_at_mail(struct oracle *o, unsigned site,
 	o->present[o->present_count++] = (struct seen_token){site, token};
 }
 
+static bool is_in_trash(const struct mail_server *server, unsigned token)
+{
+	for (size_t i = 0; i < server->trash_count; i++)
+		if (server->trash[i].body->token == token)
+			return true;
+	return false;
+}
+
 /* May the mail be gone from there? Users do what they do where it is at home. */
-static bool may_go(struct oracle *o, unsigned site, unsigned token)
+static bool may_go(struct oracle *o, unsigned site,
+	const struct mail_server *server, unsigned token)
 {
 	const struct model_token *t = token_of(o, token);
 
-	return t->removed && (!o->keeps[site] || t->homes >> site & 1);
+	if (o->keeps[site] && !(t->homes >> site & 1))
+		return false;
+	return t->removed || (views_hid(&o->views, site, token) &&
+				     is_in_trash(server, token));
 }
 
-/* What was there and is not, users must have removed. */
+/* What was there and is not, users must have removed, or it left the view. */
 static void look_for_lost(
 	struct oracle *o, unsigned site, const struct mail_server *server)
 {
@@ -674,7 +697,8 @@ static void look_for_lost(
 			o->present[left++] = t;
 			continue;
 		}
-		if (!may_go(o, site, t.token) && !count_of(server, t.token))
+		if (!count_of(server, t.token) &&
+			!may_go(o, site, server, t.token))
 			oracle_fail(o, "lost",
 				"site %c: mail %u is gone, and nobody "
 				"expunged it",
@@ -699,6 +723,7 @@ void oracle_look(struct oracle *o, unsigned site,
 		oracle_fail(
 			o, "uid", "site %c: %s", 'a' + site, server->complaint);
 	look_for_lost(o, site, server);
+	views_look(o, site, server);
 	look_for_folders(o, site, server);
 	for (size_t i = 0; i < server->folder_count; i++) {
 		const struct mail_folder *f = &server->folders[i];
@@ -810,31 +835,65 @@ static bool compare_folder(const struct model_folder *f, bool limbo, bool keeps,
 	return true;
 }
 
-const char *oracle_compare(const struct oracle *o, unsigned home,
-	const struct mail_server *at_home, unsigned other,
-	const struct mail_server *there, bool uids)
+/* Nothing of a folder that is out of view lies there. */
+static bool compare_hidden(const struct oracle *o, const struct comparison *c,
+	const struct model_folder *f, char *ret, size_t room)
 {
-	bool keeps = o->keeps[other];
+	if (strcmp(f->path, "INBOX") && mail_folder_find(c->there, f->path)) {
+		snprintf(ret, room, "is there, and out of view");
+		return false;
+	}
+	for (size_t i = 0; i < f->count; i++) {
+		unsigned token = f->mails[i].token;
+		bool shown = false;
 
+		for (size_t k = 0; k < o->folder_count; k++)
+			shown |= find_mail(&o->folders[k], token) &&
+				 views_show(&o->views, c->home, c->other,
+					 o->folders[k].path);
+		if (!shown && count_of(c->there, token)) {
+			snprintf(ret, room, "mail %u is there, and out of view",
+				token);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool compare_one(const struct oracle *o, const struct comparison *c,
+	const struct model_folder *f, char *ret, size_t room)
+{
+	bool keeps = o->keeps[c->other];
+
+	if (views_show(&o->views, c->home, c->other, f->path))
+		return compare_folder(f, o->limbo[c->home], keeps, c->at_home,
+			c->there, c->uids && !keeps, ret, room);
+	return keeps || !c->hidden || compare_hidden(o, c, f, ret, room);
+}
+
+const char *oracle_compare(const struct oracle *o, const struct comparison *c)
+{
 	static _Thread_local char text[MAIL_PATH + 240];
 	char what[200];
 
 	for (size_t i = 0; i < o->folder_count; i++) {
 		const struct model_folder *f = &o->folders[i];
 
-		if (f->home != home ||
-			compare_folder(f, o->limbo[home], keeps, at_home, there,
-				uids && !keeps, what, sizeof(what)))
+		if (f->home != c->home ||
+			compare_one(o, c, f, what, sizeof(what)))
 			continue;
 		snprintf(text, sizeof(text), "folder %s: %s", f->path, what);
 		return text;
 	}
-	for (size_t i = 0; i < o->name_count && !keeps; i++) {
+	for (size_t i = 0; i < o->name_count && !o->keeps[c->other]; i++) {
 		const char *path = o->names[i].path;
 
-		if (o->names[i].home == home && !model_find(o, path) &&
-			mail_folder_find(there, path) &&
-			!(o->limbo[home] && mail_folder_find(at_home, path))) {
+		if (o->names[i].home == c->home && !model_find(o, path) &&
+			(c->hidden || views_show(&o->views, c->home, c->other,
+					      path)) &&
+			mail_folder_find(c->there, path) &&
+			!(o->limbo[c->home] &&
+				mail_folder_find(c->at_home, path))) {
 			snprintf(text, sizeof(text), "folder %s is there still",
 				path);
 			return text;

@@ -14,6 +14,7 @@
  *	alarm    an operator is called without need
  *	chatter  something is handed over though nothing happened
  *	silent   "has everything" is said, and it has not (6)
+ *	shown    a site has, or is told, what it was never shown (views.h)
  *	unequal  the sites differ after the last exchanges (3), and nothing
  *	         says so (6)
  */
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "mailserver.h"
+#include "views.h"
 
 #define MODEL_WORDS 8
 
@@ -109,8 +111,12 @@ struct oracle {
 	   the home of their folders from then on. */
 	bool orphaned[8];
 	bool forgotten[8]; /* sites that lost their state */
-	bool keeps[8];	   /* sites that take nothing away on others' word */
-	char what[16];	   /* "": all is well; else a word of the above */
+	/* Sites that take nothing away on the word of these, by bits; and
+	   those that did once. */
+	unsigned keeps[8];
+	bool kept[8];
+	struct views views;
+	char what[16]; /* "": all is well; else a word of the above */
 	char why[480];
 };
 
@@ -150,6 +156,9 @@ void oracle_restore(
 /* A site's state is lost, or of an image: folders that were deleted may come
    back, and what an image of the mail undid may be done again. */
 void oracle_forget(struct oracle *o, unsigned site);
+/* From now on a site takes away, or not, what another expunges. */
+void oracle_accept(
+	struct oracle *o, unsigned site, unsigned other, bool expunges);
 /* Nobody knows any more what users of a site did. */
 void oracle_orphan(struct oracle *o, unsigned site);
 void model_image_release(struct model_image *image);
@@ -170,9 +179,13 @@ void oracle_look(struct oracle *o, unsigned site,
  * Is the mail of a home, as far as it concerns the other site, there too?
  * Returns NULL, or what differs (static until the next call).
  */
-const char *oracle_compare(const struct oracle *o, unsigned home,
-	const struct mail_server *at_home, unsigned other,
-	const struct mail_server *there, bool uids);
+struct comparison {
+	unsigned home, other;
+	const struct mail_server *at_home, *there;
+	bool uids;
+	bool hidden; /* that nothing is there, too, which is out of its view */
+};
+const char *oracle_compare(const struct oracle *o, const struct comparison *c);
 void oracle_fail(struct oracle *o, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

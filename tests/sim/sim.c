@@ -4,6 +4,7 @@
  *	sim [--from SEED] [--count N]  run these histories (1, 100)
  *	sim --disasters                with lost, restored, cloned states and mail
  *	sim --oneway                   with peers that never answer
+ *	sim --views                    with peers that are shown a part
  *	sim --twice                    each twice, and compare the hashes
  *	sim --seconds N                until then, however many
  *	sim --print                    print the histories, do not run them
@@ -54,8 +55,8 @@ struct shared {
 struct options {
 	uint64_t from, count;
 	double seconds;
-	bool disasters, oneway, first, twice, print, calls, trace, no_shrink,
-		replay, sweep;
+	struct history_kind kind;
+	bool first, twice, print, calls, trace, no_shrink, replay, sweep;
 };
 
 struct sim {
@@ -196,8 +197,7 @@ static void run_many(struct sim *s, const void *arg)
 		struct history h;
 
 		alarm(HANG_S);
-		history_make(shared->seed, s->options.disasters,
-			s->options.oneway, &h);
+		history_make(shared->seed, &s->options.kind, &h);
 		world_run(&h, s->options.trace ? stdout : NULL,
 			s->options.calls, o);
 		if (s->options.twice && !o->what[0]) {
@@ -232,7 +232,7 @@ static int run_seeds(struct sim *s)
 		if (!s->shared->outcome.what[0])
 			break;
 		snprintf(name, sizeof(name), "seed %" PRIu64, s->shared->seed);
-		history_make(s->shared->seed, o->disasters, o->oneway, &h);
+		history_make(s->shared->seed, &o->kind, &h);
 		report(s, &h, name);
 		history_free(&h);
 		s->shared->seed++;
@@ -252,7 +252,7 @@ static int print_seeds(const struct options *o)
 		AUTO_BUF struct buf text = BUF_INIT;
 		struct history h;
 
-		history_make(seed, o->disasters, o->oneway, &h);
+		history_make(seed, &o->kind, &h);
 		history_print(&h, &text);
 		printf("# seed %" PRIu64 "\n%s", seed, buf_str(&text));
 		history_free(&h);
@@ -316,8 +316,8 @@ static int replay_all(struct sim *s, char *const *names, size_t count)
 static int usage(void)
 {
 	fprintf(stderr, "usage: sim [--from SEED] [--count N] [--seconds N] "
-			"[--disasters] [--oneway] [--twice] [--print] "
-			"[--trace] [--calls] "
+			"[--disasters] [--oneway] [--views] "
+			"[--twice] [--print] [--trace] [--calls] "
 			"[--first] [--no-shrink] "
 			"[[--sweep] --replay FILE...]\n");
 	return 2;
@@ -331,6 +331,7 @@ int main(int argc, char **argv)
 		{"seconds", required_argument, NULL, 's'},
 		{"disasters", no_argument, NULL, 'd'},
 		{"oneway", no_argument, NULL, 'o'},
+		{"views", no_argument, NULL, 'v'},
 		{"twice", no_argument, NULL, '2'},
 		{"print", no_argument, NULL, 'p'},
 		{"trace", no_argument, NULL, 't'},
@@ -357,10 +358,13 @@ int main(int argc, char **argv)
 			o->seconds = atof(optarg);
 			break;
 		case 'd':
-			o->disasters = true;
+			o->kind.disasters = true;
 			break;
 		case 'o':
-			o->oneway = true;
+			o->kind.oneway = true;
+			break;
+		case 'v':
+			o->kind.views = true;
 			break;
 		case '2':
 			o->twice = true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "overheard.h"
 #include "program.h"
 
 #define NEVER INT64_MAX
@@ -267,6 +268,8 @@ static void hand_over(struct sim_end *e)
 	else if (result.damaged)
 		simsite_say(e->site, EXIT_OPERATOR,
 			"mails are not as they were logged");
+	else
+		e->site->peers[e->peer].settled = true;
 	e->site->handed += result.parcels;
 }
 
@@ -302,13 +305,11 @@ static void speak(struct sim_link *link, unsigned k)
 }
 
 /* As run_to_the_end and live_step of the shipper. */
-static void step(struct sim_link *link, unsigned k)
+static void work(struct sim_link *link, unsigned k)
 {
 	struct sim_end *e = &link->ends[k];
 	struct talk *t = &e->talk;
 
-	if (!e->up || is_stopped(e))
-		return;
 	hear(link, k);
 	if (!t->ended)
 		talk_think(t);
@@ -325,6 +326,17 @@ static void step(struct sim_link *link, unsigned k)
 	talk_check_time(t);
 	if (t->ended && !is_stopped(e))
 		end_well_or_not(link, k);
+}
+
+static void step(struct sim_link *link, unsigned k)
+{
+	struct sim_end *e = &link->ends[k];
+
+	if (!e->up || is_stopped(e))
+		return;
+	overheard_from(e->site, e->peer);
+	work(link, k);
+	overheard_from(NULL, 0);
 }
 
 static int64_t end_next(const struct sim_link *link, unsigned k)

@@ -139,7 +139,9 @@ static bool inbox_holds(struct sim_site *s, size_t peer)
 struct handover_config simserve_handover(struct sim_serving *v, size_t peer)
 {
 	struct sim_site *s = v->site;
+	struct sim_rule *view = &s->peers[peer].view;
 
+	simrule_cut(view);
 	return (struct handover_config){.os = os_of(s),
 		.state_dir = STATE_DIR,
 		.self = &s->key,
@@ -157,6 +159,7 @@ struct handover_config simserve_handover(struct sim_serving *v, size_t peer)
 		.link = "",
 		.accounts = accounts,
 		.account_count = 1,
+		.view = {view->items, view->count},
 		.body = body_of,
 		.body_arg = v};
 }

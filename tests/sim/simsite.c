@@ -13,6 +13,7 @@
 #include "err.h"
 #include "gaps.h"
 #include "handover.h"
+#include "overheard.h"
 #include "program.h"
 #include "report.h"
 #include "retention.h"
@@ -20,6 +21,7 @@
 #include "simserve.h"
 #include "simstore.h"
 #include "stated.h"
+#include "viewed.h"
 
 #define REFUSED STATE_DIR "/refused"
 #define LOCK_WAIT_MS 30000
@@ -54,6 +56,38 @@ void simsite_fail(struct sim_site *s, const struct err *err)
 static struct os *os_of(struct sim_site *s)
 {
 	return simdisk_os(s->disk);
+}
+
+/* ---- configuration ---- */
+
+void simrule_cut(struct sim_rule *rule)
+{
+	char *rest = NULL;
+
+	rule->count = 0;
+	memcpy(rule->cut, rule->text, sizeof(rule->cut));
+	if (strcmp(rule->text, "-") == 0)
+		return;
+	for (char *item = strtok_r(rule->cut, ",", &rest);
+		item && rule->count < SIM_ITEMS;
+		item = strtok_r(NULL, ",", &rest))
+		rule->items[rule->count++] = item;
+}
+
+/* Words of an item have a hyphen between. */
+static void read_accept(
+	struct sim_site *s, struct sim_rule *text, struct accept_rule *ret)
+{
+	simrule_cut(text);
+	for (char *c = text->cut; c < text->cut + sizeof(text->cut); c++)
+		if (*c == '-')
+			*c = ' ';
+	for (size_t i = 0; i < text->count; i++) {
+		struct err err = ERR_INIT;
+
+		if (accept_rule_add(text->items[i], ret, &err) < 0)
+			simsite_fail(s, &err);
+	}
 }
 
 /* ---- life ---- */
@@ -229,6 +263,7 @@ void simsite_hand_over(
 		sim_medium_carrier(medium, s->disk, s->key.pub.origin);
 	int rc = c->ops->tidy(c, config.peer->origin, &err);
 
+	overheard_from(s, peer);
 	simsite_begin(s);
 	if (rc >= 0)
 		rc = handover_to_carrier(&config, c, &handed, &err);
@@ -238,6 +273,8 @@ void simsite_hand_over(
 		simsite_say(
 			s, EXIT_OPERATOR, "mails are not as they were logged");
 	s->handed += handed.bundles;
+	s->peers[peer].settled |= rc >= 0;
+	overheard_from(NULL, 0);
 	simserve_end(&serving);
 	c->ops->close(c);
 }
@@ -353,9 +390,7 @@ void simsite_apply(struct sim_site *s)
 		*peer = (struct receive_peer){.name = s->sites[i].name,
 			.key = s->sites[i].key.pub,
 			.takes_changes = s->peers[i].takes};
-		if (s->peers[i].keeps)
-			(void)accept_rule_add(
-				"no expunge", &peer->accept, NULL);
+		read_accept(s, &s->peers[i].accept, &peer->accept);
 	}
 	s->code = exit_worse(s->code, round_run(&config, NULL, 0));
 }
@@ -534,7 +569,13 @@ static int look_at_logs(struct sim_site *s, struct account *a, uint64_t peer,
 
 		if (log->origin != s->key.pub.origin)
 			continue;
-		if (!id_is_account(&log->folder) &&
+		int hidden = view_hides_log(a->replica, peer, log, err);
+		if (hidden < 0)
+			return hidden;
+		bool view = view_is_log(&log->folder);
+		if (hidden)
+			continue;
+		if (!view && !id_is_account(&log->folder) &&
 			(replica_folder_by_fid(a->replica, &log->folder, &arena,
 				 &f, err) != 0 ||
 				f.authority.site != s->key.pub.origin))
@@ -544,7 +585,8 @@ static int look_at_logs(struct sim_site *s, struct account *a, uint64_t peer,
 			break;
 		if (ack.durable < logs[i].known.lsn)
 			ret->lag += logs[i].known.lsn - ack.durable;
-		ret->unapplied += ack.durable - ack.applied;
+		if (!view)
+			ret->unapplied += ack.durable - ack.applied;
 	}
 	if (rc >= 0)
 		rc = replica_wants(

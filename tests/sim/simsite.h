@@ -19,11 +19,25 @@ struct err;
 #define BODIES_DIR STATE_DIR "/bodies"
 #define ACCOUNT "alice"
 
+#define SIM_RULE 48
+#define SIM_ITEMS 16
+
+/* Items of a configuration, with commas between. */
+struct sim_rule {
+	char text[SIM_RULE];
+	char cut[SIM_RULE]; /* the same without commas */
+	const char *items[SIM_ITEMS];
+	size_t count;
+};
+
 struct sim_peer {
 	bool known;
 	bool sends, takes; /* what "changes" says of this peer here */
-	bool keeps;	   /* what "accept" does: no expunge */
-	bool oneway;	   /* it never answers, or is never answered */
+	struct sim_rule
+		accept; /* the others as their keys say: "" everything */
+	struct sim_rule view;
+	bool settled; /* something was handed over since that changed */
+	bool oneway;  /* it never answers, or is never answered */
 };
 
 /* Within this a site states each folder, though nothing happens there. */
@@ -50,6 +64,9 @@ struct sim_site {
 void simsite_init(struct sim_site *s, const char *name,
 	const struct sim_site *sites, struct mailbag *bag, uint64_t seed);
 void simsite_release(struct sim_site *s);
+
+/* The rule's items become what its text says. "-" is no item. */
+void simrule_cut(struct sim_rule *rule);
 
 /* For the parts of programs: what they say, and with what they open. */
 void simsite_begin(struct sim_site *s);

@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "images.h"
 #include "oracle.h"
+#include "overheard.h"
 #include "pool.h"
 #include "simlink.h"
 #include "simsite.h"
@@ -43,6 +44,8 @@ struct world {
 	bool hidden; /* a body was not found: mail may be late */
 	bool linked; /* somebody called: so it may where changes overtook it */
 	bool rotten; /* a state was damaged: said, and mended by comparison */
+	/* An INBOX was out of view: what comes back finds its UIDs passed. */
+	bool inbox_hidden;
 	unsigned lies_at[MEDIA];
 	struct image images[IMAGES];
 	/* What users do in the midst of their site's next program. */
@@ -234,6 +237,7 @@ static void taken_back(
 	const struct taking_back *t = arg;
 
 	oracle_taken_back(t->oracle, t->site, f, m);
+	views_note(t->oracle, t->site);
 }
 
 static void cut_power(struct world *w, unsigned site, uint64_t seed)
@@ -459,6 +463,8 @@ static void run_program(struct world *w, const struct event *e)
 	if (e->kind != EVENT_WRITE)
 		return;
 	w->unseen[e->site] |= s->code != EXIT_DONE || e->fault;
+	if (!w->unseen[e->site])
+		views_written(&w->oracle, e->site);
 	if (!e->site && !w->unseen[0] &&
 		mail_folder_find(&s->mail, "INBOX")->count)
 		w->inbox_claimed = true;
@@ -476,13 +482,17 @@ static void check_what_is_said(struct world *w, unsigned a, unsigned b)
 
 	if (w->unseen[a] || w->disaster || w->rotten || !s->peers[b].known ||
 		s->peers[b].oneway || !s->peers[b].sends ||
+		(w->oracle.views.any && !s->peers[b].settled) ||
 		!w->sites[b].peers[a].takes)
 		return;
 	simsite_status(s, b, &st);
 	if (!st.begun || st.operator_ || st.lag || st.unapplied || st.wanted)
 		return;
-	what = oracle_compare(
-		&w->oracle, a, &s->mail, b, &w->sites[b].mail, false);
+	struct comparison c = {.home = a,
+		.other = b,
+		.at_home = &s->mail,
+		.there = &w->sites[b].mail};
+	what = oracle_compare(&w->oracle, &c);
 	if (what)
 		oracle_fail(&w->oracle, "silent",
 			"site %c says that %c has everything: %s", 'a' + a,
@@ -525,6 +535,7 @@ static void restore(struct world *w, const struct event *e)
 		oracle_forget(&w->oracle, e->site);
 	if (strcmp(e->word, "state") == 0) {
 		image_put_back_state(image, s);
+		views_lost(&w->oracle, e->site);
 		look_who_knows(w);
 		return;
 	}
@@ -533,6 +544,7 @@ static void restore(struct world *w, const struct event *e)
 	else
 		image_put_back(image, s);
 	oracle_restore(&w->oracle, e->site, &image->model);
+	views_lost(&w->oracle, e->site);
 }
 
 static bool is_site(const struct sim_site *s)
@@ -554,7 +566,7 @@ static void clone(struct world *w, const struct event *e)
 	image_clone(from, to);
 	w->twin[e->other] = e->site + 1;
 	w->twin[e->site] = e->other + 1;
-	w->disaster = w->unseen[e->site] = true;
+	w->disaster = w->unseen[e->site] = w->oracle.views.off = true;
 	w->calm[e->site] = false;
 }
 
@@ -566,6 +578,7 @@ static void forget(struct world *w, const struct event *e)
 	if (strcmp(e->word, "state") == 0 || strcmp(e->word, "all") == 0) {
 		image_delete(s, STATE_DIR "/accounts");
 		oracle_forget(&w->oracle, e->site);
+		views_lost(&w->oracle, e->site);
 		look_who_knows(w);
 	}
 	if (strcmp(e->word, "logs") == 0 || strcmp(e->word, "all") == 0)
@@ -621,10 +634,22 @@ static void make_peers(struct world *w, const struct event *e)
 	here->takes = strcmp(e->path, "send") != 0;
 }
 
-static void keep_from(struct world *w, const struct event *e)
+static void accept_from(struct world *w, const struct event *e)
 {
-	w->sites[e->site].peers[e->other].keeps = true;
-	w->oracle.keeps[e->site] = true;
+	mail_text(w->sites[e->site].peers[e->other].accept.text, SIM_RULE,
+		e->path);
+	oracle_accept(&w->oracle, e->site, e->other, strcmp(e->path, "-") == 0);
+}
+
+static void show(struct world *w, const struct event *e)
+{
+	struct sim_peer *peer = &w->sites[e->site].peers[e->other];
+
+	mail_text(peer->view.text, SIM_RULE, e->path);
+	peer->settled = false;
+	views_set(&w->oracle, e->site, e->other, e->path);
+	w->inbox_hidden |=
+		!views_show(&w->oracle.views, e->site, e->other, "INBOX");
 }
 
 /* What users do. */
@@ -641,6 +666,7 @@ static void user(struct world *w, const struct event *e)
 	} else {
 		user_mail(w, e);
 	}
+	views_note(&w->oracle, e->site);
 }
 
 static void mischief(struct world *w, const struct event *e)
@@ -673,7 +699,10 @@ static void happen(struct world *w, const struct event *e)
 		make_peers(w, e);
 		break;
 	case EVENT_ACCEPT:
-		keep_from(w, e);
+		accept_from(w, e);
+		break;
+	case EVENT_VIEW:
+		show(w, e);
 		break;
 	case EVENT_WAIT:
 		simlinks_pass(&w->links, e->n * 1000);
@@ -877,6 +906,14 @@ static void wait_for_late(struct world *w)
 	one_event(w, &e);
 }
 
+/* Mail of a home may have another UID there. */
+static bool may_be_late(
+	const struct world *w, const struct sim_site *there, unsigned home)
+{
+	return w->hidden || w->linked || w->inbox_hidden ||
+	       there->mail.burned || there->peers[home].oneway;
+}
+
 /* NULL, or what differs. */
 static const char *differs(struct world *w)
 {
@@ -892,11 +929,13 @@ static const char *differs(struct world *w)
 				continue;
 			/* What came late has a UID of its own there. */
 			simsite_status(&w->sites[b], a, &st);
-			what = oracle_compare(&w->oracle, a, &x->mail, b,
-				&y->mail,
-				(!w->hidden && !w->linked && !y->mail.burned &&
-					!y->peers[a].oneway) ||
-					!st.late);
+			struct comparison c = {.home = a,
+				.other = b,
+				.at_home = &x->mail,
+				.there = &y->mail,
+				.uids = !may_be_late(w, y, a) || !st.late,
+				.hidden = true};
+			what = oracle_compare(&w->oracle, &c);
 			if (what) {
 				w->apart[0] = a;
 				w->apart[1] = b;
@@ -1022,6 +1061,27 @@ static void tell_mail(const struct world *w)
 	}
 }
 
+/* What a site says to another may hold nothing that is not for that. */
+static void overhear(void *arg, const struct sim_site *from, size_t peer,
+	bool live, const void *data, size_t len)
+{
+	struct world *w = arg;
+
+	views_overhear(&w->oracle, (unsigned)(from - w->sites), (unsigned)peer,
+		!live, data, len);
+}
+
+/* For what users did before the first of them, too. */
+static void prepare_views(struct world *w, const struct history *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		w->oracle.views.any |= h->events[i].kind == EVENT_VIEW;
+	w->oracle.views.bag = &w->bag;
+	overheard_by(w->oracle.views.any ? overhear : NULL, w);
+	for (unsigned i = 0; i < SITES_MAX; i++)
+		views_note(&w->oracle, i);
+}
+
 void world_run(
 	const struct history *h, FILE *trace, bool calls, struct outcome *ret)
 {
@@ -1030,6 +1090,7 @@ void world_run(
 	*ret = (struct outcome){.at = 0};
 	pool_use(POOL_HISTORIES);
 	oracle_init(&w.oracle);
+	prepare_views(&w, h);
 	for (size_t i = 0; i < h->count && !w.oracle.what[0]; i++) {
 		one_event(&w, &h->events[i]);
 		if (w.oracle.what[0])
@@ -1037,6 +1098,7 @@ void world_run(
 	}
 	if (!w.oracle.what[0] && w.site_count)
 		settle(&w, ret);
+	overheard_by(NULL, NULL);
 	tell_mail(&w);
 	memcpy(ret->what, w.oracle.what, sizeof(ret->what));
 	memcpy(ret->why, w.oracle.why, sizeof(ret->why));
