@@ -125,24 +125,31 @@ static int take_one(struct receiving *r, struct journal *j,
 	return rc;
 }
 
+/* Is a mail born that is told once more, beside what is new? */
+static bool is_along(
+	const struct change *c, const struct parcel_changes *s, uint64_t known)
+{
+	return change_is_birth(c) && c->kind != CHANGE_MOVE &&
+	       (!is_of(c, s) || c->by.lsn <= known);
+}
+
 /*
  * The sender's own changes, as they are to be. Mail that has come into our view
  * is told whole beside them, by its own writers: it is born before anything
- * speaks of it.
+ * speaks of it. So is that of this log, up to where we know it: what is not here
+ * any more would count as dead.
  */
 static int take_batch(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, const struct change_batch *batch,
-	struct err *err)
+	uint64_t known, struct err *err)
 {
 	int rc = check_view(s, batch, err);
 
 	for (int pass = 0; pass < 2 && rc >= 0; pass++) {
 		for (size_t i = 0; i < batch->count && rc >= 0; i++) {
 			const struct change *c = &batch->items[i];
-			bool along = !is_of(c, s) && change_is_birth(c) &&
-				     c->kind != CHANGE_MOVE;
 
-			if (along != (pass == 0))
+			if (is_along(c, s, known) != (pass == 0))
 				continue;
 			if (c->by.log.origin == s->from.log.origin)
 				rc = take_one(r, j, c, err);
@@ -256,7 +263,7 @@ int receiving_merge(struct receiving *r, struct journal *j,
 	if (rc == 0)
 		rc = receiving_keep_allowed(r, rep, &batch, err);
 	if (rc == 0)
-		rc = take_batch(r, j, s, &batch, err);
+		rc = take_batch(r, j, s, &batch, log.known.lsn, err);
 	if (rc == 0)
 		rc = note_clock(r, rep, &batch, err);
 	if (rc == 0 && s->unasked)
