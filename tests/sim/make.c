@@ -603,6 +603,14 @@ static void change_accept(struct making *m, unsigned site, unsigned other)
 	add(m, &e);
 }
 
+static void resend(struct making *m, unsigned site, unsigned other)
+{
+	struct event e = event(EVENT_RESEND, site);
+
+	e.other = other;
+	add(m, &e);
+}
+
 /* Of a star. */
 static void change_rules(struct making *m)
 {
@@ -611,6 +619,8 @@ static void change_rules(struct making *m)
 
 	if (chance(m, 15) && !m->oneway)
 		change_accept(m, back ? 0 : other, back ? other : 0);
+	else if (chance(m, 10))
+		resend(m, back ? other : 0, back ? 0 : other);
 	else
 		change_view(m, back ? other : 0, back ? 0 : other);
 }

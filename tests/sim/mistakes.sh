@@ -12,7 +12,8 @@
 #
 # A line for each: name, histories it took, what was wrong then. Histories are
 # those from seed 1 on, at most $PB_HISTORIES of them (default 20000); where the
-# first 500 do not catch it the kept ones are swept.
+# first 500 do not catch it the kept ones are swept. A mistake of views is looked
+# for in histories with views.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -53,9 +54,13 @@ patch_tree() { # patch_tree NAME [-R]
 		<"$here/mistakes/$1.patch"
 }
 
-# caught_in FIRST COUNT: what is wrong in these histories, or nothing.
+# caught_in NAME FIRST COUNT: what is wrong in these histories, or nothing.
 caught_in() {
-	"$work/build/tests/sim/sim" --from "$1" --count "$2" --first \
+	local kind=()
+
+	[[ $1 != view_* ]] || kind=(--views)
+	"$work/build/tests/sim/sim" --from "$2" --count "$3" --first \
+		"${kind[@]}" \
 		>"$work/said" 2>&1 || true
 	sed -n 's/^seed \([0-9]*\): \(.*\)/\1 histories: \2/p' "$work/said" |
 		head -1
@@ -68,13 +73,13 @@ caught_in_kept() {
 		"$work/said" | head -1
 }
 
-# What is wrong where it was caught, or nothing.
+# caught_by_sim NAME: what is wrong where it was caught, or nothing.
 caught_by_sim() {
 	local said
 
-	said=$(caught_in 1 "$few")
+	said=$(caught_in "$1" 1 "$few")
 	[[ $said ]] || said=$(caught_in_kept)
-	[[ $said ]] || said=$(caught_in $((few + 1)) $((most - few)))
+	[[ $said ]] || said=$(caught_in "$1" $((few + 1)) $((most - few)))
 	echo "$said"
 }
 
@@ -95,7 +100,7 @@ plant() { # plant NAME: 0 caught, 1 not
 	if [[ $test ]]; then
 		said=$(caught_by_test "$test")
 	else
-		said=$(caught_by_sim)
+		said=$(caught_by_sim "$name")
 	fi
 	patch_tree "$name" -R
 	if [[ ! $said ]]; then
