@@ -9,8 +9,9 @@
 
 /* Bytes of small bodies in one parcel. */
 #define TOGETHER_FIRST (4u << 10)
-#define TOGETHER_SLOW (64u << 10) /* at most, on a slow link */
+#define TOGETHER_SLOW (32u << 10) /* at most, on a slow link */
 #define TOGETHER_MOST (256u << 10)
+#define SLOW_WINDOW (16u << 10) /* so much is under way on a slow one */
 
 static void list_free(struct feed_list *list)
 {
@@ -132,15 +133,15 @@ static int add_piece(struct feed *f, const struct handover_config *config,
 	return 0;
 }
 
-static int give(const struct handover_config *config, struct link *link,
-	enum link_class class, const struct buf *sections, struct err *err)
+static int give(int level, struct link *link, enum link_class class,
+	const struct buf *sections, struct err *err)
 {
 	AUTO_BUF struct buf contents = BUF_INIT;
 
 	if (!sections->len)
 		return 0;
 	int rc = parcel_pack(
-		sections->data, sections->len, config->level, &contents, err);
+		sections->data, sections->len, level, &contents, err);
 	if (rc >= 0)
 		link_add(link, class, contents.data, contents.len);
 	return rc;
@@ -160,6 +161,17 @@ static size_t together(const struct feed *f, const struct link *link)
 
 	uint64_t next = f->packed ? 2 * f->packed : TOGETHER_FIRST;
 	return (size_t)(next < most ? next : most);
+}
+
+/* The line takes seconds over what the best compression needs some 50 ms for:
+   so half as many need go together for the same bytes. */
+static int level_of_small(
+	const struct handover_config *config, const struct link *link)
+{
+	bool slow = link_window(link) < SLOW_WINDOW;
+
+	return slow && config->level < PARCEL_SLOW ? PARCEL_SLOW
+						   : config->level;
 }
 
 /* Packed as late as can be: how fast the line is shows meanwhile. */
@@ -189,8 +201,8 @@ static int pack_small(struct feed *f, const struct handover_config *config,
 	if (rc == ERR_BUSY) /* it may be as large as ever, later */
 		return rc;
 	f->packed += sections->len;
-	int given =
-		give(config, link, LINK_SMALL, sections, rc < 0 ? NULL : err);
+	int given = give(level_of_small(config, link), link, LINK_SMALL,
+		sections, rc < 0 ? NULL : err);
 	buf_clear(sections);
 	return rc < 0 ? rc : given;
 }
@@ -213,7 +225,8 @@ static int pack_large(struct feed *f, const struct handover_config *config,
 		next_of(f, &f->large, rc == 0);
 		f->told_offset = false;
 	}
-	return give(config, link, LINK_LARGE, &sections, err);
+	/* The same whenever it is packed: part of it may be there. */
+	return give(config->level, link, LINK_LARGE, &sections, err);
 }
 
 int feed_fill(struct feed *f, const struct handover_config *config,
