@@ -5,7 +5,9 @@
 #define PB_BEGUN_H
 
 struct account;
+struct arena;
 struct err;
+struct replica_folder;
 struct site;
 
 /*
@@ -17,5 +19,12 @@ struct site;
  */
 int begun_open(const struct site *s, const char *name, struct account *ret,
 	struct err *err);
+
+/*
+ * A living folder, by its path as people type it, or as it is on disk.
+ * Errors: ERR_USAGE (there is none); those of the state.
+ */
+int begun_folder(struct account *a, const char *path, struct arena *arena,
+	struct replica_folder *ret, struct err *err);
 
 #endif

@@ -94,6 +94,16 @@ static const struct command commands[] = {
 		"between two times (\"2d\" ago, \"2026-11-20 14:30\"), come "
 		"back as\n"
 		"new mail where they were, or in the folder --to."},
+	{"wait", "[--applied] [--timeout TIME] N ACCOUNT [FOLDER]",
+		"wait until so many peers hold what was logged here",
+		command_wait,
+		"N peers: they have acknowledged all that was logged when this "
+		"was\n"
+		"called, mail included; --applied: and brought it into their "
+		"folders.\n"
+		"--timeout: exit code 4 after that time (\"30s\"). What was "
+		"just\n"
+		"delivered is logged by packetboat write."},
 	{"folder", "restored ACCOUNT FOLDER",
 		"its mail was restored from an older copy on purpose",
 		command_folder,
@@ -125,7 +135,6 @@ static const struct command commands[] = {
 		"is printed, then damage is told and the exit code is 1."},
 	{"changes", "", "print what is new since a vector", NULL, NULL},
 	{"explain", "", "say how something came about", NULL, NULL},
-	{"wait", "", "wait until a peer has everything", NULL, NULL},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 

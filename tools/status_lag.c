@@ -58,10 +58,10 @@ int status_local_changes(
 
 /* ---- what a peer lacks ---- */
 
-/* What of a log, behind lsn, is to be handed over, and when the first of it
-   was written. */
+/* What of a log, behind lsn and up to another, is to be handed over, and when
+   the first of it was written. */
 struct tail {
-	uint64_t lsn;
+	uint64_t lsn, upto;
 	uint64_t changes;
 	int64_t since_ms;
 	bool from_state; /* the segments do not go so far */
@@ -75,7 +75,7 @@ static void count_tail(struct account *a, uint64_t peer, bool some,
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct change *c = &batch->items[i];
 
-		if (c->by.lsn <= t->lsn)
+		if (c->by.lsn <= t->lsn || c->by.lsn > t->upto)
 			continue;
 		if (some && !claim_gives_away(c) &&
 			replica_is_home(a->replica, &c->folder, true, NULL) <=
@@ -106,8 +106,8 @@ static void read_state(struct account *a, uint64_t peer,
 		if (ms && ms < t->since_ms)
 			t->since_ms = ms;
 	}
-	if (!some || rc < 0 || upto < log->known.lsn)
-		t->changes = log->known.lsn - lsn;
+	if (!some || rc < 0 || upto < t->upto)
+		t->changes = t->upto - lsn;
 	t->from_state = true;
 	change_batch_free(&batch);
 }
@@ -120,7 +120,7 @@ static void read_tail(struct account *a, uint64_t peer,
 	bool some = id_is_account(&log->known.log.folder);
 	struct log_end end = {
 		log->file_lsn, log->known.lsn, log->known.chain, log->size};
-	uint64_t all = log->known.lsn - t->lsn;
+	uint64_t all = t->upto - t->lsn;
 	struct log_reader reader;
 	struct frame frame = {0};
 	char hex[ID_HEX];
@@ -191,7 +191,7 @@ static int measure_own(struct account *a, uint64_t peer,
 	}
 	if (ack.durable >= log->known.lsn)
 		return 0;
-	struct tail tail = {.lsn = ack.durable};
+	struct tail tail = {.lsn = ack.durable, .upto = log->known.lsn};
 	read_tail(a, peer, log, &tail);
 	lag->changes += tail.changes;
 	lag->from_state += tail.from_state;
@@ -201,6 +201,21 @@ static int measure_own(struct account *a, uint64_t peer,
 	lag->messages += count;
 	lag->bytes += bytes;
 	return rc;
+}
+
+int status_has(struct account *a, uint64_t peer, const struct replica_log *log,
+	uint64_t lsn, bool applied, struct err *err)
+{
+	struct replica_ack ack;
+	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
+
+	if (rc < 0)
+		return rc;
+	struct tail tail = {
+		.lsn = applied ? ack.applied : ack.durable, .upto = lsn};
+	if (tail.lsn < lsn)
+		read_tail(a, peer, log, &tail);
+	return !tail.changes;
 }
 
 int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,

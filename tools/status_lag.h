@@ -32,6 +32,13 @@ struct status_lag {
 int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
 	struct status_lag *ret, struct err *err);
 
+/*
+ * Has a peer acknowledged a log of ours up to lsn, as durable or as applied?
+ * Of the account log counts what is handed over to it. 1 or 0.
+ */
+int status_has(struct account *a, uint64_t peer, const struct replica_log *log,
+	uint64_t lsn, bool applied, struct err *err);
+
 /* How much users changed here of folders whose home is not here. */
 int status_local_changes(
 	struct account *a, uint64_t self, uint64_t *ret, struct err *err);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "begun.h"
 #include "capture.h"
 #include "err.h"
 #include "front.h"
@@ -16,29 +17,12 @@
 
 enum decision { LOGGING_ON, LOGGING_OFF, GUARD_ACCEPT, FOLDER_RESTORED };
 
-static int find_folder(struct account *a, const char *path, struct arena *arena,
-	struct replica_folder *ret, struct err *err)
-{
-	int rc = replica_folder_by_path(a->replica, path, arena, ret, err);
-	const char *coded = mutf7_encode(arena, path);
-
-	/* As people type it, or as it is on disk. */
-	if (rc > 0 && coded)
-		rc = replica_folder_by_path(a->replica, coded, arena, ret, err);
-	if (rc > 0)
-		return err_set(err, ERR_USAGE,
-			"account %s: there is no folder \"%s\" (parts are "
-			"separated by /: \"Work/2026\")",
-			a->name, path);
-	return rc;
-}
-
 static int decide_folder(struct account *a, const char *path,
 	enum decision what, struct front *f, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder folder;
-	int rc = find_folder(a, path, &arena, &folder, err);
+	int rc = begun_folder(a, path, &arena, &folder, err);
 
 	if (rc < 0)
 		return rc;
@@ -64,7 +48,7 @@ static int folder_restored(
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder folder;
 	const char *stopped;
-	int rc = find_folder(a, path, &arena, &folder, err);
+	int rc = begun_folder(a, path, &arena, &folder, err);
 
 	if (rc >= 0)
 		rc = capture_restored_folder(a, &folder, err);
@@ -159,7 +143,7 @@ static int accept_all(struct account *a, const char *path, struct front *front,
 	}
 	/* There is no such folder, or nothing waits there. */
 	if (rc >= 0 && !any && path)
-		rc = find_folder(a, path, &arena, &named, err);
+		rc = begun_folder(a, path, &arena, &named, err);
 	if (rc < 0 || any)
 		return rc < 0 ? rc : 0;
 	return err_set(err, ERR_USAGE, "account %s: %s%s%sno expunges wait%s",

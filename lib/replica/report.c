@@ -107,6 +107,24 @@ int report_wanted(struct replica *r, uint64_t peer, uint64_t most,
 	return 0;
 }
 
+int report_lacks_bodies(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t lsn, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("wants more", peer);
+	int64_t more = 0;
+	int rc = replica_meta_get(r, key, &more, err);
+
+	if (rc < 0 || more)
+		return rc < 0 ? rc : 1;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM want w JOIN message m ON m.hash = w.hash"
+			" JOIN dot d ON d.message = m.id WHERE w.peer = ?"
+			" AND m.dead = 0 AND d.log = ? AND d.lsn <= ? LIMIT 1",
+			"iii", (int64_t)peer, log, (int64_t)lsn),
+		err);
+}
+
 int report_under_way(struct replica *r, uint64_t peer,
 	void (*each)(void *arg, const struct report_under_way *u), void *arg,
 	struct err *err)

@@ -38,6 +38,13 @@ int report_under_way(struct replica *r, uint64_t peer,
 	void (*each)(void *arg, const struct report_under_way *u), void *arg,
 	struct err *err);
 
+/*
+ * May a peer lack the body of a mail that lives and was born in a log up to
+ * lsn? 1, also where its last word about bodies was not its whole word; or 0.
+ */
+int report_lacks_bodies(struct replica *r, uint64_t peer, int64_t log,
+	uint64_t lsn, struct err *err);
+
 /* A stamp so far ahead of the clock is of a clock that is wrong, one of the
    two. Of a peer the last such is kept as "ahead" (replica_peer_key), in ms. */
 #define CLOCK_AHEAD_MS (INT64_C(10) * 60 * 1000)

@@ -70,6 +70,8 @@ _packetboat() {
 	doctor) words="-O --help" ;;
 	scan) words="--deep --for --rate --help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
+	wait) words="--applied --timeout --help
+		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	on | off) words="--help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	guard | gap | folder | peer | account | trash)
