@@ -147,17 +147,33 @@ static int64_t late_ms(const struct applier *a)
 	return late;
 }
 
+/* The list, which is freed, until the next configuration. */
+static const uint64_t *keep(struct applier *a, uint64_t *list, size_t count)
+{
+	uint64_t *kept = arena_alloc(&a->arena, (count + 1) * sizeof(*kept));
+
+	memcpy(kept, list, count * sizeof(*kept));
+	free(list);
+	return kept;
+}
+
 static void configure_account(struct applier *a, const struct config_account *c,
 	struct round_account *ret)
 {
-	size_t count;
-	AUTO_FREE uint64_t *answering =
-		site_answering(&a->site, c->name, &count);
-	uint64_t *kept = arena_alloc(&a->arena, (count + 1) * sizeof(*kept));
+	size_t answering_count, two_way_count;
+	uint64_t *answering =
+		site_answering(&a->site, c->name, &answering_count);
+	uint64_t *two_way = site_two_way(&a->site, c->name, &two_way_count);
 
-	memcpy(kept, answering, count * sizeof(*kept));
-	*ret = (struct round_account){c->name, c->guard_percent, c->guard_least,
-		c->guard_exempt, c->guard_exempt_count, kept, count};
+	*ret = (struct round_account){.name = c->name,
+		.guard_percent = c->guard_percent,
+		.guard_least = c->guard_least,
+		.guard_exempt = c->guard_exempt,
+		.guard_exempt_count = c->guard_exempt_count,
+		.answering = keep(a, answering, answering_count),
+		.answering_count = answering_count,
+		.two_way = keep(a, two_way, two_way_count),
+		.two_way_count = two_way_count};
 }
 
 /* What the configuration says, for every round. */

@@ -11,6 +11,7 @@
 #include "held.h"
 #include "inventory.h"
 #include "joining.h"
+#include "late.h"
 #include "preview.h"
 #include "previews.h"
 #include "spoken.h"
@@ -98,6 +99,21 @@ static int note_wants_more(
 					: replica_meta_set(rep, key, more, err);
 }
 
+static int hear_late(struct replica *rep, uint64_t peer,
+	const struct parcel_ack *ack, struct err *err)
+{
+	int rc = late_forget(rep, peer, err);
+
+	for (size_t i = 0; i < ack->late_count && rc >= 0; i++) {
+		const struct parcel_late *l = &ack->late[i];
+
+		rc = late_hear(rep, peer,
+			&(struct late){l->folder, l->uidnext, l->dot, l->uid},
+			err);
+	}
+	return rc;
+}
+
 int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -142,6 +158,8 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 			log.id, e->durable.lsn, e->durable.chain, e->applied};
 		rc = replica_ack_set(rep, peer, &row, err);
 	}
+	if (rc >= 0)
+		rc = hear_late(rep, peer, ack, err);
 	/* By what it knows now. */
 	if (rc >= 0)
 		rc = note_wants_more(rep, peer, ack->wants_more, err);

@@ -122,6 +122,8 @@ static struct capture_config capture_for(const struct round *r, size_t account)
 		.claim = r->config->claim,
 		.answering = ra->answering,
 		.answering_count = ra->answering_count,
+		.two_way = ra->two_way,
+		.two_way_count = ra->two_way_count,
 		.join_ms = r->config->join_ms,
 		.guard_percent = ra->guard_percent,
 		.guard_least = ra->guard_least,
@@ -138,6 +140,12 @@ static void say_captured(struct round *r, const char *name,
 		say(r, false, "account %s: %llu change%s made here logged",
 			name, (unsigned long long)captured->changes,
 			captured->changes == 1 ? "" : "s");
+	if (captured->renumbered)
+		say(r, false,
+			"account %s: %llu message%s that had come late at a "
+			"peer got another UID",
+			name, (unsigned long long)captured->renumbered,
+			captured->renumbered == 1 ? "" : "s");
 	if (captured->begun_anew)
 		say(r, true,
 			"account %s: its state was put back, moved or copied: "

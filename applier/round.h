@@ -25,6 +25,8 @@ struct round_account {
 	size_t guard_exempt_count;
 	const uint64_t *answering;
 	size_t answering_count;
+	const uint64_t *two_way;
+	size_t two_way_count;
 };
 
 struct round_config {

@@ -12,6 +12,7 @@
 #include "held.h"
 #include "joining.h"
 #include "keying.h"
+#include "late.h"
 #include "previews.h"
 #include "spoken.h"
 #include "recall.h"
@@ -262,6 +263,32 @@ static void hash_add_want(struct hash_state *st, const struct parcel_want *want)
 		hash_add(st, "p", 1);
 }
 
+/* Messages of folders at home there that have UIDs of this site only. */
+static int add_late(struct packing *p, struct parcel_ack *ack,
+	struct hash_state *st, struct err *err)
+{
+	struct late *late;
+	size_t count;
+	int rc = late_here(p->account.replica, p->config->peer->origin,
+		PARCEL_LATE_MAX, &p->arena, &late, &count, err);
+
+	if (rc < 0 || !count)
+		return rc;
+	ack->late = arena_alloc(&p->arena, count * sizeof(*ack->late));
+	for (size_t i = 0; i < count; i++) {
+		struct parcel_late *l = &ack->late[ack->late_count++];
+
+		l->folder = late[i].folder;
+		l->uidnext = late[i].uidnext;
+		l->dot = late[i].dot;
+		l->uid = late[i].uid;
+		hash_add(st, &l->dot.lsn, sizeof(l->dot.lsn));
+		hash_add(st, &l->uid, sizeof(l->uid));
+		hash_add(st, &l->uidnext, sizeof(l->uidnext));
+	}
+	return 0;
+}
+
 /*
  * Acknowledgements are told when they say something new, or when the peer
  * sent something again: then it has not heard the last one. A peer that joins
@@ -309,6 +336,8 @@ static int add_ack(struct packing *p, struct err *err)
 	}
 	for (size_t i = 0; i < wants.count; i++)
 		hash_add_want(&st, &wants.items[i]);
+	if (rc >= 0 && !joins)
+		rc = add_late(p, &ack, &st, err);
 	struct hash sum = hash_end(&st);
 	int64_t now;
 	memcpy(&now, sum.b, sizeof(now));

@@ -297,7 +297,10 @@ int lading_changes(
 
 int lading_ack(struct lading *l, const struct parcel_ack *ack, struct err *err)
 {
-	int rc = room_for(l, ack->entry_count * 64 + ack->want_count * 32, err);
+	int rc = room_for(l,
+		ack->entry_count * 64 + ack->want_count * 32 +
+			ack->late_count * 72,
+		err);
 
 	if (rc >= 0)
 		parcel_add_ack(&l->sections, l->config->self->pub.origin, ack);

@@ -209,6 +209,7 @@ static int add_counts(struct status *s, struct json_object *o,
 	tree_number(o, "to_place", n.todo);
 	tree_number(o, "unplaced", n.unplaced);
 	tree_number(o, "late", n.late);
+	tree_number(o, "late_at_peers", n.late_there);
 	tree_number(o, "parked", n.parked);
 	return 0;
 }

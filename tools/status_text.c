@@ -178,6 +178,9 @@ static void print_account(struct json_object *a)
 	if (number(a, "late"))
 		printf("    late, with a UID of this site only: %" PRIu64 "\n",
 			number(a, "late"));
+	if (number(a, "late_at_peers"))
+		printf("    late at peers, to get another UID: %" PRIu64 "\n",
+			number(a, "late_at_peers"));
 	if (number(a, "local_changes"))
 		printf("    local changes, in folders whose home is not here, "
 		       "not handed over: %" PRIu64 "\n",

@@ -76,6 +76,12 @@ static void say_logged(
 			(unsigned long long)r->changes,
 			r->changes == 1 ? "" : "s", folders.len ? " in " : "",
 			buf_str(&folders));
+	if (r->renumbered)
+		log_say(&w->log, LOG_LEVEL_INFO,
+			"account %s: %llu message%s that had come late at a "
+			"peer got another UID",
+			name, (unsigned long long)r->renumbered,
+			r->renumbered == 1 ? "" : "s");
 	if (r->begun_anew)
 		log_say(&w->log, LOG_LEVEL_WARNING,
 			"account %s: its state was put back, moved or copied: "
@@ -151,7 +157,11 @@ void look_again(struct writer *w, const struct config_account *ca,
 	AUTO_FREE uint64_t *answering =
 		site_answering(&w->site, ca->name, &config.answering_count);
 
+	AUTO_FREE uint64_t *two_way =
+		site_two_way(&w->site, ca->name, &config.two_way_count);
+
 	config.answering = answering;
+	config.two_way = two_way;
 	ret->rc = site_account_open(&w->site, ca->name, true, &acc, &ret->err);
 	if (ret->rc < 0)
 		return;

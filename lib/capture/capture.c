@@ -495,6 +495,8 @@ static int run(struct pass *p, struct err *err)
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rc = pass_tree(p, &arena, err);
+	if (rc >= 0)
+		rc = pass_late_load(p, &arena, err);
 	if (rc < 0)
 		return rc;
 	int worst = look(p, &later);

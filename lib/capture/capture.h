@@ -49,6 +49,10 @@ struct capture_config {
 	const uint64_t *answering;
 	size_t answering_count;
 	int64_t join_ms;
+	/* Peers that answer, and get what is logged here: mail of folders at
+	   home here that came late there gets other UIDs (late.h). */
+	const uint64_t *two_way;
+	size_t two_way_count;
 	bool give_uids; /* give UIDs to mail that has none for 2 s */
 	/* Row of a folder to look at though its cookie is unchanged;
 	   CAPTURE_ALL: all; 0: none. */
@@ -70,6 +74,7 @@ struct capture_result {
 	uint64_t stopped;	/* folders that are stopped */
 	uint64_t damaged;	/* messages newly found to be damaged */
 	uint64_t mended; /* UID lists that had gone back, and are right */
+	uint64_t renumbered; /* messages that had come late at a peer */
 	bool begun_anew; /* the state may be an older one, or a copy: a new
 			     incarnation began */
 	bool joins;	 /* nothing is logged or may be placed before

@@ -494,10 +494,13 @@ static int look_at(struct pass *p, int64_t folder, struct err *err)
 			"account %s: folder %s is stopped: %s",
 			p->account->name, d.f.p_path, d.f.stopped);
 	}
+	int renumbered = pass_renumber(p, &d.f, err);
+	if (renumbered < 0)
+		return renumbered;
 	rc = pass_cookie(p, &d.f, &cookie, err);
 	if (rc < 0)
 		return rc;
-	bool untouched = d.f.cookie_good &&
+	bool untouched = !renumbered && d.f.cookie_good &&
 			 memcmp(cookie.b, d.f.cookie, sizeof(cookie.b)) == 0;
 	if (untouched && !pass_again(p, folder))
 		return 0;

@@ -53,6 +53,8 @@ struct pass {
 	size_t changed_size;
 	uint64_t *waiting; /* inodes of files that wait to be born */
 	size_t waiting_count;
+	int64_t *late; /* rows of folders with mail that is late at a peer */
+	size_t late_count;
 	/* The folder that births were last looked for in, as it was under
 	   its lock since the current folder was read; row 0: none. */
 	struct store_view source;
@@ -139,6 +141,14 @@ int pass_unresolved(struct pass *p, const struct replica_folder *f,
 int pass_wants_uids(struct pass *p, const struct replica_folder *f,
 	const struct store_view *view, struct err *err);
 int pass_give_uids(
+	struct pass *p, const struct replica_folder *f, struct err *err);
+
+/* renumber.c: before folders are looked at: which ones have mail that came late
+   at a peer. Into the arena. */
+int pass_late_load(struct pass *p, struct arena *arena, struct err *err);
+/* Give what is due of a folder other UIDs. Returns 1 if its list was changed:
+   what is logged of that is left to the look that follows; else 0. */
+int pass_renumber(
 	struct pass *p, const struct replica_folder *f, struct err *err);
 
 /* setback.c: what is noted of a list that is behind; known 0: it is not. */

@@ -105,6 +105,15 @@ static void print_ack(const struct parcel_ack *ack, struct buf *ret)
 			(unsigned long long)ack->wants[i].offset,
 			ack->wants[i].previewed ? ", has a preview" : "");
 	}
+	for (size_t i = 0; i < ack->late_count; i++) {
+		const struct parcel_late *l = &ack->late[i];
+
+		buf_add_str(ret, "    late in ");
+		print_folder(&l->folder, ret);
+		buf_printf(ret, " below %u, not as %u: ", l->uidnext, l->uid);
+		print_log(&l->dot.log, ret);
+		buf_printf(ret, " lsn %llu\n", (unsigned long long)l->dot.lsn);
+	}
 }
 
 static void print_preview(const struct parcel_preview *p, struct buf *ret)

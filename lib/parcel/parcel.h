@@ -174,6 +174,18 @@ struct parcel_want {
 	bool previewed;	 /* a preview of it is here */
 };
 /*
+ * A message of a folder of the recipient's that has another UID at the sender,
+ * because it came late: the one that it was to have could not be given any more.
+ */
+struct parcel_late {
+	struct id128 folder; /* not the account log's */
+	uint32_t uidnext;    /* of that folder, at the sender; one a folder */
+	struct dot dot;	     /* its lsn not 0 */
+	uint32_t uid;	     /* that it was to have; not 0 */
+};
+#define PARCEL_LATE_MAX 4096u
+
+/*
  * Of incarnation 0, which no state has: the account is not there, and what is
  * sent of it is left out; or it is there now.
  */
@@ -188,6 +200,8 @@ struct parcel_ack {
 	struct parcel_want *wants;
 	size_t want_count;
 	bool wants_more; /* perhaps: what is there was not looked through */
+	struct parcel_late *late; /* by folder and dot, ascending */
+	size_t late_count;
 };
 
 /*

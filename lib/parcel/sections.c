@@ -7,7 +7,7 @@
  *	in brief        as changes; before the payload: length | brief
  *	body, whole     0 | bytes
  *	body, piece     offset + 1 | hash | size | bytes
- *	acknowledgement account | incarnation | count | entries | wants
+ *	acknowledgement account | incarnation | count | entries | wants | late
  *	statement       [account] | vector | folders
  *	preview         account | hash | bytes
  *	of comparisons  sections_compare.c
@@ -195,6 +195,7 @@ void parcel_add_ack(
 		wire_add_varint(&all,
 			ack->wants[i].offset << 1 | ack->wants[i].previewed);
 	}
+	sections_add_late(&all, sender, ack->late, ack->late_count);
 	sections_add(b, PARCEL_ACK, &all, NULL, 0);
 }
 
@@ -449,8 +450,8 @@ static int parse_ack(
 	r = parse_entries(p, w, ret);
 	if (r == 0)
 		r = parse_wants(p, w, ret);
-	if (r == 0 && wire_left(w) != 0)
-		r = sections_bad(p, "bytes after its end");
+	if (r == 0)
+		r = sections_take_late(p, w, &ret->late, &ret->late_count);
 	return r;
 }
 

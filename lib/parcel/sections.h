@@ -2,6 +2,7 @@
  * sections: what the parts of coding them share. Private to lib/parcel.
  *
  *   sections.c          changes, bodies, acknowledgements, statements
+ *   sections_late.c     what of acknowledgements speaks of late messages
  *   sections_compare.c  comparisons
  *   sections_join.c     a site that joins
  *   sections_keys.c     a site that changes its key
@@ -23,6 +24,8 @@ size_t sections_count(const void *data, size_t len);
 void sections_add_log(struct buf *b, uint64_t sender, const struct log_id *log,
 	const struct log_id *before);
 void sections_add_account(struct buf *b, const char *account);
+void sections_add_late(struct buf *b, uint64_t sender,
+	const struct parcel_late *late, size_t count);
 /* By log, at least one run of each. */
 void sections_add_lsns(struct buf *b, uint64_t sender,
 	const struct parcel_lsns *lsns, size_t count);
@@ -47,6 +50,9 @@ struct log_id sections_take_log(
 	struct wire *w, uint64_t sender, const struct log_id *before);
 int sections_take_account(
 	const struct parse *p, struct wire *w, const char **ret);
+/* All that is left. */
+int sections_take_late(const struct parse *p, struct wire *w,
+	struct parcel_late **ret, size_t *ret_count);
 int sections_take_lsns(const struct parse *p, struct wire *w,
 	const struct parcel_lsns **ret, size_t *ret_count);
 int sections_parse_compare(const struct parse *p, struct wire *w,

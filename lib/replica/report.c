@@ -22,7 +22,7 @@ static int numbers(struct replica *r, const char *text, int64_t *ret, int count,
 
 int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 {
-	int64_t folders[2], messages[1], awaited[3], rest[4];
+	int64_t folders[2], messages[1], awaited[3], rest[5];
 	int rc = numbers(r,
 		"SELECT count(*), ifnull(sum(messages), 0) FROM folder"
 		" WHERE dead = 0 AND path <> ''",
@@ -46,8 +46,11 @@ int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 			" (SELECT count(*) FROM message WHERE p_folder <> 0"
 			"  AND dead = 0 AND uid <> 0 AND p_uid <> 0"
 			"  AND p_uid <> uid),"
-			" (SELECT count(*) FROM parked)",
-			rest, 4, err);
+			" (SELECT count(*) FROM parked),"
+			" (SELECT count(DISTINCT l.message) FROM late l"
+			"  JOIN message m ON m.id = l.message"
+			"  WHERE m.uid = l.uid AND m.dead = 0)",
+			rest, 5, err);
 	if (rc < 0)
 		return rc;
 	*ret = (struct report_counts){
@@ -61,6 +64,7 @@ int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 		.todo = (uint64_t)rest[1],
 		.late = (uint64_t)rest[2],
 		.parked = (uint64_t)rest[3],
+		.late_there = (uint64_t)rest[4],
 	};
 	return 0;
 }

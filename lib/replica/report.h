@@ -14,6 +14,7 @@ struct report_counts {
 	uint64_t unplaced;  /* messages that the store could not hold whole */
 	uint64_t todo;	    /* messages still to be placed or changed */
 	uint64_t late;	    /* placed with a UID of this site only */
+	uint64_t late_there; /* by peers: they get another one here */
 	uint64_t parked;    /* changes of messages not met yet */
 };
 int report_counts(

@@ -124,7 +124,8 @@ static const char schema_text[] =
 	" damage_ms INTEGER NOT NULL DEFAULT 0,"
 	" damage_ctime INTEGER NOT NULL DEFAULT 0,"
 	" out INTEGER NOT NULL DEFAULT 0,"
-	" out_ms INTEGER NOT NULL DEFAULT 0);"
+	" out_ms INTEGER NOT NULL DEFAULT 0,"
+	" renumbered INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX message_place ON message(folder, base);"
 	"CREATE INDEX message_placed ON message(p_folder, p_base);"
 	"CREATE INDEX message_hash ON message(hash);"
@@ -132,6 +133,7 @@ static const char schema_text[] =
 	"CREATE INDEX message_todo ON message(folder) WHERE todo = 1;"
 	"CREATE INDEX message_todo_p ON message(p_folder) WHERE todo = 1;"
 	"CREATE INDEX message_kept ON message(p_folder) WHERE todo = 3;"
+	"CREATE INDEX message_unplaced ON message(id) WHERE todo = 2;"
 	"CREATE INDEX message_bodiless ON message(id)"
 	" WHERE p_folder = 0 AND dead = 0;"
 	"CREATE INDEX message_out ON message(p_folder) WHERE out <> 0;"
@@ -307,6 +309,10 @@ static const char schema_text[] =
 	/* and which of them go whatever their size (held.h) */
 	"CREATE TABLE released(peer INTEGER NOT NULL, hash BLOB NOT NULL,"
 	" PRIMARY KEY(peer, hash)) WITHOUT ROWID;"
+	/* what came there too late for its UID (late.h) */
+	"CREATE TABLE late(peer INTEGER NOT NULL, message INTEGER NOT NULL,"
+	" uid INTEGER NOT NULL, uidnext INTEGER NOT NULL,"
+	" PRIMARY KEY(peer, message)) WITHOUT ROWID;"
 	"CREATE TABLE sent(peer INTEGER NOT NULL, link TEXT NOT NULL,"
 	" medium BLOB NOT NULL, sequence INTEGER NOT NULL,"
 	" log INTEGER NOT NULL, lsn INTEGER NOT NULL, chain INTEGER NOT NULL,"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "inventory.h"
+#include "late.h"
 #include "sql.h"
 
 int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
@@ -59,7 +60,7 @@ static int forget_peer(struct replica *r, uint64_t peer, struct err *err)
 	if (rc >= 0)
 		rc = sql_run(r, err, "DELETE FROM released WHERE peer = ?", "i",
 			(int64_t)peer);
-	return rc;
+	return rc < 0 ? rc : late_forget(r, peer, err);
 }
 
 char *replica_peer_key(const char *what, uint64_t peer)

@@ -352,6 +352,11 @@ static bool receives(const struct config_peer *p)
 	return p->changes != CHANGES_RECEIVE;
 }
 
+static bool is_two_way(const struct config_peer *p)
+{
+	return can_answer(p) && receives(p);
+}
+
 static uint64_t *peers_of(const struct site *s, const char *account,
 	bool (*is)(const struct config_peer *p), size_t *ret_count)
 {
@@ -375,6 +380,12 @@ uint64_t *site_receivers(
 	const struct site *s, const char *account, size_t *ret_count)
 {
 	return peers_of(s, account, receives, ret_count);
+}
+
+uint64_t *site_two_way(
+	const struct site *s, const char *account, size_t *ret_count)
+{
+	return peers_of(s, account, is_two_way, ret_count);
 }
 
 bool site_claims(const struct site *s)

@@ -105,6 +105,9 @@ uint64_t *site_answering(
 /* Peers of an account that get changes from here. Origins, to free. */
 uint64_t *site_receivers(
 	const struct site *s, const char *account, size_t *ret_count);
+/* Both. Origins, to free. */
+uint64_t *site_two_way(
+	const struct site *s, const char *account, size_t *ret_count);
 /* May this site become the authority of folders that are born here? Not one
    that only receives: its peer is. */
 bool site_claims(const struct site *s);

@@ -134,6 +134,20 @@ static void put_ack_entry(struct buf *to, uint8_t how, const char *log,
 	wire_add_varint(to, behind);
 }
 
+/* how: with which of folder and log. */
+static void put_late(struct buf *to, uint8_t how, const char *folder,
+	const char *log, uint64_t lsn, uint64_t uid)
+{
+	buf_add_byte(to, how);
+	buf_add_str(to, folder);
+	if (how == 0)
+		wire_add_varint(to, 300); /* UIDNEXT */
+	if (how < 2)
+		buf_add_str(to, log);
+	wire_add_varint(to, lsn);
+	wire_add_varint(to, uid);
+}
+
 static void put_ack(struct buf *to)
 {
 	struct buf s = BUF_INIT;
@@ -148,6 +162,10 @@ static void put_ack(struct buf *to)
 	wire_add_varint(&s, 0);
 	buf_add_str(&s, "twenty bytes of HASH");
 	wire_add_varint(&s, 5000000 << 1 | 1);
+	put_late(&s, 0, "A sixteen bytes.", "\x21INCARNAT", 12, 7);
+	put_late(&s, 2, "", "", 200, UINT32_MAX); /* lsn 212 */
+	put_late(&s, 1, "", "\x21incarnat", 5, 9);
+	put_late(&s, 0, "B sixteen bytes.", "\x29", 5, 3);
 	put_section(to, 3, &s);
 	buf_free(&s);
 }
@@ -704,6 +722,47 @@ static void ack_ahead_of_itself(struct maker *m)
 	buf_free(&s);
 }
 
+/* With one message that came late, and one of these. */
+static void put_bad_late(struct maker *m, uint8_t how, const char *folder,
+	uint64_t lsn, uint64_t uid)
+{
+	struct buf s = BUF_INIT;
+
+	begin_stored(m);
+	put_ack_head(&s, 0);
+	wire_add_varint(&s, 0);
+	put_late(&s, 0, "B sixteen bytes.", "\x21incarnat", 12, 7);
+	put_late(&s, how, folder, "\x29", lsn, uid);
+	put_section(&m->contents, 3, &s);
+	buf_free(&s);
+}
+
+static void late_without_a_uid(struct maker *m)
+{
+	put_bad_late(m, 2, "", 1, 0);
+}
+
+static void late_over_the_largest(struct maker *m)
+{
+	put_bad_late(m, 2, "", 1, UINT64_C(1) << 32);
+}
+
+static void late_out_of_order(struct maker *m)
+{
+	put_bad_late(m, 0, "A sixteen bytes.", 1, 9);
+}
+
+static void late_twice(struct maker *m)
+{
+	put_bad_late(m, 2, "", 0, 9);
+}
+
+/* Of the same folder and log, and says which log. */
+static void late_spelled_out(struct maker *m)
+{
+	put_bad_late(m, 1, "", 13, 9);
+}
+
 static void put_bad_statement(struct maker *m, const char *account, uint8_t how,
 	const char *folder, const char *more)
 {
@@ -903,6 +962,11 @@ static const struct sample bad_parcels[] = {
 	{"parcel-piece-beyond-its-body", piece_beyond_its_body, false},
 	{"parcel-ack-of-too-many", ack_of_too_many, false},
 	{"parcel-ack-ahead-of-itself", ack_ahead_of_itself, false},
+	{"parcel-late-without-a-uid", late_without_a_uid, false},
+	{"parcel-late-over-the-largest", late_over_the_largest, false},
+	{"parcel-late-out-of-order", late_out_of_order, false},
+	{"parcel-late-twice", late_twice, false},
+	{"parcel-late-spelled-out", late_spelled_out, false},
 	{"parcel-question-for-both", question_for_both, false},
 	{"parcel-keys-flags-unknown", keys_flags_unknown, false},
 	{"parcel-keys-change-unsaid", keys_change_unsaid, false},

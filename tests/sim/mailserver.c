@@ -507,7 +507,6 @@ bool mail_select(struct mail_server *s, const char *path)
 			m->uid = f->uidnext++;
 		m->in_new = false;
 	}
-	s->burned |= f->line_count > 0;
 	changed |= f->line_count > 0;
 	f->line_count = 0;
 	if (changed)

@@ -100,7 +100,6 @@ struct mail_server {
 	uint64_t
 		hidden; /* counts down; mail that is opened at 1 is not found */
 	unsigned locked; /* Packetboat holds a folder's lock: users wait */
-	bool burned;	 /* a line went whose mail was to be placed */
 	/* What Packetboat did and a server would refuse; "": nothing. */
 	char complaint[256];
 };

@@ -130,13 +130,16 @@ static bool claims(const struct sim_site *s)
 	return true;
 }
 
-/* All peers that can answer. Returns how many. */
-static size_t answering(const struct sim_site *s, uint64_t ret[SITES_MAX])
+/* All peers that can answer; those of them that changes are handed over to.
+   Returns how many. */
+static size_t answering(
+	const struct sim_site *s, bool sends, uint64_t ret[SITES_MAX])
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < SITES_MAX; i++)
-		if (s->peers[i].known && !s->peers[i].oneway)
+		if (s->peers[i].known && !s->peers[i].oneway &&
+			(!sends || s->peers[i].sends))
 			ret[count++] = s->sites[i].key.pub.origin;
 	return count;
 }
@@ -187,10 +190,12 @@ static int retain(struct sim_site *s, struct account *a, struct err *err)
 /* Returns true if it is to look again in a moment. */
 static bool look_once(struct sim_site *s, struct store *store)
 {
-	uint64_t peers[SITES_MAX];
+	uint64_t peers[SITES_MAX], two_way[SITES_MAX];
 	struct capture_config config = {.claim = claims(s),
 		.answering = peers,
-		.answering_count = answering(s, peers),
+		.answering_count = answering(s, false, peers),
+		.two_way = two_way,
+		.two_way_count = answering(s, true, two_way),
 		.join_ms = JOIN_MS,
 		.guard_percent = 50,
 		.guard_least = 100,
@@ -353,12 +358,14 @@ static int say_gaps(void *arg, struct account *a, struct err *err)
 void simsite_apply(struct sim_site *s)
 {
 	struct receive_peer peers[SITES_MAX];
-	uint64_t answer[SITES_MAX];
+	uint64_t answer[SITES_MAX], two_way[SITES_MAX];
 	const struct round_account account = {.name = ACCOUNT,
 		.guard_percent = 50,
 		.guard_least = 100,
 		.answering = answer,
-		.answering_count = answering(s, answer)};
+		.answering_count = answering(s, false, answer),
+		.two_way = two_way,
+		.two_way_count = answering(s, true, two_way)};
 	struct round_config config = {.receive = {.os = os_of(s),
 					      .state_dir = STATE_DIR,
 					      .bodies_dir = BODIES_DIR,

@@ -41,8 +41,7 @@ struct world {
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
 	bool disaster, settling, told;
 	bool oneway; /* some peers never answer */
-	bool hidden; /* a body was not found: mail may be late */
-	bool linked; /* somebody called: so it may where changes overtook it */
+	bool linked; /* somebody called */
 	bool rotten; /* a state was damaged: said, and mended by comparison */
 	/* An INBOX was out of view: what comes back finds its UIDs passed. */
 	bool inbox_hidden;
@@ -261,8 +260,7 @@ static void kill_programs(struct world *w, unsigned site)
 	simdisk_kill(s->disk);
 }
 
-static void plan_fault(
-	struct world *w, struct sim_site *s, const struct event *e)
+static void plan_fault(struct sim_site *s, const struct event *e)
 {
 	switch (e->fault) {
 	case FAULT_CUT:
@@ -281,7 +279,6 @@ static void plan_fault(
 	case FAULT_HIDDEN:
 		if (e->kind == EVENT_HAND)
 			s->mail.hidden = e->fault_at;
-		w->hidden = true;
 		break;
 	default:
 		break;
@@ -427,7 +424,7 @@ static void run_program(struct world *w, const struct event *e)
 	struct sim_site *s = &w->sites[e->site];
 	struct sim_medium *medium = &w->media[e->medium % MEDIA];
 
-	plan_fault(w, s, e);
+	plan_fault(s, e);
 	simdisk_trace(s->disk, w->calls ? w->trace : NULL);
 	begin_amid(w, e->site);
 	switch (e->kind) {
@@ -906,12 +903,11 @@ static void wait_for_late(struct world *w)
 	one_event(w, &e);
 }
 
-/* Mail of a home may have another UID there. */
+/* Mail of a home may have another UID there, for ever. */
 static bool may_be_late(
 	const struct world *w, const struct sim_site *there, unsigned home)
 {
-	return w->hidden || w->linked || w->inbox_hidden ||
-	       there->mail.burned || there->peers[home].oneway;
+	return w->inbox_hidden || there->peers[home].oneway;
 }
 
 /* NULL, or what differs. */

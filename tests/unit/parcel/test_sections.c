@@ -51,10 +51,33 @@ static struct parcel_want wants[] = {
 	{.hash = {{4, 5, 6}}, .offset = INT64_MAX, .previewed = true},
 };
 
+static struct parcel_late late[5] = {
+	{.folder = {{2}}, .uidnext = 300, .uid = 7},
+	{.folder = {{2}}, .uidnext = 300, .uid = UINT32_MAX},
+	{.folder = {{2}}, .uidnext = 300, .uid = 8},
+	{.folder = {{3}}, .uidnext = UINT32_MAX, .uid = 1},
+	{.folder = {{3}}, .uidnext = UINT32_MAX, .uid = 2},
+};
+
+static void fill_late(void)
+{
+	struct log_id log = {
+		.origin = OTHER, .incarnation = 1, .folder = {{2}}};
+
+	late[0].dot = (struct dot){log, 12};
+	late[1].dot = (struct dot){log, 212};
+	log.incarnation = 2;
+	late[2].dot = (struct dot){log, 5};
+	late[3].dot = (struct dot){log, 3};
+	log.folder = (struct id128){{4}};
+	late[4].dot = (struct dot){log, UINT64_MAX};
+}
+
 static struct parcel_ack some_ack(void)
 {
 	static const struct id128 folder = {{9, 9, 9}};
 
+	fill_late();
 	entries[0].durable = position(OTHER, &ID_INBOX, 9);
 	entries[1].durable = position(OTHER, &folder, 12);
 	entries[2].durable = position(SENDER, &ID_ACCOUNT, 20);
@@ -69,6 +92,8 @@ static struct parcel_ack some_ack(void)
 		.wants = wants,
 		.want_count = 2,
 		.wants_more = true,
+		.late = late,
+		.late_count = 5,
 	};
 }
 
@@ -283,6 +308,13 @@ static void an_acknowledgement_comes_back(void **state)
 			got->wants[i].hash.b, wants[i].hash.b, HASH_SIZE);
 		assert_true(got->wants[i].offset == wants[i].offset);
 		assert_true(got->wants[i].previewed == wants[i].previewed);
+	}
+	assert_int_equal(got->late_count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_true(id_equal(&got->late[i].folder, &late[i].folder));
+		assert_int_equal(dot_cmp(&got->late[i].dot, &late[i].dot), 0);
+		assert_true(got->late[i].uidnext == late[i].uidnext);
+		assert_true(got->late[i].uid == late[i].uid);
 	}
 	parcel_sections_free(&s);
 }
@@ -525,6 +557,37 @@ static void refuse(
 	assert_null(s.items);
 }
 
+static void late_messages_are_told_up_to_a_limit(void **state)
+{
+	AUTO_FREE struct parcel_late *many =
+		mem_array(PARCEL_LATE_MAX, sizeof(*many));
+	struct parcel_ack ack = {
+		.account = "bob", .late = many, .late_count = PARCEL_LATE_MAX};
+	AUTO_BUF struct buf b = BUF_INIT;
+	struct parcel_sections s;
+
+	(void)state;
+	for (size_t i = 0; i < PARCEL_LATE_MAX; i++) {
+		many[i] = late[0];
+		many[i].dot = (struct dot){
+			{.origin = OTHER, .incarnation = 1}, i + 1};
+	}
+	parcel_add_ack(&b, SENDER, &ack);
+	s = parsed(&b);
+	assert_int_equal(s.items[0].ack.late_count, PARCEL_LATE_MAX);
+	parcel_sections_free(&s);
+	/* One more: of the same log, the next lsn, UID 1. */
+	AUTO_BUF struct buf more = BUF_INIT;
+	struct wire w = wire_over(b.data, b.len);
+	size_t len;
+
+	wire_u8(&w);
+	const uint8_t *bytes = wire_bytes(&w, SIZE_MAX, &len);
+	buf_add(&more, bytes, len);
+	buf_add(&more, "\2\1\1", 3);
+	refuse(&more, PARCEL_ACK, ERR_CORRUPT, "late");
+}
+
 static void an_account_that_is_no_directory_name_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -637,7 +700,7 @@ static void bytes_after_an_acknowledgement_are_refused(void **state)
 	wire_add_varint(&b, 0);
 	wire_add_varint(&b, 0);
 	buf_add_byte(&b, 0);
-	refuse(&b, PARCEL_ACK, ERR_CORRUPT, "after its end");
+	refuse(&b, PARCEL_ACK, ERR_CORRUPT, "came late is malformed");
 }
 
 static void lsns_do_not_run_over(void **state)
@@ -756,6 +819,7 @@ int main(void)
 		cmocka_unit_test(an_empty_body_is_a_body),
 		cmocka_unit_test(damage_at_the_sender_is_seen_by_the_reader),
 		cmocka_unit_test(an_acknowledgement_comes_back),
+		cmocka_unit_test(late_messages_are_told_up_to_a_limit),
 		cmocka_unit_test(a_preview_comes_back),
 		cmocka_unit_test(an_empty_acknowledgement_comes_back),
 		cmocka_unit_test(
