@@ -923,14 +923,16 @@ static const char *differs(struct world *w)
 			if (a == b || !x->peers[b].known ||
 				!x->peers[b].sends || !y->peers[a].takes)
 				continue;
-			/* What came late has a UID of its own there. */
+			/* What came late has a UID of its own there. What lies
+			   where a state was lost, and is out of view, is new
+			   to who finds it, and stays. */
 			simsite_status(&w->sites[b], a, &st);
 			struct comparison c = {.home = a,
 				.other = b,
 				.at_home = &x->mail,
 				.there = &y->mail,
 				.uids = !may_be_late(w, y, a) || !st.late,
-				.hidden = true};
+				.hidden = !w->oracle.forgotten[b]};
 			what = oracle_compare(&w->oracle, &c);
 			if (what) {
 				w->apart[0] = a;

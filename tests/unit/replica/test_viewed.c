@@ -210,6 +210,75 @@ static void what_was_never_shown_is_hidden_without_a_word(void **state)
 	end(&b);
 }
 
+/* An empty folder has no log in which it could have been given. */
+static void a_folder_that_was_told_is_hidden_with_a_word(void **state)
+{
+	struct both b;
+	struct err err = ERR_INIT;
+	int64_t log = 0;
+	uint64_t lsn = 0;
+
+	(void)state;
+	begin(&b);
+	assert_int_equal(
+		view_said_at(b.home.r, SELF, &folders[2], &log, &lsn, &err), 1);
+	give(&b, FOLDERS);
+	assert_int_equal(settle(&b, not_out), 1);
+	assert_int_equal(
+		view_said_at(b.home.r, SELF, &folders[2], &log, &lsn, &err), 0);
+	assert_int_equal(log, view_log(&b.home).id);
+	assert_int_equal(lsn, 1);
+	assert_int_equal(tell(&b, 0), 1);
+	assert_int_equal(number(&b.peer, "SELECT dead FROM folder"
+					 " WHERE path = 'Out/c'"),
+		1);
+	end(&b);
+}
+
+static void count_hidden(struct both *b, size_t folder, size_t wanted)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct err err = ERR_INIT;
+	struct log_id log = log_id_of(folder);
+	struct dot *dots;
+	size_t count;
+
+	done(view_hidden_dots(b->home.r, SELF, &log, UINT64_MAX >> 1, &arena,
+		     &dots, &count, &err),
+		&err);
+	assert_int_equal(count, wanted);
+}
+
+static void mail_that_died_out_of_view_is_hidden(void **state)
+{
+	struct both b;
+	struct change m;
+
+	(void)state;
+	begin(&b);
+	m = save(&b.h, 1);
+	struct dot dot = m.dot;
+	settle(&b, not_out);
+	count_hidden(&b, 1, 0);
+	m = change_blank(CHANGE_MOVE);
+	m.dot = dot;
+	m.base = "moved.x";
+	m.uid = 9;
+	put(&b.h, 2, &m);
+	take_all(&b.home, &b.h);
+	count_hidden(&b, 1, 1);
+	m = change_blank(CHANGE_EXPUNGE);
+	m.dot = dot;
+	put(&b.h, 2, &m);
+	take_all(&b.home, &b.h);
+	count_hidden(&b, 1, 1);
+	settle(&b, all);
+	count_hidden(&b, 1, 0);
+	/* what comes back may be told for the first time all the same */
+	assert_int_equal(view_is_partial(b.home.r, SELF, &(struct err){0}), 1);
+	end(&b);
+}
+
 static void what_comes_into_view_is_told_with_its_name(void **state)
 {
 	struct both b;
@@ -338,6 +407,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_never_shown_is_hidden_without_a_word),
+		cmocka_unit_test(a_folder_that_was_told_is_hidden_with_a_word),
+		cmocka_unit_test(mail_that_died_out_of_view_is_hidden),
 		cmocka_unit_test(what_comes_into_view_is_told_with_its_name),
 		cmocka_unit_test(
 			what_leaves_the_view_is_forgotten_and_comes_back),
