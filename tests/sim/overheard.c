@@ -30,17 +30,17 @@ void overheard_from(const struct sim_site *from, size_t peer)
 	to = peer;
 }
 
-static void overhear(bool live, const void *sections, size_t len)
+static void overhear(const void *sections, size_t len)
 {
 	if (listener && speaker)
-		listener(listener_arg, speaker, to, live, sections, len);
+		listener(listener_arg, speaker, to, sections, len);
 }
 
 int __wrap_parcel_seal(struct os *os, const struct key_pair *self,
 	const struct key_public *peer, const void *sections, size_t len,
 	int level, struct buf *ret, struct err *err)
 {
-	overhear(false, sections, len);
+	overhear(sections, len);
 	return __real_parcel_seal(
 		os, self, peer, sections, len, level, ret, err);
 }
@@ -48,6 +48,6 @@ int __wrap_parcel_seal(struct os *os, const struct key_pair *self,
 int __wrap_parcel_pack(const void *sections, size_t len, int level,
 	struct buf *ret, struct err *err)
 {
-	overhear(true, sections, len);
+	overhear(sections, len);
 	return __real_parcel_pack(sections, len, level, ret, err);
 }

@@ -6,13 +6,10 @@
 #ifndef PB_OVERHEARD_H
 #define PB_OVERHEARD_H
 
-#include <stdbool.h>
-
 #include "simsite.h"
 
-/* live: into a link, maybe what was noted a while ago. */
 typedef void overheard_fn(void *arg, const struct sim_site *from, size_t peer,
-	bool live, const void *data, size_t len);
+	const void *data, size_t len);
 
 /* Who hears it; NULL: nobody. */
 void overheard_by(overheard_fn *fn, void *arg);

@@ -268,12 +268,12 @@ static bool may_know_of(
 }
 
 static void overhear_mail(struct oracle *o, const struct sighting *s,
-	unsigned peer, bool strict, const void *data, size_t len)
+	unsigned peer, const void *data, size_t len)
 {
 	enum known known = how_known(&o->views, s->home, peer, s->token);
 	const struct mail_body *b;
 
-	if (known == KNOWN_NOW || (known == KNOWN_ONCE && !strict))
+	if (known == KNOWN_NOW)
 		return;
 	b = oracle_body(o->views.bag, s->token);
 	if (known == KNOWN_NEVER && !may_know_of(o, s->home, peer, s->token)) {
@@ -289,7 +289,7 @@ static void overhear_mail(struct oracle *o, const struct sighting *s,
 			'a' + s->home, s->token, 'a' + peer);
 }
 
-void views_overhear(struct oracle *o, unsigned home, unsigned peer, bool strict,
+void views_overhear(struct oracle *o, unsigned home, unsigned peer,
 	const void *data, size_t len)
 {
 	struct views *v = &o->views;
@@ -302,7 +302,7 @@ void views_overhear(struct oracle *o, unsigned home, unsigned peer, bool strict,
 		if (s->home != home)
 			continue;
 		if (s->token)
-			overhear_mail(o, s, peer, strict, data, len);
+			overhear_mail(o, s, peer, data, len);
 		else
 			overhear_name(o, s, peer, data, len);
 	}

@@ -59,10 +59,9 @@ bool views_show(
 bool views_hid(const struct views *v, unsigned peer, unsigned token);
 /*
  * What a home says to a peer must hold nothing of mail that was never in its
- * view, and no name of such a folder. strict: nor a body that is out of view by
- * now.
+ * view, no name of such a folder, and no body that is out of view by now.
  */
-void views_overhear(struct oracle *o, unsigned home, unsigned peer, bool strict,
+void views_overhear(struct oracle *o, unsigned home, unsigned peer,
 	const void *data, size_t len);
 /* Nor must its mail, or its trash. */
 void views_look(

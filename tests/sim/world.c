@@ -1061,12 +1061,12 @@ static void tell_mail(const struct world *w)
 
 /* What a site says to another may hold nothing that is not for that. */
 static void overhear(void *arg, const struct sim_site *from, size_t peer,
-	bool live, const void *data, size_t len)
+	const void *data, size_t len)
 {
 	struct world *w = arg;
 
 	views_overhear(&w->oracle, (unsigned)(from - w->sites), (unsigned)peer,
-		!live, data, len);
+		data, len);
 }
 
 /* For what users did before the first of them, too. */
