@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,10 +17,22 @@
 
 #define ROUND_MS 2000
 #define BURST_MS 50
+#define FILES_MAX 8192u
 
 static int64_t now_ms(const struct shipper *s)
 {
 	return s->site.os->ops->mono_ns(s->site.os) / 1000000;
+}
+
+/* Each peer that is linked takes two, and poll(2) no more than may be open. */
+static void allow_many_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= FILES_MAX)
+		return;
+	l.rlim_cur = l.rlim_max < FILES_MAX ? l.rlim_max : FILES_MAX;
+	setrlimit(RLIMIT_NOFILE, &l);
 }
 
 int follow_begin(struct shipper *s, struct follow *f, struct err *err)
@@ -29,6 +42,7 @@ int follow_begin(struct shipper *s, struct follow *f, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	allow_many_files();
 	f->visitor = fork();
 	if (f->visitor < 0) {
 		reload_close(&f->asked);

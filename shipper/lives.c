@@ -1,5 +1,6 @@
 #include "lives.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +346,16 @@ static void answer(struct shipper *s, struct lives *lives,
 		add(lives, l);
 }
 
+/* Out of descriptors, say: at once it would be so again. */
+static void wait_a_moment(struct shipper *s, const struct err *err)
+{
+	log_say(&s->log, LOG_LEVEL_ERROR,
+		"%s (if too many files are open: LimitNOFILE of the unit, or "
+		"ulimit -n)",
+		err->text);
+	s->site.os->ops->sleep_ns(s->site.os, ACCEPT_AGAIN_NS);
+}
+
 /* Of a crowd those that give way are closed before more are let in. */
 static void accept_some(struct shipper *s, struct lives *lives, int listener)
 {
@@ -359,11 +370,8 @@ static void accept_some(struct shipper *s, struct lives *lives, int listener)
 			break;
 		answer(s, lives, &channel, who);
 	}
-	/* Out of descriptors, say: it stays readable. */
-	if (rc < 0) {
-		log_err(&s->log, &err);
-		s->site.os->ops->sleep_ns(s->site.os, ACCEPT_AGAIN_NS);
-	}
+	if (rc < 0)
+		wait_a_moment(s, &err);
 }
 
 /* ---- the loop ---- */
@@ -578,11 +586,16 @@ void lives_turn(struct shipper *s, struct lives *lives,
 	size_t errands = lives->redial_count, first = 2 * links + errands;
 	size_t count = first + listeners + more_count + 1;
 	AUTO_FREE struct pollfd *fds = mem_array(count, sizeof(*fds));
+	struct err err = ERR_INIT;
 
 	gather(lives, more, more_count, fds);
 	fds[count - 1] = bodies_poll(s);
-	if (poll(fds, count, waiting(s, lives, wait_ms)) < 0)
-		return; /* a signal: the caller looks */
+	if (poll(fds, count, waiting(s, lives, wait_ms)) < 0) {
+		err_set_os(&err, errno, "poll");
+		if (errno != EINTR) /* a signal: the caller looks */
+			wait_a_moment(s, &err);
+		return;
+	}
 	for (size_t i = 0; i < listeners; i++)
 		if (fds[first + i].revents)
 			accept_some(s, lives, lives->listeners[i]);

@@ -44,11 +44,11 @@ static int read_text(
 	struct err why = ERR_INIT;
 	int rc = file_read(os, path, FILE_MAX, ret, &why);
 
-	if (rc < 0 && rc != ERR_ABSENT) {
+	if (rc >= 0 || rc == ERR_ABSENT)
+		return 0;
+	if (err)
 		*err = why;
-		return rc;
-	}
-	return 0;
+	return rc;
 }
 
 int expelled_load(struct os *os, const char *state_dir, struct arena *arena,

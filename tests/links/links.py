@@ -8,6 +8,7 @@ open, broken off and killed.
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -542,11 +543,17 @@ def case_killed(two):
     assert carried <= whole * 1.02, (carried, whole)
 
 
+def few_files():
+    """As few as a program may open unless it asks for more."""
+    resource.setrlimit(resource.RLIMIT_NOFILE,
+                       (48, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 def case_strangers(two):
     """Who is not known, says nonsense or says nothing is told nothing, and
     keeps nobody out."""
     port = two.by_tcp()
-    listener = two.b.follow('packetboat-shipper')
+    listener = two.b.follow('packetboat-shipper', preexec_fn=few_files)
     until('b listens', lambda: listens(port))
     silent = [socket.create_connection(('127.0.0.1', port))
               for _ in range(100)]
