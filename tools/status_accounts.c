@@ -242,7 +242,7 @@ int status_account(struct status *s, struct json_object *o, struct account *a,
 	struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	const char *stopped = "";
+	const char *stopped = "", *unread = "";
 	uint64_t local = 0;
 	int rc = add_counts(s, o, a, err);
 
@@ -258,6 +258,16 @@ int status_account(struct status *s, struct json_object *o, struct account *a,
 		tree_text(o, "stopped", stopped);
 		status_needs_operator(
 			s, "account %s is stopped: %s", a->name, stopped);
+	}
+	if (rc >= 0)
+		rc = replica_text_get(
+			a->replica, "unread", &arena, &unread, err);
+	if (rc >= 0 && unread[0]) {
+		tree_text(o, "unread", unread);
+		status_needs_operator(s,
+			"account %s: mail cannot be read, and what changed "
+			"there is not logged: %s",
+			a->name, unread);
 	}
 	if (rc >= 0)
 		rc = add_folders(s, o, a, err);

@@ -160,6 +160,8 @@ static void print_account(struct json_object *a)
 	printf("%s\n", is_true(a, "off") ? "; logging is off" : "");
 	if (text(a, "stopped")[0])
 		printf("    stopped: %s\n", text(a, "stopped"));
+	if (text(a, "unread")[0])
+		printf("    cannot be read: %s\n", text(a, "unread"));
 	if (number(a, "awaited")) {
 		printf("    waiting for bodies: ");
 		count(number(a, "awaited"), "message");

@@ -336,6 +336,19 @@ static int look_at_boot(
 	return rc;
 }
 
+/* Status says it, until all could be read again. What only waits, or is stopped,
+   is none of it. */
+static int note_unread(struct pass *p, const struct err *why, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *text = why->code == ERR_IO ? why->text : "", *known;
+	int rc = replica_text_get(p->replica, "unread", &arena, &known, err);
+
+	if (rc < 0 || strcmp(known, text) == 0)
+		return rc < 0 ? rc : 0;
+	return replica_text_set(p->replica, "unread", text, err);
+}
+
 /* Read every folder that changed; a folder that fails does not stop others. */
 static int look(struct pass *p, struct err *first)
 {
@@ -534,11 +547,12 @@ static int run(struct pass *p, struct err *err)
 	if ((rc = capture_merge_names(&p->journal, err)) < 0 ||
 		(rc = pass_commit(p, err)) < 0)
 		return rc;
+	rc = note_unread(p, &later, err);
 	if (worst < 0)
 		*err = later;
-	else if (p->started)
-		worst = replica_text_set(p->replica, BOOT, boot, err);
-	return worst;
+	else if (rc >= 0 && p->started)
+		rc = replica_text_set(p->replica, BOOT, boot, err);
+	return worst < 0 ? worst : rc;
 }
 
 int capture_account(struct account *a, struct store *store,

@@ -344,6 +344,17 @@ def what_is_accepted_becomes_a_mail_of_its_own(sites):
 
 
 @check
+def mail_that_cannot_be_read_is_in_status_until_it_can(sites):
+    a, _ = mailed(sites)
+    a.sql("INSERT OR REPLACE INTO meta VALUES('unread', 'm1: no disk')")
+    said = a.run('status', code=3)
+    assert 'cannot be read: m1: no disk' in said, said
+    assert 'what changed there is not logged: m1: no disk' in said, said
+    a.run('write')
+    assert 'cannot be read' not in a.run('status')
+
+
+@check
 def what_is_gone_and_accepted_is_expunged(sites):
     a, b = mailed(sites)
     flip(a, 'm1')

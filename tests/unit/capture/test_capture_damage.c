@@ -43,6 +43,29 @@ static int lstat_without_lost(
 	return os_real()->ops->lstat(os, path, ret);
 }
 
+/* A file that the disk does not give. */
+static int open_without_lost(
+	struct os *os, const char *path, int flags, mode_t mode)
+{
+	const char *name = strrchr(path, '/');
+
+	if (name && is_lost(name + 1))
+		return -EIO;
+	return os_real()->ops->open(os, path, flags, mode);
+}
+
+static void assert_unread(struct scene *s, const char *words)
+{
+	AUTO_ARENA struct arena arena = {0};
+	const char *why;
+
+	must(replica_text_get(
+		s->account.replica, "unread", &arena, &why, &err));
+	if (!*words)
+		assert_string_equal(why, "");
+	assert_non_null(strstr(why, words));
+}
+
 static void file_system_loses(struct scene *s, const char *base)
 {
 	lost = base;
@@ -231,6 +254,23 @@ static void what_is_gone_and_accepted_was_expunged(void **state)
 	logs(s, "INBOX expunge b@INBOX\n");
 }
 
+static void a_mail_that_cannot_be_read_is_noted_until_it_can(void **state)
+{
+	struct scene *s = *state;
+
+	server_save(s, "INBOX", "d", "");
+	server_save(s, "Work", "e", "");
+	lost = "d";
+	s->real.ops.open = open_without_lost;
+	refuses(s, ERR_IO, "Work save e uid=1\n");
+	assert_unread(s, "Input/output error");
+	pass(s);
+	assert_int_equal(s->rc, ERR_IO);
+	lost = NULL;
+	logs(s, "INBOX save d uid=4\n");
+	assert_unread(s, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +282,7 @@ int main(void)
 		D(a_damaged_file_that_a_client_moves_is_the_same_message),
 		D(a_folder_that_is_deleted_takes_its_damage_along),
 		D(what_is_gone_and_accepted_was_expunged),
+		D(a_mail_that_cannot_be_read_is_noted_until_it_can),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
