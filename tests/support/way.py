@@ -10,8 +10,10 @@ mail store to the other, a program at a time: to be stopped anywhere.
 A step is written SHAPE.TRIP.STEP, e.g. fs.second.apply.
 """
 
+import difflib
 import fcntl
 import os
+import pprint
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -458,9 +460,15 @@ class Way:
         at = [step.name for step in steps].index(stopped.name)
         for step in steps[at + done:]:
             self.step(step, stopped=step.name == stopped.name)
-            if step.name == stopped.name and \
-                    following.done_by(self, step) != self.done[name]:
-                raise WayError('not done by the next run')
+            if step.name != stopped.name:
+                continue
+            left = following.done_by(self, step)
+            if left != self.done[name]:
+                raise WayError('not done by the next run:\n' + '\n'.join(
+                    difflib.unified_diff(
+                        pprint.pformat(self.done[name]).splitlines(),
+                        pprint.pformat(left).splitlines(), n=0,
+                        lineterm='')))
         self.around(trip)
 
     def wrong(self, trip):
