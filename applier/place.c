@@ -90,7 +90,7 @@ static int add_rows(struct placing *p, struct arena *arena, int64_t **ret,
 			wanted = true;
 		for (size_t k = 0; k < todo_count && !wanted; k++)
 			wanted = todo[k] == f->id;
-		if (wanted && !f->off && !*f->stopped)
+		if (wanted && !f->off && !*f->stopped && !f->refused)
 			rows[n++] = f->id;
 	}
 	*ret = rows;

@@ -182,6 +182,20 @@ static int take_over(struct batch *b, const struct replica_message *m,
 	return rc < 0 ? rc : 1;
 }
 
+/* Was it moved from here to where nothing is placed? 1 or 0. */
+static int is_moved_out(
+	struct batch *b, const struct replica_message *m, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder to;
+	int rc = m->p_folder == b->f.id && m->folder != b->f.id
+			 ? replica_folder_by_row(
+				   b->p->replica, m->folder, &arena, &to, err)
+			 : 1;
+
+	return rc != 0 ? (rc < 0 ? rc : 0) : to.refused;
+}
+
 /* Returns 1 when the batch is full. */
 static int gather_row(
 	void *arg, const struct replica_message *m, struct err *err)
@@ -193,7 +207,10 @@ static int gather_row(
 		return 1;
 	if (m->todo != 1)
 		return 0; /* settled since the sweep began */
-	if (m->dead) {
+	int leaves = m->dead ? 1 : is_moved_out(b, m, err);
+	if (leaves < 0)
+		return leaves;
+	if (leaves > 0) {
 		if (place_waits(b->p, m->id))
 			return 0;
 		/* It may be the only one here that has the body which a

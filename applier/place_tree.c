@@ -20,7 +20,7 @@ static bool starts_with_folder(const char *path, const char *parent)
 
 static bool wants_move(const struct replica_folder *f)
 {
-	return f->p_path && !f->dead && *f->path && !f->off &&
+	return f->p_path && !f->dead && *f->path && !f->off && !f->refused &&
 	       !id_equal(&f->fid, &ID_INBOX) && strcmp(f->path, f->p_path);
 }
 
@@ -167,19 +167,22 @@ static int make_way(struct placing *p, struct arena *arena,
 		to = mem_printf("%s-kept-%u", from, n);
 	}
 	return kept < 0 ? kept
-	       : kept == 0
+	       : kept == 0 && !f->refused
 		       ? step_aside(p, arena, list, count, f, err)
 		       : rename_placed(p, arena, list, count, from, to, err);
 }
 
-/* A folder that is gone, but must stay until its messages were fetched. */
+/* A folder that is gone, but must stay until its messages were fetched; or is
+   refused. INBOX has its name for ever. */
 static bool in_the_way(const struct replica_folder *list, size_t count,
 	const struct replica_folder *f)
 {
-	if (!f->p_path || !f->dead || f->off)
+	if (!f->p_path || !(f->dead || f->refused) || f->off ||
+		id_equal(&f->fid, &ID_INBOX))
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (!list[i].dead && strcmp(list[i].path, f->p_path) == 0)
+		if (&list[i] != f && !list[i].dead && !list[i].refused &&
+			strcmp(list[i].path, f->p_path) == 0)
 			return true;
 	return false;
 }
@@ -339,7 +342,7 @@ int place_removals(struct placing *p, struct err *err)
 		struct err one = ERR_INIT;
 
 		if (!list[i].p_path || !list[i].dead || list[i].off ||
-			id_equal(&list[i].fid, &ID_INBOX) ||
+			list[i].refused || id_equal(&list[i].fid, &ID_INBOX) ||
 			place_given_up(p, list[i].id))
 			continue;
 		if (remove_folder(p, &list[i], &one) >= 0)
@@ -365,7 +368,7 @@ int place_subscriptions(struct placing *p, struct err *err)
 		struct replica_folder *f = &list[i];
 
 		if (!f->p_path || f->subscribed == f->p_subscribed ||
-			place_given_up(p, f->id))
+			f->refused || place_given_up(p, f->id))
 			continue;
 		rc = p->store->ops->subscribe(
 			p->store, f->p_path, f->subscribed, err);
@@ -376,7 +379,8 @@ int place_subscriptions(struct placing *p, struct err *err)
 	if (rc >= 0)
 		rc = replica_subs(p->replica, &arena, &subs, &sub_count, err);
 	for (size_t i = 0; rc >= 0 && i < sub_count; i++) {
-		if (subs[i].subscribed == subs[i].p_subscribed)
+		if (subs[i].subscribed == subs[i].p_subscribed ||
+			subs[i].refused)
 			continue;
 		/* A folder of that name has a register of its own, and the
 		   line on disk is its. */

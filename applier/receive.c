@@ -277,6 +277,8 @@ static int merge_account(struct receiving *r, const char *name,
 		if (rc >= 0)
 			rc = exchange(r, &a, sections, err);
 		if (rc >= 0)
+			rc = receive_decide(r->config, a.replica, err);
+		if (rc >= 0)
 			rc = capture_merge_names(&j, err);
 		if (rc >= 0)
 			rc = compare(r, a.replica, err);

@@ -89,6 +89,11 @@ bool receive_is_refusal(int code);
 int receive_parcel(const struct receive_config *config, const void *data,
 	size_t len, struct receive_result *ret, struct err *err);
 
+/* Which folders of the peers are placed here, as the configuration says
+   (lib/replica/refused.h). In a transaction. */
+int receive_decide(const struct receive_config *config, struct replica *r,
+	struct err *err);
+
 /*
  * Remove bodies that no account awaits any more. accounts: names of all.
  * Pieces stay until they are `age_ms` old.

@@ -14,6 +14,48 @@
 #include <inttypes.h>
 
 #include "err.h"
+#include "refused.h"
+#include "viewrule.h"
+
+/* ---- folders ---- */
+
+static bool may_in(const struct receive_peer *peer, const char *path)
+{
+	struct view_rule rule = {
+		peer->accept.folders, peer->accept.folder_count};
+
+	return !peer->accept.none && view_rule_shows(&rule, path);
+}
+
+static int is_refused(void *arg, uint64_t site, const char *path)
+{
+	const struct receive_config *c = arg;
+
+	for (size_t i = 0; i < c->peer_count; i++)
+		if (c->peers[i].key.origin == site)
+			return !may_in(&c->peers[i], path);
+	return site == c->self->pub.origin ? 0 : -1;
+}
+
+int receive_decide(
+	const struct receive_config *config, struct replica *r, struct err *err)
+{
+	bool any = false;
+	int rc;
+
+	for (size_t i = 0; i < config->peer_count && !any; i++)
+		any = accept_rule_is_partial(&config->peers[i].accept);
+	rc = any ? 1 : refused_any(r, err);
+	if (rc > 0)
+		rc = refused_decide(
+			r, is_refused, (void *)(uintptr_t)config, err);
+	for (size_t i = 0; i < config->peer_count && rc >= 0; i++)
+		rc = refused_inbox(r, config->peers[i].key.origin,
+			!may_in(&config->peers[i], "INBOX"), err);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- changes ---- */
 
 /* Whose changes may come in rows: the peer's, those of peers of the account
    whose changes are taken, and our own, which come back. */
@@ -57,14 +99,98 @@ static int is_the_peers(struct receiving *r, struct replica *rep,
 				: dot->log.origin == peer;
 }
 
+/*
+ * Is it the peer's own folder, or one that it may change? INBOX every site has:
+ * it is the peer's if that is known to be its home. 1 or 0.
+ */
+static int may_touch(struct receiving *r, struct replica *rep,
+	const struct id128 *folder, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	bool inbox = id_equal(folder, &ID_INBOX);
+	struct replica_folder f = {.path = ""};
+	int rc = id_is_account(folder)
+			 ? 1
+			 : replica_folder_by_fid(rep, folder, &arena, &f, err);
+
+	if (rc < 0)
+		return rc;
+	uint64_t home = rc == 0 ? refused_home(&f) : 0;
+	if (home ? home == r->peer->key.origin : !inbox)
+		return 1;
+	return may_in(r->peer, inbox ? "INBOX" : f.path);
+}
+
+/* The folder where a mail lies, or where it was born if it was not met. Flags of
+   its own mail it may have set before it heard that a user here moved it. */
+static int may_speak_of(struct receiving *r, struct replica *rep,
+	const struct dot *dot, bool flags, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	bool own = dot->log.origin == r->peer->key.origin;
+	struct replica_message m;
+	struct replica_folder f;
+	int met = replica_message_by_dot(rep, dot, &arena, &m, err), rc = 0;
+
+	if (met < 0)
+		return met;
+	if (own && (met > 0 || flags))
+		return 1;
+	if (met == 0)
+		rc = replica_folder_by_row(rep, m.folder, &arena, &f, err);
+	return rc < 0 ? rc
+		      : may_touch(r, rep,
+				met == 0 && rc == 0 ? &f.fid : &dot->log.folder,
+				err);
+}
+
+/* May it change the folders and the mail that this speaks of? 1 or 0. */
+static int may_there(struct receiving *r, struct replica *rep,
+	const struct change *c, struct err *err)
+{
+	bool born = c->kind == CHANGE_SAVE || c->kind == CHANGE_COPY;
+	int rc = may_touch(r, rep, &c->by.log.folder, err);
+
+	if (rc > 0 && id_is_account(&c->by.log.folder))
+		rc = may_touch(r, rep, &c->folder, err);
+	if (rc > 0 && c->kind == CHANGE_MERGE)
+		rc = may_touch(r, rep, &c->other, err);
+	if (rc > 0 && c->dot.lsn && !born)
+		rc = may_speak_of(
+			r, rep, &c->dot, c->kind == CHANGE_FLAGS, err);
+	if (rc > 0 && c->source.lsn && !born)
+		rc = may_speak_of(r, rep, &c->source, false, err);
+	return rc;
+}
+
+/* What it tells in our own name was ours. 1 or 0. */
+static int may_change(struct receiving *r, struct replica *rep,
+	const struct change *c, struct err *err)
+{
+	const struct accept_rule *rule = &r->peer->accept;
+	bool ours = c->by.log.origin == r->config->self->pub.origin;
+	int rc = 1;
+
+	if (c->kind == CHANGE_EXPUNGE &&
+		!accept_rule_allows(rule, ACCEPT_EXPUNGE))
+		rc = c->by.log.origin == r->peer->key.origin
+			     ? is_the_peers(r, rep, &c->dot, err)
+			     : 0;
+	if (rc > 0 && accept_rule_is_partial(rule) && !ours)
+		rc = may_there(r, rep, c, err);
+	return rc;
+}
+
 static void tell_refused(struct receiving *r, const struct change *c)
 {
 	struct err err = ERR_INIT;
 
 	err_set(&err, ERR_OPERATOR,
-		"account %s: an expunge of mail that is not its own, or in the "
-		"name of origin %016" PRIx64 " (accept: no expunge)",
-		r->account, c->by.log.origin);
+		"account %s: %s of what is not its own, or in the name of "
+		"origin %016" PRIx64 " (accept)",
+		r->account,
+		c->kind == CHANGE_EXPUNGE ? "an expunge" : "a change",
+		c->by.log.origin);
 	if (r->config->denied)
 		r->config->denied(r->config->arg, r->peer, &err);
 }
@@ -72,15 +198,11 @@ static void tell_refused(struct receiving *r, const struct change *c)
 int receiving_may(struct receiving *r, struct replica *rep,
 	const struct change *c, struct err *err)
 {
-	uint64_t peer = r->peer->key.origin;
 	int rc;
 
 	if (!origin_ok(r, c->by.log.origin))
 		return 0;
-	if (c->kind != CHANGE_EXPUNGE ||
-		accept_rule_allows(&r->peer->accept, ACCEPT_EXPUNGE))
-		return 1;
-	rc = c->by.log.origin == peer ? is_the_peers(r, rep, &c->dot, err) : 0;
+	rc = may_change(r, rep, c, err);
 	if (rc == 0)
 		tell_refused(r, c);
 	return rc;
@@ -91,7 +213,8 @@ int receiving_keep_allowed(struct receiving *r, struct replica *rep,
 {
 	size_t kept = 0;
 
-	if (!r->peer->accept.refused)
+	if (!r->peer->accept.refused &&
+		!accept_rule_is_partial(&r->peer->accept))
 		return 0;
 	for (size_t i = 0; i < batch->count; i++) {
 		int rc = receiving_may(r, rep, &batch->items[i], err);

@@ -16,6 +16,7 @@
 #include "previews.h"
 #include "spoken.h"
 #include "stated.h"
+#include "viewed.h"
 
 static int rolled_back(const char *account, uint64_t lsn,
 	const struct replica_log *log, struct err *err)
@@ -179,16 +180,22 @@ int receiving_statement(struct receiving *r, struct replica *rep,
 {
 	struct os *os = r->config->os;
 	struct stated *folders;
-	int rc;
+	size_t count = 0;
+	int rc = 0;
 
 	if (!r->peer->takes_changes)
 		return 0;
 	folders = mem_array(s->count, sizeof(*folders));
-	for (size_t i = 0; i < s->count; i++)
-		folders[i] = (struct stated){s->folders[i].folder,
-			{s->folders[i].messages, s->folders[i].digest}};
-	rc = stated_hear(rep, r->peer->key.origin, s->vector, folders, s->count,
-		os->ops->wall_ns(os) / 1000000, err);
+	for (size_t i = 0; i < s->count && rc >= 0; i++) {
+		rc = view_is_apart(
+			rep, r->peer->key.origin, &s->folders[i].folder, err);
+		if (rc == 0)
+			folders[count++] = (struct stated){s->folders[i].folder,
+				{s->folders[i].messages, s->folders[i].digest}};
+	}
+	if (rc >= 0)
+		rc = stated_hear(rep, r->peer->key.origin, s->vector, folders,
+			count, os->ops->wall_ns(os) / 1000000, err);
 	free(folders);
 	return rc;
 }

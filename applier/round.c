@@ -659,6 +659,19 @@ static size_t sites_kept_from(const struct round *r, uint64_t **ret)
 	return count;
 }
 
+/* Anew: the configuration may say something else by now. */
+static int decide(struct round *r, struct account *a, struct err *err)
+{
+	int rc = replica_begin(a->replica, err);
+
+	if (rc >= 0)
+		rc = receive_decide(&r->receive, a->replica, err);
+	if (rc >= 0)
+		rc = replica_commit(a->replica, err);
+	replica_rollback(a->replica);
+	return rc;
+}
+
 static int place(struct round *r, size_t account, struct account *a,
 	struct store *store, struct err *err)
 {
@@ -677,6 +690,8 @@ static int place(struct round *r, size_t account, struct account *a,
 	struct place_result placed = {0};
 
 	config.keep_from = keep_from;
+	if (decide(r, a, err) < 0)
+		return err->code;
 	if (r->config->placing)
 		r->config->placing(r->config->arg, name);
 	int rc = capture_account(a, store, &capture, &captured, err);

@@ -6,6 +6,7 @@
 #include "comparing.h"
 #include "err.h"
 #include "stated.h"
+#include "viewed.h"
 
 #define SUMMED_MAX 200000u /* messages at a time: some seconds */
 
@@ -57,6 +58,8 @@ static int add_subject(const struct stating *s, const struct id128 *folder,
 	struct replica_folder f;
 	int rc = replica_folder_by_fid(s->replica, folder, arena, &f, err);
 
+	if (rc == 0)
+		rc = view_is_apart(s->replica, s->peer, folder, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	to->ids = mem_room(to->ids, to->count, sizeof(*to->ids));

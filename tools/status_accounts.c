@@ -10,6 +10,7 @@
 #include "gaptext.h"
 #include "guarded.h"
 #include "kept.h"
+#include "refused.h"
 #include "report.h"
 #include "shell.h"
 #include "status_lag.h"
@@ -158,6 +159,29 @@ static int add_kept(struct status *s, struct json_object *account,
 	return rc < 0 ? rc : 0;
 }
 
+/* Folders of which nothing is placed here, as the configuration says. */
+static int add_refused(struct status *s, struct json_object *account,
+	struct account *a, struct err *err)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct refused *list;
+	size_t count;
+	int rc = refused_list(a->replica, &arena, &list, &count, err);
+
+	for (size_t i = 0; rc >= 0 && i < count; i++) {
+		struct json_object *o = json_object_new_object();
+
+		tree_text(o, "folder", list[i].path);
+		tree_text(o, "peer",
+			gaptext_peer(&s->site, list[i].site, &arena));
+		tree_number(o, "messages", list[i].messages);
+		if (list[i].p_path)
+			tree_text(o, "lies_here", list[i].p_path);
+		json_object_array_add(tree_array(account, "not_accepted"), o);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 #define UNASKED_MS INT64_C(3600000)
 
 /* Bodies that wait for long, where a peer cannot be asked for them. */
@@ -275,6 +299,8 @@ int status_account(struct status *s, struct json_object *o, struct account *a,
 		rc = add_deleted(s, o, a, err);
 	if (rc >= 0)
 		rc = add_kept(s, o, a, err);
+	if (rc >= 0)
+		rc = add_refused(s, o, a, err);
 	if (rc >= 0)
 		rc = add_clock(s, a, 0, err);
 	for (size_t i = 0; rc >= 0 && i < s->site.config.peer_count; i++)

@@ -109,6 +109,46 @@ static void print_kept(struct json_object *k)
 		text(k, "peer"), number(k, "messages") == 1 ? "s" : "", last);
 }
 
+#define NAMED_MOST 5 /* folders in one line */
+
+static bool is_of_peer(struct json_object *o, const char *peer)
+{
+	return strcmp(text(o, "peer"), peer) == 0;
+}
+
+/* All folders of a peer that are not accepted, where the first of them stands. */
+static void print_not_accepted(struct json_object *a, size_t first)
+{
+	const char *peer = text(item(a, "not_accepted", first), "peer");
+	uint64_t folders = 0, messages = 0;
+
+	for (size_t i = 0; i < length(a, "not_accepted"); i++) {
+		struct json_object *o = item(a, "not_accepted", i);
+
+		if (!is_of_peer(o, peer))
+			continue;
+		if (i < first)
+			return; /* told already */
+		folders++;
+		messages += number(o, "messages");
+	}
+	printf("    of peer %s not accepted (accept): ", peer);
+	count(folders, "folder");
+	printf(", ");
+	count(messages, "message");
+	folders = 0;
+	for (size_t i = first; i < length(a, "not_accepted"); i++) {
+		struct json_object *o = item(a, "not_accepted", i);
+
+		if (!is_of_peer(o, peer) || folders++ >= NAMED_MOST)
+			continue;
+		printf("%s%s", folders == 1 ? ": " : ", ", text(o, "folder"));
+		if (text(o, "lies_here")[0])
+			printf(" (stays here as it is)");
+	}
+	printf("%s\n", folders > NAMED_MOST ? ", ..." : "");
+}
+
 static void print_folder(struct json_object *f)
 {
 	const char *between = "";
@@ -195,6 +235,8 @@ static void print_account(struct json_object *a)
 			json_object_get_string(item(a, "deleted_here", i)));
 	for (size_t i = 0; i < length(a, "kept"); i++)
 		print_kept(item(a, "kept", i));
+	for (size_t i = 0; i < length(a, "not_accepted"); i++)
+		print_not_accepted(a, i);
 	for (size_t i = 0; i < length(a, "folders"); i++)
 		print_folder(item(a, "folders", i));
 }

@@ -147,12 +147,13 @@ static bool is_that(const struct pass *p, const struct replica_folder *f,
 }
 
 /* What is to be placed under this name. It may be a crashed applier's work,
-   and without UIDs there is nothing that could differ. */
+   and without UIDs there is nothing that could differ. What is refused has no
+   name here. */
 static bool has_name_of(const struct replica_folder *f,
 	const struct store_folder *on_disk, const struct store_identity *id)
 {
-	return !f->p_path && !f->dead && !id->has_uids && !id->has_guid &&
-	       !strcmp(f->path, on_disk->path);
+	return !f->p_path && !f->dead && !f->refused && !id->has_uids &&
+	       !id->has_guid && !strcmp(f->path, on_disk->path);
 }
 
 static int match_renamed(struct tree *t, size_t i, struct err *err)

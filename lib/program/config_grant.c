@@ -12,7 +12,8 @@ int config_grant_check(const char *text, struct err *err)
 
 int config_accept_check(const char *text, struct err *err)
 {
-	return accept_rule_add(text, NULL, err);
+	return accept_rule_is_word(text) ? accept_rule_add(text, NULL, err)
+					 : config_send_check(text, err);
 }
 
 int config_send_check(const char *text, struct err *err)
@@ -55,15 +56,33 @@ static int load_accounts(
 	return rc < 0 ? err_wrap(err, "accounts") : 0;
 }
 
+static const char *keep(struct config *c, const char *text)
+{
+	return arena_dup(&c->arena, text, strlen(text));
+}
+
 /* Whose changes are not taken needs no rule, and has none that counts. */
-static int load_accept(cfg_t *sec, struct config_peer *peer, struct err *err)
+static int load_accept(
+	cfg_t *sec, struct config *c, struct config_peer *peer, struct err *err)
 {
 	unsigned count = cfg_size(sec, "accept");
+	struct accept_rule *rule = &peer->accept;
+	const char **folders =
+		arena_alloc(&c->arena, (count + 1) * sizeof(*folders));
 	int rc = 0;
 
-	for (unsigned i = 0; i < count && rc >= 0; i++)
-		rc = accept_rule_add(
-			cfg_getnstr(sec, "accept", i), &peer->accept, err);
+	rule->folders = folders;
+	for (unsigned i = 0; i < count && rc >= 0; i++) {
+		const char *item = cfg_getnstr(sec, "accept", i);
+
+		if (accept_rule_is_word(item))
+			rc = accept_rule_add(item, rule, err);
+		else
+			folders[rule->folder_count++] = keep(c, item);
+	}
+	if (rc >= 0 && rule->none && count > 1)
+		rc = err_set(err, ERR_USAGE,
+			"\"none\" and something else: remove one of the two");
 	if (rc >= 0 && cfg_getopt(sec, "accept")->flags & CFGF_MODIFIED) {
 		if (!count)
 			rc = err_set(err, ERR_USAGE,
@@ -84,11 +103,8 @@ static int load_send(
 	const char **items =
 		arena_alloc(&c->arena, (count + 1) * sizeof(*items));
 
-	for (unsigned i = 0; i < count; i++) {
-		const char *item = cfg_getnstr(sec, "send", i);
-
-		items[i] = arena_dup(&c->arena, item, strlen(item));
-	}
+	for (unsigned i = 0; i < count; i++)
+		items[i] = keep(c, cfg_getnstr(sec, "send", i));
 	peer->send = items;
 	peer->send_count = count;
 	if (!(cfg_getopt(sec, "send")->flags & CFGF_MODIFIED))
@@ -110,6 +126,6 @@ int config_grant_load(
 	int rc = load_accounts(sec, c, peer, err);
 
 	if (rc >= 0)
-		rc = load_accept(sec, peer, err);
+		rc = load_accept(sec, c, peer, err);
 	return rc < 0 ? rc : load_send(sec, c, peer, err);
 }

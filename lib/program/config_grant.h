@@ -12,7 +12,7 @@
 int config_grant_check(const char *text, struct err *err);
 /* One item of the key "accept". Errors: ERR_USAGE. */
 int config_accept_check(const char *text, struct err *err);
-/* One folder of the key "send". Errors: ERR_USAGE. */
+/* One folder of the key "send", or "accept". Errors: ERR_USAGE. */
 int config_send_check(const char *text, struct err *err);
 /*
  * Read what the block says into the peer. Values were checked one by one.

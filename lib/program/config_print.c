@@ -153,9 +153,21 @@ static void print_granted(struct buf *b, const struct account_map *map)
 
 static void print_accepted(struct buf *b, const struct accept_rule *rule)
 {
-	if (!accept_rule_allows(rule, ACCEPT_EXPUNGE))
-		buf_printf(b, "\taccept = { \"no %s\" }\n",
-			accept_kind_name(ACCEPT_EXPUNGE));
+	const char *between = "\taccept = { ";
+
+	for (size_t i = 0; i < rule->folder_count; i++) {
+		buf_add_str(b, between);
+		print_text(b, rule->folders[i]);
+		between = ", ";
+	}
+	if (rule->none || rule->refused & ACCEPT_EXPUNGE) {
+		buf_printf(b, "%s\"%s%s\"", between,
+			rule->none ? "none" : "no ",
+			rule->none ? "" : accept_kind_name(ACCEPT_EXPUNGE));
+		between = ", ";
+	}
+	if (*between == ',')
+		buf_add_str(b, " }\n");
 }
 
 static void print_sent(struct buf *b, const struct config_peer *p)

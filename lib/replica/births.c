@@ -31,7 +31,8 @@ int message_insert(struct replica *r, const struct change *c, int64_t by_log,
 		" keywords, uid, uid_stamp, uid_log, uid_lsn, todo)"
 		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
 		" ?13, ?2, ?3, ?4, ?2, ?3, ?4, ?14, ?15, ?16, iif(?16, ?2, 0),"
-		" iif(?16, ?3, 0), iif(?16, ?4, 0), 1)",
+		" iif(?16, ?3, 0), iif(?16, ?4, 0),"
+		" iif(" FOLDER_REFUSED("?1") ", 4, 1))",
 		"iiiiitiitiibttti", folder, (int64_t)c->by.stamp, by_log,
 		(int64_t)c->by.lsn, born ? folder : (int64_t)0,
 		born ? c->base : "", (int64_t)(c->kind == CHANGE_COPY),

@@ -235,6 +235,8 @@ static int merge_two(
 		(rc = merge_rows(r, l->id, w->id, err)) < 0)
 		return rc;
 	rc = join_twins(r, w->id, err);
+	if (rc >= 0 && (l->refused || w->refused))
+		rc = folder_todo(r, w->id, err);
 	return rc < 0 ? rc : unpark_folder(r, w->id, err);
 }
 

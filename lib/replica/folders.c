@@ -45,7 +45,7 @@ int64_t folder_row_make(
 	" born_log, born_lsn, messages, digest,"                               \
 	" p_path, p_ino, p_subscribed, p_uidvalidity, p_uidnext, p_guid,"      \
 	" p_extra, cookie, cookie_good, off, stopped, held_mail, guard_ok,"    \
-	" guard_count, p_dirs_ns FROM folder "
+	" guard_count, p_dirs_ns, refused FROM folder "
 
 struct claim folder_claim(sqlite3_stmt *st, int col)
 {
@@ -91,6 +91,7 @@ static int read_folder(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	f->guard_ok = sqlite3_column_int64(st, 40) != 0;
 	f->guard_count = (uint64_t)sqlite3_column_int64(st, 41);
 	f->p_dirs_ns = sqlite3_column_int64(st, 42);
+	f->refused = sqlite3_column_int64(st, 43) != 0;
 	if ((rc = read_by(r, st, 3, &f->path_by, err)) < 0 ||
 		(rc = read_by(r, st, 11, &f->identity_by, err)) < 0 ||
 		(rc = read_by(r, st, 15, &f->subscribed_by, err)) < 0 ||
@@ -228,7 +229,7 @@ int replica_subs(struct replica *r, struct arena *arena,
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT path, subscribed, by_stamp, by_log, by_lsn,"
-		" p_subscribed FROM sub ORDER BY path",
+		" p_subscribed, refused FROM sub ORDER BY path",
 		"");
 	struct replica_sub *list = NULL;
 	size_t count = 0, cap = 0;
@@ -250,6 +251,7 @@ int replica_subs(struct replica *r, struct arena *arena,
 		s->path = sql_text(st, 0, arena);
 		s->subscribed = sqlite3_column_int64(st, 1) != 0;
 		s->p_subscribed = sqlite3_column_int64(st, 5) != 0;
+		s->refused = sqlite3_column_int64(st, 6) != 0;
 		rc = read_by(r, st, 2, &s->by, err);
 		if (rc < 0) {
 			sqlite3_reset(st);
@@ -308,6 +310,7 @@ int replica_same_name(
 		" AND NOT (a.dead AND a.messages = 0)"
 		" AND NOT (b.dead AND b.messages = 0)"
 		" AND a.guard_count = 0 AND b.guard_count = 0"
+		" AND a.refused = 0 AND b.refused = 0"
 		" AND (a.auth_site <> b.auth_site"
 		"  OR a.auth_site = 0 OR a.auth_site = ?) LIMIT 1",
 		"i", (int64_t)r->origin);

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
+#include "registers.h"
 #include "shell.h"
-#include "sql.h"
 
 int guarded_each(struct replica *r, guarded_fn fn, void *arg, struct err *err)
 {
@@ -16,7 +16,10 @@ int guarded_each(struct replica *r, guarded_fn fn, void *arg, struct err *err)
 		" AND m.out = 0 UNION ALL SELECT id, p_folder, NULL, 0, out_ms"
 		" FROM message INDEXED BY message_out"
 		" WHERE out <> 0 AND todo = 1 AND p_folder > 0 AND dead"
-		" ORDER BY 1",
+		" UNION ALL SELECT m.id, m.p_folder, l.folder,"
+		"  m.place_stamp, 0 FROM message m INDEXED BY message_todo_p"
+		" JOIN log l ON l.id = m.place_log"
+		" WHERE " MESSAGE_LEAVES " ORDER BY 1",
 		"");
 	int rc = st ? 0 : ERR_IO;
 

@@ -2,8 +2,8 @@
  * guarded: expunges that were merged and are not placed yet, and what the guard
  * keeps of them for each folder: those that wait for an operator, and those
  * that were placed a short while ago, so that a mass that comes in small parts
- * is one. Mail that a peer shows us no more (viewed.h) goes as well, and counts
- * as expunged.
+ * is one. Mail that a peer shows us no more (viewed.h), or moved to where nothing
+ * is placed (refused.h), goes as well, and counts as expunged.
  */
 #ifndef PB_GUARDED_H
 #define PB_GUARDED_H

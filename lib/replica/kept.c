@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "sql.h"
+#include "registers.h"
 
 #define SITES "accept no expunge" /* of the last time, as text */
 
@@ -27,7 +27,9 @@ static int find(struct replica *r, const uint64_t *sites, size_t count,
 		" WHERE m.todo = 1 AND m.p_folder > 0 AND m.dead"
 		" UNION ALL SELECT id, out FROM message INDEXED BY message_out"
 		" WHERE out <> 0 AND todo = 1 AND p_folder > 0 AND dead"
-		" ORDER BY 1",
+		" UNION ALL SELECT m.id, l.origin FROM message m"
+		" INDEXED BY message_todo_p JOIN log l ON l.id = m.place_log"
+		" WHERE " MESSAGE_LEAVES " ORDER BY 1",
 		"");
 	size_t found = 0;
 	int rc = st ? 0 : ERR_IO;
@@ -101,7 +103,8 @@ static int note_sites(struct replica *r, const char *text, struct err *err)
 
 	return rc < 0 ? rc
 		      : sql_run(r, err,
-				"UPDATE message SET todo = 1 WHERE todo = 3",
+				"UPDATE message SET todo = 1 WHERE todo = 3"
+				" AND NOT " FOLDER_REFUSED("p_folder"),
 				"");
 }
 
@@ -160,9 +163,11 @@ int kept_list(struct replica *r, struct arena *arena, struct kept **ret,
 {
 	size_t count = 0;
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT m.p_folder, coalesce(l.origin, m.out),"
+		"SELECT m.p_folder, coalesce(l.origin,"
+		"  iif(m.dead, m.out, p.origin)),"
 		" count(DISTINCT m.id),"
-		" max(d.dead_stamp) FROM message m"
+		" max(iif(m.dead, d.dead_stamp, m.place_stamp))"
+		" FROM message m LEFT JOIN log p ON p.id = m.place_log"
 		" LEFT JOIN dot d ON d.message = m.id"
 		" LEFT JOIN log l ON l.id = d.dead_log"
 		" WHERE m.todo = 3 GROUP BY m.p_folder, 2",

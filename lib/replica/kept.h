@@ -6,7 +6,9 @@
  * agree, and nothing is said against it. Only the mail stays as it was placed;
  * its message is dead, lies in its folder, and has todo MESSAGE_KEPT, until
  * somebody expunges it here, or all is decided anew. So it is with mail that such
- * a site took out of our view (viewed.h), which is dead without a tombstone.
+ * a site took out of our view (viewed.h), which is dead without a tombstone, and
+ * with mail that it moved to where it may place nothing (refused.h). In a folder
+ * that is refused all is kept that is dead, whoever says so.
  */
 #ifndef PB_KEPT_H
 #define PB_KEPT_H
@@ -26,7 +28,7 @@ int kept_decide(struct replica *r, const uint64_t *sites, size_t count,
 /* Is any message kept, in this folder (its row; 0: in any)? 1 or 0. */
 int kept_any(struct replica *r, int64_t folder, struct err *err);
 
-/* What of a folder is kept that one site expunged. */
+/* What of a folder is kept that one site expunged, or moved away. */
 struct kept {
 	int64_t folder;		 /* row */
 	uint64_t site, messages; /* site 0: nobody knows any more */

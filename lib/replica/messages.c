@@ -207,6 +207,7 @@ int replica_message_nowhere(struct replica *r, const struct hash *hash,
 		sql(r, err,
 			MESSAGE_COLUMNS
 			"WHERE m.hash = ?1 AND m.dead = 0 AND m.p_folder = 0"
+			" AND m.todo <> 4"
 			" AND (?2 IS NULL OR m.base = ?2 OR m.birth_base = ?2"
 			"  OR EXISTS(SELECT 1 FROM dot d JOIN birth b"
 			"   ON b.log = d.log AND b.lsn = d.lsn"
@@ -218,15 +219,14 @@ int replica_message_nowhere(struct replica *r, const struct hash *hash,
 
 int replica_holds_mail(struct replica *r, struct err *err)
 {
-	sqlite3_stmt *st = sql(
-		r, err, "SELECT 1 FROM folder WHERE messages > 0 LIMIT 1", "");
-
-	if (!st)
-		return ERR_IO;
-	int rc = sql_step(r, st, err);
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM folder WHERE messages > 0"
+			" AND NOT EXISTS(SELECT 1 FROM meta"
+			"  WHERE key GLOB 'inbox apart *' AND value <> 0)"
+			" LIMIT 1",
+			""),
+		err);
 }
 
 int replica_hash_awaited(
@@ -234,7 +234,8 @@ int replica_hash_awaited(
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT 1 FROM message WHERE hash = ?"
-		" AND (p_folder = 0 OR damage <> 0) AND dead = 0 LIMIT 1",
+		" AND (p_folder = 0 OR damage <> 0) AND dead = 0"
+		" AND todo <> 4 LIMIT 1",
 		"b", hash->b, sizeof(hash->b));
 
 	if (!st)
@@ -404,6 +405,7 @@ int replica_bodiless_each(
 {
 	return by_id_each(r,
 		MESSAGE_COLUMNS "WHERE m.p_folder = 0 AND m.dead = 0"
+				" AND m.todo <> 4"
 				" AND m.id > ? ORDER BY m.id LIMIT 512",
 		fn, arg, err);
 }
@@ -457,7 +459,7 @@ int replica_missing(struct replica *r, int64_t folder, uint32_t uidnext,
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT id FROM message WHERE p_folder = 0 AND dead = 0"
-		" AND folder = ? AND uid > 0 AND uid < ?",
+		" AND todo <> 4 AND folder = ? AND uid > 0 AND uid < ?",
 		"ii", folder, (int64_t)uidnext);
 
 	return sql_ids(r, st, arena, ret, ret_count, err);
@@ -504,8 +506,8 @@ int replica_stray(
 	return sql_run(r, err,
 		"INSERT INTO message(folder, base, size, mtime, hash, dead,"
 		" todo, p_folder, p_base, p_letters, p_keywords, p_extra,"
-		" p_uid, p_ino) VALUES(?, ?, ?, ?, ?, 1, 1, ?, ?, ?, ?, ?, ?,"
-		" ?)",
+		" p_uid, p_ino) VALUES(?, ?, ?, ?, ?, 1, iif(" FOLDER_REFUSED(
+			"?1") ", 3, 1), ?, ?, ?, ?, ?, ?, ?)",
 		"itiibittttii", m->p_folder, m->p_base, (int64_t)m->size,
 		m->mtime, m->hash.b, sizeof(m->hash.b), m->p_folder, m->p_base,
 		m->p_letters, m->p_keywords, m->p_extra, (int64_t)m->p_uid,

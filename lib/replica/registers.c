@@ -32,20 +32,58 @@ struct writer writer_of(const struct change *c, int64_t by_log)
 	return (struct writer){c->by, by_log};
 }
 
-/* What is kept stays so, whatever else is recorded of it (kept.h). */
+/*
+ * What is kept stays so, whatever else is recorded of it (kept.h). Of a folder
+ * that is refused (refused.h) nothing is placed, what lies in it stays, and mail
+ * that was moved into it leaves where it lay.
+ */
+#define TODO                                                                                                                                 \
+	"UPDATE message SET todo = CASE"                                                                                                     \
+	" WHEN p_folder <> 0 AND todo = 3 AND (dead OR (p_folder <> folder"                                                                  \
+	"  AND " FOLDER_REFUSED(                                                                                                             \
+		"message.folder") ")) THEN 3"                                                                                                \
+				  " WHEN dead AND (p_folder = 0 "                                                                            \
+				  "OR " MESSAGE_STANDS ") THEN 0"                                                                            \
+				  " WHEN dead THEN iif(" FOLDER_REFUSED(                                                                     \
+					  "p_folder") ", 3, 1)"                                                                              \
+						      " WHEN " FOLDER_REFUSED(                                                               \
+							      "message."                                                                     \
+							      "folder") "  "                                                                 \
+									"THEN"                                                               \
+									" iif"                                                               \
+									"(p_"                                                                \
+									"fold"                                                               \
+									"er "                                                                \
+									"IN "                                                                \
+									"(0, "                                                               \
+									"fold"                                                               \
+									"er)"                                                                \
+									"   "                                                                \
+									"OR"                                                                 \
+									" " FOLDER_REFUSED(                                                  \
+										"p_folder") ", 4, 1)"                                        \
+											    " WHEN p_folder <> folder THEN 1"                \
+											    " ELSE p_letters <> letters OR p_extra <> extra" \
+											    "  OR p_base <> base"                            \
+											    "  OR lower(p_keywords) <> lower(keywords)"      \
+											    "  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
+
 int message_todo(struct replica *r, int64_t id, struct err *err)
 {
-	return sql_run(r, err,
-		"UPDATE message SET todo = CASE"
-		" WHEN dead AND p_folder <> 0 AND todo = 3 THEN 3"
-		" WHEN dead THEN p_folder <> 0 AND NOT " MESSAGE_STANDS
-		" WHEN p_folder <> folder THEN 1"
-		" ELSE p_letters <> letters OR p_extra <> extra"
-		"  OR p_base <> base"
-		"  OR lower(p_keywords) <> lower(keywords)"
-		"  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
-		" WHERE id = ?",
-		"i", id);
+	return sql_run(r, err, TODO " WHERE id = ?", "i", id);
+}
+
+int folder_todo(struct replica *r, int64_t folder, struct err *err)
+{
+	int rc = sql_run(r, err,
+		"UPDATE message SET todo = 1 WHERE todo = 3"
+		" AND (folder = ?1 OR p_folder = ?1)",
+		"i", folder);
+
+	return rc < 0 ? rc
+		      : sql_run(r, err,
+				TODO " WHERE folder = ?1 OR p_folder = ?1", "i",
+				folder);
 }
 
 /* What is kept of its dots beside that they are dead. */

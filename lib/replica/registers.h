@@ -66,8 +66,20 @@ int uid_write(struct replica *r, int64_t message, int64_t folder, uint32_t uid,
 	" WHERE v.content = message.hash AND h.dead = 0 AND h.p_folder = 0"    \
 	" AND (message.folder = 0 OR h.folder = message.folder))"              \
 	" AND NOT EXISTS(SELECT 1 FROM dot d WHERE d.message = message.id))"
+/* In a statement: is the folder of this row refused? */
+#define FOLDER_REFUSED(row)                                                    \
+	"EXISTS(SELECT 1 FROM folder fr WHERE fr.id = " row                    \
+	" AND fr.refused <> 0)"
+/* Is message m, which lives and is to be placed, to leave where it lies, for it
+   was moved where nothing is placed? */
+#define MESSAGE_LEAVES                                                         \
+	"(m.todo = 1 AND m.p_folder > 0 AND m.dead = 0"                        \
+	" AND m.p_folder <> m.folder AND " FOLDER_REFUSED("m.folder") ")"
 /* Compute todo of a message from merged and placed. */
 int message_todo(struct replica *r, int64_t id, struct err *err);
+/* Of all that lie in a folder, or are to, what is kept included: it is decided
+   anew. */
+int folder_todo(struct replica *r, int64_t folder, struct err *err);
 /* Delete a dead message that is placed nowhere. */
 int message_drop(struct replica *r, int64_t id, struct err *err);
 /* A message lives while one of its dots does. */
@@ -103,8 +115,8 @@ int dot_is_past(struct replica *r, const struct dot *dot,
 int dot_note_content(struct replica *r, int64_t log, uint64_t lsn,
 	int64_t message, struct err *err);
 /* A message was called so after a move. Nothing if it still is. */
-int once_note(struct replica *r, int64_t message, const char *base,
-	struct err *err);
+int once_note(
+	struct replica *r, int64_t message, const char *base, struct err *err);
 /* What x was called y was called; y = 0: it is dead. */
 int once_join(struct replica *r, int64_t x, int64_t y, struct err *err);
 int dot_insert(struct replica *r, const struct dot_row *row, uint64_t lsn,

@@ -184,6 +184,7 @@ struct replica_folder {
 	bool guard_ok;        /* the operator accepted a mass removal, or an
 				 older copy */
 	uint64_t guard_count; /* messages that wait for it; 0 none */
+	bool refused;         /* nothing of it is placed (refused.h) */
 };
 int replica_folders(struct replica *r, struct arena *arena,
 	struct replica_folder **ret, size_t *ret_count, struct err *err);
@@ -215,7 +216,7 @@ int replica_folder_sums(struct replica *r, const struct id128 *fid,
 	struct err *err);
 /* A path that two living folders have: their rows. Returns 0, or 1 when no
    two folders share a name. A folder whose removal waits for the operator
-   does not count. */
+   does not count, nor does one that is refused. */
 int replica_same_name(struct replica *r, int64_t *ret_a, int64_t *ret_b,
 	struct err *err);
 
@@ -225,6 +226,7 @@ struct replica_sub {
 	bool subscribed;
 	struct write_id by;
 	bool p_subscribed;
+	bool refused;         /* not to be placed (refused.h) */
 };
 int replica_subs(struct replica *r, struct arena *arena,
 	struct replica_sub **ret, size_t *ret_count, struct err *err);
@@ -233,7 +235,8 @@ int replica_sub_place(struct replica *r, const char *path, bool subscribed,
 
 /* ---- messages ---- */
 
-#define MESSAGE_KEPT 3 /* todo: dead, and stays here (kept.h) */
+#define MESSAGE_KEPT 3 /* todo: is to go, and stays here (kept.h) */
+#define MESSAGE_REFUSED 4 /* todo: not to be placed as it is merged (refused.h) */
 
 struct replica_message {
 	int64_t id;
@@ -250,7 +253,7 @@ struct replica_message {
 	uint32_t uid;         /* confirmed; 0 none */
 	bool dead;
 	int todo;             /* 0; 1 to place; 2 could not be placed whole;
-				 MESSAGE_KEPT */
+				 MESSAGE_KEPT; MESSAGE_REFUSED */
 	/* placed */
 	int64_t p_folder;     /* 0: not in the store */
 	const char *p_base;
@@ -296,7 +299,7 @@ int replica_message_nowhere(struct replica *r, const struct hash *hash,
 int replica_missing(struct replica *r, int64_t folder, uint32_t uidnext,
 	struct arena *arena, int64_t **ret, size_t *ret_count,
 	struct err *err);
-/* Does any folder hold mail? 1 or 0. */
+/* Does any folder hold mail, and the INBOX is every peer's (refused.h)? 1 or 0. */
 int replica_holds_mail(struct replica *r, struct err *err);
 /* Living placed messages with this inode and size, one after the other: the
    one with the least row above `after` (0 at first). */
@@ -335,7 +338,7 @@ int replica_birth_agrees(
 int replica_dots_with_hash(struct replica *r, const struct hash *hash,
 	struct arena *arena, struct dot **ret, size_t *ret_count,
 	struct err *err);
-/* Does a living message that lies nowhere yet have this body? 1 or 0. */
+/* Does a living message that is to be placed yet have this body? 1 or 0. */
 int replica_hash_awaited(struct replica *r, const struct hash *hash,
 	struct err *err);
 /* A living message logged as a copy of that row since that time. */
@@ -366,7 +369,8 @@ int replica_todo_list(struct replica *r, int64_t folder, struct arena *arena,
  */
 int replica_messages_each(struct replica *r, const int64_t *ids, size_t count,
 	replica_message_fn fn, void *arg, size_t *ret_taken, struct err *err);
-/* Living messages whose body is in no store of ours and awaited. */
+/* Living messages whose body is in no store of ours and awaited: not those that
+   are refused. */
 int replica_bodiless_each(struct replica *r, replica_message_fn fn, void *arg,
 	struct err *err);
 /* Folder rows that have something to place. */

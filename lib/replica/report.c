@@ -37,7 +37,7 @@ int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 		rc = numbers(r,
 			"SELECT count(*), ifnull(sum(size), 0),"
 			" ifnull(min(nullif(waits_ms, 0)), 0) FROM message"
-			" WHERE p_folder = 0 AND dead = 0",
+			" WHERE p_folder = 0 AND dead = 0 AND todo <> 4",
 			awaited, 3, err);
 	if (rc == 0)
 		rc = numbers(r,

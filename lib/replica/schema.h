@@ -61,7 +61,8 @@ static const char schema_text[] =
 	" held_mail INTEGER NOT NULL DEFAULT 0,"
 	" guard_ok INTEGER NOT NULL DEFAULT 0,"
 	" guard_count INTEGER NOT NULL DEFAULT 0,"
-	" p_dirs_ns INTEGER NOT NULL DEFAULT 0);"
+	" p_dirs_ns INTEGER NOT NULL DEFAULT 0,"
+	" refused INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX folder_path ON folder(path);"
 	"CREATE INDEX folder_path_by ON folder(path_log, path_lsn)"
 	" WHERE path_log <> born_log OR path_lsn <> born_lsn;"
@@ -90,7 +91,8 @@ static const char schema_text[] =
 
 	"CREATE TABLE sub(path TEXT PRIMARY KEY,"
 	" subscribed INTEGER NOT NULL DEFAULT 0," BY("by")
-	" p_subscribed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	" p_subscribed INTEGER NOT NULL DEFAULT 0,"
+	" refused INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 	"CREATE INDEX sub_by ON sub(by_log, by_lsn);"
 
 	/* The birth here is that of the message's one dot that has no row in

@@ -84,7 +84,8 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 		"DELETE FROM whole WHERE peer = ?"};
 	static const char *const metas[] = {"heard", "told", "answered",
 		"asked", "answer", "gone", "asks", "states", "tables", "ahead",
-		"refused", "unasked", "lacked", "asks brief", "wants more"};
+		"refused", "unasked", "lacked", "asks brief", "wants more",
+		"inbox apart"};
 	int rc = forget_peer(r, peer, err);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)

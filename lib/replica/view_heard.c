@@ -5,6 +5,7 @@
  * tombstone, no position. What users of this site brought in themselves, and
  * nobody else knows, stays where it is; and so does a folder that holds such.
  */
+#include "refused.h"
 #include "registers.h"
 #include "view_private.h"
 #include "viewed.h"
@@ -209,6 +210,8 @@ int view_is_apart(struct replica *r, uint64_t peer, const struct id128 *folder,
 {
 	int rc = view_hides(r, peer, folder, err);
 
+	if (rc == 0 && id_equal(folder, &ID_INBOX))
+		rc = refused_is_inbox(r, peer, err);
 	return rc != 0 ? rc : view_is_closed(r, peer, folder, err);
 }
 
@@ -216,16 +219,9 @@ int view_is_apart(struct replica *r, uint64_t peer, const struct id128 *folder,
 
 /* What was taken out, and lies here still, under the name of mail that has come
    meanwhile: pairs of rows. */
-static int find_back(struct replica *r, struct arena *arena, int64_t **ret,
-	size_t *ret_count, struct err *err)
+static int find_back(struct replica *r, sqlite3_stmt *st, struct arena *arena,
+	int64_t **ret, size_t *ret_count, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT o.id, min(n.id) FROM message o INDEXED BY message_out"
-		" JOIN message n ON n.folder = o.p_folder"
-		" AND n.base = o.p_base AND n.hash = o.hash AND n.dead = 0"
-		" AND n.p_folder = 0 WHERE o.out <> 0 AND o.dead"
-		" AND o.p_folder > 0 GROUP BY o.id",
-		"");
 	int rc = st ? 0 : ERR_IO;
 
 	*ret = NULL;
@@ -238,12 +234,12 @@ static int find_back(struct replica *r, struct arena *arena, int64_t **ret,
 	return rc;
 }
 
-int view_take_back(struct replica *r, struct err *err)
+static int take_back(struct replica *r, sqlite3_stmt *st, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	size_t count = 0;
 	int64_t *pairs;
-	int rc = find_back(r, &arena, &pairs, &count, err);
+	int rc = find_back(r, st, &arena, &pairs, &count, err);
 
 	for (size_t i = 0; i < count && rc >= 0; i++) {
 		int64_t old = pairs[2 * i], now = pairs[2 * i + 1];
@@ -262,4 +258,31 @@ int view_take_back(struct replica *r, struct err *err)
 			rc = message_todo(r, now, err);
 	}
 	return rc < 0 ? rc : 0;
+}
+
+#define BACK                                                                   \
+	" JOIN message n ON n.folder = o.p_folder AND n.base = o.p_base"       \
+	" AND n.hash = o.hash AND n.dead = 0 AND n.p_folder = 0"               \
+	" WHERE o.dead AND o.p_folder > 0 AND "
+
+int view_take_back(struct replica *r, struct err *err)
+{
+	return take_back(r,
+		sql(r, err,
+			"SELECT o.id, min(n.id) FROM message o"
+			" INDEXED BY message_out" BACK
+			"o.out <> 0 GROUP BY o.id",
+			""),
+		err);
+}
+
+int folder_take_back(struct replica *r, int64_t folder, struct err *err)
+{
+	return take_back(r,
+		sql(r, err,
+			"SELECT o.id, min(n.id) FROM message o" BACK
+			"o.p_folder = ? AND NOT EXISTS(SELECT 1 FROM dot"
+			"  WHERE message = o.id) GROUP BY o.id",
+			"i", folder),
+		err);
 }

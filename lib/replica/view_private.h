@@ -24,4 +24,8 @@ int view_forget_message(struct replica *r, int64_t message, uint64_t site,
 int apply_out(struct replica *r, const struct change *c, int64_t by_log,
 	struct err *err);
 
+/* What a message left in a folder that was refused (refused.h) is the message
+   again, if that is to be there. */
+int folder_take_back(struct replica *r, int64_t folder, struct err *err);
+
 #endif

@@ -89,8 +89,8 @@ int view_is_closed(struct replica *r, uint64_t peer, const struct id128 *folder,
    transaction. */
 int view_take_back(struct replica *r, struct err *err);
 
-/* Is a folder hidden from one of the two sites? Then they do not compare it.
-   1 or 0. */
+/* Is a folder hidden from one of the two sites, or the INBOX of one of them not
+   the other's (refused.h)? Then they do not compare it. 1 or 0. */
 int view_is_apart(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err);
 

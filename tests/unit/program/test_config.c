@@ -404,6 +404,13 @@ static void what_a_peer_may_change_is_checked(void **state)
 		{"accept = {}", "accept: names nothing"},
 		{"accept = { \"no expunge\" } changes = send",
 			"accept: nothing is taken from this peer"},
+		{"accept = { none, \"no expunge\" }",
+			"accept: \"none\" and something else"},
+		{"accept = { Ship, none }",
+			"accept: \"none\" and something else"},
+		{"accept = { \"Ship/\" }", "\"Ship/\" is no folder's name"},
+		{"accept = { \"no moves\" }",
+			"\"no moves\": not what a peer may"},
 	};
 
 	(void)state;
@@ -434,19 +441,6 @@ static void folders_that_go_out_are_checked(void **state)
 				cases[i].keys);
 
 		refused(text, 2, cases[i].words);
-	}
-}
-
-static void what_is_not_yet_built_is_refused_by_name(void **state)
-{
-	static const char *const keys[] = {"accept = none"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		AUTO_FREE char *text = mem_printf(
-			SITE "peer p { key = \"" KEY_A "\"\n\n %s }", keys[i]);
-
-		refused(text, 4, "not yet built");
 	}
 }
 
@@ -643,7 +637,7 @@ static void what_is_printed_loads_to_the_same(void **state)
 		"accounts { maildir = \"/v/%d/%n/%%\" inbox = \"/i/%u\" }\n"
 		"peer z { key = \"" KEY_A "\" late = never\n"
 		" accounts = { \"y@z as y\", \"*@\\\"w\" }\n"
-		" accept = { \"no expunge\" }\n"
+		" accept = { \"no expunge\", \"A\\\"/*\", \"!B\" }\n"
 		" send = { \"A/%\", \"!A/\\\"b\" }\n"
 		" link a { via = \"dir:/a\" compression = slow"
 		" max_file = 650M sign_only = yes hold = 0 preview = 64K }\n"
@@ -656,7 +650,8 @@ static void what_is_printed_loads_to_the_same(void **state)
 		" link c { via = \"tcp:h:1\" rate = 9600 hold = 1 preview = no"
 		" worth = 10K wait = never alive = 90s }\n"
 		" link d { via = \"tcp:h:2\" worth = 300 } }\n"
-		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms }";
+		"peer w { key = \"" KEY_B "\" via = \"dir:/c\" late = 1500ms"
+		" accept = none }";
 	AUTO_BUF struct buf once = BUF_INIT, twice = BUF_INIT;
 	struct config c;
 	struct err err = ERR_INIT;
@@ -679,7 +674,11 @@ static void what_is_printed_loads_to_the_same(void **state)
 	assert_string_equal(c.peers[0].accounts.rules[0].there, "y");
 	assert_string_equal(c.peers[0].accounts.rules[1].here, "*@\"w");
 	assert_false(accept_rule_allows(&c.peers[0].accept, ACCEPT_EXPUNGE));
-	assert_true(accept_rule_allows(&c.peers[1].accept, ACCEPT_EXPUNGE));
+	assert_false(c.peers[0].accept.none);
+	assert_int_equal(c.peers[0].accept.folder_count, 2);
+	assert_string_equal(c.peers[0].accept.folders[0], "A\"/*");
+	assert_true(c.peers[1].accept.none);
+	assert_int_equal(c.peers[1].accept.folder_count, 0);
 	assert_int_equal(c.peers[1].accounts.count, 0);
 	assert_int_equal(c.peers[1].late_ms, 1500);
 	assert_int_equal(c.peers[0].links[0].level, 19);
@@ -789,7 +788,6 @@ int main(void)
 		cmocka_unit_test(accounts_of_a_peer_are_checked),
 		cmocka_unit_test(what_a_peer_may_change_is_checked),
 		cmocka_unit_test(folders_that_go_out_are_checked),
-		cmocka_unit_test(what_is_not_yet_built_is_refused_by_name),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),
 		cmocka_unit_test(a_bad_file_does_not_spoil_the_next),
