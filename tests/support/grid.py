@@ -31,6 +31,7 @@ WRITES = ('short', 'torn')      # of writes only
 GROWING = ('open', 'pwrite', 'write', 'mkdir', 'link')
 SYNCS = ('fsync', 'fdatasync')
 FOLLOWED_TRIP = way.SHAPES[0] + '.second.'
+WAY_SECONDS = 2400      # logs are tidied an hour after they were begun
 WORKERS = 6     # a killed holder of a lock makes the next one wait 2 s
 SKIP = 77
 SEED_OF_MAIL = 1
@@ -124,10 +125,14 @@ class Worker(threading.Thread):
 
     def ready(self, shape):
         """A way in which every step can be begun anew."""
+        if shape in self.ways and \
+                time.monotonic() - self.ways[shape].made > WAY_SECONDS:
+            self.ways.pop(shape).remove()
         if shape not in self.ways:
             self.made += 1
             w = way.Way(os.path.join(self.directory, str(self.made)), shape,
                         SEED_OF_MAIL)
+            w.made = time.monotonic()
             w.prepare(self.grid.shim, self.grid.steps)
             self.ways[shape] = w
         return self.ways[shape]
