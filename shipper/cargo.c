@@ -49,6 +49,20 @@ static bool knows_dot(const struct packing *p, const struct dot *dot)
 	return false;
 }
 
+/* Has it heard of the message, and not forgotten it since (showing.h)? */
+static int peer_has_dot(
+	struct packing *p, const struct dot *dot, struct err *err)
+{
+	enum view_message is;
+	int64_t row;
+
+	if (!knows_dot(p, dot) || !p->partial)
+		return knows_dot(p, dot);
+	int rc = view_message(p->account.replica, p->config->peer->origin, dot,
+		&is, &row, err);
+	return rc < 0 ? rc : is != VIEW_HIDDEN;
+}
+
 /* Does it have, and keep, a message with this body? */
 static int peer_has_body(
 	struct packing *p, const struct hash *hash, struct err *err)
@@ -59,7 +73,7 @@ static int peer_has_body(
 		p->account.replica, hash, &p->arena, &dots, &count, err);
 
 	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = knows_dot(p, &dots[i]);
+		rc = peer_has_dot(p, &dots[i], err);
 	return rc;
 }
 

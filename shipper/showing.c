@@ -196,14 +196,19 @@ static void take_out(struct change *c)
 	*c = out;
 }
 
+/* Born there, or there by now: then the peer has forgotten it. */
 static int hide_source(struct showing *s, struct change *c, struct err *err)
 {
-	int rc = c->source.lsn
-			 ? view_hides(s->p->account.replica, peer_of(s->p),
-				   &c->source.log.folder, err)
-			 : 0;
+	struct replica *r = s->p->account.replica;
+	enum view_message is = VIEW_NONE;
+	int64_t row;
+	int rc = c->source.lsn ? view_hides(r, peer_of(s->p),
+					 &c->source.log.folder, err)
+			       : 0;
 
-	if (rc > 0)
+	if (rc == 0 && c->source.lsn)
+		rc = view_message(r, peer_of(s->p), &c->source, &is, &row, err);
+	if (rc >= 0 && (rc > 0 || is == VIEW_HIDDEN))
 		c->source = (struct dot){0};
 	return rc < 0 ? rc : 0;
 }

@@ -8,7 +8,7 @@
  *     and may have died there, becomes OUT: the peer forgets it, if it has it;
  * (2) beside a MOVE goes all that is known of its mail, by its own writers: it
  *     may come from where the peer sees nothing, or have been there;
- * (3) a COPY names no source in a hidden folder.
+ * (3) a COPY names no source that was born, or lies, in a hidden folder.
  * So each section is whole in itself, as it is without a view.
  */
 #ifndef PB_SHOWING_H
