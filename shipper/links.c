@@ -440,7 +440,7 @@ static void serve(struct shipper *s, size_t peer,
 	spend_collected(s, p->name, spending, &collected);
 	if (carrier && s->step != STEP_COLLECT)
 		tell_untaken(s, peer, link->via, carrier);
-	if (s->step == STEP_COLLECT ||
+	if (s->step == STEP_COLLECT || !carrier ||
 		(rc < 0 && rc != ERR_CORRUPT && rc != ERR_TORN &&
 			!collected.unfetched)) {
 		if (carrier)

@@ -33,6 +33,11 @@ int medium_sync_dir(struct os *os, const char *path, struct err *err)
 	return r;
 }
 
+static int not_a_file(const char *path, struct err *err)
+{
+	return err_set(err, ERR_CORRUPT, "%s: not a file (take it away)", path);
+}
+
 int medium_open(
 	struct os *os, const char *path, int64_t *ret_size, struct err *err)
 {
@@ -41,14 +46,14 @@ int medium_open(
 	int r;
 
 	if (fd == -ELOOP)
-		return err_set(err, ERR_CORRUPT, "%s: not a file", path);
+		return not_a_file(path, err);
 	if (fd < 0)
 		return err_set_os(err, -fd, "open %s", path);
 	r = os->ops->fstat(os, fd, &st);
 	if (r < 0)
 		r = err_set_os(err, -r, "stat %s", path);
 	else if (!S_ISREG(st.mode))
-		r = err_set(err, ERR_CORRUPT, "%s: not a file", path);
+		r = not_a_file(path, err);
 	if (r < 0) {
 		os->ops->close(os, fd);
 		return r;

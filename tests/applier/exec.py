@@ -186,6 +186,20 @@ def what_is_no_bundle_or_not_ours_is_told_and_kept(sites):
 
 
 @check
+def what_is_no_file_is_named_and_can_be_taken_away(sites):
+    mover, a, b = two(sites)
+    a.run('sync')
+    name = '%016x-%016x.pb' % (1, 2)
+    os.mkdir(os.path.join(mover.top, 'b', name))
+    b.run('ship', code=1)
+    b.says('%s: not a file (take it away)' % name)
+    [came] = [top for top, names, _ in os.walk(b.state) if name in names]
+    os.rmdir(os.path.join(came, name))
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
+
+
+@check
 def a_crash_between_coming_and_being_seen_loses_nothing(sites):
     mover, a, b = two(sites)
     a.run('sync')
