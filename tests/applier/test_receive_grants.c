@@ -1,6 +1,7 @@
 /*
- * What a peer that may not expunge here says of mail: of its own it is merged,
- * of others' mail and in others' names it is not, and all else goes on.
+ * What a peer that may not expunge here, or may change some folders only, says of
+ * mail and folders: of its own it is merged, of others' and in others' names it is
+ * not, and all else goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ static struct err err;
 static struct simdisk *disk;
 static struct key_pair self, limited, other;
 static struct account account;
-static bool is_limited;
+static bool is_limited, has_folders; /* no expunge; "Ship/" followed by any */
 static unsigned denied_count;
 
 static void must(int rc)
@@ -94,6 +95,8 @@ static void note_denied(
 	denied_count++;
 }
 
+static const char *const ship[] = {"Ship/*"};
+
 static void take(const struct key_pair *from, const struct buf *sections)
 {
 	struct receive_peer peers[] = {
@@ -112,6 +115,10 @@ static void take(const struct key_pair *from, const struct buf *sections)
 
 	if (is_limited)
 		must(accept_rule_add("no expunge", &peers[0].accept, &err));
+	if (has_folders) {
+		peers[0].accept.folders = ship;
+		peers[0].accept.folder_count = 1;
+	}
 	must(parcel_seal(config.os, from, &self.pub, sections->data,
 		sections->len, 1, &parcel, &err));
 	account_close(&account);
@@ -213,6 +220,7 @@ static int setup(void **state)
 	key_from_seed((const uint8_t[32]){2}, &limited);
 	key_from_seed((const uint8_t[32]){3}, &other);
 	is_limited = true;
+	has_folders = false;
 	denied_count = 0;
 	open_state();
 	return 0;
@@ -337,6 +345,113 @@ static void what_it_calls_dead_without_a_name_is_its_own_only(void **state)
 	assert_false(lives(&its));
 }
 
+/* ---- folders ---- */
+
+static const struct id128 secret = {{9}};
+
+static struct replica_folder folder_of(struct id128 fid, struct arena *arena)
+{
+	struct replica_folder f = {.id = 0};
+
+	must(replica_folder_by_fid(account.replica, &fid, arena, &f, &err));
+	return f;
+}
+
+static void its_own_folder_is_merged_wherever_it_lies(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+
+	(void)state;
+	has_folders = true;
+	struct dot dot = has_mail(&limited, secret, "Secret");
+	assert_true(lives(&dot));
+	assert_int_equal(denied_count, 0);
+	assert_true(folder_of(secret, &arena).refused);
+}
+
+static void anothers_folder_is_not_taken(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct dot ours = has_mail(&self, work, "Work");
+	struct change c[] = {said(CHANGE_AUTHORITY, &limited, ID_ACCOUNT, 3),
+		said(CHANGE_RENAME, &limited, ID_ACCOUNT, 4),
+		said(CHANGE_DELETE, &limited, ID_ACCOUNT, 5),
+		said(CHANGE_MERGE, &limited, ID_ACCOUNT, 6),
+		said(CHANGE_MERGE, &limited, ID_ACCOUNT, 7)};
+	struct change mail[] = {said(CHANGE_MOVE, &limited, secret, 2),
+		said(CHANGE_FLAGS, &limited, secret, 3)};
+
+	(void)state;
+	has_folders = true;
+	is_limited = false;
+	has_mail(&limited, secret, "Secret");
+	for (size_t i = 0; i < 5; i++)
+		c[i].folder = work;
+	c[0].term = 9;
+	c[0].site = limited.pub.origin;
+	c[1].path = "Ship/Work";
+	c[3].other = secret;
+	c[4].folder = secret;
+	c[4].other = work;
+	hears(&limited, c, 5);
+	assert_int_equal(denied_count, 5);
+	mail[0].dot = mail[1].dot = ours;
+	mail[1].base = "";
+	mail[1].add.letters = "F";
+	hears(&limited, mail, 2);
+	assert_int_equal(denied_count, 7);
+	struct replica_folder f = folder_of(work, &arena);
+	assert_string_equal(f.path, "Work");
+	assert_true(f.authority.site == self.pub.origin && !f.dead);
+	assert_int_not_equal(f.id, folder_of(secret, &arena).id);
+	assert_int_equal(f.messages, 1);
+	assert_int_equal(known(&limited, ID_ACCOUNT), 7);
+	assert_int_equal(known(&limited, secret), 3);
+}
+
+static void where_it_may_it_does(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct dot ours = has_mail(&self, work, "Ship/Work");
+	struct change c = said(CHANGE_FLAGS, &limited, work, 1);
+	struct replica_message m;
+
+	(void)state;
+	has_folders = true;
+	c.dot = ours;
+	c.base = "";
+	c.add.letters = "F";
+	hears(&limited, &c, 1);
+	assert_int_equal(denied_count, 0);
+	must(replica_message_by_dot(account.replica, &ours, &arena, &m, &err));
+	assert_string_equal(m.letters, "F");
+}
+
+static void its_inbox_is_another(void **state)
+{
+	AUTO_ARENA struct arena arena = {0};
+
+	(void)state;
+	has_folders = true;
+	struct dot dot = has_mail(&limited, ID_INBOX, "INBOX");
+	assert_false(lives(&dot));
+	assert_int_equal(denied_count, 3);
+	assert_int_equal(known(&limited, ID_INBOX), 1);
+	assert_int_equal(folder_of(ID_INBOX, &arena).authority.term, 0);
+	/* Once it may it is heard again, from its beginning. */
+	has_folders = false;
+	struct change c = said(CHANGE_SUBSCRIBE, &limited, ID_ACCOUNT, 3);
+	c.path = "soon";
+	c.value = true;
+	hears(&limited, &c, 1);
+	assert_int_equal(known(&limited, ID_INBOX), 0);
+	assert_int_equal(known(&limited, ID_ACCOUNT), 0);
+	dot = has_mail(&limited, ID_INBOX, "INBOX");
+	assert_true(lives(&dot));
+	assert_true(folder_of(ID_INBOX, &arena).authority.site ==
+		    limited.pub.origin);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +467,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_it_calls_dead_without_a_name_is_its_own_only,
 			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			its_own_folder_is_merged_wherever_it_lies, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			anothers_folder_is_not_taken, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			where_it_may_it_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			its_inbox_is_another, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
