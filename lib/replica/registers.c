@@ -37,36 +37,21 @@ struct writer writer_of(const struct change *c, int64_t by_log)
  * that is refused (refused.h) nothing is placed, what lies in it stays, and mail
  * that was moved into it leaves where it lay.
  */
-#define TODO                                                                                                                                 \
-	"UPDATE message SET todo = CASE"                                                                                                     \
-	" WHEN p_folder <> 0 AND todo = 3 AND (dead OR (p_folder <> folder"                                                                  \
-	"  AND " FOLDER_REFUSED(                                                                                                             \
-		"message.folder") ")) THEN 3"                                                                                                \
-				  " WHEN dead AND (p_folder = 0 "                                                                            \
-				  "OR " MESSAGE_STANDS ") THEN 0"                                                                            \
-				  " WHEN dead THEN iif(" FOLDER_REFUSED(                                                                     \
-					  "p_folder") ", 3, 1)"                                                                              \
-						      " WHEN " FOLDER_REFUSED(                                                               \
-							      "message."                                                                     \
-							      "folder") "  "                                                                 \
-									"THEN"                                                               \
-									" iif"                                                               \
-									"(p_"                                                                \
-									"fold"                                                               \
-									"er "                                                                \
-									"IN "                                                                \
-									"(0, "                                                               \
-									"fold"                                                               \
-									"er)"                                                                \
-									"   "                                                                \
-									"OR"                                                                 \
-									" " FOLDER_REFUSED(                                                  \
-										"p_folder") ", 4, 1)"                                        \
-											    " WHEN p_folder <> folder THEN 1"                \
-											    " ELSE p_letters <> letters OR p_extra <> extra" \
-											    "  OR p_base <> base"                            \
-											    "  OR lower(p_keywords) <> lower(keywords)"      \
-											    "  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
+#define TO_REFUSED FOLDER_REFUSED("message.folder")
+#define IN_REFUSED FOLDER_REFUSED("message.p_folder")
+#define TODO                                                                   \
+	"UPDATE message SET todo = CASE"                                       \
+	" WHEN p_folder <> 0 AND todo = 3"                                     \
+	"  AND (dead OR (p_folder <> folder AND " TO_REFUSED ")) THEN 3"       \
+	" WHEN dead AND (p_folder = 0 OR " MESSAGE_STANDS ") THEN 0"           \
+	" WHEN dead THEN iif(" IN_REFUSED ", 3, 1)"                            \
+	" WHEN " TO_REFUSED                                                    \
+	"  THEN iif(p_folder IN (0, folder) OR " IN_REFUSED ", 4, 1)"          \
+	" WHEN p_folder <> folder THEN 1"                                      \
+	" ELSE p_letters <> letters OR p_extra <> extra"                       \
+	"  OR p_base <> base"                                                  \
+	"  OR lower(p_keywords) <> lower(keywords)"                            \
+	"  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
 
 int message_todo(struct replica *r, int64_t id, struct err *err)
 {
