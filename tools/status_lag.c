@@ -184,7 +184,7 @@ static int measure_own(struct account *a, uint64_t peer,
 	lag->sent += ack.durable;
 	lag->unapplied += ack.durable - ack.applied;
 	if (ack.applied < ack.durable) {
-		struct tail known = {.lsn = ack.applied};
+		struct tail known = {.lsn = ack.applied, .upto = ack.durable};
 
 		read_tail(a, peer, log, &known);
 		to_earlier(&lag->unapplied_ms, known.since_ms);
