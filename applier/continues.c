@@ -53,7 +53,7 @@ static int check_between(struct replica *rep, const struct parcel_changes *s,
 /* Does what we know of a log go on where these changes begin? Errors: ERR_TORN;
    ERR_CONFLICT: it is another history. */
 static int check_history(struct replica *rep, const struct parcel_changes *s,
-	const struct replica_log *log, struct err *err)
+	const struct replica_log *log, bool relayed, struct err *err)
 {
 	int rc = replica_log_agrees(rep, log, s->from.lsn, s->from.chain, err);
 
@@ -67,7 +67,7 @@ static int check_history(struct replica *rep, const struct parcel_changes *s,
 			"something before it is still under way",
 			s->account, (unsigned long long)s->from.lsn,
 			(unsigned long long)log->known.lsn);
-	return s->from.lsn < log->known.lsn && log->known.chain
+	return s->from.lsn < log->known.lsn && log->known.chain && !relayed
 		       ? check_between(rep, s, &log->known, err)
 		       : 0;
 }
@@ -101,9 +101,9 @@ static int check_over(struct replica *rep, const struct parcel_changes *s,
 
 int continues_check(struct replica *rep, const struct parcel_changes *s,
 	const struct replica_log *log, const struct change_batch *batch,
-	struct err *err)
+	bool relayed, struct err *err)
 {
-	int history = check_history(rep, s, log, err);
+	int history = check_history(rep, s, log, relayed, err);
 	struct err why = *err;
 	int over;
 

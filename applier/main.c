@@ -192,6 +192,7 @@ static void configure(struct applier *a)
 			.keys = &a->site.peerkeys[i],
 			.follow_key = c->peers[i].follow_key,
 			.takes_changes = c->peers[i].changes != CHANGES_SEND,
+			.relays = (c->peers[i].relay & RELAY_RECEIVE) != 0,
 			.accounts = c->peers[i].accounts,
 			.accept = c->peers[i].accept};
 	for (size_t i = 0; i < a->site.account_count; i++)

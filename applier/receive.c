@@ -130,6 +130,7 @@ static int exchange(struct receiving *r, struct account *a,
 		.replica = a->replica,
 		.peer = r->peer->key.origin,
 		.takes = r->peer->takes_changes,
+		.relays = r->peer->relays,
 		.now_ms = os->ops->wall_ns(os) / 1000000,
 		.may = may,
 		.arg = &taker,
@@ -190,9 +191,7 @@ static int begins_anew(struct receiving *r, struct account *a,
 	for (size_t i = 0; i < sections->count && rc == 0; i++) {
 		const struct parcel_section *s = &sections->items[i];
 
-		if (s->type == PARCEL_JOIN &&
-			(s->join.what == PARCEL_JOIN_ASKS ||
-				s->join.what == PARCEL_JOIN_ASKS_BRIEF) &&
+		if (s->type == PARCEL_JOIN && parcel_join_asks(&s->join) &&
 			!strcmp(s->join.account, a->name))
 			rc = spoken_is_new(a->replica, r->peer->key.origin,
 				s->join.incarnation, err);
@@ -219,7 +218,7 @@ static void note_split(
 	int rc = replica_begin(a->replica, &err);
 
 	if (rc >= 0)
-		rc = spoken_split(a->replica, r->peer->key.origin, why->text,
+		rc = spoken_split(a->replica, r->site, why->text,
 			os->ops->wall_ns(os) / 1000000, &err);
 	if (rc >= 0)
 		rc = replica_commit(a->replica, &err);
@@ -241,6 +240,7 @@ static int merge_account(struct receiving *r, const char *name,
 	if (rc >= 0 && r->config->settle)
 		rc = r->config->settle(r->config->arg, &a, err);
 	r->begins = r->split = false;
+	r->site = r->peer->key.origin;
 	r->account = name;
 	if (rc >= 0)
 		rc = check_split(r, &a, sections, err);
@@ -269,6 +269,7 @@ static int merge_account(struct receiving *r, const char *name,
 		/* Before what it acknowledges: then it is new no more. */
 		if (rc >= 0 && anew)
 			rc = spoken_heal(a.replica, r->peer->key.origin, err);
+		r->site = rc < 0 ? r->site : r->peer->key.origin;
 		rc = rc < 0 ? rc : take_words(r, &a, sections, err);
 		if (rc >= 0 && r->begins)
 			rc = receiving_is_split(

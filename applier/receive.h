@@ -33,6 +33,7 @@ struct receive_peer {
 	const struct peerkeys_known *keys;
 	bool follow_key;    /* as the configuration says */
 	bool takes_changes; /* false: only its acknowledgements count */
+	bool relays;	    /* what others wrote is taken from it, too */
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
 };

@@ -12,6 +12,7 @@
 #include "filling.h"
 #include "gaps.h"
 #include "joining.h"
+#include "relayed.h"
 #include "report.h"
 #include "viewed.h"
 
@@ -232,14 +233,19 @@ int receiving_merge(struct receiving *r, struct journal *j,
 {
 	struct replica *rep = j->account->replica;
 	bool ours = s->from.log.origin == r->config->self->pub.origin;
+	bool relayed = receiving_is_relayed(r, s);
 	struct replica_log log;
 	struct change_batch batch = {0};
 	struct change_context ctx = {s->from.log, s->first_lsn, s->base_ms};
 	int rc = replica_log_get(rep, &s->from.log, true, &log, err);
 
+	r->site = relayed ? s->from.log.origin : r->peer->key.origin;
 	if (rc >= 0)
 		rc = receiving_note_heard(r, rep, err);
-	if (rc >= 0 && !ours &&
+	if (rc >= 0 && relayed &&
+		(rc = receiving_may_relay(r, rep, s, err)) >= 0)
+		rc = rc ? 0 : CONTINUES_NOT;
+	if (rc == 0 && !ours &&
 		(rc = view_is_closed(rep, r->peer->key.origin,
 			 &s->from.log.folder, err)) > 0)
 		rc = CONTINUES_NOT;
@@ -248,6 +254,8 @@ int receiving_merge(struct receiving *r, struct journal *j,
 		rc = CONTINUES_NOT;
 	if (rc == 0)
 		rc = change_decode(&ctx, s->payload, s->len, &batch, err);
+	if (rc == 0 && relayed)
+		rc = receiving_check_written(s, &batch, err);
 	if (rc == 0 && s->brief)
 		rc = fill(r, rep, s, &log, &batch, err);
 	if (rc == 0 && !ours)
@@ -255,16 +263,20 @@ int receiving_merge(struct receiving *r, struct journal *j,
 			r, check_again(rep, s, &batch, log.known.lsn, err));
 	if (rc == 0)
 		rc = receiving_is_split(
-			r, continues_check(rep, s, &log, &batch, err));
+			r, continues_check(rep, s, &log, &batch, relayed, err));
 	bool again = rc >= 0 && rc != CONTINUES_NOT && is_again(s, &log.known);
 	if (rc > 0 && again)
 		rc = 0;
 	r->result->repeats += rc > 0;
+	if (relayed && (rc == 0 || rc == 1) &&
+		relayed_note_knows(
+			rep, r->peer->key.origin, log.id, s->to.lsn, err) < 0)
+		rc = err->code;
 	if (rc == 0)
 		rc = receiving_keep_allowed(r, rep, &batch, err);
 	if (rc == 0)
 		rc = take_batch(r, j, s, &batch, log.known.lsn, err);
-	if (rc == 0)
+	if (rc == 0 && !relayed)
 		rc = note_clock(r, rep, &batch, err);
 	if (rc == 0 && s->unasked)
 		rc = note_unasked(r, rep, err);
@@ -273,7 +285,7 @@ int receiving_merge(struct receiving *r, struct journal *j,
 	change_batch_free(&batch);
 	if (rc != 0 || s->to.lsn <= log.known.lsn)
 		return rc < 0 ? rc : 0;
-	r->begins |= !log.known.lsn && !ours;
+	r->begins |= !log.known.lsn && !ours && !relayed;
 	log.known = s->to;
 	/* Of our own, come back: its segments do not reach so far. */
 	if (ours) {
@@ -281,6 +293,8 @@ int receiving_merge(struct receiving *r, struct journal *j,
 		log.size = 0;
 	}
 	rc = replica_log_set(rep, &log, err);
+	if (rc >= 0 && s->part && !ours)
+		rc = relayed_note_part(rep, log.id, err);
 	return rc < 0 ? rc : gap_filled(rep, log.id, s->to.lsn, err);
 }
 
@@ -292,7 +306,8 @@ int receiving_check(
 	if (s->from.log.origin == r->config->self->pub.origin)
 		return 0; /* our own, perhaps (check_joins) */
 	if (view_is_log(&s->from.log.folder) &&
-		!id_equal(&s->from.log.folder, &view))
+		(!id_equal(&s->from.log.folder, &view) ||
+			receiving_is_relayed(r, s)))
 		return err_set(err, ERR_AUTH,
 			"account %s: says what another site is shown",
 			s->account);
@@ -301,10 +316,6 @@ int receiving_check(
 			"account %s: changes from here are not taken "
 			"(changes = \"send\" for this peer)",
 			s->account);
-	if (s->from.log.origin != r->peer->key.origin)
-		return err_set(err, ERR_AUTH,
-			"account %s: changes of another site (origin "
-			"%016llx): relaying is not yet built",
-			s->account, (unsigned long long)s->from.log.origin);
-	return 0;
+	return receiving_is_relayed(r, s) ? receiving_check_relayed(r, s, err)
+					  : 0;
 }

@@ -57,46 +57,57 @@ int receive_decide(
 
 /* ---- changes ---- */
 
-/* Whose changes may come in rows: the peer's, those of peers of the account
-   whose changes are taken, and our own, which come back. */
-static bool origin_ok(const struct receiving *r, uint64_t origin)
+const struct receive_peer *receiving_peer(
+	const struct receiving *r, uint64_t origin)
 {
-	if (origin == r->config->self->pub.origin)
-		return true;
-	for (size_t i = 0; i < r->config->peer_count; i++) {
-		const struct receive_peer *p = &r->config->peers[i];
-		char there[ACCOUNTMAP_NAME_MAX + 1];
-
-		if (p->key.origin == origin)
-			return p->takes_changes &&
-			       account_map_there(
-				       &p->accounts, r->account, there);
-	}
-	return false;
+	for (size_t i = 0; i < r->config->peer_count; i++)
+		if (r->config->peers[i].key.origin == origin)
+			return &r->config->peers[i];
+	return NULL;
 }
 
-/* Is the folder where this message lies at home at the peer, or is there no
-   such message, and its log is the peer's? 1 or 0. */
-static int is_the_peers(struct receiving *r, struct replica *rep,
+bool receiving_takes_from(
+	const struct receiving *r, const struct receive_peer *p)
+{
+	char there[ACCOUNTMAP_NAME_MAX + 1];
+
+	return p->takes_changes &&
+	       account_map_there(&p->accounts, r->account, there);
+}
+
+/* Whose changes may come in rows: the peer's, those of peers of the account
+   whose changes are taken, our own, which come back; and those of sites that are
+   no peers, from who may relay. */
+static bool origin_ok(const struct receiving *r, uint64_t origin)
+{
+	const struct receive_peer *p = receiving_peer(r, origin);
+
+	if (origin == r->config->self->pub.origin)
+		return true;
+	return p ? receiving_takes_from(r, p) : r->peer->relays;
+}
+
+/* Is the folder where this message lies at home at a site, or is there no such
+   message, and its log is the site's? 1 or 0. */
+static int is_the_sites(struct replica *rep, uint64_t site,
 	const struct dot *dot, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	uint64_t peer = r->peer->key.origin;
 	struct replica_message m;
 	struct replica_folder f;
 	int met = replica_message_by_dot(rep, dot, &arena, &m, err), rc;
 
 	if (met < 0)
 		return met;
-	if (met > 0 && dot->log.origin == peer)
+	if (met > 0 && dot->log.origin == site)
 		return 1;
 	rc = met == 0 ? replica_folder_by_row(rep, m.folder, &arena, &f, err)
 		      : replica_folder_by_fid(
 				rep, &dot->log.folder, &arena, &f, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	return f.authority.site ? f.authority.site == peer
-				: dot->log.origin == peer;
+	return f.authority.site ? f.authority.site == site
+				: dot->log.origin == site;
 }
 
 /*
@@ -174,7 +185,8 @@ static int may_change(struct receiving *r, struct replica *rep,
 	if (c->kind == CHANGE_EXPUNGE &&
 		!accept_rule_allows(rule, ACCEPT_EXPUNGE))
 		rc = c->by.log.origin == r->peer->key.origin
-			     ? is_the_peers(r, rep, &c->dot, err)
+			     ? is_the_sites(
+				       rep, r->peer->key.origin, &c->dot, err)
 			     : 0;
 	if (rc > 0 && accept_rule_is_partial(rule) && !ours)
 		rc = may_there(r, rep, c, err);
@@ -208,16 +220,47 @@ int receiving_may(struct receiving *r, struct replica *rep,
 	return rc;
 }
 
+/* May who wrote it say it, be it that another brings it? 1 or 0. */
+static int writer_may(struct receiving *r, struct replica *rep,
+	const struct change *c, struct err *err)
+{
+	uint64_t origin = c->by.log.origin;
+	const struct receive_peer *p = receiving_peer(r, origin);
+
+	if (!p || c->kind != CHANGE_EXPUNGE ||
+		accept_rule_allows(&p->accept, ACCEPT_EXPUNGE))
+		return 1;
+	int rc = is_the_sites(rep, origin, &c->dot, err);
+	if (rc == 0)
+		tell_refused(r, c);
+	return rc;
+}
+
+/* By who brings it, and by who wrote it. */
+static int both_may(struct receiving *r, struct replica *rep,
+	const struct change *c, struct err *err)
+{
+	int rc = receiving_may(r, rep, c, err);
+
+	return rc > 0 && c->by.log.origin != r->peer->key.origin
+		       ? writer_may(r, rep, c, err)
+		       : rc;
+}
+
 int receiving_keep_allowed(struct receiving *r, struct replica *rep,
 	struct change_batch *batch, struct err *err)
 {
+	const struct receive_peer *writer =
+		batch->count ? receiving_peer(r, batch->items[0].by.log.origin)
+			     : NULL;
 	size_t kept = 0;
 
 	if (!r->peer->accept.refused &&
-		!accept_rule_is_partial(&r->peer->accept))
+		!accept_rule_is_partial(&r->peer->accept) &&
+		!(writer && writer->accept.refused))
 		return 0;
 	for (size_t i = 0; i < batch->count; i++) {
-		int rc = receiving_may(r, rep, &batch->items[i], err);
+		int rc = both_may(r, rep, &batch->items[i], err);
 
 		if (rc < 0)
 			return rc;

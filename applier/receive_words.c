@@ -14,6 +14,7 @@
 #include "late.h"
 #include "preview.h"
 #include "previews.h"
+#include "relayed.h"
 #include "spoken.h"
 #include "stated.h"
 #include "viewed.h"
@@ -115,6 +116,23 @@ static int hear_late(struct replica *rep, uint64_t peer,
 	return rc;
 }
 
+/* How far it knows what a third site wrote, of which we may know less. */
+static int hear_known(struct replica *rep, uint64_t peer,
+	const struct parcel_ack *ack, const struct parcel_ack_entry *e,
+	struct err *err)
+{
+	struct replica_log log;
+
+	if (!ack->relays || e->durable.log.origin == peer ||
+		e->durable.lsn > INT64_MAX)
+		return 0;
+	int rc = replica_log_get(rep, &e->durable.log, false, &log, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0; /* not known here */
+	struct replica_ack row = {log.id, e->durable.lsn, 0, e->applied};
+	return replica_ack_set(rep, peer, &row, err);
+}
+
 int receiving_ack(struct receiving *r, struct replica *rep,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -135,10 +153,16 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 		return rc < 0 ? rc : 0;
 	r->result->acks++;
 	rc = note_refusal(r, rep, false, err);
+	if (rc >= 0)
+		rc = relayed_hear(rep, peer, ack->relays, err);
 	for (size_t i = 0; i < ack->entry_count && rc >= 0; i++) {
 		const struct parcel_ack_entry *e = &ack->entries[i];
 		struct replica_log log;
 
+		if (e->durable.log.origin != replica_origin(rep)) {
+			rc = hear_known(rep, peer, ack, e, err);
+			continue;
+		}
 		rc = replica_log_get(rep, &e->durable.log, false, &log, err);
 		if (rc < 0)
 			break;
@@ -261,6 +285,8 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 	if (rc >= 0)
 		rc = asker_set(rep, peer, &asker, err);
 	if (rc >= 0)
+		rc = relayed_hear(rep, peer, j->relays, err);
+	if (rc >= 0)
 		rc = hear_whole(rep, peer, j, err);
 	for (size_t i = 0; i < j->position_count && rc >= 0; i++) {
 		const struct position *at = &j->positions[i];
@@ -269,7 +295,9 @@ static int hear_asker(struct receiving *r, struct replica *rep,
 		rc = replica_log_get(rep, &at->log, false, &log, err);
 		if (rc != 0)
 			continue; /* not known here */
-		rc = at->log.origin == peer ? 0 : is_ahead(rep, at, &log, err);
+		rc = at->log.origin == replica_origin(rep)
+			     ? is_ahead(rep, at, &log, err)
+			     : 0;
 		if (rc != 0)
 			return rc < 0 ? rc
 				      : rolled_back(
@@ -306,7 +334,7 @@ static int check_asked(
 int receiving_join(struct receiving *r, struct replica *rep,
 	const struct parcel_join *j, struct err *err)
 {
-	if (j->what == PARCEL_JOIN_ASKS || j->what == PARCEL_JOIN_ASKS_BRIEF)
+	if (parcel_join_asks(j))
 		return hear_asker(r, rep, j, err);
 	int rc = check_asked(rep, j, err);
 	if (rc < 0)

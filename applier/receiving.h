@@ -12,12 +12,13 @@ struct receiving {
 	const struct receive_peer *peer;
 	struct receive_result *result;
 	const char *account; /* that is being merged into */
-	bool begins; /* a log of the peer does: of an incarnation, perhaps */
-	bool split;  /* the peer's site says two things at once */
+	bool begins;   /* a log of the peer does: of an incarnation, perhaps */
+	uint64_t site; /* whose history it is that is looked at */
+	bool split;    /* it says two things at once */
 };
 
-/* Of what comes of a look at whether the peer's site says two things at once:
-   not to be undone with the parcel that shows it. Returns rc. */
+/* Of what comes of a look at whether a site says two things at once: not to be
+   undone with the parcel that shows it. Returns rc. */
 int receiving_is_split(struct receiving *r, int rc);
 
 /* That the peer was heard: what it sent again wants an answer again. */
@@ -38,7 +39,26 @@ int receiving_check(
 int receiving_merge(struct receiving *r, struct journal *j,
 	const struct parcel_changes *s, struct err *err);
 
-/* receive_grants.c: is this change of the peer's to be merged? 1 or 0, and then
+/* receive_relayed.c: are these changes of a third site, passed on? */
+bool receiving_is_relayed(
+	const struct receiving *r, const struct parcel_changes *s);
+/* May the peer do that, and does it as it is done? Errors: ERR_AUTH,
+   ERR_CORRUPT. */
+int receiving_check_relayed(
+	struct receiving *r, const struct parcel_changes *s, struct err *err);
+/* Is it taken of that site? 1, or 0, and then it was told. */
+int receiving_may_relay(struct receiving *r, struct replica *rep,
+	const struct parcel_changes *s, struct err *err);
+int receiving_check_written(const struct parcel_changes *s,
+	const struct change_batch *batch, struct err *err);
+
+/* receive_grants.c: the peer of this origin; NULL: there is none. */
+const struct receive_peer *receiving_peer(
+	const struct receiving *r, uint64_t origin);
+/* Are changes of the account taken from it? */
+bool receiving_takes_from(
+	const struct receiving *r, const struct receive_peer *p);
+/* Is this change of the peer's to be merged? 1 or 0, and then
    it was told. In a transaction. */
 int receiving_may(struct receiving *r, struct replica *rep,
 	const struct change *c, struct err *err);

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "inventory.h"
 #include "joining.h"
+#include "relaying.h"
 
 #define ASK_AGAIN_MS 30000
 
@@ -85,6 +86,7 @@ static int add_question(struct packing *p, struct err *err)
 	struct parcel_join j = {.account = p->there,
 		.what = PARCEL_JOIN_ASKS,
 		.incarnation = replica_incarnation(r),
+		.relays = p->config->takes_relay,
 		.positions = new_positions(p)};
 	int rc = wants_answer(p, now_ms, err);
 
@@ -98,12 +100,18 @@ static int add_question(struct packing *p, struct err *err)
 		return rc;
 	for (size_t i = 0; i < p->log_count; i++) {
 		const struct log_id *log = &p->logs[i].known.log;
+		struct position at;
 
 		if (log->origin == p->config->peer->origin ||
 			(log->origin == p->config->self->pub.origin &&
 				!p->hidden[i] &&
 				log->incarnation != j.incarnation))
 			j.positions[j.position_count++] = p->logs[i].known;
+		else if ((rc = relaying_tells(p, &p->logs[i].known, &at, err)) >
+			 0)
+			j.positions[j.position_count++] = at;
+		if (rc < 0)
+			return rc;
 	}
 	rc = lading_join(p->lading, &j, err);
 	/* Too early at worst: it is asked again. */
@@ -170,7 +178,9 @@ static int add_answer(struct packing *p, struct err *err)
 	for (size_t i = 0; i < p->log_count; i++) {
 		uint64_t origin = p->logs[i].known.log.origin;
 
+		/* What it knows further, or takes nothing of, is not told. */
 		if (origin == peer ||
+			(p->passed[i] && p->from[i] <= p->logs[i].known.lsn) ||
 			(!p->hidden[i] &&
 				origin == p->config->self->pub.origin))
 			j.positions[j.position_count++] = reached(p, i);

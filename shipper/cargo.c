@@ -11,6 +11,7 @@
 #include "inventory.h"
 #include "joining.h"
 #include "quarantine.h"
+#include "relaying.h"
 #include "segment.h"
 #include "showing.h"
 #include "viewed.h"
@@ -177,6 +178,9 @@ static int note_bodies(
 			continue; /* expunged since */
 		rc = c->kind == CHANGE_SAVE ? was_handed_over(p, c)
 					    : peer_has_source(p, c, err);
+		/* What did not come here yet the peer will want. */
+		if (rc == 0 && p->passing)
+			rc = relaying_lacks_body(p, &c->hash, err);
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
@@ -190,6 +194,11 @@ static int note_bodies(
 static bool is_its_own(const struct packing *p, const struct log_id *log)
 {
 	return log->origin == p->config->peer->origin;
+}
+
+static bool is_ours(const struct packing *p, const struct log_id *log)
+{
+	return log->origin == p->config->self->pub.origin;
 }
 
 /*
@@ -318,14 +327,15 @@ static int put_section(struct packing *p, size_t log,
 {
 	AUTO_BUF struct buf payload = BUF_INIT, brief = BUF_INIT;
 	uint64_t first_lsn = from->lsn + 1;
+	bool ours = is_ours(p, &from->log),
+	     view = view_is_log(&from->log.folder);
 	int rc = 0;
 
-	if (id_is_account(&from->log.folder) && !is_its_own(p, &from->log)) {
+	if (ours && id_is_account(&from->log.folder)) {
 		rc = keep_home_changes(p, batch, err);
 		if (rc >= 0)
 			rc = showing_account(p, batch, err);
-	} else if (p->partial && !is_its_own(p, &from->log) &&
-		   !view_is_log(&from->log.folder)) {
+	} else if (p->partial && ours && !view) {
 		rc = showing_folder(
 			p, from, to, p->from_state, batch, &first_lsn, err);
 	}
@@ -346,6 +356,7 @@ static int put_section(struct packing *p, size_t log,
 		.base_ms = base_ms,
 		.first_lsn = ctx.first_lsn,
 		.unasked = p->config->oneway && !brief.len,
+		.part = p->partial && ours && !view,
 		.again = p->again ? p->logs[log].known.lsn : 0,
 		.payload = payload.data,
 		.len = payload.len,
@@ -570,7 +581,26 @@ static int add_view(struct packing *p, size_t i, struct err *err)
 	return rc;
 }
 
-enum choice { CHOSEN_NOT, CHOSEN, CHOSEN_AGAIN, CHOSEN_GIVEN, CHOSEN_VIEW };
+/* Another site's log, as far as it is known here. */
+static int pass_on(struct packing *p, size_t i, struct err *err)
+{
+	struct position end = relaying_position(&p->logs[i].known);
+	struct position from = {end.log, p->from[i], 0};
+
+	p->passing = true;
+	int rc = write_out_to(p, i, from, &end, err);
+	p->passing = false;
+	return rc;
+}
+
+enum choice {
+	CHOSEN_NOT,
+	CHOSEN,
+	CHOSEN_AGAIN,
+	CHOSEN_GIVEN,
+	CHOSEN_VIEW,
+	CHOSEN_PASSED
+};
 
 /* Damage is told, and the writer is to look; the peer goes without nothing. */
 static int add_log(struct packing *p, size_t i, enum choice choice,
@@ -584,6 +614,8 @@ static int add_log(struct packing *p, size_t i, enum choice choice,
 		return add_again(p, i, &from, err);
 	if (choice == CHOSEN_VIEW)
 		return add_view(p, i, err);
+	if (choice == CHOSEN_PASSED)
+		return pass_on(p, i, err);
 	if (choice == CHOSEN_GIVEN) {
 		struct position end = given_end(&p->logs[i]);
 
@@ -627,7 +659,8 @@ static int choose_log(
 	const struct position *known = &p->logs[i].known;
 	int rc;
 
-	*ret = CHOSEN_NOT;
+	*ret = p->passed[i] && known->lsn > p->from[i] ? CHOSEN_PASSED
+						       : CHOSEN_NOT;
 	if (known->log.origin != p->config->self->pub.origin ||
 		known->lsn <= p->from[i] || p->hidden[i])
 		return 0;
@@ -648,7 +681,7 @@ static int choose_log(
 	return rc;
 }
 
-/* Which logs of ours it is to get something of; their ends are noted. */
+/* Which logs it is to get something of; the ends of ours are noted. */
 static int choose_logs(struct packing *p, enum choice *ret, struct err *err)
 {
 	struct replica *r = p->account.replica;
@@ -657,7 +690,7 @@ static int choose_logs(struct packing *p, enum choice *ret, struct err *err)
 
 	for (size_t i = 0; i < p->log_count && rc >= 0; i++) {
 		rc = choose_log(p, i, &ret[i], err);
-		if (rc < 0 || ret[i] == CHOSEN_NOT)
+		if (rc < 0 || ret[i] == CHOSEN_NOT || ret[i] == CHOSEN_PASSED)
 			continue;
 		struct position end = ret[i] == CHOSEN_GIVEN
 					      ? given_end(&p->logs[i])

@@ -1,5 +1,6 @@
 /*
- * cargo: the changes of our own logs that a peer lacks, packed.
+ * cargo: the changes of our own logs that a peer lacks, and of those that are
+ * passed on to it (relaying.h), packed.
  *
  * From the segments where they reach back to what the peer knows; else, and
  * where they are damaged, written out from the state (lib/replica). The peer
@@ -32,6 +33,8 @@ struct packing {
 	size_t log_count;
 	bool *hidden; /* per log of ours: it is none of the peer's business */
 	bool partial; /* it is not shown all (showing.h) */
+	bool *passed; /* per log: another site's, passed on (relaying.h) */
+	bool passing; /* the log being packed is one of these */
 	/* The peer joins, and is answered; else all zero. */
 	struct asker asker;
 	uint8_t seed[BRIEF_SEED_SIZE]; /* of what is told in brief */

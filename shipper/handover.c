@@ -16,6 +16,7 @@
 #include "previews.h"
 #include "spoken.h"
 #include "recall.h"
+#include "relaying.h"
 #include "refusing.h"
 #include "showing.h"
 #include "stating.h"
@@ -149,6 +150,8 @@ static int find_from(struct packing *p, struct err *err)
 	}
 	if (rc >= 0)
 		rc = showing_find(p, err);
+	if (rc >= 0)
+		rc = relaying_find(p, err);
 	/* Who joins has lost what arrived. */
 	if (rc >= 0 && p->live && p->asker.incarnation)
 		return forget_all(p, err);
@@ -179,9 +182,11 @@ static int may_go(
 		return rc < 0 ? rc : 0;
 	if (!p->live || p->live->wanted)
 		return 1;
-	return p->live->knows(p->live->arg, &want->hash)
-		       ? 0
-		       : held_is_released(r, peer, &want->hash, err);
+	if (p->live->knows(p->live->arg, &want->hash))
+		return 0;
+	/* What was told of before it came here was not sent. */
+	rc = relaying_brought(p, &want->hash, err);
+	return rc != 0 ? rc : held_is_released(r, peer, &want->hash, err);
 }
 
 static int add_wants(struct packing *p, struct err *err)
@@ -290,6 +295,26 @@ static int add_late(struct packing *p, struct parcel_ack *ack,
 }
 
 /*
+ * How far the log of a third site is known. That is told along: it is no news to
+ * who handed it over. That nothing is taken of it is.
+ */
+static int add_others(struct packing *p, const struct replica_log *log,
+	struct parcel_ack *ack, struct hash_state *st, struct err *err)
+{
+	struct position at;
+	int rc = relaying_tells(p, &log->known, &at, err);
+
+	if (rc <= 0)
+		return rc;
+	bool untaken = at.lsn == RELAYING_UNTAKEN;
+	ack->entries[ack->entry_count++] =
+		(struct parcel_ack_entry){at, untaken ? at.lsn : log->applied};
+	if (untaken)
+		hash_add(st, &log->id, sizeof(log->id));
+	return 0;
+}
+
+/*
  * Acknowledgements are told when they say something new, or when the peer
  * sent something again: then it has not heard the last one. A peer that joins
  * has lost them all, and would hand over what was acknowledged, with bodies.
@@ -313,7 +338,8 @@ static int add_ack(struct packing *p, struct err *err)
 		.wants = wants.items,
 		.want_count = wants.count,
 		.wants_more =
-			p->config->unread || joins || wants.count == WANTS_MAX};
+			p->config->unread || joins || wants.count == WANTS_MAX,
+		.relays = p->config->takes_relay};
 
 	ack.entries = arena_alloc(
 		&p->arena, (p->log_count + 1) * sizeof(*ack.entries));
@@ -323,6 +349,8 @@ static int add_ack(struct packing *p, struct err *err)
 	for (size_t i = 0; i < p->log_count; i++) {
 		const struct replica_log *log = &p->logs[i];
 
+		if (rc >= 0 && log->known.log.origin != peer)
+			rc = add_others(p, log, &ack, &st, err);
 		if (log->known.log.origin != peer)
 			continue;
 		/* Something was said under it, and nothing of the view. */
@@ -338,6 +366,8 @@ static int add_ack(struct packing *p, struct err *err)
 		hash_add_want(&st, &wants.items[i]);
 	if (rc >= 0 && !joins)
 		rc = add_late(p, &ack, &st, err);
+	if (ack.relays)
+		hash_add(&st, "relay", 5);
 	struct hash sum = hash_end(&st);
 	int64_t now;
 	memcpy(&now, sum.b, sizeof(now));
@@ -360,7 +390,8 @@ static int add_ack(struct packing *p, struct err *err)
 		rc = replica_meta_get(r, count_key, &count, err);
 	/* A peer that sent nothing may be asked for bodies, and is told when
 	   they are wanted no more. */
-	bool any = ack.entry_count || ack.want_count || told != -1;
+	bool any = ack.entry_count || ack.want_count || told != -1 ||
+		   (ack.relays && !joins);
 	bool anew = p->asker.incarnation || (p->live && p->live->first);
 	bool waits = halfway && !wants.count && p->live && p->live->between;
 	bool news = ack.wants_more ? now >> 1 != told >> 1 : now != told;
@@ -413,6 +444,7 @@ static int state_folders(struct packing *p, struct err *err)
 		.peer = p->config->peer->origin,
 		.logs = p->logs,
 		.hidden = p->hidden,
+		.passed = p->passed,
 		.from = p->from,
 		.log_count = p->log_count,
 		.sends = p->config->send_changes,

@@ -8,8 +8,9 @@
  * bodies that these bring into being, and those that the peer said it wants.
  * Changes come first, so that a body never delays them.
  *
- * Only logs of folders whose home is this site are handed over, and of the
- * account log what speaks of them: the peer's own changes are its to send.
+ * Of our own logs only those of folders whose home is this site are handed over,
+ * and of the account log what speaks of them: the peer's own changes are its to
+ * send. Those of third sites go to who takes them from us (relaying.h).
  *
  * Nothing is taken for delivered because it was handed over: a medium may be
  * lost. What lies in a bundle that is still on its medium is not written to
@@ -39,6 +40,11 @@ struct handover_config {
 	bool send_changes;    /* false: acknowledgements, and bodies that the
 				 peer asks for, only */
 	bool take_changes;    /* false: the peer's are not taken */
+	bool relay;	      /* what other sites wrote is passed on, too */
+	bool takes_relay;     /* and is taken from the peer; but for sites, if
+				 they are peers, of which nothing is taken */
+	bool (*untaken)(void *arg, uint64_t origin, const char *account);
+	void *untaken_arg;
 	bool unread;	      /* the inbox holds parcels of the peer that were
 				 not looked at: among them may be news of what
 				 is gone from the medium */

@@ -143,6 +143,18 @@ static int pack_alone(void *arg, bool on, struct err *err)
 
 #define BRIEF_LEAST 64 /* less than what the bundles around it take */
 
+/* Is it a peer of which nothing is taken of this account? */
+static bool is_untaken(void *arg, uint64_t origin, const char *account)
+{
+	const struct site *site = &((struct shipper *)arg)->site;
+
+	for (size_t i = 0; i < site->config.peer_count; i++)
+		if (site->peers[i].origin == origin)
+			return site->config.peers[i].changes == CHANGES_SEND ||
+			       !site_granted(site, i, account);
+	return false;
+}
+
 struct handover_config links_handover(
 	struct shipper *s, size_t peer, const struct config_link *link)
 {
@@ -159,6 +171,10 @@ struct handover_config links_handover(
 		.known = &s->site.peerkeys[peer],
 		.send_changes = p->changes != CHANGES_RECEIVE,
 		.take_changes = p->changes != CHANGES_SEND,
+		.relay = (p->relay & RELAY_SEND) != 0,
+		.takes_relay = (p->relay & RELAY_RECEIVE) != 0,
+		.untaken = is_untaken,
+		.untaken_arg = s,
 		.unread = inbox_holds(s, p->name),
 		.patience_ms = s->following ? PATIENCE_MS : 0,
 		.brief_least = BRIEF_LEAST,

@@ -37,14 +37,16 @@ static bool will_know(
 	return false;
 }
 
-/* Will the peer know all that we logged in folders? */
+/* Will the peer know all that we logged in folders, and pass on to it? */
 static bool will_know_all(const struct stating *s)
 {
 	for (size_t i = 0; i < s->log_count; i++) {
 		const struct replica_log *log = &s->logs[i];
 
-		if (log->known.log.origin == s->self && !s->hidden[i] &&
-			!id_is_account(&log->known.log.folder) &&
+		bool told = log->known.log.origin == s->self ? !s->hidden[i]
+							     : s->passed[i];
+
+		if (told && !id_is_account(&log->known.log.folder) &&
 			!will_know(s, log, s->from[i]))
 			return false;
 	}

@@ -6,8 +6,8 @@
  * owed, and once in a span whatever happens: then its registers are summed up
  * anew before, for sums that nobody changes would hide what they became. That
  * too is said once in a span only, and calls for no answer but where the two
- * differ. Only where the peer will then know all of our logs, so that its
- * vector can be ours; at any other vector a statement is of no use.
+ * differ. Only where the peer will then know all of our logs, and of those that
+ * are passed on to it, so that its vector can be ours; at any other vector a statement is of no use.
  */
 #ifndef PB_STATING_H
 #define PB_STATING_H
@@ -24,6 +24,7 @@ struct stating {
 	uint64_t self, peer;
 	const struct replica_log *logs;
 	const bool *hidden;   /* per log of ours: not the peer's to know */
+	const bool *passed;   /* per log of others: passed on to the peer */
 	const uint64_t *from; /* per log: lsn that the peer knows, or will by
 				 what lies on this medium already */
 	size_t log_count;

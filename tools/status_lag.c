@@ -1,7 +1,10 @@
 #include "status_lag.h"
 
+#include <string.h>
+
 #include "change.h"
 #include "err.h"
+#include "relayed.h"
 #include "report.h"
 #include "segment.h"
 #include "viewed.h"
@@ -218,20 +221,57 @@ int status_has(struct account *a, uint64_t peer, const struct replica_log *log,
 	return !tail.changes;
 }
 
+/* Of what others wrote: what of it is to be passed on. */
+static int measure_passed(struct account *a, uint64_t peer,
+	const struct replica_log *log, struct status_lag *lag, struct err *err)
+{
+	uint64_t count = 0, bytes = 0;
+	struct replica_ack ack;
+	int rc = replica_ack_get(a->replica, peer, log->id, &ack, err);
+
+	if (rc < 0 || ack.durable >= log->known.lsn)
+		return rc;
+	lag->changes += log->known.lsn - ack.durable;
+	rc = report_born_above(
+		a->replica, log->id, ack.durable, &count, &bytes, err);
+	lag->messages += count;
+	lag->bytes += bytes;
+	return rc;
+}
+
+/* Which logs are passed on to a peer; in the arena. */
+static int find_passed(struct account *a, uint64_t peer, bool relays,
+	const struct replica_log *logs, size_t count, struct arena *arena,
+	bool **ret, struct err *err)
+{
+	int rc = relays ? relayed_takes(a->replica, peer, err) : 0;
+
+	*ret = arena_alloc(arena, (count + 1) * sizeof(**ret));
+	memset(*ret, 0, (count + 1) * sizeof(**ret));
+	return rc <= 0 ? rc
+		       : relayed_find(a->replica, peer, logs, count, *ret, err);
+}
+
 int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
-	struct status_lag *lag, struct err *err)
+	bool relays, struct status_lag *lag, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_log *logs = NULL;
 	struct replica_want *wants;
 	size_t count = 0, wanted = 0;
+	bool *passed = NULL;
 	int rc = replica_logs(a->replica, &arena, &logs, &count, err);
 
+	if (rc >= 0)
+		rc = find_passed(a, peer, sends && relays, logs, count, &arena,
+			&passed, err);
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
 		const struct replica_log *log = &logs[i];
 
 		if (log->known.log.origin == self && sends) {
 			rc = measure_own(a, peer, log, lag, err);
+		} else if (passed[i]) {
+			rc = measure_passed(a, peer, log, lag, err);
 		} else if (log->known.log.origin == peer) {
 			lag->received += log->known.lsn;
 			lag->to_apply += log->known.lsn - log->applied;

@@ -3,7 +3,8 @@
  *
  * Handed over are changes of folders whose home is this site, and of the
  * account log what speaks of them. Other changes of users here stay for now:
- * they are no lag of any peer. Nothing is locked and nothing is changed.
+ * they are no lag of any peer. What others wrote is where it is passed on, and the
+ * peer takes it. Nothing is locked and nothing is changed.
  */
 #ifndef PB_STATUS_LAG_H
 #define PB_STATUS_LAG_H
@@ -28,9 +29,10 @@ struct status_lag {
 	uint64_t received, to_apply; /* its changes here; not placed yet */
 };
 
-/* Of one peer, by its origin; sends: our changes are handed over to it. */
+/* Of one peer, by its origin; sends: our changes are handed over to it; relays:
+   and those of others. */
 int status_lag(struct account *a, uint64_t self, uint64_t peer, bool sends,
-	struct status_lag *ret, struct err *err);
+	bool relays, struct status_lag *ret, struct err *err);
 
 /*
  * Has a peer acknowledged a log of ours up to lsn, as durable or as applied?

@@ -242,7 +242,8 @@ int status_peer_account(struct status *s, size_t peer, struct json_object *o,
 	struct status_held held;
 	int rc = status_lag(a, s->site.key.pub.origin,
 		s->site.peers[peer].origin,
-		s->site.config.peers[peer].changes != CHANGES_RECEIVE, &lag,
+		s->site.config.peers[peer].changes != CHANGES_RECEIVE,
+		(s->site.config.peers[peer].relay & RELAY_SEND) != 0, &lag,
 		err);
 
 	if (rc >= 0)

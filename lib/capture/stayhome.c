@@ -129,7 +129,8 @@ int capture_stay_home(struct journal *j, const struct replica_folder *f,
 {
 	uint64_t self = replica_origin(j->account->replica);
 
-	if (f->authority.site != self || rival->site == self ||
+	/* A folder without mail has no UIDs to keep. */
+	if (!f->held_mail || f->authority.site != self || rival->site == self ||
 		f->authority.term != 1 || rival->term != 1 ||
 		claim_cmp(rival, &f->authority) < 0)
 		return 0;

@@ -39,8 +39,9 @@ struct exchange_result {
 struct exchange {
 	struct replica *replica;
 	uint64_t peer;
-	bool takes; /* the peer's changes are taken here */
-	bool gives; /* it gets changes from here */
+	bool takes;  /* the peer's changes are taken here */
+	bool relays; /* and what it passes on of others' */
+	bool gives;  /* it gets changes from here */
 	int64_t now_ms;
 	/* May this change come from this peer? 1 or 0. */
 	int (*may)(void *arg, const struct change *c, struct err *err);

@@ -169,12 +169,17 @@ static int is_hidden(struct taking *t, const struct dot *dot, struct err *err)
 	return rc < 0 ? rc : is == VIEW_HIDDEN;
 }
 
+static bool is_known_by(const struct taking *t, const struct change *c)
+{
+	return c->dot.log.origin == t->x->peer || t->x->relays;
+}
+
 /*
  * What is dead here, or lies where the peer sees nothing, is told to be. What is
  * dead only because its log is known
  * past it may have been lost: it is told where it was born here. It is taken
- * where it comes from the site where it was born, or we are in doubt of
- * ourselves; and in answer to what we asked, for an old bundle may hold what
+ * where it comes from the site where it was born, or from who passes on what
+ * others wrote, or we are in doubt of ourselves; and in answer to what we asked, for an old bundle may hold what
  * was expunged since. Else it stays a difference.
  */
 static int take_birth(struct taking *t, const struct change *c, struct err *err)
@@ -197,7 +202,7 @@ static int take_birth(struct taking *t, const struct change *c, struct err *err)
 
 		if (!lost && c->dot.log.origin == replica_origin(t->x->replica))
 			return owe_dot(t, &c->dot, err);
-		if (!t->fresh || (!lost && c->dot.log.origin != t->x->peer))
+		if (!t->fresh || (!lost && !is_known_by(t, c)))
 			return 0;
 	}
 	return apply(t, c, err);

@@ -58,6 +58,8 @@ static void print_changes(const struct parcel_changes *c,
 		(unsigned long long)c->first_lsn, c->len);
 	if (c->unasked)
 		buf_add_str(ret, "    from a peer that cannot be asked\n");
+	if (c->part)
+		buf_add_str(ret, "    not all of it, but of folders in view\n");
 	if (c->again)
 		buf_printf(ret, "    again, as it is at lsn %llu\n",
 			(unsigned long long)c->again);
@@ -97,6 +99,8 @@ static void print_ack(const struct parcel_ack *ack, struct buf *ret)
 			(unsigned long long)e->durable.chain,
 			(unsigned long long)e->applied);
 	}
+	if (ack->relays)
+		buf_add_str(ret, "    takes what others wrote, too\n");
 	if (ack->wants_more)
 		buf_printf(ret, "    what it wants is not known yet\n");
 	for (size_t i = 0; i < ack->want_count; i++) {
@@ -166,6 +170,8 @@ static void print_join(const struct parcel_join *j, struct buf *ret)
 		: j->what == PARCEL_JOIN_ASKS_BRIEF ? "asks in brief"
 		: j->what == PARCEL_JOIN_ANSWERS    ? "answers"
 						    : "answers, to go on");
+	if (j->relays)
+		buf_add_str(ret, "    also for what others wrote\n");
 	for (size_t i = 0; i < j->position_count; i++) {
 		buf_add_str(ret, "    up to ");
 		print_log(&j->positions[i].log, ret);

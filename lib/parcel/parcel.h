@@ -135,6 +135,8 @@ struct parcel_changes {
 	const struct parcel_end *ends; /* between the two, lsns ascending */
 	size_t end_count;
 	bool unasked;		/* the sender hears no acknowledgement */
+	bool part;		/* not all of it: of folders that the recipient
+				   is shown */
 	uint64_t again;		/* unasked: where its log ends; 0: not again */
 	uint64_t base_ms;	/* stamps inside are relative to it */
 	uint64_t first_lsn;	/* context of the coding */
@@ -202,6 +204,8 @@ struct parcel_ack {
 	bool wants_more; /* perhaps: what is there was not looked through */
 	struct parcel_late *late; /* by folder and dot, ascending */
 	size_t late_count;
+	bool relays; /* what others wrote is taken from the recipient, too, and
+			the entries say how far their logs are known */
 };
 
 /*
@@ -291,6 +295,7 @@ struct parcel_join {
 	const char *account;
 	enum parcel_join_what what;
 	uint64_t incarnation; /* the asker's */
+	bool relays;	      /* asks: also for what others wrote */
 	/* Asks: what is known of the asker's earlier logs. Answers: what is
 	   known when all is taken. */
 	struct position *positions;
@@ -303,6 +308,8 @@ struct parcel_join {
 	const struct parcel_lsns *whole;
 	size_t whole_count;
 };
+/* Is it a question? Else an answer. */
+bool parcel_join_asks(const struct parcel_join *j);
 
 /*
  * A site that changes its key says so, until its peers have answered that they

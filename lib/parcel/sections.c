@@ -104,7 +104,7 @@ static void add_ends(struct buf *b, const struct parcel_changes *c)
 	uint64_t before = c->from.lsn;
 
 	assert(c->end_count <= PARCEL_ENDS_MAX);
-	wire_add_varint(b, c->end_count);
+	wire_add_varint(b, c->end_count << 1 | c->part);
 	for (size_t i = 0; i < c->end_count; i++) {
 		assert(c->ends[i].lsn > before && c->ends[i].lsn < c->to.lsn);
 		wire_add_varint(b, c->ends[i].lsn - before);
@@ -177,7 +177,7 @@ void parcel_add_ack(
 	sections_add_account(&all, ack->account);
 	wire_add_u64(&all, ack->incarnation);
 	wire_add_varint(&all, ack->count);
-	wire_add_varint(&all, ack->entry_count);
+	wire_add_varint(&all, ack->entry_count << 1 | ack->relays);
 	for (size_t i = 0; i < ack->entry_count; i++) {
 		const struct parcel_ack_entry *e = &ack->entries[i];
 
@@ -310,6 +310,8 @@ static int parse_ends(
 {
 	uint64_t before = ret->from.lsn, count = wire_varint(w);
 
+	ret->part = count & 1;
+	count >>= 1;
 	if (w->bad || count > PARCEL_ENDS_MAX)
 		return sections_bad(p, "ends are malformed");
 	struct parcel_end *ends = arena_alloc(
@@ -396,11 +398,12 @@ static int parse_entries(
 	const struct parse *p, struct wire *w, struct parcel_ack *ret)
 {
 	const struct log_id *before = NULL;
-	uint64_t count = wire_count(w, wire_left(w) / ENTRY_MIN);
+	uint64_t count = wire_count(w, wire_left(w) / ENTRY_MIN << 1 | 1);
 
 	if (w->bad)
 		return sections_bad(p, "number of entries is malformed");
-	ret->entry_count = (size_t)count;
+	ret->relays = count & 1;
+	ret->entry_count = (size_t)(count >> 1);
 	ret->entries = arena_alloc(
 		&p->out->arena, ret->entry_count * sizeof(*ret->entries));
 	for (size_t i = 0; i < ret->entry_count && !w->bad; i++) {

@@ -11,8 +11,15 @@
 #include <assert.h>
 #include <string.h>
 
+#define RELAYS 8u /* beside what is asked */
+
 /* The smallest that a position can be: log id, lsn, chain. */
 #define POSITION_MIN (1u + 1u + 8u)
+
+bool parcel_join_asks(const struct parcel_join *j)
+{
+	return j->what == PARCEL_JOIN_ASKS || j->what == PARCEL_JOIN_ASKS_BRIEF;
+}
 
 void parcel_add_join(
 	struct buf *b, uint64_t sender, const struct parcel_join *j)
@@ -21,8 +28,9 @@ void parcel_add_join(
 	const struct log_id *before = NULL;
 
 	assert(j->gone_count <= PARCEL_GONE_MAX);
+	assert(!j->relays || parcel_join_asks(j));
 	sections_add_account(&head, j->account);
-	buf_add_byte(&head, (uint8_t)j->what);
+	buf_add_byte(&head, (uint8_t)(j->what | (j->relays ? RELAYS : 0)));
 	wire_add_u64(&head, j->incarnation);
 	wire_add_varint(&head, j->position_count);
 	for (size_t i = 0; i < j->position_count; i++) {
@@ -94,10 +102,14 @@ int sections_parse_join(
 
 	if (r < 0)
 		return r;
-	ret->what = wire_u8(w);
+	unsigned what = wire_u8(w);
+	ret->relays = (what & RELAYS) != 0;
+	ret->what = what & ~RELAYS;
 	ret->incarnation = wire_u64(w);
 	if (ret->what < PARCEL_JOIN_ASKS || ret->what > PARCEL_JOIN_ASKS_BRIEF)
 		return sections_bad(p, "kind is unknown");
+	if (ret->relays && !parcel_join_asks(ret))
+		return sections_bad(p, "an answer asks");
 	r = parse_positions(p, w, ret);
 	if (r >= 0 && ret->what == PARCEL_JOIN_ASKS_BRIEF)
 		return parse_whole(p, w, ret);

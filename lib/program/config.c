@@ -77,6 +77,11 @@ static int check_changes(const char *text, struct err *err)
 	return value_changes(text, NULL, err);
 }
 
+static int check_relay(const char *text, struct err *err)
+{
+	return value_relay(text, NULL, err);
+}
+
 static int check_cap(const char *text, struct err *err)
 {
 	return value_cap(text, NULL, NULL, err);
@@ -166,6 +171,7 @@ static const struct rule {
 	{"peer", "overlap", check_count, false},
 	{"peer", "tables_every", check_patience, false},
 	{"peer", "changes", check_changes, false},
+	{"peer", "relay", check_relay, false},
 	{"peer", "accounts", config_grant_check, true},
 	{"peer", "late", check_patience, false},
 	{"peer", "state_every", check_patience, false},
@@ -647,11 +653,44 @@ static int load_links(struct load *l, cfg_t *sec, struct config_peer *peer)
 	return 0;
 }
 
+/*
+ * What is passed on says how far logs are known, and that has to be so: of a log
+ * of which a peer is shown a part it is not; and who cannot be asked does not
+ * say what it knows.
+ */
+static int check_relayed(
+	struct load *l, cfg_t *sec, const struct config_peer *p)
+{
+	if ((p->relay & RELAY_SEND) && p->changes == CHANGES_RECEIVE)
+		return fail(l, sec,
+			"relay to a peer to which nothing goes (changes = "
+			"receive: say relay = receive)");
+	if ((p->relay & RELAY_RECEIVE) && p->changes == CHANGES_SEND)
+		return fail(l, sec,
+			"relay from a peer from which nothing is taken "
+			"(changes = send: say relay = send)");
+	if ((p->relay & RELAY_RECEIVE) && accept_rule_is_partial(&p->accept))
+		return fail(l, sec,
+			"relay, and accept of some folders or none (to take a "
+			"part of what others wrote is not yet built: remove "
+			"one of the two)");
+	if (p->relay != RELAY_NO && p->oneway)
+		return fail(l, sec,
+			"oneway, and relay (what others wrote is passed on to "
+			"who acknowledges: remove one of the two)");
+	if ((p->relay & RELAY_SEND) && p->send_count)
+		return fail(l, sec,
+			"relay, and send (to pass on what others wrote to who "
+			"is shown a part of the folders is not yet built: "
+			"remove one of the two)");
+	return 0;
+}
+
 static int load_peer(struct load *l, cfg_t *sec)
 {
 	struct config_peer *peer = &l->c->peers[l->c->peer_count++];
 	const char *text;
-	int changes = CHANGES_BOTH;
+	int changes = CHANGES_BOTH, relay = RELAY_NO;
 
 	if (check_title(l, sec, value_name) < 0)
 		return ERR_USAGE;
@@ -680,6 +719,9 @@ static int load_peer(struct load *l, cfg_t *sec)
 	if ((text = cfg_getstr(sec, "changes")))
 		(void)value_changes(text, &changes, NULL);
 	peer->changes = (enum config_changes)changes;
+	if ((text = cfg_getstr(sec, "relay")))
+		(void)value_relay(text, &relay, NULL);
+	peer->relay = (enum config_relay)relay;
 	if ((text = cfg_getstr(sec, "late")))
 		(void)value_duration_ms(text, true, &peer->late_ms, NULL);
 	if ((text = cfg_getstr(sec, "state_every")))
@@ -688,6 +730,8 @@ static int load_peer(struct load *l, cfg_t *sec)
 	struct err err = ERR_INIT;
 	if (config_grant_load(sec, l->c, peer, &err) < 0)
 		return fail(l, sec, err.text);
+	if (check_relayed(l, sec, peer) < 0)
+		return ERR_USAGE;
 	int rc = load_links(l, sec, peer);
 	for (size_t i = 0; rc >= 0 && peer->oneway && i < peer->link_count; i++)
 		if (via_is_live(peer->links[i].via))

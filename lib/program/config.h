@@ -78,10 +78,19 @@ enum config_changes {
 	CHANGES_RECEIVE /* nothing is sent but acknowledgements */
 };
 
+/* And what other sites wrote (key "relay"). */
+enum config_relay {
+	RELAY_NO = 0,
+	RELAY_SEND = 1,	   /* is passed on to the peer */
+	RELAY_RECEIVE = 2, /* is taken from it */
+	RELAY_YES = 3	   /* both */
+};
+
 struct config_peer {
 	const char *name;
 	const char *key; /* key line */
 	enum config_changes changes;
+	enum config_relay relay;
 	struct account_map accounts; /* that it has part in */
 	struct accept_rule accept;   /* what it may change here */
 	bool follow_key; /* a new key that the old one signed is enough */

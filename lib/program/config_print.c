@@ -211,6 +211,11 @@ static void print_peer(struct buf *b, const struct config_peer *p)
 		p->changes == CHANGES_SEND	? "send"
 		: p->changes == CHANGES_RECEIVE ? "receive"
 						: "both");
+	buf_printf(b, "\trelay = %s\n",
+		p->relay == RELAY_SEND	    ? "send"
+		: p->relay == RELAY_RECEIVE ? "receive"
+		: p->relay == RELAY_YES	    ? "yes"
+					    : "no");
 	print_granted(b, &p->accounts);
 	print_accepted(b, &p->accept);
 	buf_printf(b, "\tfollow_key = %s\n", p->follow_key ? "yes" : "no");

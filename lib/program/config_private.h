@@ -35,6 +35,7 @@ int value_path(const char *text, struct err *err);	      /* absolute */
 int value_pattern(const char *text, struct err *err); /* with %d %n %u %% */
 int value_layout(const char *text, int *ret, struct err *err);
 int value_changes(const char *text, int *ret, struct err *err);
+int value_relay(const char *text, int *ret, struct err *err);
 /* Of a file on a medium: not too small for one parcel. */
 int value_max_file(const char *text, uint64_t *ret, struct err *err);
 /* "no" is 0. */
@@ -42,8 +43,8 @@ int value_preview(const char *text, uint32_t *ret, struct err *err);
 /* Bytes a second. */
 int value_rate(const char *text, uint64_t *ret, struct err *err);
 int value_compression(const char *text, int *ret, struct err *err);
-int value_listen(const char *text, struct err *err); /* "*:4470" */
-int value_via(const char *text, struct err *err);  /* "dir:/media/usb" */
+int value_listen(const char *text, struct err *err);  /* "*:4470" */
+int value_via(const char *text, struct err *err);     /* "dir:/media/usb" */
 int value_command(const char *text, struct err *err); /* for a shell */
 int value_key(const char *text, struct err *err);  /* looks like a key line */
 int value_name(const char *text, struct err *err); /* site, peer, link */

@@ -295,6 +295,24 @@ int value_changes(const char *text, int *ret, struct err *err)
 	return 0;
 }
 
+int value_relay(const char *text, int *ret, struct err *err)
+{
+	int relay = strcmp(text, "no") == 0	   ? RELAY_NO
+		    : strcmp(text, "yes") == 0	   ? RELAY_YES
+		    : strcmp(text, "send") == 0	   ? RELAY_SEND
+		    : strcmp(text, "receive") == 0 ? RELAY_RECEIVE
+						   : -1;
+
+	if (relay < 0)
+		return err_set(err, ERR_USAGE,
+			"unknown value \"%s\" (\"no\", \"yes\", \"send\" or "
+			"\"receive\")",
+			text);
+	if (ret)
+		*ret = relay;
+	return 0;
+}
+
 /* A control character would spoil messages; a dash an option of rsync's. */
 static int check_words(const char *text, const char *scheme,
 	const char *example, struct err *err)

@@ -27,6 +27,7 @@ static const char schema_text[] =
 	" stated_ms INTEGER NOT NULL DEFAULT 0,"
 	" applied INTEGER NOT NULL DEFAULT 0,"
 	" given INTEGER NOT NULL DEFAULT 0,"
+	" part INTEGER NOT NULL DEFAULT 0,"
 	" UNIQUE(folder, origin, incarnation));"
 
 	/* chain values at positions met, to tell a repeat from a rollback */

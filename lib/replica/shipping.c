@@ -85,7 +85,7 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 	static const char *const metas[] = {"heard", "told", "answered",
 		"asked", "answer", "gone", "asks", "states", "tables", "ahead",
 		"refused", "unasked", "lacked", "asks brief", "wants more",
-		"inbox apart"};
+		"inbox apart", "relays"};
 	int rc = forget_peer(r, peer, err);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables) && rc >= 0; i++)

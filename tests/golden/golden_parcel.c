@@ -46,10 +46,11 @@ static void put_account(struct buf *to, const char *name)
 	wire_add_bytes(to, name, strlen(name));
 }
 
-/* Two, one behind `from`, the other `second` behind that; 0: none. */
+/* Two, one behind `from`, the other `second` behind that, of what is not all of
+   the log; 0: none. */
 static void put_ends(struct buf *to, uint64_t second)
 {
-	wire_add_varint(to, second ? 2 : 0);
+	wire_add_varint(to, second ? 2 << 1 | 1 : 0);
 	if (!second)
 		return;
 	wire_add_varint(to, 1);
@@ -116,12 +117,13 @@ static void put_piece(
 	buf_free(&s);
 }
 
-static void put_ack_head(struct buf *to, uint64_t entries)
+/* relays: what others wrote is taken from the recipient, too. */
+static void put_ack_head(struct buf *to, uint64_t entries, bool relays)
 {
 	put_account(to, "alice");
 	wire_add_u64(to, 0x5555555555555555u); /* incarnation */
 	wire_add_varint(to, 300);	       /* count */
-	wire_add_varint(to, entries);
+	wire_add_varint(to, entries << 1 | relays);
 }
 
 static void put_ack_entry(struct buf *to, uint8_t how, const char *log,
@@ -152,7 +154,7 @@ static void put_ack(struct buf *to)
 {
 	struct buf s = BUF_INIT;
 
-	put_ack_head(&s, 4);
+	put_ack_head(&s, 4, true);
 	put_ack_entry(&s, 0x20, "originalincarnat", 1000, 0);
 	put_ack_entry(&s, 0x0a, "sixteen byte id.", 9, 4);
 	put_ack_entry(&s, 0x19, "", 0, 0); /* the sender's account log */
@@ -432,7 +434,7 @@ static void comparison(struct maker *m)
 static void joining(struct maker *m)
 {
 	begin_stored(m);
-	put_join(&m->contents, 1, 0, "");
+	put_join(&m->contents, 8 | 1, 0, "");
 	put_join(&m->contents, 3, 3, "0123456789abcdef0123456789abcdeg");
 	put_join(&m->contents, 2, 3, "1123456789abcdef");
 	put_asks_brief(&m->contents, 2);
@@ -705,7 +707,7 @@ static void ack_of_too_many(struct maker *m)
 	struct buf s = BUF_INIT;
 
 	begin_stored(m);
-	put_ack_head(&s, 1u << 30);
+	put_ack_head(&s, 1u << 30, false);
 	put_section(&m->contents, 3, &s);
 	buf_free(&s);
 }
@@ -715,7 +717,7 @@ static void ack_ahead_of_itself(struct maker *m)
 	struct buf s = BUF_INIT;
 
 	begin_stored(m);
-	put_ack_head(&s, 1);
+	put_ack_head(&s, 1, false);
 	put_ack_entry(&s, 0x21, "incarnat", 9, 10);
 	wire_add_varint(&s, 0);
 	put_section(&m->contents, 3, &s);
@@ -729,7 +731,7 @@ static void put_bad_late(struct maker *m, uint8_t how, const char *folder,
 	struct buf s = BUF_INIT;
 
 	begin_stored(m);
-	put_ack_head(&s, 0);
+	put_ack_head(&s, 0, false);
 	wire_add_varint(&s, 0);
 	put_late(&s, 0, "B sixteen bytes.", "\x21incarnat", 12, 7);
 	put_late(&s, how, folder, "\x29", lsn, uid);

@@ -15,6 +15,7 @@ static const struct {
 	[EVENT_SITES] = {"sites", "n"},
 	[EVENT_STATES] = {"states", "w"},
 	[EVENT_PEER] = {"peer", "sowp"},
+	[EVENT_RELAY] = {"relay", "so"},
 	[EVENT_ACCEPT] = {"accept", "sop"},
 	[EVENT_VIEW] = {"view", "sop"},
 	[EVENT_CREATE] = {"create", "sp"},

@@ -35,6 +35,8 @@ enum event_kind {
 	EVENT_PEER,   /* site, other; word: what site's changes are to other and
 			 path: what other's are to site: "both" "send" …;
 			 "oneway": nothing ever comes back */
+	EVENT_RELAY,  /* site passes on to other what others wrote, and takes
+			 that from it; it is not the other's doing */
 	EVENT_ACCEPT, /* path: what other may change at site from now on,
 			 "no-expunge"; "-" everything */
 	EVENT_VIEW, /* path: which of site's folders other is shown from now on:

@@ -11,10 +11,13 @@
 
 #include "simtree.h"
 
+#define RELAYING 8 /* of so many histories three have sites that relay */
 #define KEEPING 16 /* of so many histories one has sites that keep mail */
 #define VIEWING 16 /* … and another has peers that are shown a part */
 #define MAILS_MAX 64
 #define FOLDERS_MAX 10
+
+enum shape { SHAPE_STAR, SHAPE_CHAIN, SHAPE_RING };
 
 struct making {
 	uint64_t rng;
@@ -41,6 +44,8 @@ struct making {
 	bool links, noise; /* live ones, and lines that fail */
 	bool oneway;	   /* some peers never answer */
 	bool views;	   /* some peers are shown a part, and that changes */
+	bool relays;	   /* what others wrote is passed on */
+	enum shape shape;
 };
 
 static uint64_t below(struct making *m, uint64_t n)
@@ -654,6 +659,9 @@ static void aftermath(struct making *m)
 	unsigned site = m->hurt - 1;
 	unsigned other = site ? 0 : 1 + (unsigned)below(m, m->sites - 1);
 
+	if (m->shape != SHAPE_STAR)
+		other = site ? site - 1 : 1;
+
 	m->hurt = 0;
 	if (chance(m, 30)) {
 		word(m, site, other);
@@ -664,12 +672,25 @@ static void aftermath(struct making *m)
 	way(m, other, site);
 }
 
+/* Its peer; in a ring the first of a chain has two. */
+static unsigned upper_of(const struct making *m, unsigned *site)
+{
+	if (m->shape == SHAPE_STAR)
+		return 0;
+	if (m->shape == SHAPE_RING && *site == 1 && m->next_token % 2) {
+		*site = m->sites - 1;
+		return 0;
+	}
+	return *site - 1;
+}
+
 static void something(struct making *m)
 {
 	unsigned what = (unsigned)below(m, 100);
 	unsigned other = 1 + (unsigned)below(m, m->sites - 1);
 	bool back = chance(m, 35);
-	unsigned from = back ? other : 0, to = back ? 0 : other;
+	unsigned upper = upper_of(m, &other);
+	unsigned from = back ? other : upper, to = back ? upper : other;
 
 	if (m->hurt && chance(m, 50)) {
 		aftermath(m);
@@ -737,7 +758,30 @@ static void make_states(struct making *m)
 	add(m, &e);
 }
 
-/* A star: site a has all the others for peers. */
+static void relay(struct making *m, unsigned one, unsigned other)
+{
+	struct event e = event(EVENT_RELAY, one);
+
+	e.other = other;
+	add(m, &e);
+	e.site = other;
+	e.other = one;
+	add(m, &e);
+}
+
+/* A star: site a has all the others for peers; or, where sites relay, also a
+   chain, or a ring. Without a draw. */
+static void choose_shape(struct making *m, uint64_t seed)
+{
+	uint64_t what = seed % RELAYING;
+
+	m->relays = m->sites > 2 && !m->oneway && what >= RELAYING - 3;
+	m->shape = !m->relays		  ? SHAPE_STAR
+		   : what == RELAYING - 1 ? SHAPE_RING
+		   : what == RELAYING - 2 ? SHAPE_CHAIN
+					  : SHAPE_STAR;
+}
+
 static void make_peers(struct making *m)
 {
 	struct event e = event(EVENT_SITES, 0);
@@ -746,7 +790,7 @@ static void make_peers(struct making *m)
 	add(m, &e);
 	make_states(m);
 	for (unsigned i = 1; i < m->sites; i++) {
-		e = event(EVENT_PEER, 0);
+		e = event(EVENT_PEER, m->shape == SHAPE_STAR ? 0 : i - 1);
 		e.other = i;
 		snprintf(e.word, sizeof(e.word), "%s",
 			m->homes || chance(m, 60) ? "both" : "send");
@@ -756,6 +800,13 @@ static void make_peers(struct making *m)
 			put(e.path, "receive");
 		}
 		add(m, &e);
+		if (m->relays)
+			relay(m, e.site, e.other);
+	}
+	if (m->shape == SHAPE_RING) {
+		e.site = 0; /* and the last, in the same words */
+		add(m, &e);
+		relay(m, e.site, e.other);
 	}
 }
 
@@ -804,6 +855,8 @@ void history_make(
 	if (disasters && m.sites < 7)
 		m.spare = m.sites;
 	put(m.folders[m.folder_count++].path, "INBOX");
+	if (!kind->views)
+		choose_shape(&m, seed);
 	make_peers(&m);
 	make_keepers(&m, seed);
 	m.views = kind->views || (seed % VIEWING == VIEWING / 2 && !oneway);

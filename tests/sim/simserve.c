@@ -136,6 +136,17 @@ static bool inbox_holds(struct sim_site *s, size_t peer)
 	return false;
 }
 
+static bool is_untaken(void *arg, uint64_t origin, const char *account)
+{
+	const struct sim_site *s = arg;
+
+	(void)account;
+	for (size_t i = 0; i < SITES_MAX; i++)
+		if (s->peers[i].known && s->sites[i].key.pub.origin == origin)
+			return !s->peers[i].takes;
+	return false;
+}
+
 struct handover_config simserve_handover(struct sim_serving *v, size_t peer)
 {
 	struct sim_site *s = v->site;
@@ -148,6 +159,10 @@ struct handover_config simserve_handover(struct sim_serving *v, size_t peer)
 		.peer = &s->sites[peer].key.pub,
 		.send_changes = s->peers[peer].sends,
 		.take_changes = s->peers[peer].takes,
+		.relay = s->peers[peer].relays,
+		.takes_relay = s->peers[peer].relays && s->peers[peer].takes,
+		.untaken = is_untaken,
+		.untaken_arg = s,
 		.unread = inbox_holds(s, peer),
 		.patience_ms = (uint64_t)s->patience_s * 1000,
 		.state_ms = SIM_STATE_S * 1000,

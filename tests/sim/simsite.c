@@ -396,7 +396,8 @@ void simsite_apply(struct sim_site *s)
 		config.receive.peer_count++;
 		*peer = (struct receive_peer){.name = s->sites[i].name,
 			.key = s->sites[i].key.pub,
-			.takes_changes = s->peers[i].takes};
+			.takes_changes = s->peers[i].takes,
+			.relays = s->peers[i].relays && s->peers[i].takes};
 		read_accept(s, &s->peers[i].accept, &peer->accept);
 	}
 	s->code = exit_worse(s->code, round_run(&config, NULL, 0));

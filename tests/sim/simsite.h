@@ -33,6 +33,7 @@ struct sim_rule {
 struct sim_peer {
 	bool known;
 	bool sends, takes; /* what "changes" says of this peer here */
+	bool relays;	   /* what "relay" does: yes */
 	struct sim_rule
 		accept; /* the others as their keys say: "" everything */
 	struct sim_rule view;

@@ -42,6 +42,7 @@ struct world {
 	bool disaster, settling, told;
 	bool oneway; /* some peers never answer */
 	bool linked; /* somebody called */
+	bool relays; /* some sites pass on what others wrote */
 	bool rotten; /* a state was damaged: said, and mended by comparison */
 	/* An INBOX was out of view: what comes back finds its UIDs passed. */
 	bool inbox_hidden;
@@ -695,6 +696,9 @@ static void happen(struct world *w, const struct event *e)
 	case EVENT_PEER:
 		make_peers(w, e);
 		break;
+	case EVENT_RELAY:
+		w->sites[e->site].peers[e->other].relays = w->relays = true;
+		break;
 	case EVENT_ACCEPT:
 		accept_from(w, e);
 		break;
@@ -903,11 +907,35 @@ static void wait_for_late(struct world *w)
 	one_event(w, &e);
 }
 
-/* Mail of a home may have another UID there, for ever. */
+/* Mail of a home may have another UID there, for ever: who is no peer of it does
+   not tell it. */
 static bool may_be_late(
 	const struct world *w, const struct sim_site *there, unsigned home)
 {
-	return w->inbox_hidden || there->peers[home].oneway;
+	return w->inbox_hidden || there->peers[home].oneway ||
+	       !there->peers[home].known;
+}
+
+static bool hands_to(const struct world *w, unsigned a, unsigned b)
+{
+	return w->sites[a].peers[b].known && w->sites[a].peers[b].sends &&
+	       w->sites[b].peers[a].takes;
+}
+
+/* Do changes of a's come to b, by itself or by others? */
+static bool hears_of(const struct world *w, unsigned a, unsigned b)
+{
+	bool hears[SITES_MAX] = {false};
+
+	for (unsigned i = 0; i < w->site_count; i++)
+		hears[i] = hands_to(w, a, i);
+	for (unsigned turn = 1; turn < w->site_count; turn++)
+		for (unsigned i = 0; i < w->site_count; i++)
+			for (unsigned k = 0; k < w->site_count; k++)
+				hears[k] |= hears[i] && hands_to(w, i, k) &&
+					    w->sites[i].peers[k].relays &&
+					    w->sites[k].peers[i].relays;
+	return hears[b];
 }
 
 /* NULL, or what differs. */
@@ -920,8 +948,7 @@ static const char *differs(struct world *w)
 			struct sim_status st;
 			const char *what;
 
-			if (a == b || !x->peers[b].known ||
-				!x->peers[b].sends || !y->peers[a].takes)
+			if (a == b || !hears_of(w, a, b))
 				continue;
 			/* What came late has a UID of its own there. What lies
 			   where a state was lost, and is out of view, is new
@@ -959,14 +986,17 @@ static bool somebody_is_told(struct world *w)
 /*
  * Is one of two machines with one key as the other was once? Whatever it says
  * the other has said, and what is for both the other takes: it hears what it
- * would if its peers were away, and they hear what one machine would say.
+ * would if its peers were away, and they hear what one machine would say. So does
+ * whoever hears of others by it.
  */
 static bool nobody_can_know(struct world *w)
 {
-	for (int i = 0; i < 2; i++) {
-		unsigned site = w->apart[i], twin = w->twin[site];
+	for (unsigned site = 0; site < w->site_count; site++) {
+		unsigned twin = w->twin[site];
+		bool concerned = site == w->apart[0] || site == w->apart[1] ||
+				 w->relays;
 
-		if (twin &&
+		if (concerned && twin &&
 			simsite_contains(&w->sites[twin - 1], &w->sites[site]))
 			return true;
 	}
@@ -988,8 +1018,10 @@ static uint64_t handed_over(const struct world *w)
 static void check_quiet(struct world *w)
 {
 	struct event e = {.kind = EVENT_WAIT, .n = SIM_STATE_S};
+	/* From one end of a chain to the other a word takes a turn a site. */
+	size_t turns = (w->linked ? 7 : 4) + (w->relays ? w->site_count : 0);
 
-	for (int i = 0; i < (w->linked ? 7 : 4); i++) {
+	for (size_t i = 0; i < turns; i++) {
 		exchange(w, false);
 		if (i == 0)
 			one_event(w, &e);
@@ -1007,6 +1039,10 @@ static void settle(struct world *w, struct outcome *ret)
 {
 	unsigned most = w->rotten ? 2 * EXCHANGES : EXCHANGES;
 	const char *what;
+
+	/* Who writes for whom may have to go to the end of a chain and back. */
+	if (w->relays)
+		most += 2 * (unsigned)w->site_count;
 
 	w->settling = true;
 	/* What was to happen in the midst of a program that never ran. */

@@ -32,6 +32,7 @@ static struct parcel_join some(enum parcel_join_what what)
 {
 	struct parcel_join j = {.account = "alice@example.org",
 		.what = what,
+		.relays = what == PARCEL_JOIN_ASKS,
 		.incarnation = 0xabcdef,
 		.positions = positions,
 		.position_count = 3};
@@ -72,6 +73,7 @@ static void each_comes_back(void **state)
 
 		assert_int_equal(s.items[i].type, PARCEL_JOIN);
 		assert_int_equal(is->what, i + 1);
+		assert_true(is->relays == was.relays);
 		assert_string_equal(is->account, was.account);
 		assert_true(is->incarnation == was.incarnation);
 		assert_int_equal(is->position_count, 3);

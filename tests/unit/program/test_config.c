@@ -423,6 +423,29 @@ static void what_a_peer_may_change_is_checked(void **state)
 	}
 }
 
+static void what_is_passed_on_is_checked(void **state)
+{
+	static const struct {
+		const char *keys, *words;
+	} cases[] = {
+		{"relay = yes oneway = yes", "oneway, and relay"},
+		{"relay = receive oneway = yes", "oneway, and relay"},
+		{"relay = send send = { x }", "not yet built"},
+		{"relay = receive accept = { none }", "relay, and accept"},
+		{"relay = yes changes = receive", "say relay = receive"},
+		{"relay = yes changes = send", "say relay = send"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO_FREE char *text =
+			mem_printf(SITE "peer p { key = \"" KEY_A "\" %s }",
+				cases[i].keys);
+
+		refused(text, 2, cases[i].words);
+	}
+}
+
 static void folders_that_go_out_are_checked(void **state)
 {
 	static const struct {
@@ -495,6 +518,7 @@ static void values_are_checked_where_they_stand(void **state)
 	refused(SITE "peer a {\nkey = \"" KEY_A ";AAAAAAAAAAAAAAAA\" }", 3,
 		"not a key line");
 	refused(SITE "peer a {\nchanges = some }", 3, "unknown value");
+	refused(SITE "peer a {\nrelay = both }", 3, "unknown value");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"/media\" }", 3,
 		"unknown carrier");
 	refused(SITE "peer a { key = \"" KEY_A "\"\nvia = \"dir:usb\" }", 3,
@@ -787,6 +811,7 @@ int main(void)
 		cmocka_unit_test(live_links_have_an_address_or_a_command),
 		cmocka_unit_test(accounts_of_a_peer_are_checked),
 		cmocka_unit_test(what_a_peer_may_change_is_checked),
+		cmocka_unit_test(what_is_passed_on_is_checked),
 		cmocka_unit_test(folders_that_go_out_are_checked),
 		cmocka_unit_test(values_are_checked_where_they_stand),
 		cmocka_unit_test(blocks_need_what_they_are_for),
