@@ -386,7 +386,9 @@ static void who_asks_soon_waits_for_nothing(void **state)
 		assert_int_equal(ask(f, &other, 0, 100, &b, &size), ERR_BUSY);
 	assert_int_equal(ask(f, &hash, 0, 100, &b, &size), 0);
 	assert_string_equal(buf_str(&b), "small body");
+	assert_int_equal(kill(f->client.pid, SIGSTOP), 0);
 	assert_int_equal(ask(f, &hash, 0, 5, &b, &size), ERR_BUSY);
+	assert_int_equal(kill(f->client.pid, SIGCONT), 0);
 	assert_int_equal(poll(&p, 1, 30000), 1);
 	tick_ms = 1000;
 	f->client.soon = false;
