@@ -28,12 +28,14 @@ def exchange(*sites, times=3):
 
 
 def settled(*sites):
+    exchange(*sites, times=1)   # the number of what came late
     for site in sites:
         gaps(site, 0)
         site.run('status')
         site.run('check')
     assert mail(sites[0]) == mail(sites[1]), (mail(sites[0]), mail(sites[1]))
-    assert registers(sites[0]) == registers(sites[1])
+    assert registers(sites[0]) == registers(sites[1]), (
+        registers(sites[0]), registers(sites[1]))
 
 
 def skip(a, b):
