@@ -1,13 +1,13 @@
 /*
- * receive_grants: which changes of a peer are merged at all (docs/architecture.md,
- * Grants).
+ * receive_grants: which changes of a peer are merged at all
+ * (docs/architecture.md, Grants).
  *
- * A site that may not change something here may still say what became of what is
- * its own, and that is merged, for it is so; what of it may not be placed is
- * decided where mail is placed, by who wrote it (lib/replica/kept.h). Not merged
- * is what such a peer says of mail whose home is another site's folder, and what
- * it says in another's name: so nobody's word comes in by a side door, and
- * placing has to ask for the writer only.
+ * A site that may not change something here may still say what became of what
+ * is its own, and that is merged, for it is so; what of it may not be placed
+ * is decided where mail is placed, by who wrote it (lib/replica/kept.h). Not
+ * merged is what such a peer says of mail whose home is another site's folder,
+ * and what it says in another's name: so nobody's word comes in by a side
+ * door, and placing has to ask for the writer only.
  */
 #include "receiving.h"
 

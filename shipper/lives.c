@@ -532,7 +532,8 @@ static int waiting(
 	return end > now ? (int)(end - now) : 0;
 }
 
-/* Two for each link, one for what is done for a peer, the listeners, and what the caller has. */
+/* Two for each link, one for what is done for a peer, the listeners, and
+   what the caller has. */
 static void gather(const struct lives *lives, const struct pollfd *more,
 	size_t more_count, struct pollfd *ret)
 {

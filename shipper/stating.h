@@ -2,12 +2,13 @@
  * stating: what our state holds, said to a peer that is about to know as much
  * (lib/replica/stated.h).
  *
- * Said of a folder when changes of it are handed over, when a statement of it is
- * owed, and once in a span whatever happens: then its registers are summed up
- * anew before, for sums that nobody changes would hide what they became. That
- * too is said once in a span only, and calls for no answer but where the two
- * differ. Only where the peer will then know all of our logs, and of those that
- * are passed on to it, so that its vector can be ours; at any other vector a statement is of no use.
+ * Said of a folder when changes of it are handed over, when a statement of it
+ * is owed, and once in a span whatever happens: then its registers are summed
+ * up anew before, for sums that nobody changes would hide what they became.
+ * That too is said once in a span only, and calls for no answer but where the
+ * two differ. Only where the peer will then know all of our logs, and of those
+ * that are passed on to it, so that its vector can be ours; at any other
+ * vector a statement is of no use.
  */
 #ifndef PB_STATING_H
 #define PB_STATING_H

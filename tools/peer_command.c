@@ -2,9 +2,9 @@
  * peer_command: `packetboat peer plan PEER`, which the shipper does,
  * `packetboat peer revoke PEER` and `packetboat peer expel PEER`.
  *
- * Of one that is expelled it is written down first that the peer is none any more; then what it said
- * and what lies ready for it is forgotten, account by account. Killed in
- * between, the command is to be given again.
+ * Of one that is expelled it is written down first that the peer is none any
+ * more; then what it said and what lies ready for it is forgotten, account by
+ * account. Killed in between, the command is to be given again.
  */
 #include <string.h>
 

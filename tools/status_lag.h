@@ -3,8 +3,8 @@
  *
  * Handed over are changes of folders whose home is this site, and of the
  * account log what speaks of them. Other changes of users here stay for now:
- * they are no lag of any peer. What others wrote is where it is passed on, and the
- * peer takes it. Nothing is locked and nothing is changed.
+ * they are no lag of any peer. What others wrote is where it is passed on, and
+ * the peer takes it. Nothing is locked and nothing is changed.
  */
 #ifndef PB_STATUS_LAG_H
 #define PB_STATUS_LAG_H

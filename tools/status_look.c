@@ -1,7 +1,7 @@
 /*
  * status_look: everything of `packetboat status` into one json-c tree
- * (status_tree.h), and the file for Prometheus. Nothing is locked and nothing else
- * is changed.
+ * (status_tree.h), and the file for Prometheus. Nothing is locked and nothing
+ * else is changed.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -175,11 +175,11 @@ static bool is_known_by(const struct taking *t, const struct change *c)
 }
 
 /*
- * What is dead here, or lies where the peer sees nothing, is told to be. What is
- * dead only because its log is known
- * past it may have been lost: it is told where it was born here. It is taken
- * where it comes from the site where it was born, or from who passes on what
- * others wrote, or we are in doubt of ourselves; and in answer to what we asked, for an old bundle may hold what
+ * What is dead here, or lies where the peer sees nothing, is told to be. What
+ * is dead only because its log is known past it may have been lost: it is told
+ * where it was born here. It is taken where it comes from the site where it
+ * was born, or from who passes on what others wrote, or we are in doubt of
+ * ourselves; and in answer to what we asked, for an old bundle may hold what
  * was expunged since. Else it stays a difference.
  */
 static int take_birth(struct taking *t, const struct change *c, struct err *err)

@@ -36,7 +36,8 @@ struct body_starter {
    as of body_client_open. */
 int body_starter_open(const char *program, const char *config,
 	struct body_starter *ret, struct err *err);
-/* Have a writer started; the one before it, if it still runs, is killed. Errors: ERR_IO: it could not be. */
+/* Have a writer started; the one before it, if it still runs, is killed.
+   Errors: ERR_IO: it could not be. */
 int body_starter_ask(struct body_starter *s, int *ret_fd, struct err *err);
 /* End it, and wait for it: after all sockets that it handed over are closed. A
    writer that does not end by itself is killed. */

@@ -1,7 +1,7 @@
 /*
- * What a peer that may not expunge here, or may change some folders only, says of
- * mail and folders: of its own it is merged, of others' and in others' names it is
- * not, and all else goes on.
+ * What a peer that may not expunge here, or may change some folders only, says
+ * of mail and folders: of its own it is merged, of others' and in others'
+ * names it is not, and all else goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -105,7 +105,8 @@ static void put_have(struct forge *f, struct buf *to)
 	forge_record(f, false, m, sizeof(m), to);
 }
 
-/* hello, have, a small item, one that is much like it, a larger one in two records of changes */
+/* hello, have, a small item, one that is much like it, a larger one in two
+   records of changes */
 static void put_dial(struct forge *f, struct buf *to)
 {
 	AUTO_BUF struct buf m = BUF_INIT;
