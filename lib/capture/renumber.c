@@ -48,18 +48,32 @@ static int give_one(struct pass *p, const struct replica_folder *f,
 	if (!m || m->doubled || m->uid != row.uid)
 		return 0; /* something else is to be logged first */
 	p->store->ops->txn_uid(t, m->base, uid, m->extra);
-	rc = late_done(p->replica, message, err);
-	return rc < 0 ? rc : 1;
+	return 1;
+}
+
+/* A try that failed is none: it would cost one of those that there are, and
+   room in the list. */
+static int note_given(struct pass *p, const struct late_due *due,
+	const bool *given, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < due->count && rc >= 0; i++)
+		if (given[i])
+			rc = late_done(p->replica, due->messages[i], err);
+	return rc;
 }
 
 static int give_all(struct pass *p, const struct replica_folder *f,
 	struct store_txn *t, const struct late_due *due, struct err *err)
 {
+	AUTO_FREE bool *given = mem_array(due->count + 1, sizeof(*given));
 	uint32_t next = due->uidnext;
 	int rc = 0;
 
 	for (size_t i = 0; i < due->count && rc >= 0; i++) {
 		rc = give_one(p, f, t, due->messages[i], next, err);
+		given[i] = rc > 0;
 		next += rc > 0;
 	}
 	if (rc < 0)
@@ -69,6 +83,8 @@ static int give_all(struct pass *p, const struct replica_folder *f,
 	struct store_identity id = {.uidnext = next, .extra = ""};
 	p->store->ops->txn_identity(t, &id);
 	rc = p->store->ops->txn_commit(t, err);
+	if (rc >= 0)
+		rc = note_given(p, due, given, err);
 	if (rc < 0)
 		return rc;
 	p->result->renumbered += next - due->uidnext;
