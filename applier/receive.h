@@ -90,6 +90,9 @@ bool receive_is_refusal(int code);
 int receive_parcel(const struct receive_config *config, const void *data,
 	size_t len, struct receive_result *ret, struct err *err);
 
+/* The peer of this origin; NULL: there is none. */
+const struct receive_peer *receive_peer_of(
+	const struct receive_config *config, uint64_t origin);
 /* Which folders of the peers are placed here, as the configuration says
    (lib/replica/refused.h). In a transaction. */
 int receive_decide(const struct receive_config *config, struct replica *r,

@@ -17,6 +17,15 @@
 #include "refused.h"
 #include "viewrule.h"
 
+const struct receive_peer *receive_peer_of(
+	const struct receive_config *config, uint64_t origin)
+{
+	for (size_t i = 0; i < config->peer_count; i++)
+		if (config->peers[i].key.origin == origin)
+			return &config->peers[i];
+	return NULL;
+}
+
 /* ---- folders ---- */
 
 static bool may_in(const struct receive_peer *peer, const char *path)
@@ -31,10 +40,9 @@ static int is_refused(void *arg, uint64_t site, const char *path)
 {
 	const struct receive_config *c = arg;
 
-	for (size_t i = 0; i < c->peer_count; i++)
-		if (c->peers[i].key.origin == site)
-			return !may_in(&c->peers[i], path);
-	return site == c->self->pub.origin ? 0 : -1;
+	const struct receive_peer *p = receive_peer_of(c, site);
+
+	return p ? !may_in(p, path) : site == c->self->pub.origin ? 0 : -1;
 }
 
 int receive_decide(
@@ -46,9 +54,9 @@ int receive_decide(
 	for (size_t i = 0; i < config->peer_count && !any; i++)
 		any = accept_rule_is_partial(&config->peers[i].accept);
 	rc = any ? 1 : refused_any(r, err);
-	if (rc > 0)
-		rc = refused_decide(
-			r, is_refused, (void *)(uintptr_t)config, err);
+	if (rc <= 0)
+		return rc;
+	rc = refused_decide(r, is_refused, (void *)(uintptr_t)config, err);
 	for (size_t i = 0; i < config->peer_count && rc >= 0; i++)
 		rc = refused_inbox(r, config->peers[i].key.origin,
 			!may_in(&config->peers[i], "INBOX"), err);
@@ -56,15 +64,6 @@ int receive_decide(
 }
 
 /* ---- changes ---- */
-
-const struct receive_peer *receiving_peer(
-	const struct receiving *r, uint64_t origin)
-{
-	for (size_t i = 0; i < r->config->peer_count; i++)
-		if (r->config->peers[i].key.origin == origin)
-			return &r->config->peers[i];
-	return NULL;
-}
 
 bool receiving_takes_from(
 	const struct receiving *r, const struct receive_peer *p)
@@ -80,7 +79,7 @@ bool receiving_takes_from(
    no peers, from who may relay. */
 static bool origin_ok(const struct receiving *r, uint64_t origin)
 {
-	const struct receive_peer *p = receiving_peer(r, origin);
+	const struct receive_peer *p = receive_peer_of(r->config, origin);
 
 	if (origin == r->config->self->pub.origin)
 		return true;
@@ -225,7 +224,7 @@ static int writer_may(struct receiving *r, struct replica *rep,
 	const struct change *c, struct err *err)
 {
 	uint64_t origin = c->by.log.origin;
-	const struct receive_peer *p = receiving_peer(r, origin);
+	const struct receive_peer *p = receive_peer_of(r->config, origin);
 
 	if (!p || c->kind != CHANGE_EXPUNGE ||
 		accept_rule_allows(&p->accept, ACCEPT_EXPUNGE))
@@ -251,7 +250,8 @@ int receiving_keep_allowed(struct receiving *r, struct replica *rep,
 	struct change_batch *batch, struct err *err)
 {
 	const struct receive_peer *writer =
-		batch->count ? receiving_peer(r, batch->items[0].by.log.origin)
+		batch->count ? receive_peer_of(
+				       r->config, batch->items[0].by.log.origin)
 			     : NULL;
 	size_t kept = 0;
 

@@ -65,7 +65,7 @@ int receiving_may_relay(struct receiving *r, struct replica *rep,
 	const struct parcel_changes *s, struct err *err)
 {
 	uint64_t origin = s->from.log.origin;
-	const struct receive_peer *p = receiving_peer(r, origin);
+	const struct receive_peer *p = receive_peer_of(r->config, origin);
 	struct err split = ERR_INIT;
 
 	if (p && !receiving_takes_from(r, p)) {

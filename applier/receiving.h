@@ -52,10 +52,7 @@ int receiving_may_relay(struct receiving *r, struct replica *rep,
 int receiving_check_written(const struct parcel_changes *s,
 	const struct change_batch *batch, struct err *err);
 
-/* receive_grants.c: the peer of this origin; NULL: there is none. */
-const struct receive_peer *receiving_peer(
-	const struct receiving *r, uint64_t origin);
-/* Are changes of the account taken from it? */
+/* receive_grants.c: are changes of the account taken from it? */
 bool receiving_takes_from(
 	const struct receiving *r, const struct receive_peer *p);
 /* Is this change of the peer's to be merged? 1 or 0, and then

@@ -612,10 +612,9 @@ static void say_placed(
 
 static const char *peer_named(const struct receive_config *c, uint64_t origin)
 {
-	for (size_t i = 0; i < c->peer_count; i++)
-		if (c->peers[i].key.origin == origin)
-			return c->peers[i].name;
-	return "that was";
+	const struct receive_peer *p = receive_peer_of(c, origin);
+
+	return p ? p->name : "that was";
 }
 
 /* What the guard keeps from being expunged is told until it is accepted. */

@@ -148,11 +148,10 @@ static bool is_untaken(void *arg, uint64_t origin, const char *account)
 {
 	const struct site *site = &((struct shipper *)arg)->site;
 
-	for (size_t i = 0; i < site->config.peer_count; i++)
-		if (site->peers[i].origin == origin)
-			return site->config.peers[i].changes == CHANGES_SEND ||
-			       !site_granted(site, i, account);
-	return false;
+	int i = site_peer_of(site, origin);
+
+	return i >= 0 && (site->config.peers[i].changes == CHANGES_SEND ||
+				 !site_granted(site, (size_t)i, account));
 }
 
 struct handover_config links_handover(

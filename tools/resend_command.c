@@ -78,11 +78,8 @@ static int check_peer(struct resend *s, struct err *err)
 			"peer %s: no changes go to it from here (changes = "
 			"\"receive\"): there is nothing to send again",
 			s->peer);
-	if (s->account && !site_account(&s->site, s->account))
-		return err_set(err, ERR_USAGE,
-			"account %s: there is none of that name (packetboat "
-			"config prints what is configured)",
-			s->account);
+	if (s->account && site_account_check(&s->site, s->account, err) < 0)
+		return ERR_USAGE;
 	if (s->account && !site_granted(&s->site, (size_t)i, s->account))
 		return err_set(err, ERR_USAGE,
 			"peer %s has no part in account %s (\"accounts\" in "

@@ -216,8 +216,9 @@ int status_has(struct account *a, uint64_t peer, const struct replica_log *log,
 		return rc;
 	struct tail tail = {
 		.lsn = applied ? ack.applied : ack.durable, .upto = lsn};
-	if (tail.lsn < lsn)
-		read_tail(a, peer, log, &tail);
+	if (tail.lsn >= lsn || !id_is_account(&log->known.log.folder))
+		return tail.lsn >= lsn;
+	read_tail(a, peer, log, &tail);
 	return !tail.changes;
 }
 

@@ -13,10 +13,7 @@ static bool is_peer(const struct site *s, uint64_t origin)
 	for (size_t i = 0; i < s->expelled_count; i++)
 		if (s->expelled[i].origin == origin)
 			return true;
-	for (size_t i = 0; i < s->config.peer_count; i++)
-		if (s->peers[i].origin == origin)
-			return true;
-	return false;
+	return site_peer_of(s, origin) >= 0;
 }
 
 static uint64_t parts_of(const struct carrier_list *list, uint64_t sender)

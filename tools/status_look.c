@@ -141,11 +141,9 @@ static void add_logs(struct status *s)
 static void add_clocks(struct status *s)
 {
 	int year = status_wrong_year(s->now_ms);
-	const char *peer = "";
+	int at = site_peer_of(&s->site, s->ahead);
+	const char *peer = at < 0 ? "" : s->site.config.peers[at].name;
 
-	for (size_t i = 0; i < s->site.config.peer_count; i++)
-		if (s->site.peers[i].origin == s->ahead)
-			peer = s->site.config.peers[i].name;
 	tree_number(s->tree, "clock_behind_s", s->ahead_s);
 	tree_number(s->tree, "clock_behind_peer_s", s->peer_ahead_s);
 	if (year)

@@ -171,13 +171,8 @@ static int run_all(struct call *c)
 	struct err err = ERR_INIT;
 	size_t shown = 0;
 
-	if (c->account && !site_account(&c->site, c->account)) {
-		err_set(&err, ERR_USAGE,
-			"account %s: there is none of that name (packetboat "
-			"config prints what is configured)",
-			c->account);
+	if (c->account && site_account_check(&c->site, c->account, &err) < 0)
 		return front_fail(c->front, &err);
-	}
 	if (c->json)
 		c->array = json_object_new_array();
 	for (size_t i = 0; i < c->site.account_count; i++) {

@@ -207,11 +207,8 @@ static int check(struct waiting *w, struct err *err)
 {
 	unsigned most = 0;
 
-	if (!site_account(&w->site, w->account))
-		return err_set(err, ERR_USAGE,
-			"account %s: there is none of that name (packetboat "
-			"config prints what is configured)",
-			w->account);
+	if (site_account_check(&w->site, w->account, err) < 0)
+		return ERR_USAGE;
 	for (size_t i = 0; i < w->site.config.peer_count; i++)
 		most += may_hold(w, i);
 	if (most < w->count)

@@ -123,12 +123,8 @@ static int check_names(struct writer *w, char *const *names, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct err err = ERR_INIT;
 
-		if (site_account(&w->site, names[i]))
+		if (site_account_check(&w->site, names[i], &err) >= 0)
 			continue;
-		err_set(&err, ERR_USAGE,
-			"account %s: there is none of that name (packetboat "
-			"config prints what is configured)",
-			names[i]);
 		log_err(&w->log, &err);
 		return EXIT_WRONG_USAGE;
 	}

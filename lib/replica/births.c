@@ -488,14 +488,11 @@ static int add_twin(struct replica *r, const struct change *c, int64_t by_log,
 /* Does it lie in the store? 1 or 0. */
 static int is_placed(struct replica *r, int64_t message, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message WHERE id = ? AND p_folder <> 0", "i",
-		message);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM message WHERE id = ? AND p_folder <> 0",
+			"i", message),
+		err);
 }
 
 /* Of a dot that a MOVE named before. */

@@ -124,17 +124,14 @@ int gap_filled(struct replica *r, int64_t log, uint64_t upto, struct err *err)
 
 int gap_holds(struct replica *r, int64_t log, uint64_t lsn, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM gap g JOIN log l ON l.id = g.log"
-		" WHERE g.kind = ?1 AND g.log = ?2 AND l.origin <> ?3"
-		" AND ?4 BETWEEN g.first AND g.last LIMIT 1",
-		"iiii", (int64_t)GAP_LOST, log, (int64_t)r->origin,
-		(int64_t)lsn);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM gap g JOIN log l ON l.id = g.log"
+			" WHERE g.kind = ?1 AND g.log = ?2 AND l.origin <> ?3"
+			" AND ?4 BETWEEN g.first AND g.last LIMIT 1",
+			"iiii", (int64_t)GAP_LOST, log, (int64_t)r->origin,
+			(int64_t)lsn),
+		err);
 }
 
 int gap_made_good(struct replica *r, uint64_t peer, const struct id128 *folder,
@@ -152,35 +149,33 @@ int gap_made_good(struct replica *r, uint64_t peer, const struct id128 *folder,
 int gap_is_told(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM gap WHERE kind = ?1 AND peer = ?2"
-		" AND accepted = 0 AND folder IN"
-		" (SELECT b.fid FROM alias a JOIN alias b"
-		"  ON b.folder = a.folder WHERE a.fid = ?3) LIMIT 1",
-		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
-		sizeof(folder->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM gap WHERE kind = ?1 AND peer = ?2"
+			" AND accepted = 0 AND folder IN"
+			" (SELECT b.fid FROM alias a JOIN alias b"
+			"  ON b.folder = a.folder WHERE a.fid = ?3) LIMIT 1",
+			"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+			sizeof(folder->b)),
+		err);
 }
 
 int gap_counts(struct replica *r, uint64_t peer, const struct id128 *folder,
 	uint64_t *ret_ours, uint64_t *ret_theirs, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT messages, their_messages FROM gap WHERE kind = ?"
-		" AND peer = ? AND folder = ?",
-		"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
-		sizeof(folder->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t counts[2];
+	int rc = sql_numbers(r,
+		sql(r, err,
+			"SELECT messages, their_messages FROM gap WHERE"
+			" kind = ? AND peer = ? AND folder = ?",
+			"iib", (int64_t)GAP_DIFFERS, (int64_t)peer, folder->b,
+			sizeof(folder->b)),
+		counts, 2, err);
 
 	if (rc <= 0)
 		return rc;
-	*ret_ours = (uint64_t)sqlite3_column_int64(st, 0);
-	*ret_theirs = (uint64_t)sqlite3_column_int64(st, 1);
-	sqlite3_reset(st);
+	*ret_ours = (uint64_t)counts[0];
+	*ret_theirs = (uint64_t)counts[1];
 	return 1;
 }
 

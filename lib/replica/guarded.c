@@ -44,15 +44,14 @@ int guarded_each(struct replica *r, guarded_fn fn, void *arg, struct err *err)
 int guarded_there(
 	struct replica *r, int64_t folder, uint64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT count(*) FROM message WHERE p_folder = ?", "i", folder);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t count;
+	int rc = sql_numbers(r,
+		sql(r, err, "SELECT count(*) FROM message WHERE p_folder = ?",
+			"i", folder),
+		&count, 1, err);
 
-	if (rc < 0)
-		return rc;
-	*ret = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	*ret = (uint64_t)count;
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- what is kept ---- */

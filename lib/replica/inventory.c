@@ -45,13 +45,10 @@ int inventory_get(struct replica *r, uint32_t uidvalidity, uint32_t uid,
 int inventory_holds(struct replica *r, size_t least, struct err *err)
 {
 	int64_t skipped = least > 1 ? (int64_t)least - 1 : 0;
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM inventory LIMIT 1 OFFSET ?", "i", skipped);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err, "SELECT 1 FROM inventory LIMIT 1 OFFSET ?", "i",
+			skipped),
+		err);
 }
 
 int inventory_taken(struct replica *r, struct err *err)

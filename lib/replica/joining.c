@@ -101,14 +101,9 @@ static int await(struct replica *r, uint64_t peer, const struct position *at,
 static int is_named(struct replica *r, const char *query, uint64_t peer,
 	int64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err, query, "i", (int64_t)peer);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int rc = sql_numbers(
+		r, sql(r, err, query, "i", (int64_t)peer), ret, 1, err);
 
-	*ret = 0;
-	if (rc > 0) {
-		*ret = sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-	}
 	return rc < 0 ? rc : 0;
 }
 

@@ -112,21 +112,6 @@ int late_folders(struct replica *r, struct arena *arena, int64_t **ret,
 		arena, ret, ret_count, err);
 }
 
-/* One query with a row of numbers. */
-static int two_numbers(
-	struct replica *r, sqlite3_stmt *st, int64_t ret[2], struct err *err)
-{
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	ret[0] = ret[1] = 0;
-	if (rc <= 0)
-		return rc;
-	ret[0] = sqlite3_column_int64(st, 0);
-	ret[1] = sqlite3_column_int64(st, 1);
-	sqlite3_reset(st);
-	return 0;
-}
-
 /*
  * UIDNEXT at a peer, and how often what it has late here got another UID, the
  * most; 0 if it said nothing, or what is not to be believed.
@@ -134,19 +119,19 @@ static int two_numbers(
 static int said(struct replica *r, int64_t folder, uint32_t next, uint64_t peer,
 	int64_t ret[2], struct err *err)
 {
-	int rc = two_numbers(r,
+	int rc = sql_numbers(r,
 		sql(r, err,
 			"SELECT ifnull(max(l.uidnext), 0),"
 			" ifnull(max(m.renumbered), 0)" COUNTS
 			" WHERE l.peer = ? AND m.folder = ?"
 			" AND m.renumbered < ?",
 			"iii", (int64_t)peer, folder, (int64_t)LATE_TIMES),
-		ret, err);
+		ret, 2, err);
 
 	if (rc >= 0 && ret[0] > next &&
 		ret[0] - next > (LATE_UID_MAX - next) / LATE_PART)
 		ret[0] = 0;
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /*
@@ -157,20 +142,19 @@ static int said(struct replica *r, int64_t folder, uint32_t next, uint64_t peer,
 static int add_room(struct replica *r, int64_t folder, uint64_t peer,
 	const int64_t there[2], uint32_t *ret, struct err *err)
 {
-	int64_t unapplied[2];
-	int rc = two_numbers(r,
+	int64_t unapplied;
+	int rc = sql_numbers(r,
 		sql(r, err,
-			"SELECT count(*), 0 FROM message m WHERE m.folder = ?2"
+			"SELECT count(*) FROM message m WHERE m.folder = ?2"
 			" AND m.dead = 0 AND m.uid <> 0 AND" UNAPPLIED,
 			"iii", (int64_t)peer, folder,
 			(int64_t)replica_origin(r)),
-		unapplied, err);
-	int64_t next =
-		there[0] + unapplied[0] + (INT64_C(1) << 2 * there[1]) - 1;
+		&unapplied, 1, err);
+	int64_t next = there[0] + unapplied + (INT64_C(1) << 2 * there[1]) - 1;
 
 	if (rc >= 0 && next > *ret)
 		*ret = (uint32_t)next;
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int cmp_row(const void *x, const void *y)

@@ -232,18 +232,13 @@ int replica_holds_mail(struct replica *r, struct err *err)
 int replica_hash_awaited(
 	struct replica *r, const struct hash *hash, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message WHERE hash = ?"
-		" AND (p_folder = 0 OR damage <> 0) AND dead = 0"
-		" AND todo <> 4 LIMIT 1",
-		"b", hash->b, sizeof(hash->b));
-
-	if (!st)
-		return ERR_IO;
-	int rc = sql_step(r, st, err);
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM message WHERE hash = ?"
+			" AND (p_folder = 0 OR damage <> 0) AND dead = 0"
+			" AND todo <> 4 LIMIT 1",
+			"b", hash->b, sizeof(hash->b)),
+		err);
 }
 
 int replica_message_copy_of(struct replica *r, int64_t id, int64_t since_ms,

@@ -121,49 +121,44 @@ int gone_list(struct replica *r, uint64_t peer, const struct id128 *after,
 
 int gone_count(struct replica *r, uint64_t peer, uint64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err, "SELECT count(*) FROM (" GONE_TOLD ")",
-		"i", (int64_t)peer);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t count;
+	int rc = sql_numbers(r,
+		sql(r, err, "SELECT count(*) FROM (" GONE_TOLD ")", "i",
+			(int64_t)peer),
+		&count, 1, err);
 
-	*ret = 0;
-	if (rc > 0) {
-		*ret = (uint64_t)sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-	}
+	*ret = (uint64_t)count;
 	return rc < 0 ? rc : 0;
 }
 
 int joining_gone(
 	struct replica *r, const struct id128 *content, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM gone WHERE content = ?1"
-		" UNION ALL SELECT 1 FROM dot WHERE content = ?1"
-		" UNION ALL SELECT 1 FROM once WHERE content = ?1 LIMIT 1",
-		"b", content->b, sizeof(content->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM gone WHERE content = ?1"
+			" UNION ALL SELECT 1 FROM dot WHERE content = ?1"
+			" UNION ALL SELECT 1 FROM once WHERE content = ?1 "
+			"LIMIT 1",
+			"b", content->b, sizeof(content->b)),
+		err);
 }
 
 int joining_moved_on(struct replica *r, int64_t folder, const char *base,
 	const struct hash *hash, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT 1 FROM message m WHERE m.hash = ?3 AND m.dead = 0"
-		" AND (m.folder <> ?1 OR m.base <> ?2)"
-		" AND ((m.birth_folder = ?1 AND m.birth_base = ?2)"
-		"  OR EXISTS(SELECT 1 FROM dot d JOIN birth b ON b.log = d.log"
-		"   AND b.lsn = d.lsn JOIN log l ON l.id = d.log"
-		"   JOIN alias a ON a.fid = l.folder"
-		"   WHERE d.message = m.id AND b.base = ?2"
-		"   AND a.folder = ?1)) LIMIT 1",
-		"itb", folder, base, hash->b, sizeof(hash->b));
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
-
-	if (rc > 0)
-		sqlite3_reset(st);
-	return rc;
+	return sql_exists(r,
+		sql(r, err,
+			"SELECT 1 FROM message m WHERE m.hash = ?3 AND m.dead "
+			"= 0"
+			" AND (m.folder <> ?1 OR m.base <> ?2)"
+			" AND ((m.birth_folder = ?1 AND m.birth_base = ?2)"
+			"  OR EXISTS(SELECT 1 FROM dot d JOIN birth b ON b.log "
+			"= d.log"
+			"   AND b.lsn = d.lsn JOIN log l ON l.id = d.log"
+			"   JOIN alias a ON a.fid = l.folder"
+			"   WHERE d.message = m.id AND b.base = ?2"
+			"   AND a.folder = ?1)) LIMIT 1",
+			"itb", folder, base, hash->b, sizeof(hash->b)),
+		err);
 }

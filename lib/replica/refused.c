@@ -3,6 +3,8 @@
 #include "registers.h"
 #include "view_private.h"
 
+#define APART "inbox apart" /* and the peer */
+
 uint64_t refused_home(const struct replica_folder *f)
 {
 	if (f->authority.term)
@@ -91,7 +93,10 @@ int refused_any(struct replica *r, struct err *err)
 	return sql_exists(r,
 		sql(r, err,
 			"SELECT 1 FROM folder WHERE refused <> 0 UNION ALL"
-			" SELECT 1 FROM sub WHERE refused <> 0 LIMIT 1",
+			" SELECT 1 FROM sub WHERE refused <> 0 UNION ALL"
+			" SELECT 1 FROM meta WHERE value <> 0"
+			" AND key BETWEEN '" APART " ' AND '" APART
+			"!' LIMIT 1",
 			""),
 		err);
 }
@@ -100,7 +105,7 @@ int refused_any(struct replica *r, struct err *err)
 
 int refused_is_inbox(struct replica *r, uint64_t peer, struct err *err)
 {
-	AUTO_FREE char *key = replica_peer_key("inbox apart", peer);
+	AUTO_FREE char *key = replica_peer_key(APART, peer);
 	int64_t apart = 0;
 	int rc = replica_meta_get(r, key, &apart, err);
 
@@ -124,7 +129,7 @@ int refused_inbox(
 	struct replica *r, uint64_t peer, bool refused, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
-	AUTO_FREE char *key = replica_peer_key("inbox apart", peer);
+	AUTO_FREE char *key = replica_peer_key(APART, peer);
 	struct replica_folder f;
 	int was = refused_is_inbox(r, peer, err);
 	int rc = 0;
@@ -147,17 +152,16 @@ int refused_inbox(
 static int count_messages(
 	struct replica *r, int64_t folder, uint64_t *ret, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT count(*) FROM message WHERE folder = ? AND dead = 0"
-		" AND p_folder = 0",
-		"i", folder);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t count;
+	int rc = sql_numbers(r,
+		sql(r, err,
+			"SELECT count(*) FROM message WHERE folder = ?"
+			" AND dead = 0 AND p_folder = 0",
+			"i", folder),
+		&count, 1, err);
 
-	if (rc < 0)
-		return rc;
-	*ret = (uint64_t)sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 0;
+	*ret = (uint64_t)count;
+	return rc < 0 ? rc : 0;
 }
 
 int refused_list(struct replica *r, struct arena *arena, struct refused **ret,

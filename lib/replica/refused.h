@@ -32,7 +32,7 @@ typedef int (*refused_fn)(void *arg, uint64_t site, const char *path);
 int refused_decide(
 	struct replica *r, refused_fn refuses, void *arg, struct err *err);
 
-/* Is any refused? 1 or 0. */
+/* Is any refused, or a peer's INBOX another than ours? 1 or 0. */
 int refused_any(struct replica *r, struct err *err);
 /* The site whose folder it is; 0: nobody knows yet. */
 uint64_t refused_home(const struct replica_folder *f);

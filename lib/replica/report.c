@@ -8,16 +8,9 @@
 static int numbers(struct replica *r, const char *text, int64_t *ret, int count,
 	struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err, text, "");
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int rc = sql_numbers(r, sql(r, err, text, ""), ret, count, err);
 
-	if (rc < 0)
-		return rc;
-	for (int i = 0; i < count; i++)
-		ret[i] = rc ? sqlite3_column_int64(st, i) : 0;
-	if (rc)
-		sqlite3_reset(st);
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
@@ -72,42 +65,43 @@ int report_counts(struct replica *r, struct report_counts *ret, struct err *err)
 int report_born_above(struct replica *r, int64_t log, uint64_t lsn,
 	uint64_t *ret_count, uint64_t *ret_bytes, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT count(*), ifnull(sum(m.size), 0) FROM dot d"
-		" JOIN message m ON m.id = d.message"
-		" WHERE d.log = ? AND d.lsn > ? AND m.dead = 0",
-		"ii", log, (int64_t)lsn);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t born[2];
+	int rc = sql_numbers(r,
+		sql(r, err,
+			"SELECT count(*), ifnull(sum(m.size), 0) FROM dot d"
+			" JOIN message m ON m.id = d.message"
+			" WHERE d.log = ? AND d.lsn > ? AND m.dead = 0",
+			"ii", log, (int64_t)lsn),
+		born, 2, err);
 
 	if (rc < 0)
 		return rc;
-	*ret_count = rc ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-	*ret_bytes = rc ? (uint64_t)sqlite3_column_int64(st, 1) : 0;
-	if (rc)
-		sqlite3_reset(st);
+	*ret_count = (uint64_t)born[0];
+	*ret_bytes = (uint64_t)born[1];
 	return 0;
 }
 
 int report_wanted(struct replica *r, uint64_t peer, uint64_t most,
 	uint64_t *ret_bytes, struct err *err)
 {
-	sqlite3_stmt *st = sql(r, err,
-		"SELECT ifnull(sum(max(size - at, 0)), 0) FROM"
-		" (SELECT w.at AS at, max(m.size) AS size FROM want w"
-		"  JOIN message m ON m.hash = w.hash"
-		"  WHERE w.peer = ?1 AND m.dead = 0 AND m.p_folder <> 0"
-		"  AND (m.size <= ?2 OR EXISTS(SELECT 1 FROM released e"
-		"   WHERE e.peer = w.peer AND e.hash = w.hash))"
-		"  GROUP BY w.hash)",
-		"ii", (int64_t)peer,
-		most < INT64_MAX ? (int64_t)most : INT64_MAX);
-	int rc = st ? sql_step(r, st, err) : ERR_IO;
+	int64_t bytes;
+	int rc = sql_numbers(r,
+		sql(r, err,
+			"SELECT ifnull(sum(max(size - at, 0)), 0) FROM"
+			" (SELECT w.at AS at, max(m.size) AS size FROM want w"
+			"  JOIN message m ON m.hash = w.hash"
+			"  WHERE w.peer = ?1 AND m.dead = 0"
+			"  AND m.p_folder <> 0"
+			"  AND (m.size <= ?2 OR EXISTS(SELECT 1 FROM released e"
+			"   WHERE e.peer = w.peer AND e.hash = w.hash))"
+			"  GROUP BY w.hash)",
+			"ii", (int64_t)peer,
+			most < INT64_MAX ? (int64_t)most : INT64_MAX),
+		&bytes, 1, err);
 
 	if (rc < 0)
 		return rc;
-	*ret_bytes = rc ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-	if (rc)
-		sqlite3_reset(st);
+	*ret_bytes = (uint64_t)bytes;
 	return 0;
 }
 

@@ -133,6 +133,18 @@ int sql_exists(struct replica *r, sqlite3_stmt *st, struct err *err)
 	return rc;
 }
 
+int sql_numbers(struct replica *r, sqlite3_stmt *st, int64_t *ret, int count,
+	struct err *err)
+{
+	int rc = st ? sql_step(r, st, err) : ERR_IO;
+
+	for (int i = 0; i < count; i++)
+		ret[i] = rc > 0 ? sqlite3_column_int64(st, i) : 0;
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,
 	int64_t **ret, size_t *ret_count, struct err *err)
 {

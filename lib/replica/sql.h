@@ -52,6 +52,10 @@ int sql_run(struct replica *r, struct err *err, const char *text,
 	const char *fmt, ...);
 /* Does it give a row? st may be NULL: err says why. 1, 0 or an error. */
 int sql_exists(struct replica *r, sqlite3_stmt *st, struct err *err);
+/* The columns of its one row, as numbers; zeros where there is none. st may be
+   NULL: err says why. 1, 0 where there is none, or an error. */
+int sql_numbers(struct replica *r, sqlite3_stmt *st, int64_t *ret, int count,
+	struct err *err);
 /* All that a statement gives in its first column; st may be NULL: err says
    why. */
 int sql_ids(struct replica *r, sqlite3_stmt *st, struct arena *arena,

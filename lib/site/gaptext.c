@@ -20,9 +20,9 @@ const char *gaptext_peer(
 {
 	char hex[17];
 
-	for (size_t i = 0; i < s->config.peer_count; i++)
-		if (s->peers[i].origin == origin)
-			return s->config.peers[i].name;
+	int peer = site_peer_of(s, origin);
+	if (peer >= 0)
+		return s->config.peers[peer].name;
 	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)origin);
 	return arena_dup(arena, hex, 16);
 }

@@ -232,6 +232,25 @@ const struct config_account *site_account(
 	return NULL;
 }
 
+int site_account_check(const struct site *s, const char *name, struct err *err)
+{
+	return site_account(s, name)
+		       ? 0
+		       : err_set(err, ERR_USAGE,
+				 "account %s: there is none of that name "
+				 "(packetboat config prints what is "
+				 "configured)",
+				 name);
+}
+
+int site_peer_of(const struct site *s, uint64_t origin)
+{
+	for (size_t i = 0; i < s->config.peer_count; i++)
+		if (s->peers[i].origin == origin)
+			return (int)i;
+	return -1;
+}
+
 int site_store_open(const struct site *s, const struct config_account *a,
 	bool make, struct store **ret, struct err *err)
 {

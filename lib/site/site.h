@@ -65,6 +65,11 @@ int site_find_accounts(struct site *s, struct err *err);
 /* NULL when there is none of that name. */
 const struct config_account *site_account(
 	const struct site *s, const char *name);
+/* Errors: ERR_USAGE: there is none of that name, and what to do. */
+int site_account_check(
+	const struct site *s, const char *name, struct err *err);
+/* Index of the peer of an origin, or -1. */
+int site_peer_of(const struct site *s, uint64_t origin);
 /* An account's mail. `make`: make an empty Maildir where there is none.
    Errors: as maildir_open, wrapped with the account. */
 int site_store_open(const struct site *s, const struct config_account *a,
