@@ -4,9 +4,14 @@ peers have it: then all sites show the same."""
 
 import json
 import os
+import subprocess
 import sys
 
-import plainsites
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'support'))
+
+import phases                   # noqa: E402
+import plainsites               # noqa: E402
 
 CHECKS = []
 
@@ -124,6 +129,36 @@ def expunged_meanwhile_it_needs_no_uid(sites):
     around(a, b)
     assert list(a.uids().items()) == list(b.uids().items()) == [(2, 'small')]
     assert late(a, 'late_at_peers') == late(b) == 0
+
+
+@check
+def a_list_that_cannot_be_written_is_no_try(sites):
+    if not os.environ.get('FAULTSHIM'):
+        return  # not beside a sanitizer
+    a, b = peers(sites, 'b')
+    burst(a)
+    around(a, b)
+    release(a, b)
+    a.run('sync')
+    b.run('sync')
+    a.run('ship')
+    tries = 'SELECT max(renumbered) FROM message'
+    hearing = phases.Phase('hearing', sites, a, 'packetboat-applier')
+    try:
+        assert a.sql(tries).strip() == '1'
+        [at] = [number for number, call in enumerate(hearing.calls, 1)
+                if call.startswith('rename') and
+                call.endswith('/dovecot-uidlist')]
+        hearing.snapshot.restore()
+        assert phases.run(a, 'packetboat-applier', FAULT_KIND='EIO',
+                          FAULT_AT=str(at)) == 1, a.said
+        a.says('dovecot-uidlist', 'Input/output error')
+        assert a.sql(tries).strip() == '0'
+        around(a, b)
+        assert a.sql(tries).strip() == '1'
+        assert a.uids() == b.uids() and len(a.uids()) == 2
+    finally:
+        subprocess.run(['rm', '-rf', hearing.kept], check=True)
 
 
 if __name__ == '__main__':
