@@ -89,18 +89,6 @@ static int check_known(struct replica *rep, const struct parcel_ack *ack,
 	return rc == ERR_CONFLICT ? other_history(ack->account, e, err) : rc;
 }
 
-/* Did it say all that it wants? */
-static int note_wants_more(
-	struct replica *rep, uint64_t peer, bool more, struct err *err)
-{
-	AUTO_FREE char *key = replica_peer_key("wants more", peer);
-	int64_t before = 0;
-	int rc = replica_meta_get(rep, key, &before, err);
-
-	return rc < 0 || before == more ? rc
-					: replica_meta_set(rep, key, more, err);
-}
-
 static int hear_late(struct replica *rep, uint64_t peer,
 	const struct parcel_ack *ack, struct err *err)
 {
@@ -186,8 +174,6 @@ int receiving_ack(struct receiving *r, struct replica *rep,
 	if (rc >= 0)
 		rc = hear_late(rep, peer, ack, err);
 	/* By what it knows now. */
-	if (rc >= 0)
-		rc = note_wants_more(rep, peer, ack->wants_more, err);
 	if (rc >= 0)
 		rc = replica_want_clear(rep, peer, !ack->wants_more, err);
 	if (rc >= 0)

@@ -165,9 +165,24 @@ int replica_ack_lower(struct replica *r, uint64_t peer, int64_t log,
 		"iii", (int64_t)peer, log, (int64_t)after);
 }
 
+/* Whether it said all is kept: without it nobody knows what it has. */
+static int note_all(struct replica *r, uint64_t peer, bool all, struct err *err)
+{
+	AUTO_FREE char *key = replica_peer_key("wants more", peer);
+	int64_t more = 0;
+	int rc = replica_meta_get(r, key, &more, err);
+
+	return rc < 0 || !more == all ? rc
+				      : replica_meta_set(r, key, !all, err);
+}
+
 int replica_want_clear(
 	struct replica *r, uint64_t peer, bool all, struct err *err)
 {
+	int rc = note_all(r, peer, all, err);
+
+	if (rc < 0)
+		return rc;
 	return sql_run(r, err,
 		"DELETE FROM want WHERE peer = ?1 AND (kept = 0 OR (?2 AND"
 		" EXISTS(SELECT 1 FROM message m JOIN dot d ON d.message = m.id"

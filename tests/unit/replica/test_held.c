@@ -3,6 +3,7 @@
 #include "twostates.h"
 
 #include "held.h"
+#include "report.h"
 
 #define PEER 77
 #define T(name) cmocka_unit_test(name)
@@ -273,6 +274,40 @@ static void a_peer_that_is_forgotten_has_nothing_held(void **state)
 	release(&s);
 }
 
+static int lacks(struct site *s, uint64_t lsn)
+{
+	struct log_id id = log_id_of(0);
+	struct replica_log log;
+	struct err err = ERR_INIT;
+
+	done(replica_log_get(s->r, &id, false, &log, &err), &err);
+	return report_lacks_bodies(s->r, PEER, log.id, lsn, &err);
+}
+
+/* Mail 2 is born at lsn 2. */
+static void a_peer_has_what_it_does_not_want_once_it_has_said_all(void **state)
+{
+	struct history h;
+	struct site s = three(&h);
+
+	(void)state;
+	hear_ack(&s, 3, 2, true);
+	assert_int_equal(lacks(&s, 1), 0);
+	assert_int_equal(lacks(&s, 2), 1);
+	assert_int_equal(lacks(&s, 3), 1);
+	hear_ack(&s, 3, 0, true);
+	assert_int_equal(lacks(&s, 3), 0);
+	hear_ack(&s, 3, 0, false); /* there may be more */
+	assert_int_equal(lacks(&s, 1), 1);
+	hear_ack(&s, 3, 3, true);
+	assert_int_equal(lacks(&s, 2), 0);
+	expunge(&h, 3);
+	take_all(&s, &h);
+	assert_int_equal(lacks(&s, 3), 0);
+	history_free(&h);
+	release(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +317,7 @@ int main(void)
 		T(what_was_handed_over_says_by_what),
 		T(of_what_is_held_a_preview_may_be_under_way_or_there),
 		T(a_peer_that_is_forgotten_has_nothing_held),
+		T(a_peer_has_what_it_does_not_want_once_it_has_said_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
