@@ -182,7 +182,7 @@ class Commands(unittest.TestCase):
         for command in self.later:
             self.assertIn(command, said)
         for key in re.findall(r'\{"\w+", "(\w+)", refuse_later',
-                              read('lib', 'program', 'config.c')):
+                              read('lib', 'program', 'config_keys.c')):
             self.assertIn(key, said)
 
     def test_options_of_the_programs_are_theirs(self):
@@ -219,12 +219,12 @@ class Configuration(unittest.TestCase):
     def test_every_key_is_in_the_manual(self):
         manual = read('docs', 'man', 'packetboat.conf.5').replace('\\', '')
         for key in re.findall(r'(?m)^\t\{"[a-z]+", "([a-z_]+)"',
-                              read('lib', 'program', 'config.c')):
+                              read('lib', 'program', 'config_keys.c')):
             self.assertRegex(manual, r'\b%s\b' % key)
 
     def test_every_key_in_a_document_is_known(self):
         keys = set(re.findall(r'(?m)^\t\{"[a-z]+", "([a-z_]+)"',
-                              read('lib', 'program', 'config.c')))
+                              read('lib', 'program', 'config_keys.c')))
         for name in ('README.md', 'docs/operations.md', 'docs/recovery.md'):
             for span in spans(read(name)):
                 found = re.match(r'([a-z_]+) = "[^"]*"$', span)

@@ -21,8 +21,10 @@ for command in $("$packetboat" help |
 done
 expect 0 mandoc -T ascii packetboat.conf.5
 manual=$(sed 's/.\x08//g' <<<"$out")
-for key in $(sed -n 's/^\t{"[a-z]*", "\([a-z_]*\)".*/\1/p' \
-	"$2/lib/program/config.c"); do
+keys=$(sed -n 's/^\t{"[a-z]*", "\([a-z_]*\)".*/\1/p' \
+	"$2/lib/program/config_keys.c")
+[[ $keys ]] || fail "no keys are found"
+for key in $keys; do
 	grep -q "\b$key\b" <<<"$manual" || fail "packetboat.conf.5 lacks $key"
 done
 finish
