@@ -423,11 +423,25 @@ static void what_a_peer_may_change_is_checked(void **state)
 	}
 }
 
+/* Keys of a peer's block, and what is said of them. */
+struct wrong {
+	const char *keys, *words;
+};
+
+static void peers_are_refused(const struct wrong *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		AUTO_FREE char *text =
+			mem_printf(SITE "peer p { key = \"" KEY_A "\" %s }",
+				cases[i].keys);
+
+		refused(text, 2, cases[i].words);
+	}
+}
+
 static void what_is_passed_on_is_checked(void **state)
 {
-	static const struct {
-		const char *keys, *words;
-	} cases[] = {
+	static const struct wrong cases[] = {
 		{"relay = yes oneway = yes", "oneway, and relay"},
 		{"relay = receive oneway = yes", "oneway, and relay"},
 		{"relay = send send = { x }", "not yet built"},
@@ -437,20 +451,12 @@ static void what_is_passed_on_is_checked(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		AUTO_FREE char *text =
-			mem_printf(SITE "peer p { key = \"" KEY_A "\" %s }",
-				cases[i].keys);
-
-		refused(text, 2, cases[i].words);
-	}
+	peers_are_refused(cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void folders_that_go_out_are_checked(void **state)
 {
-	static const struct {
-		const char *keys, *words;
-	} cases[] = {
+	static const struct wrong cases[] = {
 		{"send = { \"/x\" }", "\"/x\" is no folder's name"},
 		{"send = { \"!\" }", "\"\" is no folder's name"},
 		{"send = {}", "send: names none"},
@@ -458,13 +464,7 @@ static void folders_that_go_out_are_checked(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		AUTO_FREE char *text =
-			mem_printf(SITE "peer p { key = \"" KEY_A "\" %s }",
-				cases[i].keys);
-
-		refused(text, 2, cases[i].words);
-	}
+	peers_are_refused(cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void values_are_checked_where_they_stand(void **state)
