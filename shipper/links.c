@@ -21,6 +21,9 @@
 #define BODIES_AGAIN_MS 30000 /* twice as long each time */
 #define BODIES_AGAIN_MOST_MS 1800000
 #define PATIENCE_MS 60000 /* for what may be under way */
+/* Who does not stay looks again after this: a live peer may just be between a
+   bundle and its manifest. */
+#define MOMENT_MS 2000
 
 static int64_t now_ms(const struct shipper *s)
 {
@@ -309,6 +312,22 @@ static bool is_shared(const struct shipper *s, const char *via)
 	return uses > 1;
 }
 
+/* Whether something is not whole and not told yet. */
+static bool look_at_untaken(
+	struct shipper *s, struct carrier *carrier, struct untaken_look *look)
+{
+	struct carrier_list list = {0};
+	bool more;
+
+	if (carrier->ops->list(carrier, s->site.key.pub.origin, &list, NULL) <
+		0)
+		return false; /* taken out this moment */
+	look->now_ms = s->site.os->ops->mono_ns(s->site.os) / 1000000;
+	more = untaken_tell(&s->untaken, look, &list);
+	carrier_list_free(&list);
+	return more;
+}
+
 /* What the medium has for us and nobody collects. */
 static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 	struct carrier *carrier)
@@ -325,22 +344,19 @@ static void tell_untaken(struct shipper *s, size_t peer, const char *via,
 		.peer = s->site.peers[peer].origin,
 		.peers = peers,
 		.peer_count = s->site.config.peer_count,
-		.now_ms = s->site.os->ops->mono_ns(s->site.os) / 1000000,
-		.patience_ms = s->following ? PATIENCE_MS : 0,
+		.patience_ms = s->following ? PATIENCE_MS : MOMENT_MS,
 		.say = say_untaken,
 		.arg = &about};
-	struct carrier_list list = {0};
 
 	for (size_t i = 0; i < s->site.config.peer_count; i++)
 		peers[i] = s->site.peers[i].origin;
 	/* Of these status tells. */
 	for (size_t i = 0; i < s->site.expelled_count; i++)
 		peers[look.peer_count++] = s->site.expelled[i].origin;
-	if (carrier->ops->list(carrier, s->site.key.pub.origin, &list, NULL) <
-		0)
-		return; /* taken out this moment */
-	untaken_tell(&s->untaken, &look, &list);
-	carrier_list_free(&list);
+	if (!look_at_untaken(s, carrier, &look) || s->following)
+		return;
+	s->site.os->ops->sleep_ns(s->site.os, (int64_t)MOMENT_MS * 1000000);
+	look_at_untaken(s, carrier, &look);
 }
 
 /* A line that dropped is no failure: what waits goes with the next visit. */

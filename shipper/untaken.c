@@ -56,7 +56,8 @@ static bool is_known(const struct untaken_look *look, uint64_t sender)
 	return false;
 }
 
-static void tell_part(struct untaken *u, const struct untaken_look *look,
+/* Whether it is too early. */
+static bool tell_part(struct untaken *u, const struct untaken_look *look,
 	const struct carrier_part *part)
 {
 	struct untaken_name *n = meet(u, look, part->sender, part->sequence);
@@ -65,10 +66,13 @@ static void tell_part(struct untaken *u, const struct untaken_look *look,
 		"its sender hands it over again",
 		part->name);
 
-	if (n->said || look->now_ms - n->since_ms < look->patience_ms)
-		return;
+	if (n->said)
+		return false;
+	if (look->now_ms - n->since_ms < look->patience_ms)
+		return true;
 	n->said = true;
 	look->say(look->arg, false, text);
+	return false;
 }
 
 static void tell_stranger(struct untaken *u, const struct untaken_look *look,
@@ -104,15 +108,19 @@ static void tell_strange(
 	look->say(look->arg, false, text);
 }
 
-void untaken_tell(struct untaken *u, const struct untaken_look *look,
+bool untaken_tell(struct untaken *u, const struct untaken_look *look,
 	const struct carrier_list *list)
 {
+	bool early = false;
+
 	for (size_t i = 0; i < list->part_count; i++)
-		if (list->parts[i].sender == look->peer)
-			tell_part(u, look, &list->parts[i]);
+		if (list->parts[i].sender == look->peer &&
+			tell_part(u, look, &list->parts[i]))
+			early = true;
 	for (size_t i = 0; i < list->count; i++)
 		if (!is_known(look, list->items[i].sender))
 			tell_stranger(u, look, &list->items[i]);
 	if (list->strange)
 		tell_strange(u, look, list->strange);
+	return early;
 }

@@ -41,8 +41,9 @@ struct untaken_look {
 	void (*say)(void *arg, bool operator, const char * text);
 	void *arg;
 };
-/* Tell what of a list for this site has not been told. */
-void untaken_tell(struct untaken *u, const struct untaken_look *look,
+/* Tell what of a list for this site has not been told. Returns whether
+   something is not whole for too short a time to be told. */
+bool untaken_tell(struct untaken *u, const struct untaken_look *look,
 	const struct carrier_list *list);
 
 #endif

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 
 import plainsites
 
@@ -231,6 +232,22 @@ def what_is_being_copied_is_taken_when_it_is_whole(sites):
     b.silent('incomplete')
     assert b.files() == ['one:2,'], b.files()
     assert not os.path.exists(path)
+
+
+@check
+def what_becomes_whole_this_moment_is_nobodys_business(sites):
+    """The sender is between the bundle and its manifest."""
+    a, b = two(sites)
+    a.run('sync')
+    path, = bundles(sites.carrier, '.whole')
+    os.rename(path, path + '.tmp')
+    timer = threading.Timer(0.5, os.rename, (path + '.tmp', path))
+    timer.start()
+    b.run('sync')
+    timer.join()
+    b.silent('incomplete')
+    b.run('sync')
+    assert b.files() == ['one:2,'], b.files()
 
 
 @check

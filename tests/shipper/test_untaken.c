@@ -61,16 +61,21 @@ static unsigned told(struct scene *s, int64_t now_ms)
 	return s->told - before;
 }
 
-static void what_is_incomplete_is_told_at_once_by_one_run(void **state)
+static void one_run_is_told_what_to_look_at_again(void **state)
 {
 	struct scene s;
 
 	(void)state;
-	begin(&s, PEER, 0);
+	begin(&s, PEER, 2000);
 	s.list.part_count = 1;
-	assert_int_equal(told(&s, 1000), 1);
+	assert_true(untaken_tell(&s.untaken, &s.look, &s.list));
+	s.look.now_ms += 2000;
+	assert_false(untaken_tell(&s.untaken, &s.look, &s.list));
+	assert_int_equal(s.told, 1);
 	assert_non_null(strstr(s.last, "bundle 00a1-07.pb: incomplete"));
 	assert_int_equal(s.operators, 0);
+	assert_false(untaken_tell(&s.untaken, &s.look, &s.list));
+	assert_int_equal(s.told, 1);
 	untaken_free(&s.untaken);
 }
 
@@ -145,7 +150,7 @@ static void a_stranger_is_told_once_and_wants_an_operator(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_incomplete_is_told_at_once_by_one_run),
+		cmocka_unit_test(one_run_is_told_what_to_look_at_again),
 		cmocka_unit_test(
 			a_daemon_waits_whether_it_is_being_copied_and_tells_once),
 		cmocka_unit_test(each_part_and_each_carrier_has_its_own_time),
