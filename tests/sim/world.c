@@ -38,6 +38,8 @@ struct world {
 	unsigned apart[2]; /* two sites that differ */
 	/* What users did since the last look of the writer is not known. */
 	bool unseen[SITES_MAX];
+	/* Mail was put back, and the writer has not looked at it. */
+	bool put_back[SITES_MAX];
 	bool inbox_claimed; /* site a has looked at an INBOX with mail */
 	bool disaster, settling, told;
 	bool oneway; /* some peers never answer */
@@ -432,6 +434,9 @@ static void run_program(struct world *w, const struct event *e)
 	case EVENT_WRITE:
 		w->unseen[e->site] = false;
 		simsite_write(s);
+		if (!e->fault &&
+			(s->code == EXIT_DONE || s->code == EXIT_OPERATOR))
+			w->put_back[e->site] = false;
 		break;
 	case EVENT_HAND:
 		simsite_hand_over(s, e->other, medium);
@@ -537,7 +542,8 @@ static void restore(struct world *w, const struct event *e)
 		look_who_knows(w);
 		return;
 	}
-	if (strcmp(e->word, "mail") == 0)
+	w->put_back[e->site] = strcmp(e->word, "mail") == 0;
+	if (w->put_back[e->site])
 		mail_server_restore(&s->mail, &image->mail);
 	else
 		image_put_back(image, s);
@@ -650,11 +656,22 @@ static void show(struct world *w, const struct event *e)
 		!views_show(&w->oracle.views, e->site, e->other, "INBOX");
 }
 
+static bool is_removal(const struct event *e)
+{
+	return e->kind == EVENT_EXPUNGE || e->kind == EVENT_MOVE ||
+	       e->kind == EVENT_DELETE || e->kind == EVENT_RENAME;
+}
+
 /* What users do. */
 static void user(struct world *w, const struct event *e)
 {
 	struct sim_site *s = &w->sites[e->site];
 
+	/* Where new mail took the UIDs of what a backup did not have, and went
+	   before the writer looked, nothing can tell the restore from an
+	   expunge (docs/recovery.md). */
+	if (w->put_back[e->site] && is_removal(e))
+		return;
 	w->unseen[e->site] = true;
 	if (e->kind == EVENT_SELECT) {
 		mail_select(&s->mail, e->path);
@@ -993,8 +1010,8 @@ static bool nobody_can_know(struct world *w)
 {
 	for (unsigned site = 0; site < w->site_count; site++) {
 		unsigned twin = w->twin[site];
-		bool concerned = site == w->apart[0] || site == w->apart[1] ||
-				 w->relays;
+		bool concerned =
+			site == w->apart[0] || site == w->apart[1] || w->relays;
 
 		if (concerned && twin &&
 			simsite_contains(&w->sites[twin - 1], &w->sites[site]))
