@@ -35,6 +35,8 @@ ACCOUNT_LOG = re.compile(r'/[ab]/log(/alice(/0{32}(/\*\.changes)?)?)?$')
 FOLDER = re.compile(r'folder ([0-9a-f]{32}) (".*")$', re.M)
 # Of the clock: not one that mailmaker gives.
 VALIDITY = re.compile(r'uidvalidity (?!170000)\d{9,}\b')
+# A UID that its home gave later, and what that makes of the folder.
+GIVEN = re.compile(r'^(uid \S+ uid|identity .* uidnext) \d+')
 # Of status, what tells no two ends apart.
 PASSING = ('origin', 'received', 'awaited_s', 'lag_s', 'local_changes',
            'free_bytes', 'logs', 'logs_from_state', 'now_ms', 'sent', 'calls',
@@ -139,8 +141,10 @@ class End:
                          mailmaker.differences(
                              right.mail[site], self.mail[site], name,
                              exact if self.alone else or_burnt)]
-            said += counted('logged at ' + site, right.logged[site],
-                            self.logged[site])
+            said += counted('logged at ' + site,
+                            *(logged[site] if self.alone else
+                              without_given(logged[site])
+                              for logged in (right.logged, self.logged)))
             if right.status[site] != self.status[site]:
                 said.append('status of %s: %s, undisturbed %s' % (
                     site, self.status[site], right.status[site]))
@@ -156,6 +160,15 @@ def or_burnt(one, other):
     cannot be told from what its user expunged."""
     return one and other and one[1:] == other[1:] and \
         one[0][0] <= other[0][0] and one[0][1:] == other[0][1:]
+
+
+def without_given(logged):
+    """What was logged, but for numbers that a burnt one makes higher (which
+    they are is seen in the mail)."""
+    found = collections.Counter()
+    for line, times in logged.items():
+        found[GIVEN.sub(r'\1 *', line)] += times
+    return found
 
 
 def lost(source, target, gone):
