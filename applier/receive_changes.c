@@ -116,8 +116,8 @@ static int take_one(struct receiving *r, struct journal *j,
 	int rc;
 
 	if (c->kind == CHANGE_VIEW)
-		rc = view_hear(
-			rep, r->peer->key.origin, &c->folder, c->value, err);
+		rc = view_hear(rep, &(struct dot){c->by.log, c->by.lsn},
+			&c->folder, c->value, err);
 	else if (c->kind == CHANGE_AUTHORITY)
 		rc = take_claim(j, c, err);
 	else

@@ -48,7 +48,8 @@ void sections_add_late(struct buf *b, uint64_t sender,
 	const struct parcel_late *before = NULL;
 
 	assert(count <= PARCEL_LATE_MAX);
-	for (const struct parcel_late *l = late; l < late + count; l++) {
+	for (size_t i = 0; i < count; i++) {
+		const struct parcel_late *l = &late[i];
 		unsigned how = spelling(l, before);
 
 		assert(in_order(l, before) && l->dot.lsn && l->uid);

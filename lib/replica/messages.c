@@ -485,11 +485,15 @@ int replica_message_place(struct replica *r, const struct replica_message *m,
 		m->copied_from, m->logged_ms, m->waits_ms, m->id);
 	if (rc >= 0)
 		rc = message_todo(r, m->id, err);
-	if (rc >= 0 && !whole)
+	/* A UID that could not be had before cannot be had now. */
+	if (rc >= 0 && (!whole || m->todo == 2))
 		rc = sql_run(r, err,
-			"UPDATE message SET todo = 2 WHERE id = ?"
-			" AND todo = 1",
-			"i", m->id);
+			"UPDATE message SET todo = 2 WHERE id = ?1"
+			" AND todo = 1 AND (?2 = 0 OR (dead = 0"
+			" AND p_folder = folder AND p_base = base"
+			" AND p_letters = letters AND p_extra = extra"
+			" AND lower(p_keywords) = lower(keywords)))",
+			"ii", m->id, (int64_t)whole);
 	if (rc >= 0)
 		rc = message_drop(r, m->id, err);
 	return rc;

@@ -380,7 +380,8 @@ int replica_todo_folders(struct replica *r, struct arena *arena,
 /*
  * Record what is in the store for a message (p_*, copied_from, logged_ms,
  * waits_ms) and compute todo anew. `whole` false: what differs could not be
- * placed and shall not be tried again before the next change (todo 2).
+ * placed and shall not be tried again before the next change (todo 2); so is
+ * what was such a message before, as long as nothing but its UID differs.
  * A dead message that is placed nowhere is deleted.
  */
 int replica_message_place(struct replica *r, const struct replica_message *m,

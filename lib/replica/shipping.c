@@ -6,6 +6,7 @@
 #include "inventory.h"
 #include "late.h"
 #include "sql.h"
+#include "viewed.h"
 
 int replica_ack_get(struct replica *r, uint64_t peer, int64_t log,
 	struct replica_ack *ret, struct err *err)
@@ -99,35 +100,39 @@ int replica_peer_forget(struct replica *r, uint64_t peer, struct err *err)
 	return rc;
 }
 
+/* A new state over there: what the old one knew is void; but it tells what may
+   be in its mail. */
+static int forget_knowledge(struct replica *r, uint64_t peer, struct err *err)
+{
+	int rc = whole_note_unplaced(r, peer, err);
+
+	return rc < 0 ? rc : forget_peer(r, peer, err);
+}
+
 int replica_ack_order(struct replica *r, uint64_t peer, uint64_t incarnation,
 	uint64_t count, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
 		"SELECT incarnation, count FROM ack_order WHERE peer = ?", "i",
 		(int64_t)peer);
+	bool same = false, older = false;
+	int known = st ? sql_step(r, st, err) : ERR_IO, rc = 0;
 
-	if (!st)
-		return ERR_IO;
-	int rc = sql_step(r, st, err);
+	if (known < 0)
+		return known;
+	if (known > 0) {
+		same = (uint64_t)sqlite3_column_int64(st, 0) == incarnation;
+		older = same && (uint64_t)sqlite3_column_int64(st, 1) >= count;
+		sqlite3_reset(st);
+	}
+	if (older)
+		return 1;
+	if (known > 0 && !same)
+		rc = forget_knowledge(r, peer, err);
+	if (rc >= 0 && !same)
+		rc = view_void(r, peer, incarnation, err);
 	if (rc < 0)
 		return rc;
-	if (rc > 0) {
-		bool same =
-			(uint64_t)sqlite3_column_int64(st, 0) == incarnation;
-		bool older =
-			same && (uint64_t)sqlite3_column_int64(st, 1) >= count;
-		sqlite3_reset(st);
-		if (older)
-			return 1;
-		/* A new state over there: what the old one knew is void; but
-		   it tells what may be in its mail. */
-		if (!same)
-			rc = whole_note_unplaced(r, peer, err);
-		if (rc >= 0 && !same)
-			rc = forget_peer(r, peer, err);
-		if (rc < 0)
-			return rc;
-	}
 	return sql_run(r, err,
 		"INSERT OR REPLACE INTO ack_order VALUES(?, ?, ?)", "iii",
 		(int64_t)peer, (int64_t)incarnation, (int64_t)count);

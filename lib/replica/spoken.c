@@ -183,6 +183,14 @@ int spoken_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
 				err);
 }
 
+int spoken_is_over(
+	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
+{
+	int64_t other;
+
+	return is_over(r, peer, incarnation, &other, err);
+}
+
 int spoken_is_new(
 	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
 {

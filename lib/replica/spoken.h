@@ -38,6 +38,10 @@ int spoken_hear(struct replica *r, uint64_t peer, uint64_t incarnation,
 /* Does a peer write in this incarnation now, as far as is known? 1 or 0. */
 int spoken_is_current(struct replica *r, uint64_t peer, uint64_t incarnation,
 	struct err *err);
+/* Does a peer speak in another incarnation, and has it spoken in this one? 1 or
+   0. */
+int spoken_is_over(struct replica *r, uint64_t peer, uint64_t incarnation,
+	struct err *err);
 /* Has nothing of this incarnation of a peer come yet? 1 or 0. */
 int spoken_is_new(struct replica *r, uint64_t peer, uint64_t incarnation,
 	struct err *err);

@@ -7,6 +7,7 @@
  */
 #include "refused.h"
 #include "registers.h"
+#include "spoken.h"
 #include "view_private.h"
 #include "viewed.h"
 
@@ -172,18 +173,54 @@ static int forget_closed(struct replica *r, uint64_t peer,
 		"ib", (int64_t)peer, folder->b, sizeof(folder->b));
 }
 
-int view_hear(struct replica *r, uint64_t peer, const struct id128 *folder,
-	bool shown, struct err *err)
+static int note_closed(struct replica *r, const struct dot *by,
+	const struct id128 *folder, struct err *err)
+{
+	int64_t log = log_row(r, &by->log, true, err);
+
+	if (log < 0)
+		return (int)log;
+	return sql_run(r, err, "INSERT INTO view VALUES(?, 0, ?, 1, ?, ?)",
+		"ibii", (int64_t)by->log.origin, folder->b, sizeof(folder->b),
+		log, (int64_t)by->lsn);
+}
+
+/* Was it only removed because it was out of view, it is there. */
+int view_void(
+	struct replica *r, uint64_t peer, uint64_t incarnation, struct err *err)
+{
+	static const char *const rows[] = {
+		"UPDATE folder SET dead = 0 WHERE dead = 1 AND dead_stamp = 0"
+		" AND id IN (SELECT a.folder FROM view v JOIN alias a"
+		"  ON a.fid = v.folder WHERE v.peer = ?1 AND v.ours = 0"
+		"  AND v.log NOT IN (SELECT id FROM log WHERE origin = ?1"
+		"   AND incarnation = ?2))",
+		"DELETE FROM view WHERE peer = ?1 AND ours = 0 AND log NOT IN"
+		" (SELECT id FROM log WHERE origin = ?1"
+		"  AND incarnation = ?2)"};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && rc >= 0; i++)
+		rc = sql_run(r, err, rows[i], "ii", (int64_t)peer,
+			(int64_t)incarnation);
+	return rc;
+}
+
+int view_hear(struct replica *r, const struct dot *by,
+	const struct id128 *folder, bool shown, struct err *err)
 {
 	AUTO_ARENA struct arena arena = {0};
 	struct replica_folder f;
+	uint64_t peer = by->log.origin;
 	int known = replica_folder_by_fid(r, folder, &arena, &f, err);
-	int rc = known < 0 ? known : forget_closed(r, peer, folder, err);
+	int rc = known < 0 ? known
+			   : spoken_is_over(r, peer, by->log.incarnation, err);
 
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = forget_closed(r, peer, folder, err);
 	if (rc >= 0 && !shown)
-		rc = sql_run(r, err,
-			"INSERT INTO view VALUES(?, 0, ?, 1, 0, 0)", "ib",
-			(int64_t)peer, folder->b, sizeof(folder->b));
+		rc = note_closed(r, by, folder, err);
 	/* Another's folder is another's to show. */
 	if (rc < 0 || known > 0 ||
 		(f.authority.term && f.authority.site != peer))

@@ -49,20 +49,24 @@ int view_forget_words(
 
 /* ---- what is in view now ---- */
 
-/* Returns 1 with what the row says, 0: there is none. */
+/* Returns 1 with what the row says, and whether an incarnation said it that is
+   over; 0: there is none. */
 static int read_view(struct replica *r, uint64_t peer, int64_t folder,
-	bool *ret_hidden, struct err *err)
+	bool *ret_hidden, bool *ret_over, struct err *err)
 {
 	sqlite3_stmt *st = sql(r, err,
-		"SELECT max(hidden) FROM view WHERE peer = ? AND ours = 1"
-		" AND folder IN (SELECT fid FROM alias WHERE folder = ?)"
+		"SELECT max(v.hidden), max(l.incarnation <> ?3) FROM view v"
+		" LEFT JOIN log l ON l.id = v.log"
+		" WHERE v.peer = ?1 AND v.ours = 1 AND v.folder IN"
+		" (SELECT fid FROM alias WHERE folder = ?2)"
 		" HAVING count(*) > 0",
-		"ii", (int64_t)peer, folder);
+		"iii", (int64_t)peer, folder, (int64_t)r->incarnation);
 	int rc = st ? sql_step(r, st, err) : ERR_IO;
 
 	if (rc <= 0)
 		return rc;
 	*ret_hidden = sqlite3_column_int64(st, 0) != 0;
+	*ret_over = sqlite3_column_int64(st, 1) != 0;
 	sqlite3_reset(st);
 	return 1;
 }
@@ -85,12 +89,16 @@ static int was_told_of(struct replica *r, uint64_t peer,
 		err);
 }
 
-/* Was the peer ever given anything of it? */
+/* Was the peer ever given anything of it? What an earlier state of this site
+   gave nobody knows. */
 static int was_shown(struct replica *r, uint64_t peer,
 	const struct replica_folder *f, struct err *err)
 {
-	int rc = was_told_of(r, peer, f, err);
+	const struct log_id *by = &f->born_by.log;
 
+	if (by->origin == r->origin && by->incarnation != r->incarnation)
+		return 1;
+	int rc = was_told_of(r, peer, f, err);
 	if (rc != 0)
 		return rc;
 	return sql_exists(r,
@@ -180,14 +188,15 @@ static int tell(struct replica *r, uint64_t peer,
 static int settle_folder(struct replica *r, uint64_t peer,
 	const struct replica_folder *f, bool shows, struct err *err)
 {
-	bool was = false, hidden = false;
+	bool was = false, over = false, hidden = false;
 	int told = shows ? 0 : is_told(r, f, err);
-	int known = told < 0 ? told : read_view(r, peer, f->id, &was, err);
+	int known =
+		told < 0 ? told : read_view(r, peer, f->id, &was, &over, err);
 
 	if (known < 0)
 		return known;
 	hidden = told > 0;
-	if (known ? was == hidden : !hidden)
+	if (known ? was == hidden && !over : !hidden)
 		return 0;
 	int shown = known ? 1 : was_shown(r, peer, f, err);
 	if (shown < 0)
@@ -232,8 +241,8 @@ int view_is_partial(struct replica *r, uint64_t peer, struct err *err)
 int view_hides_row(
 	struct replica *r, uint64_t peer, int64_t folder, struct err *err)
 {
-	bool hidden = false;
-	int rc = read_view(r, peer, folder, &hidden, err);
+	bool hidden = false, over;
+	int rc = read_view(r, peer, folder, &hidden, &over, err);
 
 	return rc < 0 ? rc : hidden;
 }

@@ -16,6 +16,10 @@
  * messages, without a tombstone, so that nobody can be told one, and how far
  * its logs were known. Their files go to the trash. What it hears of the
  * folder's logs from then on it drops, until the folder is in view.
+ *
+ * A state that begins anew (lost, or put back) does not know what was said
+ * behind it. So it says all of its rows once more, and who hears of it keeps
+ * nothing of what was said before.
  */
 #ifndef PB_VIEWED_H
 #define PB_VIEWED_H
@@ -76,10 +80,15 @@ int view_shows_body(struct replica *r, uint64_t peer, const struct hash *hash,
 
 /* ---- of theirs: what we are shown ---- */
 
-/* The peer says that a folder is in our view of its folders, or is not. In a
+/* A peer says that a folder is in our view of its folders, or is not; by: where
+   it says so. Of an incarnation that is over it counts for nothing. In a
    transaction. */
-int view_hear(struct replica *r, uint64_t peer, const struct id128 *folder,
-	bool shown, struct err *err);
+int view_hear(struct replica *r, const struct dot *by,
+	const struct id128 *folder, bool shown, struct err *err);
+/* The peer's state is a new one, which says itself what is not in view: what
+   other incarnations said of that is void. In a transaction. */
+int view_void(struct replica *r, uint64_t peer, uint64_t incarnation,
+	struct err *err);
 /* Did it say that a folder is not? 1 or 0. */
 int view_is_closed(struct replica *r, uint64_t peer, const struct id128 *folder,
 	struct err *err);

@@ -94,6 +94,23 @@ def it_has_one_uid_everywhere_in_the_end(sites):
 
 
 @check
+def a_look_of_the_writer_does_not_hide_it(sites):
+    a, b = peers(sites, 'b')
+    burst(a)
+    around(a, b)
+    release(a, b)
+    a.run('sync')
+    for program in ('ship', 'apply', 'write', 'ship'):
+        b.run(program)
+    assert late(b) == 1
+    for program in ('ship', 'apply', 'ship'):
+        a.run(program)
+    for program in ('ship', 'apply'):
+        b.run(program)
+    assert a.uids() == b.uids(), (a.uids(), b.uids())
+
+
+@check
 def it_changes_once_when_all_peers_have_it(sites):
     a, b, c = peers(sites, 'b', 'c')
     burst(a)

@@ -150,6 +150,42 @@ static void the_home_is_told_what_lies_under_another_uid(void **state)
 	release(&s);
 }
 
+/* Record what is known of a message, and what else lies there now. */
+static int64_t look_again(struct site *s, uint64_t lsn, const char *letters)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_message m;
+	struct dot dot = dot_of(lsn);
+	struct err err = ERR_INIT;
+
+	done(replica_message_by_dot(s->r, &dot, &arena, &m, &err), &err);
+	m.p_ino++;
+	m.p_letters = letters;
+	done(replica_begin(s->r, &err), &err);
+	done(replica_message_place(s->r, &m, true, &err), &err);
+	done(replica_commit(s->r, &err), &err);
+	done(replica_message_get(s->r, m.id, &arena, &m, &err), &err);
+	return m.todo;
+}
+
+static void it_is_late_whoever_looks_at_its_file(void **state)
+{
+	struct history h;
+	struct late late[2];
+	struct site s = three(&h, SELF);
+
+	(void)state;
+	run_sql(&s, "UPDATE message SET p_uid = 7, todo = 2 WHERE uid = 2");
+	run_sql(&s, "UPDATE folder SET p_uidnext = 8");
+	assert_int_equal(look_again(&s, 2, ""), 2);
+	assert_int_equal(told(&s, HOME, late), 1);
+	assert_int_equal(look_again(&s, 2, "S"), 1); /* to be placed */
+	assert_int_equal(look_again(&s, 2, ""), 1);
+	assert_int_equal(look_again(&s, 1, ""), 0);
+	history_free(&h);
+	release(&s);
+}
+
 static void it_is_due_when_all_peers_have_placed_it(void **state)
 {
 	struct history h;
@@ -347,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_home_is_told_what_lies_under_another_uid),
+		T(it_is_late_whoever_looks_at_its_file),
 		T(it_is_due_when_all_peers_have_placed_it),
 		T(uidnext_is_above_what_a_peer_may_have_given),
 		T(they_are_due_in_the_order_that_they_had),

@@ -4,6 +4,7 @@
  */
 #include "viewed.h"
 
+#include "spoken.h"
 #include "twostates.h"
 
 static const char *const names[FOLDERS] = {"INBOX", "In/b", "Out/c"};
@@ -23,6 +24,20 @@ struct both {
 	struct history h;
 };
 
+/* As if the site's state had been new then. */
+static void incarnate(struct site *s, uint64_t incarnation)
+{
+	struct err err = ERR_INIT;
+
+	done(replica_begin(s->r, &err), &err);
+	done(replica_meta_set(s->r, "incarnation", (int64_t)incarnation, &err),
+		&err);
+	done(replica_commit(s->r, &err), &err);
+	done(replica_begin(s->r, &err), &err);
+	replica_rollback(s->r);
+	assert_int_equal(replica_incarnation(s->r), incarnation);
+}
+
 /* Folders with a mail each, known to both. */
 static void begin(struct both *b)
 {
@@ -32,6 +47,7 @@ static void begin(struct both *b)
 		save(&b->h, i);
 	}
 	b->home = fresh(HOME);
+	incarnate(&b->home, INCARNATION);
 	b->peer = fresh(SELF);
 	take_all(&b->home, &b->h);
 }
@@ -95,8 +111,9 @@ static size_t tell(struct both *b, uint64_t after)
 
 		done(change_check(c, &err), &err);
 		done(c->kind == CHANGE_VIEW
-				? view_hear(b->peer.r, HOME, &c->folder,
-					  c->value, &err)
+				? view_hear(b->peer.r,
+					  &(struct dot){c->by.log, c->by.lsn},
+					  &c->folder, c->value, &err)
 				: replica_apply(b->peer.r, c, &err),
 			&err);
 	}
@@ -352,6 +369,91 @@ static void a_rename_takes_a_folder_out_of_the_view(void **state)
 	end(&b);
 }
 
+/* The peer hears the home speak in an incarnation. */
+static void speak(struct both *b, uint64_t incarnation, uint64_t count)
+{
+	struct err err = ERR_INIT;
+
+	done(replica_begin(b->peer.r, &err), &err);
+	done(spoken_hear(b->peer.r, HOME, incarnation, count, &err), &err);
+	done(replica_ack_order(b->peer.r, HOME, incarnation, count, &err),
+		&err);
+	done(replica_commit(b->peer.r, &err), &err);
+}
+
+static int closed(struct both *b)
+{
+	struct err err = ERR_INIT;
+
+	return view_is_closed(b->peer.r, HOME, &folders[2], &err);
+}
+
+static int64_t is_gone(struct both *b)
+{
+	return number(&b->peer, "SELECT dead FROM folder"
+				" WHERE path = 'Out/c'");
+}
+
+static void what_a_state_said_that_is_lost_is_void(void **state)
+{
+	struct both b;
+	struct err err = ERR_INIT;
+	struct dot by = {{HOME, INCARNATION, view_log_id(SELF)}, 2};
+
+	(void)state;
+	begin(&b);
+	speak(&b, INCARNATION, spoken_next(0, 5));
+	account_log(&b, true);
+	give(&b, FOLDERS);
+	settle(&b, not_out);
+	tell(&b, 0);
+	assert_int_equal(closed(&b), 1);
+	assert_int_equal(is_gone(&b), 1);
+	speak(&b, INCARNATION + 1, spoken_next(0, 6));
+	assert_int_equal(closed(&b), 0);
+	assert_int_equal(is_gone(&b), 0);
+	/* An old bundle says it once more. */
+	done(replica_begin(b.peer.r, &err), &err);
+	assert_int_equal(view_hear(b.peer.r, &by, &folders[2], false, &err), 0);
+	done(replica_commit(b.peer.r, &err), &err);
+	assert_int_equal(closed(&b), 0);
+	assert_int_equal(is_gone(&b), 0);
+	end(&b);
+}
+
+/* It was put back: what it says is all that its table holds. */
+static void a_state_that_begins_anew_says_all_once_more(void **state)
+{
+	struct both b;
+
+	(void)state;
+	begin(&b);
+	account_log(&b, true);
+	give(&b, FOLDERS);
+	assert_int_equal(settle(&b, not_out), 1);
+	incarnate(&b.home, INCARNATION + 1);
+	assert_int_equal(settle(&b, not_out), 1);
+	assert_int_equal(settle(&b, not_out), 0);
+	assert_int_equal(tell(&b, 0), 1);
+	speak(&b, INCARNATION + 1, spoken_next(0, 5));
+	assert_int_equal(closed(&b), 1);
+	assert_int_equal(is_gone(&b), 1);
+	end(&b);
+}
+
+/* Nobody knows any more whether it was shown. */
+static void what_an_earlier_state_made_is_hidden_with_a_word(void **state)
+{
+	struct both b;
+
+	(void)state;
+	begin(&b);
+	incarnate(&b.home, INCARNATION + 1);
+	assert_int_equal(settle(&b, not_out), 1);
+	assert_int_equal(view_log(&b.home).known.lsn, 1);
+	end(&b);
+}
+
 static void out(struct both *b, uint64_t by, const struct dot *dot, int wanted)
 {
 	struct change c = change_blank(CHANGE_OUT);
@@ -413,6 +515,10 @@ int main(void)
 		cmocka_unit_test(
 			what_leaves_the_view_is_forgotten_and_comes_back),
 		cmocka_unit_test(a_rename_takes_a_folder_out_of_the_view),
+		cmocka_unit_test(what_a_state_said_that_is_lost_is_void),
+		cmocka_unit_test(a_state_that_begins_anew_says_all_once_more),
+		cmocka_unit_test(
+			what_an_earlier_state_made_is_hidden_with_a_word),
 		cmocka_unit_test(mail_that_went_out_leaves_no_tombstone),
 		cmocka_unit_test(a_body_goes_where_its_mail_is_seen),
 	};
