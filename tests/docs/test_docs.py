@@ -232,6 +232,19 @@ class Configuration(unittest.TestCase):
                     self.assertIn(found[1], keys, '%s: %s' % (name, span))
 
 
+class Fuzzing(unittest.TestCase):
+    def test_every_target_names_a_planted_bug_and_has_seeds(self):
+        targets = [name for name in below('tests', endings=('.c',))
+                   if os.path.basename(name).startswith('fuzz_')]
+        self.assertGreater(len(targets), 10)
+        for name in targets:
+            head = read(name).split('*/')[0]
+            self.assertRegex(head, r'(?i)planted', name)
+            seeds = os.path.join(SOURCES, 'tests/fuzz/corpus',
+                                 os.path.basename(name)[len('fuzz_'):-2])
+            self.assertTrue(os.listdir(seeds), name)
+
+
 class State(unittest.TestCase):
     def test_every_table_and_column_is_in_the_format(self):
         text = re.search(r'(?ms)^## State\n(.*?)^## ',
