@@ -55,7 +55,8 @@ def kept(case):
     """Line by line: replicated, handled, or left alone at both sites."""
     for part in (_left_alone, _letters, _keywords, _uidvalidity, _modes,
                  _names, _namespaces, _compressed, _encrypted, _quota,
-                 _quota_count, _searched):
+                 _quota_count, _searched, _of_the_index, _empty_names,
+                 _copied_and_linked):
         case.say(part.__name__)
         part(case.inner())
         case.close()
@@ -452,6 +453,96 @@ def _searched(case):
     if [line.items[1:] for line in answer.untagged
             if line.kind == b'SEARCH' and line.items[1:]]:
         raise CaseError('what is gone is found')
+    both.clean()
+
+
+def _highest(dovecot):
+    imap = dovecot.imap(USER)
+    status = imap.status(b'INBOX', b'HIGHESTMODSEQ')
+    imap.close()
+    return int(status[b'HIGHESTMODSEQ'])
+
+
+def _of_the_index(case):
+    """What Dovecot has in its index: modification sequences, which an
+    administrator may raise for clients that come from the other server, and
+    the date of saving, which is that of placing."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    for number in range(3):
+        imap.append(b'INBOX', mail_of(case, b'pb-index'),
+                    date=b'01-Feb-2020 03:04:05 +0000')
+    imap.select(b'INBOX')
+    for _ in range(5):
+        imap.ok(b'STORE', b'1:3', b'+FLAGS', b'(\\Flagged)')
+        imap.ok(b'STORE', b'1:3', b'-FLAGS', b'(\\Flagged)')
+    before = int(time.time())
+    both.join()
+    both.equal()
+    lines = both.target.doveadm('-f', 'tab', 'fetch', '-u', USER,
+                                'date.saved.unixtime', 'mailbox', 'INBOX')
+    demand([line.decode() for line in lines.split()[1:]
+            if int(line) < before], 'saved before it was placed')
+    most = _highest(both.source) + 1000
+    both.target.doveadm('mailbox', 'update', '--min-highest-modseq',
+                        str(most), '-u', USER, 'INBOX')
+    both.no_echo()
+    imap.ok(b'STORE', b'1', b'+FLAGS', b'(\\Seen)')
+    imap.close()
+    both.equal()
+    if _highest(both.target) <= most:
+        raise CaseError('HIGHESTMODSEQ was not raised')
+    both.clean()
+    both.check()
+
+
+def _empty_names(case):
+    """The directory that LAYOUT=fs keeps of a name is no folder of ours."""
+    both = Pair(case, source={'layout': 'fs'}, target={'layout': 'fs'})
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Up/Down')
+    imap.append(b'Up/Down', mail_of(case, b'pb-down'))
+    both.join()
+    both.equal()
+    imap.ok(b'DELETE', b'Up/Down')
+    left = os.path.isdir(os.path.join(both.source.maildir(USER), 'Up'))
+    imap.close()
+    both.write()
+    both.carry()
+    pictures = [compare.take(dovecot, USER)
+                for dovecot in (both.source, both.target)]
+    demand(differences(*(without(picture, (b'Up',))
+                         for picture in pictures)), 'the folders differ')
+    if not left or (b'Up', b'Down') in pictures[1].folders:
+        raise CaseError('the name is not left empty, or the folder is there')
+    both.clean()
+
+
+def _copied_and_linked(case):
+    """`cp -a` of a folder: two folders with one GUID.  A symbolic link to
+    one is not followed: what comes through it is the folder's."""
+    both = Pair(case)
+    imap = both.source.imap(USER)
+    imap.ok(b'CREATE', b'Work')
+    imap.append(b'Work', mail_of(case, b'pb-work'))
+    both.join()
+    both.equal()
+    root = both.source.maildir(USER)
+    subprocess.run(('cp', '-a', root + '/.Work', root + '/.Copy'), check=True)
+    os.symlink('.Work', root + '/.Link')
+    for _ in range(2):
+        both.write()
+        both.carry()
+        pictures = [compare.take(dovecot, USER)
+                    for dovecot in (both.source, both.target)]
+        if (b'Link',) in pictures[1].folders or \
+                (b'Copy',) not in pictures[1].folders:
+            raise CaseError('the target has %s' % sorted(pictures[1].folders))
+        demand(differences(*(without(picture, (b'Link',))
+                             for picture in pictures)), 'the folders differ')
+        for name in (b'Copy', b'Link'):
+            imap.append(name, mail_of(case, b'pb-into-' + name))
+    imap.close()
     both.clean()
 
 
