@@ -104,6 +104,15 @@ static const struct command commands[] = {
 		"--timeout: exit code 4 after that time (\"30s\"). What was "
 		"just\n"
 		"delivered is logged by packetboat write."},
+	{"explain", "[--json] ACCOUNT FOLDER UID|MESSAGE-ID|FILE|DOT",
+		"tell a message's life", command_explain,
+		"Where it was born, which changes of which sites came, by "
+		"which\n"
+		"place in a log, what lost against what, its UIDs, and which "
+		"peers\n"
+		"know it. DOT: as packetboat log prints it. Exit code 1: no "
+		"such\n"
+		"message is known."},
 	{"folder", "restored ACCOUNT FOLDER",
 		"its mail was restored from an older copy on purpose",
 		command_folder,
@@ -134,7 +143,6 @@ static const struct command commands[] = {
 		"Parcels are opened where this site's key can. What is whole\n"
 		"is printed, then damage is told and the exit code is 1."},
 	{"changes", "", "print what is new since a vector", NULL, NULL},
-	{"explain", "", "say how something came about", NULL, NULL},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 

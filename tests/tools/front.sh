@@ -28,7 +28,7 @@ expect 2 "$packetboat" help sycn
 says err 'is "sync" meant?'
 expect 2 "$packetboat" zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz
 says err "packetboat help"
-for later in changes explain; do
+for later in changes; do
 	expect 2 "$packetboat" "$later" anything
 	says err "$later: not yet built"
 	expect 0 "$packetboat" "$later" --help
