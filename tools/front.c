@@ -12,8 +12,8 @@
 struct command {
 	const char *name;
 	const char *args;
-	const char *help;				    /* one line */
-	int (*run)(struct front *f, int argc, char **argv); /* NULL: later */
+	const char *help; /* one line */
+	int (*run)(struct front *f, int argc, char **argv);
 	const char *more; /* for its own --help; may be NULL */
 };
 
@@ -142,7 +142,11 @@ static const struct command commands[] = {
 		command_log,
 		"Parcels are opened where this site's key can. What is whole\n"
 		"is printed, then damage is told and the exit code is 1."},
-	{"changes", "", "print what is new since a vector", NULL, NULL},
+	{"changes", "--since VECTOR|@FILE [--json] [ACCOUNT [FOLDER]]",
+		"print what is new since a vector", command_changes,
+		"The last line is the vector for the next time; '' is for all. "
+		"Lines\n"
+		"are as those of packetboat log. --json: an object a line."},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 
@@ -166,15 +170,9 @@ static void print_usage(void)
 	       "Keeps mail folders the same on servers that are linked by "
 	       "anything\nthat moves bytes or files.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (commands[i].run)
-			printf("  %-8s %s\n", commands[i].name,
-				commands[i].help);
-	printf("  %-8s %s\n\nNot yet built:", "help", "[COMMAND]: print this");
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (!commands[i].run)
-			printf(" %s", commands[i].name);
-	printf("\n\n"
-	       "  -c FILE  configuration (else $PACKETBOAT_CONF,\n"
+		printf("  %-8s %s\n", commands[i].name, commands[i].help);
+	printf("  %-8s %s\n\n", "help", "[COMMAND]: print this");
+	printf("  -c FILE  configuration (else $PACKETBOAT_CONF,\n"
 	       "           ~/.config/packetboat/packetboat.conf,\n"
 	       "           /etc/packetboat/packetboat.conf)\n"
 	       "  -q       warnings and errors only\n"
@@ -189,8 +187,6 @@ static void print_help(const struct command *c)
 		c->args[0] ? " " : "", c->args, c->help);
 	if (c->more)
 		printf("\n%s\n", c->more);
-	if (!c->run)
-		printf("\nnot yet built\n");
 	fputs(exit_codes, stdout);
 }
 
@@ -305,11 +301,6 @@ static int run_command(struct front *f, int argc, char **argv)
 	if (wants_help(argc, argv)) {
 		print_help(c);
 		return EXIT_DONE;
-	}
-	if (!c->run) {
-		log_say(&f->log, LOG_LEVEL_ERROR, "error: %s: not yet built",
-			c->name);
-		return EXIT_WRONG_USAGE;
 	}
 	return c->run(f, argc, argv);
 }

@@ -52,6 +52,7 @@ int command_resend(struct front *f, int argc, char **argv);
 int command_folder(struct front *f, int argc, char **argv);
 int command_held(struct front *f, int argc, char **argv);
 int command_wait(struct front *f, int argc, char **argv);
+int command_changes(struct front *f, int argc, char **argv);
 int command_explain(struct front *f, int argc, char **argv);
 int command_trash(struct front *f, int argc, char **argv);
 int command_account(struct front *f, int argc, char **argv);

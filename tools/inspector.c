@@ -22,6 +22,7 @@
 #include "parcel.h"
 #include "peerkeys.h"
 #include "segment.h"
+#include "vectortext.h"
 
 #define SNIFF_SIZE 512
 #define MANIFEST_MAX 4096
@@ -32,18 +33,6 @@ static void flush(struct buf *b)
 	if (b->len)
 		fwrite(b->data, 1, b->len, stdout);
 	buf_clear(b);
-}
-
-static void print_log(const struct log_id *log, struct buf *ret)
-{
-	char folder[ID_HEX];
-
-	id_hex(&log->folder, folder);
-	buf_printf(ret, "%016" PRIx64 "/%016" PRIx64 "/%s", log->origin,
-		log->incarnation,
-		id_is_account(&log->folder)	    ? "account"
-		: id_equal(&log->folder, &ID_INBOX) ? "INBOX"
-						    : folder);
 }
 
 static int print_batch(const struct change_context *ctx, const void *data,
@@ -123,7 +112,7 @@ static int print_segment(const char *path, struct err *err)
 	if (rc < 0)
 		return rc;
 	buf_printf(&text, "segment %s account %s log ", path, r.header.account);
-	print_log(&r.header.log, &text);
+	vector_print_log(&r.header.log, &text);
 	buf_printf(&text,
 		" first lsn %" PRIu64 " base %" PRIu64
 		" chain before %016" PRIx64 " features %" PRIx32 "/%" PRIx32

@@ -130,7 +130,6 @@ class Commands(unittest.TestCase):
         code, text = front('help')
         assert code == 0, text
         cls.built = set(re.findall(r'(?m)^  ([a-z]+) +\S', text))
-        cls.later = set(re.search(r'Not yet built:(.*)', text)[1].split())
         cls.help = {}
 
     def options_of(self, command):
@@ -138,15 +137,13 @@ class Commands(unittest.TestCase):
             self.help[command] = front('help', command)[1]
         return self.help[command]
 
-    def check_call(self, name, line, built_only):
+    def check_call(self, name, line):
         call = re.match(
             r'packetboat((?: -c \S+| -[qv])*) ([a-z]+)\b(.*)', line)
         if not call:
             return False
         command, rest = call[2], call[3]
-        self.assertIn(command, self.built | (set() if built_only
-                                             else self.later),
-                      '%s: %s' % (name, line))
+        self.assertIn(command, self.built, '%s: %s' % (name, line))
         for option in re.findall(r'(?<!\S)--?[a-zA-Z]+', rest):
             if option not in ('--help', '-h') and command != 'help':
                 self.assertIn(option, self.options_of(command),
@@ -159,7 +156,7 @@ class Commands(unittest.TestCase):
             for block in blocks(read(name)):
                 for call in re.findall(
                         r'(?:^|[\s/|;&(])(packetboat [^|;&)\n]*)', block):
-                    calls += self.check_call(name, call, True)
+                    calls += self.check_call(name, call)
         self.assertGreater(calls, 10)
 
     def test_every_command_in_the_text_is_known(self):
@@ -167,20 +164,18 @@ class Commands(unittest.TestCase):
             for span in spans(read(name)):
                 # first lines of formats look like calls: "packetboat medium 1"
                 if not re.fullmatch(r'packetboat[ -][a-z]+ \d', span):
-                    self.check_call(name, span, False)
+                    self.check_call(name, span)
 
     def test_every_command_is_in_the_manual(self):
         manual = re.sub(r'\\[fF].|\\', '', read('docs', 'man',
                                                  'packetboat.1'))
-        for command in self.built | self.later:
+        for command in self.built:
             self.assertRegex(manual, r'\b%s\b' % command)
 
     def test_the_readme_lists_what_is_not_yet_built(self):
         text = re.search(r'(?ms)^## Not yet built\n(.*?)(?=^## |\Z)',
                          read('README.md'))[1]
         said = {span.split()[-1] for span in spans(text)}
-        for command in self.later:
-            self.assertIn(command, said)
         for key in re.findall(r'\{"\w+", "(\w+)", refuse_later',
                               read('lib', 'program', 'config_keys.c')):
             self.assertIn(key, said)

@@ -72,6 +72,8 @@ _packetboat() {
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	wait) words="--applied --timeout --help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
+	changes) words="--since --json --help
+		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	explain) words="--json --help
 		$(_packetboat_accounts "${COMP_WORDS[0]}" "${config[@]}")" ;;
 	on | off) words="--help
