@@ -5,13 +5,13 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "begun.h"
 #include "err.h"
 #include "explain.h"
 #include "front.h"
 #include "gaptext.h"
+#include "mutf7.h"
 #include "refused.h"
 #include "tree.h"
 
@@ -29,7 +29,7 @@ static int find_folder(struct explain *e, const char *path, struct err *err)
 	}
 	rc = replica_folders(e->account.replica, &e->arena, &list, &count, err);
 	for (size_t i = 0; rc >= 0 && i < count; i++) {
-		if (!list[i].dead || strcmp(list[i].path, path) != 0)
+		if (!list[i].dead || !mutf7_same_name(list[i].path, path))
 			continue;
 		e->folder = list[i];
 		explain_note(e, "folder %s was deleted", path);

@@ -107,7 +107,7 @@ static void add_head(struct json_object *m, struct buf *ret)
 	if (number(m, "uid"))
 		buf_printf(ret, ", UID %lld", (long long)number(m, "uid"));
 	buf_printf(ret, ", %lld bytes%s\n", (long long)number(m, "size"),
-		is(m, "lives") ? "" : ": expunged");
+		is(m, "lives") || !length(m, "dots") ? "" : ": expunged");
 }
 
 static void add_dots(struct json_object *m, struct buf *ret)

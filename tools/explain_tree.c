@@ -387,6 +387,8 @@ static int is_told(
 		return 0;
 	if (c->by.log.origin != site->key.pub.origin)
 		return (site->config.peers[peer].relay & RELAY_SEND) != 0;
+	if (site->config.peers[peer].changes == CHANGES_RECEIVE)
+		return 0;
 	int rc = replica_is_home(
 		t->e->account.replica, &c->by.log.folder, false, err);
 

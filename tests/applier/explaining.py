@@ -72,6 +72,17 @@ def what_was_overwritten_is_told_where_it_was_logged(sites):
     assert told['dots'][0]['site'] == 'a'
     text = b.run('explain', 'alice', 'INBOX', '1')
     assert 'their logs are theirs' in text, text
+    # What users change there stays there, and loses to what is later.
+    b.flag('1.a', '')
+    b.run('write')
+    a.flag('1.a', '')
+    exchange(a, b)
+    told = life(b, '1')
+    [own] = [change for change in told['changes'] if change['site'] == 'b']
+    [lost] = own['lost']
+    assert (lost['what'], lost['site'], lost['later']) == (
+        'flag \\F', 'a', True), told
+    assert told['peers'][0]['of'] == 0, told
 
 
 @check
