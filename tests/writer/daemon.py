@@ -13,6 +13,7 @@ import tempfile
 import time
 
 BIN = os.environ['PB_BIN']
+PATIENCE = 30     # far from the five minutes after which all is looked at
 CHECKS = []
 
 
@@ -146,11 +147,41 @@ def a_new_folder_is_followed_like_the_others(scene):
     for sub in ('', 'tmp', 'new', 'cur'):
         os.mkdir(os.path.join(folder, sub))
         time.sleep(0.05)
-    scene.wait(lambda: '"Work"' in scene.logged('alice'), 5, 'no folder')
+    scene.wait(lambda: '"Work"' in scene.logged('alice'), PATIENCE,
+               'no folder')
     time.sleep(3)
     scene.mail(folder, 'two')
     time.sleep(1)
     assert '"two"' in scene.logged('alice'), scene.logged('alice')
+    scene.stop()
+
+
+@check
+def folders_that_go_and_come_again_are_followed(scene):
+    mail = scene.account('alice')
+    make_folders(mail, 1)
+    folder, other = (os.path.join(mail, name) for name in ('.F00', '.Other'))
+
+    def comes(path, *bases):
+        for base in bases:
+            scene.mail(path, base)
+            scene.wait(lambda: '"%s"' % base in scene.logged('alice'),
+                       PATIENCE, 'the mail %s in %s' % (base, path))
+
+    scene.follow()
+    comes(folder, 'one')
+    quiet()
+    os.rename(folder, other)
+    comes(other, 'two')
+    quiet()
+    comes(other, 'three')
+    shutil.rmtree(other)
+    scene.wait(lambda: ' delete ' in scene.logged('alice'), PATIENCE,
+               'the folder is there')
+    make_folders(mail, 1)
+    comes(folder, 'four')
+    quiet()
+    comes(folder, 'five')
     scene.stop()
 
 
@@ -237,7 +268,7 @@ def changes_whose_events_the_kernel_dropped_are_found(scene):
     finally:
         scene.child.send_signal(signal.SIGCONT)
     scene.wait(lambda: '"two"' in scene.logged('alice') and
-               ' +S' in scene.logged('alice'), 5, 'lost')
+               ' +S' in scene.logged('alice'), PATIENCE, 'lost')
     scene.stop()
 
 
@@ -252,7 +283,7 @@ def a_guarded_folder_is_complained_of_once_and_costs_little(scene):
     time.sleep(2)
     for number in range(120):
         os.unlink(os.path.join(mail, 'cur', 'm%03d:2,' % number))
-    scene.wait(lambda: 'guard accept alice INBOX' in scene.said(), 5,
+    scene.wait(lambda: 'guard accept alice INBOX' in scene.said(), PATIENCE,
                'no complaint')
     before = scene.cpu()
     time.sleep(6)
@@ -262,8 +293,8 @@ def a_guarded_folder_is_complained_of_once_and_costs_little(scene):
     scene.run('packetboat', 'guard', 'accept', 'alice', 'INBOX')
     os.rename(os.path.join(mail, 'cur', 'm140:2,'),
               os.path.join(mail, 'cur', 'm140:2,S'))
-    scene.wait(lambda: scene.logged('alice').count(' expunge ') == 120, 5,
-               'accepted, but not logged')
+    scene.wait(lambda: scene.logged('alice').count(' expunge ') == 120,
+               PATIENCE, 'accepted, but not logged')
     scene.stop()
 
 
@@ -276,10 +307,11 @@ def a_stopped_account_is_complained_of_once_beside_others(scene):
     marker = os.path.join(alice, 'cur', '.packetboat')
     os.rename(marker, os.path.join(scene.root, 'aside'))
     scene.mail(alice, 'two')
-    scene.wait(lambda: 'lost its marker' in scene.said(), 5, 'no complaint')
+    scene.wait(lambda: 'lost its marker' in scene.said(), PATIENCE,
+               'no complaint')
     scene.mail(alice, 'three')
     scene.mail(bob, 'four')     # it waits for a UID
-    scene.wait(lambda: '"four"' in scene.logged('bob'), 5, 'bob waits')
+    scene.wait(lambda: '"four"' in scene.logged('bob'), PATIENCE, 'bob waits')
     assert '"two"' not in scene.logged('alice')
     assert scene.said().count('lost its marker') == 1, scene.said()
     scene.stop()
@@ -292,7 +324,7 @@ def another_run_may_look_beside_it(scene):
     for number in range(10):
         scene.mail(mail, 'm%d' % number)
         scene.run('packetboat-writer', '--once', '-q')
-    scene.wait(lambda: scene.logged('alice').count(' save ') == 10, 5,
+    scene.wait(lambda: scene.logged('alice').count(' save ') == 10, PATIENCE,
                'not all logged once')
     scene.stop()
 
