@@ -355,7 +355,7 @@ def _uidlist_differences(source, target):
 
 
 def plain(case):
-    """No Dovecot at the source: a Maildir of mutt and an MDA."""
+    """No Dovecot at the source: a Maildir as other programs leave it."""
     target = case.dovecot('target')
     maildir(target, USER)
     root = os.path.join(case.directory, 'plain')

@@ -1,4 +1,5 @@
-"""A user without an IMAP server: a Maildir as mutt, an MDA and mv leave it.
+"""A user without an IMAP server: a Maildir as mutt, an MDA, mblaze, mbsync,
+Courier and mv leave it.
 
 Everything is done with files; what the target should show is read from the
 files again (expected).
@@ -26,6 +27,16 @@ class PlainUser:
         self.gid = gid
         self.mails = 0
         self._make('INBOX')
+        # Courier's own, which are no folders and no mail.
+        self._own(os.makedirs, 'courierimapkeywords')
+        for name in ('courierimapuiddb', 'courierimapsubscribed'):
+            self._own(lambda path: open(path, 'w').close(), name)
+
+    def _own(self, make, name):
+        path = os.path.join(self.root, name)
+        make(path)
+        if os.geteuid() == 0:
+            os.chown(path, self.uid, self.gid)
 
     def path(self, folder):
         return self.root if folder == 'INBOX' else \
@@ -56,10 +67,17 @@ class PlainUser:
     def _deliver(self):
         self.mails += 1
         token = b'plain-%s-%d' % (str(self.seed).encode(), self.mails)
-        base = '%d.R%d_%s.host' % (1600000000 + self.mails,
-                                   self.rng.randrange(10**9), self.mails)
-        drop(self.path(self.rng.choice(self.folders())), base,
-             random_mail(self.rng, token), self.uid, self.gid,
+        mail = random_mail(self.rng, token)
+        base = self.rng.choice((
+            '%(time)d.R%(random)d_%(number)d.host',             # mutt
+            '%(time)d.%(random)d_%(number)d.host,U=%(number)d',  # mbsync
+            '%(time)d.%(random)d.Q%(number)d.host',             # mblaze
+            '%(time)d.M%(random)dP%(number)dV00000801I0%(random)d_0.host,'
+            'S=%(size)d')) % {                                  # Courier
+                'time': 1600000000 + self.mails, 'number': self.mails,
+                'random': self.rng.randrange(10**9), 'size': len(mail)}
+        drop(self.path(self.rng.choice(self.folders())), base, mail,
+             self.uid, self.gid,
              self.rng.choice((None, 1500000000 + self.mails)))
 
     def _pick(self):
@@ -88,6 +106,18 @@ class PlainUser:
             self._rename(folder, sub, name, self.rng.choice(self.folders()),
                          name if ':' in name else name + ':2,')
 
+    def _number(self):
+        """As mbsync, once it has a UID for a mail."""
+        picked = self._pick()
+        if picked:
+            folder, sub, name = picked
+            base, colon, letters = name.partition(':')
+            if ',U=' not in base:
+                where = os.path.join(self.path(folder), sub)
+                numbered = '%s,U=%d' % (base, self.rng.randrange(1, 1000))
+                os.rename(os.path.join(where, name),
+                          os.path.join(where, numbered + colon + letters))
+
     def _remove(self):
         picked = self._pick()
         if picked:
@@ -100,8 +130,8 @@ class PlainUser:
     def ops(self, count):
         for _ in range(count):
             self.rng.choices(
-                (self._deliver, self._flag, self._move, self._remove,
-                 self._new_folder), (10, 8, 3, 2, 1))[0]()
+                (self._deliver, self._flag, self._move, self._number,
+                 self._remove, self._new_folder), (10, 8, 3, 2, 2, 1))[0]()
 
     # What the target should show of it.
 
