@@ -4,9 +4,9 @@
 
 #include "change.h"
 #include "err.h"
+#include "logread.h"
 #include "relayed.h"
 #include "report.h"
-#include "segment.h"
 #include "viewed.h"
 
 /* ---- changes that stay here ---- */
@@ -70,88 +70,68 @@ struct tail {
 	bool from_state; /* the segments do not go so far */
 };
 
-/* Of the account log, `some`, what speaks of folders whose home is here and
-   that the peer is shown. */
-static void count_tail(struct account *a, uint64_t peer, bool some,
-	const struct change_batch *batch, struct tail *t)
-{
-	for (size_t i = 0; i < batch->count; i++) {
-		const struct change *c = &batch->items[i];
+/* Whose tail it is that is counted. */
+struct counting {
+	struct account *a;
+	uint64_t peer;
+	bool some; /* of the account log what speaks of folders whose home is
+		      here and that the peer is shown */
+	struct tail *t;
+};
 
-		if (c->by.lsn <= t->lsn || c->by.lsn > t->upto)
-			continue;
-		if (some && !claim_gives_away(c) &&
-			replica_is_home(a->replica, &c->folder, true, NULL) <=
-				0)
-			continue;
-		if (some && view_hides(a->replica, peer, &c->folder, NULL) != 0)
-			continue;
-		if (!t->changes++)
-			t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
-	}
+/* A folder's log is told by its first change; the account log is read to its
+   end. */
+static int count_change(void *arg, const struct change *c, struct err *err)
+{
+	struct counting *n = arg;
+	struct replica *r = n->a->replica;
+
+	(void)err;
+	if (c->by.lsn <= n->t->lsn || c->by.lsn > n->t->upto)
+		return 0;
+	if (n->some && !claim_gives_away(c) &&
+		replica_is_home(r, &c->folder, true, NULL) <= 0)
+		return 0;
+	if (n->some && view_hides(r, n->peer, &c->folder, NULL) != 0)
+		return 0;
+	if (!n->t->changes++)
+		n->t->since_ms = (int64_t)STAMP_MS(c->by.stamp);
+	return !n->some;
 }
 
 /* Without segments: what stands of a log, and its oldest stamp. */
-static void read_state(struct account *a, uint64_t peer,
-	const struct replica_log *log, struct tail *t)
+static void read_state(struct counting *n, const struct replica_log *log)
 {
-	bool some = id_is_account(&log->known.log.folder);
+	struct tail *t = n->t;
 	struct change_batch batch = {0};
-	uint64_t upto, lsn = t->lsn;
-	int rc = replica_write_out(a->replica, &log->known.log, lsn,
+	uint64_t upto;
+	int rc = replica_write_out(n->a->replica, &log->known.log, t->lsn,
 		log->known.lsn, &batch, &upto, NULL);
 
-	if (rc >= 0)
-		count_tail(a, peer, some, &batch, t);
+	*t = (struct tail){.lsn = t->lsn, .upto = t->upto, .from_state = true};
+	for (size_t i = 0; i < batch.count && rc >= 0; i++)
+		count_change(n, &batch.items[i], NULL);
 	for (size_t i = 0; i < batch.count; i++) {
 		int64_t ms = (int64_t)STAMP_MS(batch.items[i].by.stamp);
 
 		if (ms && ms < t->since_ms)
 			t->since_ms = ms;
 	}
-	if (!some || rc < 0 || upto < t->upto)
-		t->changes = t->upto - lsn;
-	t->from_state = true;
+	if (!n->some || rc < 0 || upto < t->upto)
+		t->changes = t->upto - t->lsn;
 	change_batch_free(&batch);
 }
 
-/* A folder's log is told by its first change; the account log is read to its
-   end. */
 static void read_tail(struct account *a, uint64_t peer,
 	const struct replica_log *log, struct tail *t)
 {
-	bool some = id_is_account(&log->known.log.folder);
-	struct log_end end = {
-		log->file_lsn, log->known.lsn, log->known.chain, log->size};
-	uint64_t all = t->upto - t->lsn;
-	struct log_reader reader;
-	struct frame frame = {0};
-	char hex[ID_HEX];
-	int rc = 1;
+	struct counting n = {a, peer, id_is_account(&log->known.log.folder), t};
+	int rc = logread_each(a, log, t->lsn + 1, count_change, &n, NULL);
 
-	id_hex(&log->known.log.folder, hex);
-	AUTO_FREE char *dir = mem_printf("%s/%s", a->log_dir, hex);
-	if (log_reader_open(&reader, a->os, dir, log->known.log.incarnation,
-		    &end, t->lsn + 1, NULL) < 0) {
-		read_state(a, peer, log, t);
-		return;
-	}
-	while ((some || !t->changes) &&
-		(rc = log_reader_next(&reader, &frame, NULL)) > 0) {
-		struct change_context ctx = {
-			log->known.log, frame.first_lsn, frame.base_ms};
-		struct change_batch batch = {0};
-
-		if (frame.kind == FRAME_CHANGES &&
-			change_decode(&ctx, frame.payload.data,
-				frame.payload.len, &batch, NULL) == 0)
-			count_tail(a, peer, some, &batch, t);
-		change_batch_free(&batch);
-	}
-	if (!some || rc < 0)
-		t->changes = all;
-	frame_free(&frame);
-	log_reader_close(&reader);
+	if (rc < 0)
+		read_state(&n, log);
+	else if (!n.some)
+		t->changes = t->upto - t->lsn;
 }
 
 /* 0: there is none. */
