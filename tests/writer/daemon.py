@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -117,23 +118,29 @@ def it_says_that_it_is_ready_and_ends_when_told(scene):
 
 @check
 def what_is_renamed_or_removed_is_in_the_log_a_second_later(scene):
+    """Mostly: a machine that stands still proves nothing."""
     mail = scene.account('alice')
     scene.mail(mail, 'one')
     scene.follow()
-    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    scene.wait(lambda: '"one"' in scene.logged('alice'), PATIENCE,
+               'not logged')
     time.sleep(3)   # nothing is due any more
+    took = []
+
+    def comes(word, times=1):
+        start = time.monotonic()
+        scene.wait(lambda: scene.logged('alice').count(word) == times,
+                   PATIENCE, 'not logged: ' + word)
+        took.append(time.monotonic() - start)
     for number in range(5):
         scene.mail(mail, 'm%d' % number)
-        time.sleep(1)
-        assert '"m%d"' % number in scene.logged('alice'), scene.said()
+        comes('"m%d"' % number)
         os.rename(os.path.join(mail, 'cur', 'm%d:2,' % number),
                   os.path.join(mail, 'cur', 'm%d:2,S' % number))
-        time.sleep(1)
-        count = scene.logged('alice').count(' +S')
-        assert count == number + 1, scene.logged('alice')
+        comes(' +S', number + 1)
     os.unlink(os.path.join(mail, 'cur', 'm0:2,S'))
-    time.sleep(1)
-    assert ' expunge ' in scene.logged('alice')
+    comes(' expunge ')
+    assert statistics.median(took) < 1, took
     scene.stop()
 
 
@@ -142,7 +149,8 @@ def a_new_folder_is_followed_like_the_others(scene):
     mail = scene.account('alice')
     scene.mail(mail, 'one')
     scene.follow()
-    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    scene.wait(lambda: '"one"' in scene.logged('alice'), PATIENCE,
+               'not logged')
     folder = os.path.join(mail, '.Work')
     for sub in ('', 'tmp', 'new', 'cur'):
         os.mkdir(os.path.join(folder, sub))
@@ -151,8 +159,8 @@ def a_new_folder_is_followed_like_the_others(scene):
                'no folder')
     time.sleep(3)
     scene.mail(folder, 'two')
-    time.sleep(1)
-    assert '"two"' in scene.logged('alice'), scene.logged('alice')
+    scene.wait(lambda: '"two"' in scene.logged('alice'), PATIENCE,
+               'not followed')
     scene.stop()
 
 
@@ -207,7 +215,8 @@ def more_folders_than_can_be_watched_are_followed_all_the_same(scene):
     mail = scene.account('alice')
     make_folders(mail, 30)      # 93 watches
     scene.follow(env=few(FEW_WATCHES='20'))
-    scene.wait(lambda: '"F29"' in scene.logged('alice'), 10, 'not logged')
+    scene.wait(lambda: '"F29"' in scene.logged('alice'), PATIENCE,
+               'not logged')
     quiet()
     assert scene.said().count('not all folders can be watched') == 1, \
         scene.said()
@@ -252,7 +261,8 @@ def changes_whose_events_the_kernel_dropped_are_found(scene):
     make_folders(mail, 2)
     scene.mail(mail, 'one')
     scene.follow()
-    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    scene.wait(lambda: '"one"' in scene.logged('alice'), PATIENCE,
+               'not logged')
     quiet()
     scene.child.send_signal(signal.SIGSTOP)
     try:
@@ -303,7 +313,8 @@ def a_stopped_account_is_complained_of_once_beside_others(scene):
     alice, bob = scene.account('alice'), scene.account('bob')
     scene.mail(alice, 'one')
     scene.follow()
-    scene.wait(lambda: '"one"' in scene.logged('alice'), 10, 'not logged')
+    scene.wait(lambda: '"one"' in scene.logged('alice'), PATIENCE,
+               'not logged')
     marker = os.path.join(alice, 'cur', '.packetboat')
     os.rename(marker, os.path.join(scene.root, 'aside'))
     scene.mail(alice, 'two')
@@ -350,7 +361,8 @@ def doing_nothing_costs_nothing(scene):
     for name in ('alice', 'bob', 'carol'):
         scene.mail(scene.account(name), 'one')
     scene.follow()
-    scene.wait(lambda: '"one"' in scene.logged('carol'), 10, 'not logged')
+    scene.wait(lambda: '"one"' in scene.logged('carol'), PATIENCE,
+               'not logged')
     time.sleep(4)
     before = scene.cpu()
     time.sleep(5)
