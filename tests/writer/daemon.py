@@ -226,9 +226,9 @@ def more_folders_than_can_be_watched_are_followed_all_the_same(scene):
         scene.wait(lambda: '"m%d"' % number in scene.logged('alice'), 30,
                    'the mail in %s' % folder)
         quiet()
+        before = scene.logged('alice').count(' +F')
         os.rename(os.path.join(folder, 'cur', 'm%d:2,' % number),
                   os.path.join(folder, 'cur', 'm%d:2,F' % number))
-        before = scene.logged('alice').count(' +F')
         scene.wait(lambda: scene.logged('alice').count(' +F') > before, 30,
                    'the flag in %s' % folder)
     before = scene.cpu()
