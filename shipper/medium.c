@@ -78,21 +78,6 @@ int medium_marker_read(const void *text, size_t len, struct id128 *ret)
 	return memcmp(again, text, len) == 0 ? 0 : -1;
 }
 
-/* Sixteen hex digits in either case, most significant first. */
-static int take_hex64(const char *at, uint64_t *ret)
-{
-	char hex[HEX64 + 1] = "";
-	uint8_t b[8];
-
-	memcpy(hex, at, strnlen(at, HEX64));
-	if (hex_decode(hex, b, sizeof(b)) < 0)
-		return -1;
-	*ret = 0;
-	for (size_t i = 0; i < sizeof(b); i++)
-		*ret = *ret << 8 | b[i];
-	return 0;
-}
-
 int medium_manifest_read(const void *text, size_t len, struct carrier_item *ret)
 {
 	char hash[HASH_HEX] = "", again[MEDIUM_MANIFEST_SIZE + 1];
@@ -101,10 +86,10 @@ int medium_manifest_read(const void *text, size_t len, struct carrier_item *ret)
 	if (len != MEDIUM_MANIFEST_SIZE)
 		return -1;
 	memcpy(hash, p + MANIFEST_HASH_AT, HASH_HEX - 1);
-	if (take_hex64(p + MANIFEST_SENDER_AT, &ret->sender) < 0 ||
-		take_hex64(p + MANIFEST_RECIPIENT_AT, &ret->recipient) < 0 ||
-		take_hex64(p + MANIFEST_SEQUENCE_AT, &ret->sequence) < 0 ||
-		take_hex64(p + MANIFEST_SIZE_AT, &ret->size) < 0 ||
+	if (hex_u64(p + MANIFEST_SENDER_AT, &ret->sender) < 0 ||
+		hex_u64(p + MANIFEST_RECIPIENT_AT, &ret->recipient) < 0 ||
+		hex_u64(p + MANIFEST_SEQUENCE_AT, &ret->sequence) < 0 ||
+		hex_u64(p + MANIFEST_SIZE_AT, &ret->size) < 0 ||
 		hash_from_hex(hash, &ret->hash) < 0)
 		return -1;
 	medium_manifest_write(ret, again);
@@ -117,8 +102,8 @@ enum medium_kind medium_name_read(
 	const char *ending = name + NAME_SIZE;
 
 	if (strlen(name) <= NAME_SIZE || name[HEX64] != '-' ||
-		take_hex64(name, ret_sender) < 0 ||
-		take_hex64(name + HEX64 + 1, ret_sequence) < 0)
+		hex_u64(name, ret_sender) < 0 ||
+		hex_u64(name + HEX64 + 1, ret_sequence) < 0)
 		return MEDIUM_STRANGE;
 	if (strcasecmp(ending, ".pb") == 0)
 		return MEDIUM_BUNDLE;

@@ -255,8 +255,7 @@ static bool is_told(void *arg, const struct log_id *writer)
 static bool has(const struct change_batch *batch, const struct write_id *by)
 {
 	for (size_t i = 0; i < batch->count; i++)
-		if (batch->items[i].by.lsn == by->lsn &&
-			log_id_cmp(&batch->items[i].by.log, &by->log) == 0)
+		if (write_id_is_at(&batch->items[i].by, by))
 			return true;
 	return false;
 }

@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "explain.h"
+#include "hash.h"
 #include "header.h"
 #include "joining.h"
 #include "mutf7.h"
@@ -20,6 +21,7 @@
 #include "store.h"
 
 #define HEADER_MAX 65536u /* bytes of a mail that are looked at */
+#define HEX64 16	  /* digits of an origin, and of an incarnation */
 
 /* ---- what was found ---- */
 
@@ -263,29 +265,21 @@ static int by_uid(struct explain *e, uint32_t uid, struct err *err)
 	return rc;
 }
 
-/* 16 hexadecimal digits at *at, which moves behind them. */
-static bool parse_hex(const char **at, uint64_t *ret)
-{
-	char text[17] = "", *end;
-
-	strncpy(text, *at, 16);
-	if (strlen(text) != 16 || strspn(text, "0123456789abcdefABCDEF") != 16)
-		return false;
-	*ret = strtoull(text, &end, 16);
-	*at += 16;
-	return true;
-}
-
 /* "origin:lsn" or "origin/incarnation:lsn". incarnation 0: whichever. */
 static bool parse_dot(const char *text, struct dot *ret)
 {
 	char *end;
 
 	*ret = (struct dot){.lsn = 0};
-	if (!parse_hex(&text, &ret->log.origin) ||
-		(*text == '/' &&
-			(text++, !parse_hex(&text, &ret->log.incarnation))) ||
-		*text++ != ':' || !isdigit((unsigned char)*text))
+	if (hex_u64(text, &ret->log.origin) < 0)
+		return false;
+	text += HEX64;
+	if (*text == '/') {
+		if (hex_u64(text + 1, &ret->log.incarnation) < 0)
+			return false;
+		text += 1 + HEX64;
+	}
+	if (*text++ != ':' || !isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
 	ret->lsn = strtoull(text, &end, 10);

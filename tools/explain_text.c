@@ -17,44 +17,7 @@
 #include <time.h>
 
 #include "explain.h"
-
-static struct json_object *get(struct json_object *o, const char *key)
-{
-	struct json_object *found = NULL;
-
-	json_object_object_get_ex(o, key, &found);
-	return found;
-}
-
-static const char *text(struct json_object *o, const char *key)
-{
-	const char *found = json_object_get_string(get(o, key));
-
-	return found ? found : "";
-}
-
-static int64_t number(struct json_object *o, const char *key)
-{
-	return json_object_get_int64(get(o, key));
-}
-
-static bool is(struct json_object *o, const char *key)
-{
-	return json_object_get_boolean(get(o, key));
-}
-
-static size_t length(struct json_object *o, const char *key)
-{
-	struct json_object *array = get(o, key);
-
-	return array ? json_object_array_length(array) : 0;
-}
-
-static struct json_object *item(
-	struct json_object *o, const char *key, size_t i)
-{
-	return json_object_array_get_idx(get(o, key), i);
-}
+#include "tree.h"
 
 /* What no other site wrote for a terminal: names come from peers. */
 static void add_safe(const char *s, struct buf *ret)
@@ -71,7 +34,7 @@ static void add_safe(const char *s, struct buf *ret)
 
 static void add_ms(struct json_object *o, const char *key, struct buf *ret)
 {
-	int64_t ms = number(o, key);
+	int64_t ms = (int64_t)tree_get_number(o, key);
 	time_t at = (time_t)(ms / 1000);
 	char when[40];
 	struct tm tm;
@@ -86,39 +49,49 @@ static void add_ms(struct json_object *o, const char *key, struct buf *ret)
 /* "aurora INBOX 17" */
 static void add_position(struct json_object *o, struct buf *ret)
 {
-	add_safe(text(o, "site"), ret);
+	add_safe(tree_get_text(o, "site"), ret);
 	buf_add_byte(ret, ' ');
-	add_safe(text(o, "folder"), ret);
-	buf_printf(ret, " %lld", (long long)number(o, "lsn"));
+	add_safe(tree_get_text(o, "folder"), ret);
+	buf_printf(ret, " %lld", (long long)tree_get_number(o, "lsn"));
 }
 
 /* ---- the message ---- */
 
+/* "INBOX, file 1.a, UID 5" */
+static void add_place(struct json_object *o, struct buf *ret)
+{
+	add_safe(tree_get_text(o, "folder"), ret);
+	buf_add_str(ret, ", file ");
+	add_safe(tree_get_text(o, "name"), ret);
+	if (tree_get_number(o, "uid"))
+		buf_printf(ret, ", UID %lld",
+			(long long)tree_get_number(o, "uid"));
+}
+
 static void add_head(struct json_object *m, struct buf *ret)
 {
-	if (!get(m, "name")) {
+	if (!json_object_object_get(m, "name")) {
 		buf_add_str(ret, "\nmessage that is gone\n");
 		return;
 	}
 	buf_add_str(ret, "\nmessage in ");
-	add_safe(text(m, "folder"), ret);
-	buf_add_str(ret, ", file ");
-	add_safe(text(m, "name"), ret);
-	if (number(m, "uid"))
-		buf_printf(ret, ", UID %lld", (long long)number(m, "uid"));
-	buf_printf(ret, ", %lld bytes%s\n", (long long)number(m, "size"),
-		is(m, "lives") || !length(m, "dots") ? "" : ": expunged");
+	add_place(m, ret);
+	buf_printf(ret, ", %lld bytes%s\n",
+		(long long)tree_get_number(m, "size"),
+		tree_get_true(m, "lives") || !tree_length(m, "dots")
+			? ""
+			: ": expunged");
 }
 
 static void add_dots(struct json_object *m, struct buf *ret)
 {
-	for (size_t i = 0; i < length(m, "dots"); i++) {
-		struct json_object *d = item(m, "dots", i);
-		struct json_object *by = get(d, "expunged");
+	for (size_t i = 0; i < tree_length(m, "dots"); i++) {
+		struct json_object *d = tree_item(m, "dots", i);
+		struct json_object *by = json_object_object_get(d, "expunged");
 
 		buf_add_str(ret, "  dot        ");
 		add_position(d, ret);
-		if (is(d, "dead"))
+		if (tree_get_true(d, "dead"))
 			buf_add_str(ret, ", expunged");
 		if (by) {
 			buf_add_str(ret, " by ");
@@ -132,35 +105,31 @@ static void add_dots(struct json_object *m, struct buf *ret)
 
 static void add_here(struct json_object *m, struct buf *ret)
 {
-	struct json_object *here = get(m, "here");
+	struct json_object *here = json_object_object_get(m, "here");
 
 	if (!here)
 		return;
 	buf_add_str(ret, "  here       ");
-	add_safe(text(here, "folder"), ret);
-	buf_add_str(ret, ", file ");
-	add_safe(text(here, "name"), ret);
-	if (number(here, "uid"))
-		buf_printf(ret, ", UID %lld", (long long)number(here, "uid"));
-	if (*text(here, "flags")) {
+	add_place(here, ret);
+	if (*tree_get_text(here, "flags")) {
 		buf_add_str(ret, ", flags ");
-		add_safe(text(here, "flags"), ret);
+		add_safe(tree_get_text(here, "flags"), ret);
 	}
-	if (*text(here, "keywords")) {
+	if (*tree_get_text(here, "keywords")) {
 		buf_add_str(ret, ", keywords ");
-		add_safe(text(here, "keywords"), ret);
+		add_safe(tree_get_text(here, "keywords"), ret);
 	}
 	buf_add_byte(ret, '\n');
 }
 
 static void add_conditions(struct json_object *m, struct buf *ret)
 {
-	for (size_t i = 0; i < length(m, "conditions"); i++) {
-		struct json_object *c = item(m, "conditions", i);
+	for (size_t i = 0; i < tree_length(m, "conditions"); i++) {
+		struct json_object *c = tree_item(m, "conditions", i);
 
 		buf_add_str(ret, "  now        ");
-		add_safe(text(c, "text"), ret);
-		if (get(c, "since_ms")) {
+		add_safe(tree_get_text(c, "text"), ret);
+		if (json_object_object_get(c, "since_ms")) {
 			buf_add_str(ret, ", since ");
 			add_ms(c, "since_ms", ret);
 		}
@@ -172,15 +141,17 @@ static void add_conditions(struct json_object *m, struct buf *ret)
 
 static void add_lost(struct json_object *c, struct buf *ret)
 {
-	for (size_t i = 0; i < length(c, "lost"); i++) {
-		struct json_object *to = item(c, "lost", i);
+	for (size_t i = 0; i < tree_length(c, "lost"); i++) {
+		struct json_object *to = tree_item(c, "lost", i);
 
 		buf_printf(ret, "      %s: ",
-			is(to, "later") ? "overwritten" : "did not count");
-		add_safe(text(to, "what"), ret);
-		buf_add_str(ret, is(to, "later") ? " by " : "; it is as ");
+			tree_get_true(to, "later") ? "overwritten"
+						   : "did not count");
+		add_safe(tree_get_text(to, "what"), ret);
+		buf_add_str(ret,
+			tree_get_true(to, "later") ? " by " : "; it is as ");
 		add_position(to, ret);
-		buf_add_str(ret, is(to, "later") ? ", " : " says, ");
+		buf_add_str(ret, tree_get_true(to, "later") ? ", " : " says, ");
 		add_ms(to, "ms", ret);
 		buf_add_byte(ret, '\n');
 	}
@@ -189,16 +160,16 @@ static void add_lost(struct json_object *c, struct buf *ret)
 static void add_changes(struct json_object *m, const char *key,
 	const char *title, struct buf *ret)
 {
-	for (size_t i = 0; i < length(m, key); i++) {
-		struct json_object *c = item(m, key, i);
+	for (size_t i = 0; i < tree_length(m, key); i++) {
+		struct json_object *c = tree_item(m, key, i);
 
 		if (i == 0)
 			buf_printf(ret, "  %s\n", title);
 		buf_add_str(ret, "    ");
-		add_safe(text(c, "site"), ret);
+		add_safe(tree_get_text(c, "site"), ret);
 		buf_add_byte(ret, ' ');
-		add_safe(text(c, "folder"), ret);
-		buf_printf(ret, ": %s\n", text(c, "text"));
+		add_safe(tree_get_text(c, "folder"), ret);
+		buf_printf(ret, ": %s\n", tree_get_text(c, "text"));
 		add_lost(c, ret);
 	}
 }
@@ -208,28 +179,29 @@ static void add_changes(struct json_object *m, const char *key,
 static void add_peer(struct json_object *p, struct buf *ret)
 {
 	buf_add_str(ret, "    ");
-	add_safe(text(p, "peer"), ret);
-	if (is(p, "hidden")) {
+	add_safe(tree_get_text(p, "peer"), ret);
+	if (tree_get_true(p, "hidden")) {
 		buf_add_str(ret, "  is not shown its folder\n");
 		return;
 	}
-	if (!number(p, "of")) {
+	if (!tree_get_number(p, "of")) {
 		buf_add_str(ret, "  nothing of it goes there from here\n");
 		return;
 	}
 	buf_printf(ret, "  %s %lld of %lld changes, has placed %lld",
-		is(p, "oneway") ? "was handed" : "knows",
-		(long long)number(p, "known"), (long long)number(p, "of"),
-		(long long)number(p, "placed"));
-	if (get(p, "body"))
+		tree_get_true(p, "oneway") ? "was handed" : "knows",
+		(long long)tree_get_number(p, "known"),
+		(long long)tree_get_number(p, "of"),
+		(long long)tree_get_number(p, "placed"));
+	if (json_object_object_get(p, "body"))
 		buf_printf(ret, "; its body is %s",
-			strcmp(text(p, "body"), "held") == 0
+			strcmp(tree_get_text(p, "body"), "held") == 0
 				? "held back (packetboat held)"
 				: "awaited there");
 	buf_add_byte(ret, '\n');
-	for (size_t i = 0; i < length(p, "lacks"); i++) {
+	for (size_t i = 0; i < tree_length(p, "lacks"); i++) {
 		buf_add_str(ret, "      lacks ");
-		add_position(item(p, "lacks", i), ret);
+		add_position(tree_item(p, "lacks", i), ret);
 		buf_add_byte(ret, '\n');
 	}
 }
@@ -239,20 +211,22 @@ static void add_unknown(
 {
 	bool others = false;
 
-	for (size_t i = 0; i < length(m, "logs"); i++) {
-		struct json_object *l = item(m, "logs", i);
+	for (size_t i = 0; i < tree_length(m, "logs"); i++) {
+		struct json_object *l = tree_item(m, "logs", i);
 
-		if (number(l, "first") <= 1)
+		if (tree_get_number(l, "first") <= 1)
 			continue;
 		buf_add_str(
 			ret, "  not known  what was overwritten before lsn ");
-		buf_printf(ret, "%lld of ", (long long)number(l, "first"));
-		add_safe(text(l, "folder"), ret);
+		buf_printf(ret, "%lld of ",
+			(long long)tree_get_number(l, "first"));
+		add_safe(tree_get_text(l, "folder"), ret);
 		buf_add_str(ret, ": our log was tidied away up to there\n");
 	}
-	for (size_t i = 0; i < length(m, "changes"); i++)
-		others |=
-			strcmp(text(item(m, "changes", i), "site"), self) != 0;
+	for (size_t i = 0; i < tree_length(m, "changes"); i++)
+		others |= strcmp(tree_get_text(
+					 tree_item(m, "changes", i), "site"),
+				  self) != 0;
 	if (others)
 		buf_add_str(ret, "  not known  what other sites wrote and was "
 				 "overwritten "
@@ -268,32 +242,34 @@ static void add_message(
 	add_conditions(m, ret);
 	add_changes(m, "changes", "changes, by site and log", ret);
 	add_changes(m, "parked", "changes that wait until it is moved", ret);
-	if (length(m, "peers"))
+	if (tree_length(m, "peers"))
 		buf_add_str(ret, "  peers\n");
-	for (size_t i = 0; i < length(m, "peers"); i++)
-		add_peer(item(m, "peers", i), ret);
+	for (size_t i = 0; i < tree_length(m, "peers"); i++)
+		add_peer(tree_item(m, "peers", i), ret);
 	add_unknown(m, self, ret);
 }
 
 void explain_text(struct json_object *tree, struct buf *ret)
 {
-	size_t count = length(tree, "messages");
+	size_t count = tree_length(tree, "messages");
 
-	buf_printf(ret, "account %s, folder ", text(tree, "account"));
-	add_safe(text(tree, "folder"), ret);
+	buf_printf(ret, "account %s, folder ", tree_get_text(tree, "account"));
+	add_safe(tree_get_text(tree, "folder"), ret);
 	buf_add_str(ret, ", ");
-	add_safe(text(tree, "wanted"), ret);
+	add_safe(tree_get_text(tree, "wanted"), ret);
 	buf_printf(ret, ": %zu message%s", count, count == 1 ? "" : "s");
-	if (*text(tree, "home")) {
+	if (*tree_get_text(tree, "home")) {
 		buf_add_str(ret, "; UIDs are given by ");
-		add_safe(text(tree, "home"), ret);
+		add_safe(tree_get_text(tree, "home"), ret);
 	}
 	buf_add_byte(ret, '\n');
-	for (size_t i = 0; i < length(tree, "notes"); i++) {
+	for (size_t i = 0; i < tree_length(tree, "notes"); i++) {
 		buf_add_str(ret, "note: ");
-		add_safe(json_object_get_string(item(tree, "notes", i)), ret);
+		add_safe(json_object_get_string(tree_item(tree, "notes", i)),
+			ret);
 		buf_add_byte(ret, '\n');
 	}
 	for (size_t i = 0; i < count; i++)
-		add_message(item(tree, "messages", i), text(tree, "site"), ret);
+		add_message(tree_item(tree, "messages", i),
+			tree_get_text(tree, "site"), ret);
 }

@@ -276,12 +276,6 @@ static int add_conditions(struct telling *t, struct err *err)
 
 /* ---- changes ---- */
 
-static bool is_at(const struct change *a, const struct change *b)
-{
-	return a->by.lsn == b->by.lsn &&
-	       log_id_cmp(&a->by.log, &b->by.log) == 0;
-}
-
 static int cmp_change(const void *a, const void *b)
 {
 	const struct change *const *x = a, *const *y = b;
@@ -303,7 +297,8 @@ static void collect(struct telling *t)
 		bool met = false;
 
 		for (size_t j = 0; j < logged->count && !met; j++)
-			met = is_at(&logged->items[j], &stands->items[i]);
+			met = write_id_is_at(
+				&logged->items[j].by, &stands->items[i].by);
 		if (!met)
 			t->changes[t->count++] = &stands->items[i];
 	}

@@ -70,23 +70,16 @@ static struct json_object *named(
 {
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
-		const char *text =
-			json_object_get_string(json_object_object_get(o, key));
 
-		if (strcmp(text, name) == 0)
+		if (strcmp(tree_get_text(o, key), name) == 0)
 			return o;
 	}
 	return NULL;
 }
 
-static uint64_t number(struct json_object *o, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(o, key));
-}
-
 static void add_more(struct json_object *to, const char *key, uint64_t n)
 {
-	tree_number(to, key, n + number(to, key));
+	tree_number(to, key, n + tree_get_number(to, key));
 }
 
 /* Each account has its part of a bundle: the most that one has parts of. */
@@ -108,7 +101,7 @@ static void add_under_way(void *arg, const struct report_under_way *u)
 		tree_number(o, "bundles", 0);
 		json_object_array_add(list, o);
 	}
-	uint64_t bundles = number(o, "bundles");
+	uint64_t bundles = tree_get_number(o, "bundles");
 	tree_number(o, "bundles", u->bundles > bundles ? u->bundles : bundles);
 	add_more(o, "changes", u->changes);
 	add_more(o, "bodies", u->bodies);
@@ -128,7 +121,7 @@ static uint64_t sum(struct json_object *list, const char *key)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		n += number(json_object_array_get_idx(list, i), key);
+		n += tree_get_number(json_object_array_get_idx(list, i), key);
 	return n;
 }
 
@@ -155,8 +148,8 @@ int status_waiting(struct status *s, size_t peer, struct json_object *o,
 static void estimate(struct status *s, const struct config_link *link,
 	uint64_t bytes, struct json_object *to)
 {
-	uint64_t speed = json_object_get_uint64(json_object_object_get(
-		json_object_object_get(to, "calls"), "speed"));
+	uint64_t speed =
+		tree_get_number(json_object_object_get(to, "calls"), "speed");
 	int64_t now_s = s->now_ms / 1000;
 
 	if (!bytes || !speed)
@@ -175,10 +168,10 @@ void status_estimate(struct status *s, size_t peer, struct json_object *o)
 			 CHANGE_SIZE * sum(accounts, "lag_changes");
 
 	for (size_t i = 0; i < p->link_count; i++) {
-		struct json_object *link =
-			json_object_array_get_idx(tree_array(o, "links"), i);
+		struct json_object *link = tree_item(o, "links", i);
 
 		estimate(s, &p->links[i],
-			bytes + number(link, "bodies_waiting_bytes"), link);
+			bytes + tree_get_number(link, "bodies_waiting_bytes"),
+			link);
 	}
 }

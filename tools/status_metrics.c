@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "tree.h"
+
 /* Whose figure it is, and so where in the tree it stands. */
 enum whose {
 	OF_SITE,
@@ -115,8 +117,8 @@ static uint64_t sum_of_counts(struct json_object *list)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		n += json_object_get_uint64(json_object_object_get(
-			json_object_array_get_idx(list, i), "count"));
+		n += tree_get_number(
+			json_object_array_get_idx(list, i), "count");
 	return n;
 }
 

@@ -8,36 +8,7 @@
 #include <time.h>
 
 #include "config.h"
-
-static uint64_t number(struct json_object *o, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(o, key));
-}
-
-static const char *text(struct json_object *o, const char *key)
-{
-	const char *s = json_object_get_string(json_object_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static bool is_true(struct json_object *o, const char *key)
-{
-	return json_object_get_boolean(json_object_object_get(o, key));
-}
-
-static size_t length(struct json_object *o, const char *key)
-{
-	struct json_object *a = json_object_object_get(o, key);
-
-	return a ? json_object_array_length(a) : 0;
-}
-
-static struct json_object *item(
-	struct json_object *o, const char *key, size_t i)
-{
-	return json_object_array_get_idx(json_object_object_get(o, key), i);
-}
+#include "tree.h"
 
 /* "3 changes", "1 change"; the noun's plural is with an s. */
 static void count(uint64_t n, const char *noun)
@@ -88,7 +59,7 @@ static void say_when(uint64_t ms, bool date, char ret[32])
 
 static void format_time(struct json_object *o, const char *key, char ret[32])
 {
-	say_when(number(o, key), true, ret);
+	say_when(tree_get_number(o, key), true, ret);
 }
 
 /* Mail that a peer expunged, and may not. */
@@ -96,54 +67,57 @@ static void print_kept(struct json_object *k)
 {
 	char last[32];
 
-	printf("    folder %s: ", text(k, "folder"));
-	count(number(k, "messages"), "message");
-	if (!number(k, "last_ms")) {
+	printf("    folder %s: ", tree_get_text(k, "folder"));
+	count(tree_get_number(k, "messages"), "message");
+	if (!tree_get_number(k, "last_ms")) {
 		printf(" moved away and expunged by a peer stay%s here "
 		       "(accept)\n",
-			number(k, "messages") == 1 ? "s" : "");
+			tree_get_number(k, "messages") == 1 ? "s" : "");
 		return;
 	}
 	format_time(k, "last_ms", last);
 	printf(" that peer %s expunged stay%s here (accept), the last of %s\n",
-		text(k, "peer"), number(k, "messages") == 1 ? "s" : "", last);
+		tree_get_text(k, "peer"),
+		tree_get_number(k, "messages") == 1 ? "s" : "", last);
 }
 
 #define NAMED_MOST 5 /* folders in one line */
 
 static bool is_of_peer(struct json_object *o, const char *peer)
 {
-	return strcmp(text(o, "peer"), peer) == 0;
+	return strcmp(tree_get_text(o, "peer"), peer) == 0;
 }
 
 /* All folders of a peer that are not accepted, where the first of them stands. */
 static void print_not_accepted(struct json_object *a, size_t first)
 {
-	const char *peer = text(item(a, "not_accepted", first), "peer");
+	const char *peer =
+		tree_get_text(tree_item(a, "not_accepted", first), "peer");
 	uint64_t folders = 0, messages = 0;
 
-	for (size_t i = 0; i < length(a, "not_accepted"); i++) {
-		struct json_object *o = item(a, "not_accepted", i);
+	for (size_t i = 0; i < tree_length(a, "not_accepted"); i++) {
+		struct json_object *o = tree_item(a, "not_accepted", i);
 
 		if (!is_of_peer(o, peer))
 			continue;
 		if (i < first)
 			return; /* told already */
 		folders++;
-		messages += number(o, "messages");
+		messages += tree_get_number(o, "messages");
 	}
 	printf("    of peer %s not accepted (accept): ", peer);
 	count(folders, "folder");
 	printf(", ");
 	count(messages, "message");
 	folders = 0;
-	for (size_t i = first; i < length(a, "not_accepted"); i++) {
-		struct json_object *o = item(a, "not_accepted", i);
+	for (size_t i = first; i < tree_length(a, "not_accepted"); i++) {
+		struct json_object *o = tree_item(a, "not_accepted", i);
 
 		if (!is_of_peer(o, peer) || folders++ >= NAMED_MOST)
 			continue;
-		printf("%s%s", folders == 1 ? ": " : ", ", text(o, "folder"));
-		if (text(o, "lies_here")[0])
+		printf("%s%s", folders == 1 ? ": " : ", ",
+			tree_get_text(o, "folder"));
+		if (tree_get_text(o, "lies_here")[0])
 			printf(" (stays here as it is)");
 	}
 	printf("%s\n", folders > NAMED_MOST ? ", ..." : "");
@@ -153,92 +127,95 @@ static void print_folder(struct json_object *f)
 {
 	const char *between = "";
 
-	printf("    folder %s: ", text(f, "path"));
-	if (is_true(f, "off")) {
+	printf("    folder %s: ", tree_get_text(f, "path"));
+	if (tree_get_true(f, "off")) {
 		printf("logging is off");
 		between = "; ";
 	}
-	if (number(f, "guarded")) {
+	if (tree_get_number(f, "guarded")) {
 		printf("%s", between);
-		count(number(f, "guarded"), "expunge");
+		count(tree_get_number(f, "guarded"), "expunge");
 		printf(" wait%s for the operator",
-			number(f, "guarded") == 1 ? "s" : "");
+			tree_get_number(f, "guarded") == 1 ? "s" : "");
 		between = "; ";
 	}
-	if (number(f, "guarded_from_peers")) {
+	if (tree_get_number(f, "guarded_from_peers")) {
 		printf("%s", between);
-		count(number(f, "guarded_from_peers"), "expunge");
+		count(tree_get_number(f, "guarded_from_peers"), "expunge");
 		printf(" by peers wait%s for the operator",
-			number(f, "guarded_from_peers") == 1 ? "s" : "");
+			tree_get_number(f, "guarded_from_peers") == 1 ? "s"
+								      : "");
 		between = "; ";
 	}
-	if (number(f, "guarded_not_shown")) {
+	if (tree_get_number(f, "guarded_not_shown")) {
 		printf("%s", between);
-		count(number(f, "guarded_not_shown"), "message");
+		count(tree_get_number(f, "guarded_not_shown"), "message");
 		printf(" that peer %s no longer shows wait%s for the operator",
-			text(f, "not_shown_by"),
-			number(f, "guarded_not_shown") == 1 ? "s" : "");
+			tree_get_text(f, "not_shown_by"),
+			tree_get_number(f, "guarded_not_shown") == 1 ? "s"
+								     : "");
 		between = "; ";
 	}
-	if (text(f, "stopped")[0])
-		printf("%sstopped: %s", between, text(f, "stopped"));
+	if (tree_get_text(f, "stopped")[0])
+		printf("%sstopped: %s", between, tree_get_text(f, "stopped"));
 	printf("\n");
 }
 
 static void print_account(struct json_object *a)
 {
-	printf("  account %s: ", text(a, "name"));
-	if (json_object_object_get(a, "begun") && !is_true(a, "begun")) {
+	printf("  account %s: ", tree_get_text(a, "name"));
+	if (json_object_object_get(a, "begun") && !tree_get_true(a, "begun")) {
 		printf("nothing logged or received yet\n");
 		return;
 	}
-	count(number(a, "folder_count"), "folder");
+	count(tree_get_number(a, "folder_count"), "folder");
 	printf(", ");
-	count(number(a, "messages"), "message");
+	count(tree_get_number(a, "messages"), "message");
 	printf(", ");
-	bytes(number(a, "bytes"));
-	printf("%s\n", is_true(a, "off") ? "; logging is off" : "");
-	if (text(a, "stopped")[0])
-		printf("    stopped: %s\n", text(a, "stopped"));
-	if (text(a, "unread")[0])
-		printf("    cannot be read: %s\n", text(a, "unread"));
-	if (number(a, "awaited")) {
+	bytes(tree_get_number(a, "bytes"));
+	printf("%s\n", tree_get_true(a, "off") ? "; logging is off" : "");
+	if (tree_get_text(a, "stopped")[0])
+		printf("    stopped: %s\n", tree_get_text(a, "stopped"));
+	if (tree_get_text(a, "unread")[0])
+		printf("    cannot be read: %s\n", tree_get_text(a, "unread"));
+	if (tree_get_number(a, "awaited")) {
 		printf("    waiting for bodies: ");
-		count(number(a, "awaited"), "message");
+		count(tree_get_number(a, "awaited"), "message");
 		printf(", ");
-		bytes(number(a, "awaited_bytes"));
+		bytes(tree_get_number(a, "awaited_bytes"));
 		printf(", for ");
-		age(number(a, "awaited_s"));
+		age(tree_get_number(a, "awaited_s"));
 		printf("\n");
 	}
-	if (number(a, "to_place"))
+	if (tree_get_number(a, "to_place"))
 		printf("    to be placed: %" PRIu64 "\n",
-			number(a, "to_place"));
-	if (number(a, "unplaced"))
+			tree_get_number(a, "to_place"));
+	if (tree_get_number(a, "unplaced"))
 		printf("    not placed whole: %" PRIu64 "\n",
-			number(a, "unplaced"));
-	if (number(a, "late"))
+			tree_get_number(a, "unplaced"));
+	if (tree_get_number(a, "late"))
 		printf("    late, with a UID of this site only: %" PRIu64 "\n",
-			number(a, "late"));
-	if (number(a, "late_at_peers"))
+			tree_get_number(a, "late"));
+	if (tree_get_number(a, "late_at_peers"))
 		printf("    late at peers, to get another UID: %" PRIu64 "\n",
-			number(a, "late_at_peers"));
-	if (number(a, "local_changes"))
+			tree_get_number(a, "late_at_peers"));
+	if (tree_get_number(a, "local_changes"))
 		printf("    local changes, in folders whose home is not here, "
 		       "not handed over: %" PRIu64 "\n",
-			number(a, "local_changes"));
-	if (number(a, "parked"))
+			tree_get_number(a, "local_changes"));
+	if (tree_get_number(a, "parked"))
 		printf("    changes of messages not known yet: %" PRIu64 "\n",
-			number(a, "parked"));
-	for (size_t i = 0; i < length(a, "deleted_here"); i++)
+			tree_get_number(a, "parked"));
+	for (size_t i = 0; i < tree_length(a, "deleted_here"); i++)
 		printf("    folder %s: deleted here; it lives on at its home\n",
-			json_object_get_string(item(a, "deleted_here", i)));
-	for (size_t i = 0; i < length(a, "kept"); i++)
-		print_kept(item(a, "kept", i));
-	for (size_t i = 0; i < length(a, "not_accepted"); i++)
+			json_object_get_string(
+				tree_item(a, "deleted_here", i)));
+	for (size_t i = 0; i < tree_length(a, "kept"); i++)
+		print_kept(tree_item(a, "kept", i));
+	for (size_t i = 0; i < tree_length(a, "not_accepted"); i++)
 		print_not_accepted(a, i);
-	for (size_t i = 0; i < length(a, "folders"); i++)
-		print_folder(item(a, "folders", i));
+	for (size_t i = 0; i < tree_length(a, "folders"); i++)
+		print_folder(tree_item(a, "folders", i));
 }
 
 static void bodies(uint64_t n, uint64_t size)
@@ -251,74 +228,75 @@ static void bodies(uint64_t n, uint64_t size)
 /* What is too large for a link. */
 static void print_held(struct json_object *a)
 {
-	uint64_t held = number(a, "held");
-	uint64_t stuck = number(a, "held_stuck");
+	uint64_t held = tree_get_number(a, "held");
+	uint64_t stuck = tree_get_number(a, "held_stuck");
 
 	if (held) {
 		printf("; held here: ");
-		bodies(held, number(a, "held_bytes"));
-		if (number(a, "held_previews"))
+		bodies(held, tree_get_number(a, "held_bytes"));
+		if (tree_get_number(a, "held_previews"))
 			printf(", previews of %" PRIu64,
-				number(a, "held_previews"));
+				tree_get_number(a, "held_previews"));
 	}
 	if (stuck) {
 		printf(", of them ");
-		bodies(stuck, number(a, "held_stuck_bytes"));
+		bodies(stuck, tree_get_number(a, "held_stuck_bytes"));
 		printf(" too large for every link: never sent unless released "
 		       "(packetboat held)");
 	}
-	if (number(a, "held_released"))
-		printf("; released: %" PRIu64, number(a, "held_released"));
-	if (number(a, "held_handed_over"))
+	if (tree_get_number(a, "held_released"))
+		printf("; released: %" PRIu64,
+			tree_get_number(a, "held_released"));
+	if (tree_get_number(a, "held_handed_over"))
 		printf("; held before, now handed over: %" PRIu64,
-			number(a, "held_handed_over"));
+			tree_get_number(a, "held_handed_over"));
 }
 
 static void print_unplaced(struct json_object *a)
 {
 	printf("; has not placed %" PRIu64 " of it",
-		number(a, "not_applied_there"));
-	if (!number(a, "not_applied_there_s"))
+		tree_get_number(a, "not_applied_there"));
+	if (!tree_get_number(a, "not_applied_there_s"))
 		return;
 	printf(" since ");
-	age(number(a, "not_applied_there_s"));
+	age(tree_get_number(a, "not_applied_there_s"));
 }
 
 static void print_lag(struct json_object *a, bool sends)
 {
-	printf("    account %s: ", text(a, "name"));
+	printf("    account %s: ", tree_get_text(a, "name"));
 	if (!sends) {
 		printf("nothing is handed over (changes = \"receive\")");
-	} else if (is_true(a, "refused_there")) {
+	} else if (tree_get_true(a, "refused_there")) {
 		printf("nothing is handed over: there is no such account "
 		       "there");
-	} else if (number(a, "lag_changes")) {
+	} else if (tree_get_number(a, "lag_changes")) {
 		printf("lacks ");
-		count(number(a, "lag_changes"), "change");
+		count(tree_get_number(a, "lag_changes"), "change");
 		printf(" (");
-		count(number(a, "lag_messages"), "message");
+		count(tree_get_number(a, "lag_messages"), "message");
 		printf(", ");
-		bytes(number(a, "lag_bytes"));
+		bytes(tree_get_number(a, "lag_bytes"));
 		printf(") since ");
-		age(number(a, "lag_s"));
-		if (number(a, "logs_from_state"))
+		age(tree_get_number(a, "lag_s"));
+		if (tree_get_number(a, "logs_from_state"))
 			printf(", from the state: old segments are removed");
 	} else {
 		printf("has everything");
 	}
-	if (number(a, "not_applied_there"))
+	if (tree_get_number(a, "not_applied_there"))
 		print_unplaced(a);
-	if (number(a, "bodies_wanted_there")) {
+	if (tree_get_number(a, "bodies_wanted_there")) {
 		printf("; waits for ");
-		bodies(number(a, "bodies_wanted_there"),
-			number(a, "bodies_wanted_there_bytes"));
+		bodies(tree_get_number(a, "bodies_wanted_there"),
+			tree_get_number(a, "bodies_wanted_there_bytes"));
 	}
 	print_held(a);
 	printf("; received ");
-	count(number(a, "received"), "change");
-	if (number(a, "not_applied_here"))
+	count(tree_get_number(a, "received"), "change");
+	if (tree_get_number(a, "not_applied_here"))
 		printf(", %" PRIu64 " of them not placed yet",
-			number(a, "not_applied_here"));
+			tree_get_number(a, "not_applied_here"));
 	printf("\n");
 }
 
@@ -345,10 +323,10 @@ static void print_opens(bool any, uint64_t ms)
 static void print_carried(struct json_object *o, const char *verb,
 	const char *size, const char *at, uint64_t now_ms)
 {
-	uint64_t ms = number(o, at);
+	uint64_t ms = tree_get_number(o, at);
 
 	printf("%s ", verb);
-	bytes(number(o, size));
+	bytes(tree_get_number(o, size));
 	if (!ms)
 		return;
 	printf(", the last ");
@@ -367,36 +345,38 @@ static void print_calls(struct json_object *o, uint64_t now_ms)
 	print_carried(o, "sent", "sent_bytes", "sent_ms", now_ms);
 	printf("; ");
 	print_carried(o, "received", "received_bytes", "received_ms", now_ms);
-	printf("\n      last call: %s", text(last, "outcome"));
-	if (text(last, "why")[0])
-		printf(" (%s)", text(last, "why"));
+	printf("\n      last call: %s", tree_get_text(last, "outcome"));
+	if (tree_get_text(last, "why")[0])
+		printf(" (%s)", tree_get_text(last, "why"));
 	printf(", ");
-	age(number(last, "ago_s"));
+	age(tree_get_number(last, "ago_s"));
 	printf(" ago, took ");
-	age(number(last, "took_s"));
+	age(tree_get_number(last, "took_s"));
 	printf(", ");
-	count(number(last, "sent_bytes"), "byte");
-	printf(" out, %" PRIu64 " in; ", number(last, "received_bytes"));
-	count(number(o, "count"), "call");
-	if (number(o, "failed"))
+	count(tree_get_number(last, "sent_bytes"), "byte");
+	printf(" out, %" PRIu64 " in; ",
+		tree_get_number(last, "received_bytes"));
+	count(tree_get_number(o, "count"), "call");
+	if (tree_get_number(o, "failed"))
 		printf(", %" PRIu64 " of them to no good end",
-			number(o, "failed"));
+			tree_get_number(o, "failed"));
 	printf("\n");
 }
 
 static void print_under_way(struct json_object *o)
 {
-	if (text(o, "medium")[0]) {
-		printf("      under way on medium %s: ", text(o, "medium"));
-		count(number(o, "bundles"), "bundle");
+	if (tree_get_text(o, "medium")[0]) {
+		printf("      under way on medium %s: ",
+			tree_get_text(o, "medium"));
+		count(tree_get_number(o, "bundles"), "bundle");
 		printf(", ");
 	} else {
 		printf("      not yet known to have arrived: ");
 	}
-	count(number(o, "changes"), "change");
-	if (number(o, "bodies"))
-		printf(", %" PRIu64 " bod%s", number(o, "bodies"),
-			number(o, "bodies") == 1 ? "y" : "ies");
+	count(tree_get_number(o, "changes"), "change");
+	if (tree_get_number(o, "bodies"))
+		printf(", %" PRIu64 " bod%s", tree_get_number(o, "bodies"),
+			tree_get_number(o, "bodies") == 1 ? "y" : "ies");
 	printf("\n");
 }
 
@@ -405,9 +385,9 @@ static void print_estimate(struct json_object *link)
 	if (!json_object_object_get(link, "clears_s"))
 		return;
 	printf("      all that waits takes about ");
-	age(number(link, "clears_s"));
+	age(tree_get_number(link, "clears_s"));
 	printf(", at ");
-	bytes(number(json_object_object_get(link, "calls"), "speed"));
+	bytes(tree_get_number(json_object_object_get(link, "calls"), "speed"));
 	printf(" a second as last measured\n");
 }
 
@@ -415,37 +395,39 @@ static void print_budget(struct json_object *link)
 {
 	char when[32];
 
-	for (size_t i = 0; i < length(link, "budget"); i++) {
-		struct json_object *o = item(link, "budget", i);
-		AUTO_FREE char *most = config_size_text(number(o, "bytes"));
+	for (size_t i = 0; i < tree_length(link, "budget"); i++) {
+		struct json_object *o = tree_item(link, "budget", i);
+		AUTO_FREE char *most =
+			config_size_text(tree_get_number(o, "bytes"));
 
-		say_when(number(o, "until_ms"), true, when);
-		if (strcmp(text(o, "span"), "call") == 0)
+		say_when(tree_get_number(o, "until_ms"), true, when);
+		if (strcmp(tree_get_text(o, "span"), "call") == 0)
 			printf("      budget: %s a call\n", most);
 		else
 			printf("      budget: %" PRIu64
 			       " bytes of %s a %s spent, until %s\n",
-				number(o, "spent"), most, text(o, "span"),
-				when);
+				tree_get_number(o, "spent"), most,
+				tree_get_text(o, "span"), when);
 	}
-	if (!number(link, "budget_used_until_ms"))
+	if (!tree_get_number(link, "budget_used_until_ms"))
 		return;
-	say_when(number(link, "budget_used_until_ms"), true, when);
+	say_when(tree_get_number(link, "budget_used_until_ms"), true, when);
 	printf("      budget used up until %s: what is left waits\n", when);
 }
 
 static void print_worth(struct json_object *link, uint64_t now_ms)
 {
-	uint64_t by = number(link, "call_by_ms");
+	uint64_t by = tree_get_number(link, "call_by_ms");
 	char when[32];
 
-	if (!number(link, "worth"))
+	if (!tree_get_number(link, "worth"))
 		return;
 	if (by && by <= now_ms) {
 		printf("      next call: as soon as it can be\n");
 		return;
 	}
-	AUTO_FREE char *worth = config_size_text(number(link, "worth"));
+	AUTO_FREE char *worth =
+		config_size_text(tree_get_number(link, "worth"));
 	say_when(by, true, when);
 	printf("      next call: when %s wait%s%s\n", worth,
 		by ? ", at the latest " : "", by ? when : "");
@@ -453,57 +435,62 @@ static void print_worth(struct json_object *link, uint64_t now_ms)
 
 static void print_link(struct json_object *link, uint64_t now_ms)
 {
-	const char *why = text(link, "why");
+	const char *why = tree_get_text(link, "why");
 	bool any = false;
 
-	printf("    link%s%s via %s", text(link, "name")[0] ? " " : "",
-		text(link, "name"), text(link, "via"));
+	printf("    link%s%s via %s", tree_get_text(link, "name")[0] ? " " : "",
+		tree_get_text(link, "name"), tree_get_text(link, "via"));
 	if (why[0])
 		printf(": %s%s",
-			is_true(link, "there") ? "" : "not there: ", why);
-	said(&any, number(link, "for_us"), "bundle", "to collect");
-	said(&any, number(link, "for_peer"), "bundle", "not collected yet");
-	said(&any, number(link, "incomplete"), "bundle",
+			tree_get_true(link, "there") ? "" : "not there: ", why);
+	said(&any, tree_get_number(link, "for_us"), "bundle", "to collect");
+	said(&any, tree_get_number(link, "for_peer"), "bundle",
+		"not collected yet");
+	said(&any, tree_get_number(link, "incomplete"), "bundle",
 		"incomplete (being copied, or cut off: its sender hands it "
 		"over again)");
-	said(&any, number(link, "unfetched"), "bundle",
+	said(&any, tree_get_number(link, "unfetched"), "bundle",
 		"too large for the room here");
-	said(&any, number(link, "strangers"), "bundle", "of strangers");
-	if (number(link, "opens_ms"))
-		print_opens(any, number(link, "opens_ms"));
+	said(&any, tree_get_number(link, "strangers"), "bundle",
+		"of strangers");
+	if (tree_get_number(link, "opens_ms"))
+		print_opens(any, tree_get_number(link, "opens_ms"));
 	printf("\n");
 	print_budget(link);
 	print_worth(link, now_ms);
 	print_calls(json_object_object_get(link, "calls"), now_ms);
-	for (size_t i = 0; i < length(link, "under_way"); i++)
-		print_under_way(item(link, "under_way", i));
+	for (size_t i = 0; i < tree_length(link, "under_way"); i++)
+		print_under_way(tree_item(link, "under_way", i));
 	print_estimate(link);
 }
 
 static void print_peer(struct json_object *p, uint64_t now_ms)
 {
-	printf("  peer %s%s, origin %s\n", text(p, "name"),
-		is_true(p, "oneway") ? " (oneway)" : "", text(p, "origin"));
-	for (size_t i = 0; i < length(p, "accounts_refused"); i++)
+	printf("  peer %s%s, origin %s\n", tree_get_text(p, "name"),
+		tree_get_true(p, "oneway") ? " (oneway)" : "",
+		tree_get_text(p, "origin"));
+	for (size_t i = 0; i < tree_length(p, "accounts_refused"); i++)
 		printf("    account %s: there is none of that name here: what "
 		       "it sends of it is left out\n",
-			json_object_get_string(item(p, "accounts_refused", i)));
-	if (number(p, "parcels_early"))
+			json_object_get_string(
+				tree_item(p, "accounts_refused", i)));
+	if (tree_get_number(p, "parcels_early"))
 		printf("    in the inbox: %" PRIu64
 		       " that wait for what is before them\n",
-			number(p, "parcels_early"));
-	if (number(p, "parcels_kept"))
+			tree_get_number(p, "parcels_early"));
+	if (tree_get_number(p, "parcels_kept"))
 		printf("    in the inbox: %" PRIu64 " kept back\n",
-			number(p, "parcels_kept"));
-	for (size_t i = 0; i < length(p, "links"); i++)
-		print_link(item(p, "links", i), now_ms);
+			tree_get_number(p, "parcels_kept"));
+	for (size_t i = 0; i < tree_length(p, "links"); i++)
+		print_link(tree_item(p, "links", i), now_ms);
 	struct json_object *answered = json_object_object_get(p, "answered");
 	if (json_object_object_get(answered, "last")) {
 		printf("    calls from there\n");
 		print_calls(answered, now_ms);
 	}
-	for (size_t i = 0; i < length(p, "accounts"); i++)
-		print_lag(item(p, "accounts", i), is_true(p, "sends"));
+	for (size_t i = 0; i < tree_length(p, "accounts"); i++)
+		print_lag(
+			tree_item(p, "accounts", i), tree_get_true(p, "sends"));
 }
 
 static void print_refusal(struct json_object *r)
@@ -513,9 +500,10 @@ static void print_refusal(struct json_object *r)
 	format_time(r, "first_ms", first);
 	format_time(r, "last_ms", last);
 	printf("  refused: %s: %s, %" PRIu64 " time%s since %s, last %s (%s)\n",
-		text(r, "who"), text(r, "why"), number(r, "count"),
-		number(r, "count") == 1 ? "" : "s", first, last,
-		text(r, "last"));
+		tree_get_text(r, "who"), tree_get_text(r, "why"),
+		tree_get_number(r, "count"),
+		tree_get_number(r, "count") == 1 ? "" : "s", first, last,
+		tree_get_text(r, "last"));
 }
 
 static void print_expelled(struct json_object *p)
@@ -523,8 +511,8 @@ static void print_expelled(struct json_object *p)
 	char when[32];
 
 	format_time(p, "since_ms", when);
-	printf("  peer %s, origin %s: expelled on %.10s\n", text(p, "name"),
-		text(p, "origin"), when);
+	printf("  peer %s, origin %s: expelled on %.10s\n",
+		tree_get_text(p, "name"), tree_get_text(p, "origin"), when);
 }
 
 static void print_logs(struct json_object *o)
@@ -532,12 +520,12 @@ static void print_logs(struct json_object *o)
 	if (!o)
 		return;
 	printf("  logs: ");
-	bytes(number(o, "bytes"));
+	bytes(tree_get_number(o, "bytes"));
 	printf(", at most ");
-	bytes(number(o, "cap"));
+	bytes(tree_get_number(o, "cap"));
 	if (json_object_object_get(o, "cut_s")) {
 		printf("; ");
-		age(number(o, "cut_s"));
+		age(tree_get_number(o, "cut_s"));
 		printf(" ago segments were removed for want of room that peers "
 		       "had not applied");
 	}
@@ -549,14 +537,15 @@ static void print_keys(struct json_object *tree)
 {
 	const char *between = " still used with ";
 
-	if (!is_true(tree, "key_former_kept"))
+	if (!tree_get_true(tree, "key_former_kept"))
 		return;
 	printf("  new key, number %" PRIu64 " after the first; the old one is",
-		number(tree, "key_serial"));
-	for (size_t i = 0; i < length(tree, "peers"); i++) {
-		if (is_true(item(tree, "peers", i), "knows_our_key"))
+		tree_get_number(tree, "key_serial"));
+	for (size_t i = 0; i < tree_length(tree, "peers"); i++) {
+		if (tree_get_true(tree_item(tree, "peers", i), "knows_our_key"))
 			continue;
-		printf("%s%s", between, text(item(tree, "peers", i), "name"));
+		printf("%s%s", between,
+			tree_get_text(tree_item(tree, "peers", i), "name"));
 		between = ", ";
 	}
 	printf("%s\n", *between == ',' ? "" : " used with none any more");
@@ -564,21 +553,22 @@ static void print_keys(struct json_object *tree)
 
 void status_print(struct json_object *tree)
 {
-	printf("site %s, origin %s, state %s\n", text(tree, "site"),
-		text(tree, "origin"), text(tree, "state"));
+	printf("site %s, origin %s, state %s\n", tree_get_text(tree, "site"),
+		tree_get_text(tree, "origin"), tree_get_text(tree, "state"));
 	print_keys(tree);
-	for (size_t i = 0; i < length(tree, "accounts"); i++)
-		print_account(item(tree, "accounts", i));
-	if (!length(tree, "accounts"))
+	for (size_t i = 0; i < tree_length(tree, "accounts"); i++)
+		print_account(tree_item(tree, "accounts", i));
+	if (!tree_length(tree, "accounts"))
 		printf("  no account: no mail folder fits the configuration\n");
 	print_logs(json_object_object_get(tree, "logs"));
-	for (size_t i = 0; i < length(tree, "peers"); i++)
-		print_peer(item(tree, "peers", i), number(tree, "now_ms"));
-	for (size_t i = 0; i < length(tree, "expelled"); i++)
-		print_expelled(item(tree, "expelled", i));
-	for (size_t i = 0; i < length(tree, "refusals"); i++)
-		print_refusal(item(tree, "refusals", i));
-	for (size_t i = 0; i < length(tree, "operator"); i++)
+	for (size_t i = 0; i < tree_length(tree, "peers"); i++)
+		print_peer(tree_item(tree, "peers", i),
+			tree_get_number(tree, "now_ms"));
+	for (size_t i = 0; i < tree_length(tree, "expelled"); i++)
+		print_expelled(tree_item(tree, "expelled", i));
+	for (size_t i = 0; i < tree_length(tree, "refusals"); i++)
+		print_refusal(tree_item(tree, "refusals", i));
+	for (size_t i = 0; i < tree_length(tree, "operator"); i++)
 		printf("needs an operator: %s\n",
-			json_object_get_string(item(tree, "operator", i)));
+			json_object_get_string(tree_item(tree, "operator", i)));
 }

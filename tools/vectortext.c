@@ -92,14 +92,7 @@ static bool take_account(
 
 static bool take_hex(const char *text, size_t len, uint64_t *ret)
 {
-	char hex[17] = {0};
-	uint8_t check[8];
-
-	if (len != 16)
-		return false;
-	memcpy(hex, text, len);
-	*ret = strtoull(hex, NULL, 16);
-	return hex_decode(hex, check, sizeof(check)) == 0;
+	return len == 16 && hex_u64(text, ret) == 0;
 }
 
 static bool take_folder(const char *text, size_t len, struct id128 *ret)

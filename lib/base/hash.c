@@ -120,3 +120,15 @@ int hex_decode(const char *hex, void *ret, size_t len)
 	}
 	return 0;
 }
+
+int hex_u64(const char *hex, uint64_t *ret)
+{
+	uint8_t b[8];
+
+	if (hex_decode(hex, b, sizeof(b)) < 0)
+		return -1;
+	*ret = 0;
+	for (size_t i = 0; i < sizeof(b); i++)
+		*ret = *ret << 8 | b[i];
+	return 0;
+}

@@ -38,5 +38,7 @@ int hash_from_hex(const char *hex, struct hash *ret); /* 0, or -1 */
 void hex_encode(const void *data, size_t len, char *ret);
 /* Exactly len bytes from 2 * len hex digits (either case): 0, or -1. */
 int hex_decode(const char *hex, void *ret, size_t len);
+/* A number from 16 hex digits (either case): 0, or -1. */
+int hex_u64(const char *hex, uint64_t *ret);
 
 #endif

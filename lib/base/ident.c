@@ -59,6 +59,11 @@ int write_id_cmp(const struct write_id *a, const struct write_id *b)
 	return c;
 }
 
+bool write_id_is_at(const struct write_id *a, const struct write_id *b)
+{
+	return a->lsn == b->lsn && log_id_cmp(&a->log, &b->log) == 0;
+}
+
 void id_hex(const struct id128 *id, char ret[ID_HEX])
 {
 	hex_encode(id->b, sizeof(id->b), ret);

@@ -53,6 +53,8 @@ int log_id_cmp(const struct log_id *a, const struct log_id *b);
 int dot_cmp(const struct dot *a, const struct dot *b);
 /* (stamp, origin, incarnation, lsn), then folder: -1, 0, 1. */
 int write_id_cmp(const struct write_id *a, const struct write_id *b);
+/* Do both stand at one place of one log? */
+bool write_id_is_at(const struct write_id *a, const struct write_id *b);
 
 #define STAMP_MS(stamp) ((stamp) >> 16)
 #define STAMP_OF(ms, counter) (((uint64_t)(ms) << 16) | (uint64_t)(counter))

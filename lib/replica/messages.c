@@ -490,9 +490,7 @@ int replica_message_place(struct replica *r, const struct replica_message *m,
 		rc = sql_run(r, err,
 			"UPDATE message SET todo = 2 WHERE id = ?1"
 			" AND todo = 1 AND (?2 = 0 OR (dead = 0"
-			" AND p_folder = folder AND p_base = base"
-			" AND p_letters = letters AND p_extra = extra"
-			" AND lower(p_keywords) = lower(keywords)))",
+			" AND p_folder = folder AND NOT " MESSAGE_DIFFERS "))",
 			"ii", m->id, (int64_t)whole);
 	if (rc >= 0)
 		rc = message_drop(r, m->id, err);

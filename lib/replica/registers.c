@@ -39,7 +39,7 @@ struct writer writer_of(const struct change *c, int64_t by_log)
  */
 #define TO_REFUSED FOLDER_REFUSED("message.folder")
 #define IN_REFUSED FOLDER_REFUSED("message.p_folder")
-#define TODO                                                                   \
+#define SET_TODO                                                               \
 	"UPDATE message SET todo = CASE"                                       \
 	" WHEN p_folder <> 0 AND todo = 3"                                     \
 	"  AND (dead OR (p_folder <> folder AND " TO_REFUSED ")) THEN 3"       \
@@ -48,14 +48,12 @@ struct writer writer_of(const struct change *c, int64_t by_log)
 	" WHEN " TO_REFUSED                                                    \
 	"  THEN iif(p_folder IN (0, folder) OR " IN_REFUSED ", 4, 1)"          \
 	" WHEN p_folder <> folder THEN 1"                                      \
-	" ELSE p_letters <> letters OR p_extra <> extra"                       \
-	"  OR p_base <> base"                                                  \
-	"  OR lower(p_keywords) <> lower(keywords)"                            \
+	" ELSE " MESSAGE_DIFFERS                                               \
 	"  OR (uid <> 0 AND p_uid <> 0 AND p_uid <> uid) END"
 
 int message_todo(struct replica *r, int64_t id, struct err *err)
 {
-	return sql_run(r, err, TODO " WHERE id = ?", "i", id);
+	return sql_run(r, err, SET_TODO " WHERE id = ?", "i", id);
 }
 
 int folder_todo(struct replica *r, int64_t folder, struct err *err)
@@ -67,8 +65,8 @@ int folder_todo(struct replica *r, int64_t folder, struct err *err)
 
 	return rc < 0 ? rc
 		      : sql_run(r, err,
-				TODO " WHERE folder = ?1 OR p_folder = ?1", "i",
-				folder);
+				SET_TODO " WHERE folder = ?1 OR p_folder = ?1",
+				"i", folder);
 }
 
 /* What is kept of its dots beside that they are dead. */

@@ -75,6 +75,10 @@ int uid_write(struct replica *r, int64_t message, int64_t folder, uint32_t uid,
 #define MESSAGE_LEAVES                                                         \
 	"(m.todo = 1 AND m.p_folder > 0 AND m.dead = 0"                        \
 	" AND m.p_folder <> m.folder AND " FOLDER_REFUSED("m.folder") ")"
+/* Is it placed otherwise than it is merged, its UID apart? */
+#define MESSAGE_DIFFERS                                                        \
+	"(p_letters <> letters OR p_extra <> extra OR p_base <> base"          \
+	" OR lower(p_keywords) <> lower(keywords))"
 /* Compute todo of a message from merged and placed. */
 int message_todo(struct replica *r, int64_t id, struct err *err);
 /* Of all that lie in a folder, or are to, what is kept included: it is decided

@@ -341,9 +341,7 @@ size_t story_lost(const struct story *s, const struct change *c,
 	for (size_t i = 0; i < s->register_count; i++) {
 		const struct write_id *by = &s->registers[i].by;
 
-		if (!wrote(c, &s->registers[i]) ||
-			(by->lsn == c->by.lsn &&
-				log_id_cmp(&by->log, &c->by.log) == 0))
+		if (!wrote(c, &s->registers[i]) || write_id_is_at(by, &c->by))
 			continue;
 		*ret = arena_room(arena, *ret, count, sizeof(**ret));
 		(*ret)[count++] = i;

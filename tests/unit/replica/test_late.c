@@ -50,17 +50,6 @@ static int64_t row_of(struct site *s, uint64_t lsn)
 	return m.id;
 }
 
-static int64_t folder_of(struct site *s)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-
-	assert_int_equal(
-		replica_folder_by_fid(s->r, &folders[WORK], &arena, &f, NULL),
-		0);
-	return f.id;
-}
-
 /* A peer has applied the folder up to lsn. */
 static void applied(struct site *s, uint64_t peer, uint64_t lsn)
 {
@@ -93,7 +82,8 @@ static struct late_due due_of(
 	struct late_due due;
 	struct err err = ERR_INIT;
 
-	done(late_due(s->r, folder_of(s), next, peers, 2, arena, &due, &err),
+	done(late_due(s->r, folder_of(s, WORK), next, peers, 2, arena, &due,
+		     &err),
 		&err);
 	return due;
 }

@@ -25,17 +25,6 @@ static struct story read_dot(struct site *s, uint64_t lsn, struct arena *arena)
 	return story;
 }
 
-static int64_t folder_of(struct site *s)
-{
-	AUTO_ARENA struct arena arena = {0};
-	struct replica_folder f;
-
-	assert_int_equal(
-		replica_folder_by_fid(s->r, &folders[WORK], &arena, &f, NULL),
-		0);
-	return f.id;
-}
-
 static const struct story_register *flag_of(
 	const struct story *s, const char *name)
 {
@@ -99,16 +88,18 @@ static void a_message_is_found_by_uid_and_by_name(void **state)
 	save(&h, WORK);
 	save(&h, WORK);
 	take_all(&s, &h);
-	done(story_by_uid(s.r, folder_of(&s), 2, &arena, &rows, &count, &err),
+	done(story_by_uid(
+		     s.r, folder_of(&s, WORK), 2, &arena, &rows, &count, &err),
 		&err);
 	assert_int_equal(count, 1);
 	int64_t row = rows[0];
-	done(story_by_base(s.r, folder_of(&s), h.logs[WORK].items[1].base,
+	done(story_by_base(s.r, folder_of(&s, WORK), h.logs[WORK].items[1].base,
 		     &arena, &rows, &count, &err),
 		&err);
 	assert_int_equal(count, 1);
 	assert_int_equal(rows[0], row);
-	done(story_by_uid(s.r, folder_of(&s), 3, &arena, &rows, &count, &err),
+	done(story_by_uid(
+		     s.r, folder_of(&s, WORK), 3, &arena, &rows, &count, &err),
 		&err);
 	assert_int_equal(count, 0);
 	history_free(&h);

@@ -58,6 +58,18 @@ static inline void done(int rc, const struct err *err)
 		fail_msg("%s", err->text);
 }
 
+/* The row of a folder. */
+static inline int64_t folder_of(struct site *s, size_t folder)
+{
+	AUTO_ARENA struct arena arena = {0};
+	struct replica_folder f;
+
+	assert_int_equal(replica_folder_by_fid(
+				 s->r, &folders[folder], &arena, &f, NULL),
+		0);
+	return f.id;
+}
+
 /* ---- changes of one site, in several logs ---- */
 
 struct history {
